@@ -1,0 +1,88 @@
+//! Changes: what the tracker says happened. Folds add them up; `events` and `sessions` show them.
+
+use pgcensus_log::event::{ProbeReason, RefusalReason, ServerEvent};
+use pgcensus_log::record::{SessionId, Sqlstate};
+
+use crate::instant::Instant;
+use crate::names::Name;
+use crate::session::{ServerId, Session};
+
+/// One thing that happened, in the order of the log.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// Log time of the record that showed it; `None` where the log carries no time.
+    pub at: Option<Instant>,
+    /// What happened.
+    pub what: What,
+    /// The message of the record that showed it; empty where no record did.
+    pub message: Box<[u8]>,
+}
+
+/// What happened.
+#[derive(Clone, Debug)]
+pub enum What {
+    /// `connection authorized`: a session is open, unless it is taken back.
+    Opened(Box<Session>),
+    /// The session that was opened was refused after all; a [`What::Refused`] follows.
+    TakenBack(Box<Session>),
+    /// A session ended. One without `authorized_at` was not seen to begin.
+    Closed(Box<Session>),
+    /// A connection was refused.
+    Refused(Box<Refusal>),
+    /// A connection was received and never more than that.
+    Probe(Box<Probe>),
+    /// The server itself.
+    Server(ServerId, ServerEvent),
+}
+
+/// A connection that did not become a session.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    /// Which server.
+    pub server: ServerId,
+    /// Process that served it.
+    pub pid: Option<u32>,
+    /// `%c`
+    pub session_id: Option<SessionId>,
+    /// Meant to be a walsender, as far as is known.
+    pub walsender: bool,
+    /// The role asked for; `None`: not known.
+    pub user: Option<Name>,
+    /// The database asked for.
+    pub database: Option<Name>,
+    /// The application, where an authorized line showed it.
+    pub application_name: Option<Name>,
+    /// The client.
+    pub client_host: Option<Name>,
+    /// TCP port of the client.
+    pub client_port: Option<u16>,
+    /// `connection received`.
+    pub received_at: Option<Instant>,
+    /// Why.
+    pub reason: RefusalReason,
+    /// As logged, else by the text.
+    pub sqlstate: Option<Sqlstate>,
+    /// It took back a session that had been opened.
+    pub takes_back: bool,
+    /// It is the second connection of one attempt: libpq's `sslmode=prefer` retried it.
+    pub is_retry: bool,
+}
+
+/// A connection that was received and came to nothing.
+#[derive(Clone, Debug)]
+pub struct Probe {
+    /// Which server.
+    pub server: ServerId,
+    /// Process that served it.
+    pub pid: Option<u32>,
+    /// `%c`
+    pub session_id: Option<SessionId>,
+    /// The client.
+    pub client_host: Option<Name>,
+    /// TCP port of the client.
+    pub client_port: Option<u16>,
+    /// `connection received`.
+    pub received_at: Option<Instant>,
+    /// Why it is one.
+    pub reason: ProbeReason,
+}

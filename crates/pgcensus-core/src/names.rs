@@ -1,0 +1,137 @@
+//! Names: users, databases, applications and client hosts as small integers.
+
+use rustc_hash::FxHashMap;
+
+/// A dimension by which sessions are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Dimension {
+    /// `datname`
+    Database,
+    /// the role
+    User,
+    /// `application_name`
+    ApplicationName,
+    /// the client's address or name
+    ClientHost,
+}
+
+impl Dimension {
+    /// All of them, in the order in which they are shown.
+    pub const ALL: [Dimension; 4] = [
+        Dimension::Database,
+        Dimension::User,
+        Dimension::ApplicationName,
+        Dimension::ClientHost,
+    ];
+
+    /// The word for it in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Dimension::Database => "database",
+            Dimension::User => "user",
+            Dimension::ApplicationName => "application_name",
+            Dimension::ClientHost => "client_host",
+        }
+    }
+}
+
+/// A name of one dimension. Names past the bound of [`Names`] share [`NameId::OTHER`] and carry their
+/// text themselves.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Name {
+    /// Its number in its dimension.
+    pub id: NameId,
+    overflow: Option<Box<[u8]>>,
+}
+
+/// The number of a name in its dimension.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NameId(pub u32);
+
+impl NameId {
+    /// No name: shown as `unknown` in tables, null in sessions.
+    pub const ABSENT: NameId = NameId(0);
+    /// Names beyond the bound: shown as `(other)`.
+    pub const OTHER: NameId = NameId(1);
+}
+
+/// At most this many names are kept, over all dimensions…
+pub const NAMES_MAX: usize = 100_000;
+/// …and at most this many bytes of them.
+pub const NAME_BYTES_MAX: usize = 16 << 20;
+
+/// All names of a run: text ↔ number, by dimension, bounded by [`NAMES_MAX`] and [`NAME_BYTES_MAX`].
+#[derive(Debug, Default)]
+pub struct Names {
+    dimensions: [Table; 4],
+    names: usize,
+    bytes: usize,
+    overflowed: bool,
+}
+
+#[derive(Debug)]
+struct Table {
+    ids: FxHashMap<Box<[u8]>, NameId>,
+    texts: Vec<Box<[u8]>>,
+}
+
+impl Default for Table {
+    fn default() -> Self {
+        Table {
+            ids: FxHashMap::default(),
+            texts: vec![Box::from(*b"unknown"), Box::from(*b"(other)")],
+        }
+    }
+}
+
+impl Names {
+    /// The name with this text in this dimension; a new one where there is room.
+    pub fn name(&mut self, dimension: Dimension, text: &[u8]) -> Name {
+        let table = &mut self.dimensions[dimension as usize];
+        if let Some(&id) = table.ids.get(text) {
+            return Name { id, overflow: None };
+        }
+        if self.names >= NAMES_MAX || self.bytes + text.len() > NAME_BYTES_MAX {
+            self.overflowed = true;
+            return Name {
+                id: NameId::OTHER,
+                overflow: Some(text.into()),
+            };
+        }
+        self.names += 1;
+        self.bytes += text.len();
+        let id = NameId(table.texts.len() as u32);
+        table.texts.push(text.into());
+        table.ids.insert(text.into(), id);
+        Name { id, overflow: None }
+    }
+
+    /// The text of a name.
+    pub fn text<'a>(&'a self, dimension: Dimension, name: &'a Name) -> &'a [u8] {
+        name.overflow
+            .as_deref()
+            .unwrap_or_else(|| self.text_of(dimension, name.id))
+    }
+
+    /// The text of a number: `unknown` and `(other)` for the two special ones.
+    pub fn text_of(&self, dimension: Dimension, id: NameId) -> &[u8] {
+        self.dimensions[dimension as usize]
+            .texts
+            .get(id.0 as usize)
+            .map_or(b"", |text| text)
+    }
+
+    /// All kept names of a dimension.
+    pub fn all(&self, dimension: Dimension) -> impl Iterator<Item = &[u8]> {
+        self.dimensions[dimension as usize]
+            .texts
+            .iter()
+            .skip(2)
+            .map(|text| &**text)
+    }
+
+    /// A name did not find room: tables have an `(other)`.
+    pub fn overflowed(&self) -> bool {
+        self.overflowed
+    }
+}

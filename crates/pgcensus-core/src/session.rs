@@ -1,0 +1,116 @@
+//! A session and its ending.
+
+pub use pgcensus_log::event::{EndReason, ProbeReason, RefusalReason};
+pub use pgcensus_log::record::{SessionId, Sqlstate};
+
+use crate::instant::Instant;
+use crate::names::Name;
+
+/// One client served by one backend, from authorization to disconnection; also, while it is
+/// [`SessionState::Pending`], a connection that may become one.
+#[derive(Clone, Debug)]
+pub struct Session {
+    /// Which server.
+    pub server: ServerId,
+    /// Process of the backend; `None` where the prefix carries none.
+    pub pid: Option<u32>,
+    /// `%c`, where the log carries it.
+    pub session_id: Option<SessionId>,
+    /// A walsender: shown apart.
+    pub walsender: bool,
+    /// The role.
+    pub user: Option<Name>,
+    /// The database; `None` for physical walsenders.
+    pub database: Option<Name>,
+    /// The name at `connection authorized`; `None` where it had none, or was not seen.
+    pub application_name: Option<Name>,
+    /// The latest name that its own lifecycle records show.
+    pub application_name_last: Option<Name>,
+    /// Address or name of the client, `[local]` for a Unix socket.
+    pub client_host: Option<Name>,
+    /// TCP port of the client.
+    pub client_port: Option<u16>,
+    /// Fork of the backend: `connection received`, else end − session time.
+    pub session_start: Option<Instant>,
+    /// `connection authorized`.
+    pub authorized_at: Option<Instant>,
+    /// When it ended; `None` while open and for `lost`.
+    pub session_end: Option<Instant>,
+    /// `session_end` is only the latest possible time.
+    pub session_end_is_bound: bool,
+    /// Its length; `None` while open and for `lost`.
+    pub session_time_ms: Option<u64>,
+    /// Received → ready as 18 measures it, else received → authorized.
+    pub setup_us: Option<u64>,
+    /// How it ended; `None` while open.
+    pub end: Option<End>,
+    /// Why, in more detail.
+    pub end_reason: Option<EndReason>,
+    /// TLS facts; outer `None`: its authorized line was not seen; inner: it had none.
+    pub tls: Option<Option<Box<SessionTls>>>,
+    /// Authentication facts, where the line was seen.
+    pub auth: Option<Box<SessionAuth>>,
+}
+
+/// A server of this run, by position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct ServerId(pub u16);
+
+/// `SSL enabled (protocol=…, cipher=…, bits=…)`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionTls {
+    /// `TLSv1.3`
+    pub protocol: Box<[u8]>,
+    /// `TLS_AES_256_GCM_SHA384`
+    pub cipher: Box<[u8]>,
+    /// Key bits (11+).
+    pub bits: Option<u32>,
+}
+
+/// `connection authenticated: identity=… method=… (…)`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionAuth {
+    /// What the method proved.
+    pub identity: Option<Box<[u8]>>,
+    /// Name of the method in the rule.
+    pub method: Box<[u8]>,
+    /// `pg_hba.conf` file and line.
+    pub hba: Box<[u8]>,
+}
+
+/// How a session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum End {
+    /// It left, vanished, was reset or broke the protocol.
+    Client,
+    /// By an administrator, `DROP DATABASE … FORCE`, a recovery conflict.
+    Terminated,
+    /// By a timeout of the server.
+    Timeout,
+    /// Shutdown of any kind from its request on, crash, restart, unexpected postmaster exit.
+    Server,
+    /// Its pid returned, or a gap: the end itself was not seen.
+    Lost,
+}
+
+impl End {
+    /// All of them, in the order in which they are shown.
+    pub const ALL: [End; 5] = [
+        End::Client,
+        End::Terminated,
+        End::Timeout,
+        End::Server,
+        End::Lost,
+    ];
+
+    /// The word for it in JSON and on the screen.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            End::Client => "client",
+            End::Terminated => "terminated",
+            End::Timeout => "timeout",
+            End::Server => "server",
+            End::Lost => "lost",
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! Timestamps as the server spells them: `2026-11-23 05:32:45.839 UTC` (`%m`), the same without
+//! milliseconds (`%t`, `%s`), and `1795411965.839` (`%n`).
+//!
+//! Wall time and zone text only; `pgcensus-core` makes instants of them, since that needs a table of
+//! zone abbreviations or a time zone database.
+
+/// A log time: what the clock on the server's wall showed, and the zone that it named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogTime<T> {
+    /// Milliseconds between `1970-01-01 00:00:00` and the printed wall time, zones ignored;
+    /// for [`Zone::Epoch`] true milliseconds since the epoch.
+    pub wall_ms: i64,
+    /// The zone that was printed.
+    pub zone: Zone<T>,
+}
+
+/// The zone of a [`LogTime`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Zone<T> {
+    /// `%n`: the number needs no zone.
+    Epoch,
+    /// An abbreviation (`CET`) or a numeric offset (`+0545`, `-03`), as printed.
+    Named(T),
+}
+
+impl<T> LogTime<T> {
+    /// The same time with its zone text turned into another form.
+    pub fn map<U>(self, text: impl FnOnce(T) -> U) -> LogTime<U> {
+        LogTime {
+            wall_ms: self.wall_ms,
+            zone: match self.zone {
+                Zone::Epoch => Zone::Epoch,
+                Zone::Named(zone) => Zone::Named(text(zone)),
+            },
+        }
+    }
+}
+
+/// Reads `%m` or `%t` at the start of `text`: the time and the bytes that it took.
+///
+/// The zone is one space and then the longest run of letters, digits, `+`, `-`, `:`, `<`, `>`, `_`, `/`
+/// that begins with a letter, `+`, `-` or `<`; at most 40 bytes. PostgreSQL prints an abbreviation
+/// (`UTC`, `CEST`) or, for zones without one, a numeric offset (`-03`, `+0545`). `None` where no
+/// such time stands. Ends of prefixes such as `%t-%c-` make the run ambiguous; a `zone_end` byte
+/// (the first byte of the literal that follows in the prefix) then ends it, but not as its first byte.
+pub fn read(text: &[u8], zone_end: Option<u8>) -> Option<(LogTime<&[u8]>, usize)> {
+    let (wall_ms, len) = read_wall(text)?;
+    if text.get(len) != Some(&b' ') {
+        return None;
+    }
+    let zone = &text[len + 1..];
+    if !matches!(zone.first()?, b'A'..=b'Z' | b'a'..=b'z' | b'+' | b'-' | b'<') {
+        return None;
+    }
+    let is_zone = |b: u8| {
+        b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b':' | b'<' | b'>' | b'_' | b'/')
+    };
+    let mut n = 1;
+    while n < zone.len().min(40) && is_zone(zone[n]) && Some(zone[n]) != zone_end {
+        n += 1;
+    }
+    let zone = &zone[..n];
+    // `%t:` leaves a colon that no zone ends with.
+    let zone = zone.strip_suffix(b":").unwrap_or(zone);
+    Some((
+        LogTime {
+            wall_ms,
+            zone: Zone::Named(zone),
+        },
+        len + 1 + zone.len(),
+    ))
+}
+
+/// Reads `YYYY-MM-DD HH:MM:SS[.mmm]`: wall milliseconds and the bytes that it took (19 or 23).
+pub fn read_wall(text: &[u8]) -> Option<(i64, usize)> {
+    let t: &[u8; 19] = text.get(..19)?.try_into().ok()?;
+    if t[4] != b'-' || t[7] != b'-' || t[10] != b' ' || t[13] != b':' || t[16] != b':' {
+        return None;
+    }
+    let two = |i: usize| Some(digit(t[i])? * 10 + digit(t[i + 1])?);
+    let (year, month, day) = (two(0)? * 100 + two(2)?, two(5)?, two(8)?);
+    let (hour, minute, second) = (two(11)?, two(14)?, two(17)?);
+    if !(1..=12).contains(&month)
+        || !(1..=31).contains(&day)
+        || hour > 24
+        || minute > 59
+        || second > 60
+    {
+        return None;
+    }
+    let seconds = days_since_epoch(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second;
+    if let Some(&[b'.', a, b, c]) = text.get(19..23).and_then(|f| <&[u8; 4]>::try_from(f).ok())
+        && let (Some(a), Some(b), Some(c)) = (digit(a), digit(b), digit(c))
+    {
+        return Some((seconds * 1000 + a * 100 + b * 10 + c, 23));
+    }
+    Some((seconds * 1000, 19))
+}
+
+/// Reads `%n` at the start of `text`, `1795411965.839`: the time and the bytes that it took.
+pub fn read_epoch(text: &[u8]) -> Option<(LogTime<&[u8]>, usize)> {
+    let dot = text
+        .iter()
+        .take(13)
+        .position(|&b| b == b'.')
+        .filter(|&dot| dot >= 9)?;
+    let mut ms = 0;
+    for &b in text[..dot].iter().chain(text.get(dot + 1..dot + 4)?) {
+        ms = ms * 10 + digit(b)?;
+    }
+    Some((
+        LogTime {
+            wall_ms: ms,
+            zone: Zone::Epoch,
+        },
+        dot + 4,
+    ))
+}
+
+fn digit(b: u8) -> Option<i64> {
+    b.is_ascii_digit().then(|| i64::from(b - b'0'))
+}
+
+/// Days from 1970-01-01 in the proleptic Gregorian calendar.
+fn days_since_epoch(year: i64, month: i64, day: i64) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let era = year.div_euclid(400);
+    let year_of_era = year - era * 400;
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_of_every_form_are_read() {
+        let ms = 1_795_411_965_839;
+        for (text, zone_end, wall, zone, len) in [
+            ("2026-11-23 05:32:45.839 UTC [1]", None, ms, "UTC", 27),
+            ("2026-11-23 05:32:45 CEST", None, ms - 839, "CEST", 24),
+            (
+                "2026-11-23 05:32:45 UTC:[local]:",
+                None,
+                ms - 839,
+                "UTC",
+                23,
+            ),
+            (
+                "2026-11-23 05:32:45 -03-6b03.1-",
+                Some(b'-'),
+                ms - 839,
+                "-03",
+                23,
+            ),
+            (
+                "2026-11-23 05:32:45 UTC-6b03.1-",
+                Some(b'-'),
+                ms - 839,
+                "UTC",
+                23,
+            ),
+            ("2026-11-23 05:32:45 +0545,", None, ms - 839, "+0545", 25),
+        ] {
+            let (time, n) = read(text.as_bytes(), zone_end).expect(text);
+            assert_eq!(
+                (time.wall_ms, time.zone, n),
+                (wall, Zone::Named(zone.as_bytes()), len),
+                "{text}"
+            );
+        }
+        assert_eq!(read_epoch(b"1795411965.839 x").unwrap().0.wall_ms, ms);
+    }
+
+    #[test]
+    fn what_is_no_time_is_not_read() {
+        for text in [
+            "",
+            "2026-11-23",
+            "2026-13-23 05:32:45 UTC",
+            "2026-11-23T05:32:45 UTC",
+            "2026-11-23 05:32:45",
+            "x",
+        ] {
+            assert_eq!(read(text.as_bytes(), None), None, "{text}");
+        }
+        assert_eq!(read_epoch(b"12.5"), None);
+    }
+
+    #[test]
+    fn leap_days_and_centuries_are_counted() {
+        for (y, m, d, days) in [
+            (1970, 1, 1, 0),
+            (2000, 2, 29, 11_016),
+            (2026, 11, 23, 20_780),
+            (1969, 12, 31, -1),
+        ] {
+            assert_eq!(days_since_epoch(y, m, d), days);
+        }
+    }
+}
