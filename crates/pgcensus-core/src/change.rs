@@ -4,7 +4,7 @@ use pgcensus_log::event::{ProbeReason, RefusalReason, ServerEvent};
 use pgcensus_log::record::{SessionId, Sqlstate};
 
 use crate::instant::Instant;
-use crate::names::Name;
+use crate::names::{Dimension, Name};
 use crate::session::{ServerId, Session};
 
 /// One thing that happened, in the order of the log.
@@ -66,6 +66,18 @@ pub struct Refusal {
     pub takes_back: bool,
     /// It is the second connection of one attempt: libpq's `sslmode=prefer` retried it.
     pub is_retry: bool,
+}
+
+impl Refusal {
+    /// Its name in a dimension.
+    pub fn name(&self, dimension: Dimension) -> Option<&Name> {
+        match dimension {
+            Dimension::Database => self.database.as_ref(),
+            Dimension::User => self.user.as_ref(),
+            Dimension::ApplicationName => self.application_name.as_ref(),
+            Dimension::ClientHost => self.client_host.as_ref(),
+        }
+    }
 }
 
 /// A connection that was received and came to nothing.

@@ -6,8 +6,14 @@
 //! Event ─► Tracker ─Change─► Census, History ─► Snapshot
 //! ```
 
+pub mod census;
 pub mod change;
+pub mod history;
+pub mod hold;
 pub mod instant;
+pub mod lives;
 pub mod names;
 pub mod session;
 pub mod snapshot;
+pub mod tracker;
+pub mod window;

@@ -4,10 +4,9 @@ pub use pgcensus_log::event::{EndReason, ProbeReason, RefusalReason};
 pub use pgcensus_log::record::{SessionId, Sqlstate};
 
 use crate::instant::Instant;
-use crate::names::Name;
+use crate::names::{Dimension, Name};
 
-/// One client served by one backend, from authorization to disconnection; also, while it is
-/// [`SessionState::Pending`], a connection that may become one.
+/// One client served by one backend, from authorization to disconnection.
 #[derive(Clone, Debug)]
 pub struct Session {
     /// Which server.
@@ -28,6 +27,9 @@ pub struct Session {
     pub application_name_last: Option<Name>,
     /// Address or name of the client, `[local]` for a Unix socket.
     pub client_host: Option<Name>,
+    /// `client_host` was first seen at the end: where sessions are counted by host, this one was not
+    /// known to have one when it opened, and is not counted under it.
+    pub client_host_is_late: bool,
     /// TCP port of the client.
     pub client_port: Option<u16>,
     /// Fork of the backend: `connection received`, else end − session time.
@@ -50,6 +52,55 @@ pub struct Session {
     pub tls: Option<Option<Box<SessionTls>>>,
     /// Authentication facts, where the line was seen.
     pub auth: Option<Box<SessionAuth>>,
+}
+
+impl Session {
+    /// A connection of which nothing is known yet.
+    pub fn new(server: ServerId, pid: Option<u32>, session_id: Option<SessionId>) -> Session {
+        Session {
+            server,
+            pid,
+            session_id,
+            walsender: false,
+            user: None,
+            database: None,
+            application_name: None,
+            application_name_last: None,
+            client_host: None,
+            client_host_is_late: false,
+            client_port: None,
+            session_start: None,
+            authorized_at: None,
+            session_end: None,
+            session_end_is_bound: false,
+            session_time_ms: None,
+            setup_us: None,
+            end: None,
+            end_reason: None,
+            tls: None,
+            auth: None,
+        }
+    }
+
+    /// Its name in a dimension, as it is counted.
+    pub fn name(&self, dimension: Dimension) -> Option<&Name> {
+        match dimension {
+            Dimension::Database => self.database.as_ref(),
+            Dimension::User => self.user.as_ref(),
+            Dimension::ApplicationName => self.application_name.as_ref(),
+            Dimension::ClientHost => self.client_host.as_ref().filter(|_| !self.client_host_is_late),
+        }
+    }
+
+    /// From when it is counted as open: authorized, else (its beginning was not seen) its start.
+    pub fn opened_at(&self) -> Option<Instant> {
+        self.authorized_at.or(self.session_start)
+    }
+
+    /// Its beginning was in the log.
+    pub fn was_seen_to_open(&self) -> bool {
+        self.authorized_at.is_some()
+    }
 }
 
 /// A server of this run, by position.

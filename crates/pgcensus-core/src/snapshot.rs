@@ -120,6 +120,8 @@ pub enum Marker {
     Start,
     /// The server's processes were all terminated after a crash.
     Crash,
+    /// The server shut down: nobody is there.
+    Shutdown,
 }
 
 /// The peak of a window.

@@ -7,9 +7,15 @@
 //! bytes ─► candidate (where a record of interest may be) ─► format decoder ─► Record ─► message ─► Event
 //! ```
 
+pub mod batch;
+mod candidate;
+mod csvlog;
+pub mod decoder;
 pub mod event;
 pub mod format;
+mod jsonlog;
 pub mod line_prefix;
 pub mod log_time;
 pub mod message;
 pub mod record;
+mod stderr;

@@ -1,0 +1,422 @@
+//! The census: who is here, who was at the peak, totals.
+//!
+//! How unseen beginnings are counted in one pass: a session that shows itself only by its disconnection was
+//! there all the time since its start. If that lies before the log, it adds one to every instant until
+//! its end. So beside `now`, the number known to be open, there is `level`, which falls by one at each such
+//! end: the true count at any instant is its level plus the number of all sessions of that kind, and the
+//! peak of the levels is the peak of the counts.
+//!
+//! Who was there at the peak: a table of names is not copied at each new peak. Each name remembers what it
+//! counted at the last peak only when it first changes after it.
+
+use rustc_hash::FxHashMap;
+use sketches_ddsketch::{Config, DDSketch};
+
+use crate::change::{Change, Refusal, What};
+use crate::instant::Instant;
+use crate::lives::Lives;
+use crate::names::{Dimension, Name, NameId, Names};
+use crate::session::{End, RefusalReason, Session};
+use crate::snapshot::{
+    By, CensusSnapshot, Certainty, Cross, CrossRow, OLDEST_MAX, OpenSnapshot, PeakSnapshot, Ranking, SESSION_TIME_BOUNDS_MS,
+    SessionTimeSnapshot,
+};
+use crate::window::Window;
+
+/// Rows of a cross at most; of more, the rest share a row `(other)`.
+pub const CROSS_MAX: usize = 100_000;
+
+/// Adds up changes to a census of a window.
+pub struct Census {
+    window: Window,
+    cross: Option<(Dimension, Dimension)>,
+    clients: Count,
+    walsenders: Count,
+    disconnects: [u64; 5],
+    walsender_disconnects: u64,
+    refused_attempts: u64,
+    refused: FxHashMap<RefusalReason, u64>,
+    probes: u64,
+    pending: u64,
+    session_times: DDSketch,
+    session_time_max: Option<u64>,
+    histogram: [u64; 9],
+    open_by_age: [u64; 4],
+    oldest: Vec<Session>,
+    knows_open: bool,
+    first: Option<Instant>,
+}
+
+/// Sessions of one kind, by name.
+#[derive(Default)]
+struct Count {
+    now: i64,
+    level: i64,
+    connects: i64,
+    peak_level: i64,
+    peak: i64,
+    peak_at: Option<Instant>,
+    /// How many peaks there were; see the module's head.
+    peaks: u32,
+    by: [Vec<NameCount>; 4],
+    cross: FxHashMap<(NameId, NameId), CrossCount>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct NameCount {
+    now: i64,
+    connects: i64,
+    refused: u64,
+    at_peak: i64,
+    /// The peak that `at_peak` is of; at a later one it was `now`.
+    peaks: u32,
+}
+
+#[derive(Clone, Copy, Default)]
+struct CrossCount {
+    now: i64,
+    connects: i64,
+    refused: u64,
+}
+
+impl Census {
+    /// A census of this window; with rows for a cross of two dimensions.
+    pub fn new(window: Window, cross: Option<(Dimension, Dimension)>) -> Census {
+        Census {
+            window,
+            cross,
+            clients: Count::default(),
+            walsenders: Count::default(),
+            disconnects: [0; 5],
+            walsender_disconnects: 0,
+            refused_attempts: 0,
+            refused: FxHashMap::default(),
+            probes: 0,
+            pending: 0,
+            // One per cent; bins enough for session times from a millisecond to centuries.
+            session_times: DDSketch::new(Config::new(0.005, 4096, 1.0)),
+            session_time_max: None,
+            histogram: [0; 9],
+            open_by_age: [0; 4],
+            oldest: Vec::new(),
+            knows_open: true,
+            first: None,
+        }
+    }
+
+    /// The first log time of the input: what began before it began before the log.
+    pub fn begins(&mut self, first: Instant) {
+        self.first = Some(self.first.map_or(first, |known| known.min(first)));
+    }
+
+    /// Takes in a change.
+    pub fn observe(&mut self, change: &Change) {
+        let at = change.at.unwrap_or(Instant::UNKNOWN);
+        match &change.what {
+            What::Opened(session) => self.opened(session, at),
+            What::TakenBack(session) => self.taken_back(session, at),
+            What::Closed(session) => self.closed(session, at),
+            What::Refused(refusal) if self.window.contains(at) => self.refusal(refusal),
+            What::Probe(_) if self.window.contains(at) => self.probes += 1,
+            What::Refused(_) | What::Probe(_) | What::Server(..) => {}
+        }
+    }
+
+    fn opened(&mut self, session: &Session, at: Instant) {
+        if session.pid.is_none() {
+            self.knows_open = false;
+        }
+        if self.window.is_after(at) {
+            return;
+        }
+        let inside = self.window.contains(at);
+        let cross = self.cross;
+        let count = self.count(session);
+        if inside {
+            count.peak_check(at);
+        }
+        count.add(session, cross, 1, i64::from(inside));
+        if inside {
+            count.peak_check(at);
+        }
+    }
+
+    fn taken_back(&mut self, session: &Session, at: Instant) {
+        let opened = session.opened_at().unwrap_or(at);
+        if self.window.is_after(opened) {
+            return;
+        }
+        let inside = self.window.contains(opened);
+        let cross = self.cross;
+        let count = self.count(session);
+        if count.peak_at.is_some_and(|peak| peak >= opened) {
+            count.peak -= 1;
+            count.peak_level -= 1;
+            count.add_at_peak(session, -1);
+        }
+        count.add(session, cross, -1, -i64::from(inside));
+    }
+
+    fn closed(&mut self, session: &Session, at: Instant) {
+        let opened = session.opened_at().unwrap_or(Instant::UNKNOWN);
+        if self.window.is_after(opened) && at != Instant::UNKNOWN {
+            return;
+        }
+        let inside = self.window.contains(at);
+        let is_over = !self.window.is_after(at);
+        let cross = self.cross;
+        let began_inside = self.window.contains(opened) && self.first.is_some_and(|first| opened >= first);
+        let count = self.count(session);
+        if inside {
+            count.peak_check(at);
+        }
+        if !session.was_seen_to_open() {
+            // It was there from its start on, unseen until now.
+            count.add(session, cross, 1, i64::from(began_inside));
+            count.level -= 1;
+            if count.peak_at.is_some_and(|peak| peak >= opened) {
+                count.peak += 1;
+                count.add_at_peak(session, 1);
+            }
+        }
+        if !is_over {
+            // At the end of the window it was still there.
+            self.still_open(session, at);
+            return;
+        }
+        count.add(session, cross, -1, 0);
+        if !inside {
+            return;
+        }
+        if session.walsender {
+            self.walsender_disconnects += 1;
+            return;
+        }
+        self.disconnects[session.end.unwrap_or(End::Lost) as usize] += 1;
+        if let Some(ms) = session.session_time_ms {
+            self.session_time_max = self.session_time_max.max(Some(ms));
+            let class = SESSION_TIME_BOUNDS_MS.iter().position(|&bound| ms < bound).unwrap_or(8);
+            self.histogram[class] += 1;
+            // A bound is no measured time.
+            if !session.session_end_is_bound {
+                self.session_times.add((ms as f64).max(0.5));
+            }
+        }
+    }
+
+    fn refusal(&mut self, refusal: &Refusal) {
+        self.refused_attempts += u64::from(!refusal.is_retry);
+        *self.refused.entry(refusal.reason).or_default() += 1;
+        for dimension in Dimension::ALL {
+            self.clients.name(dimension, id(refusal.name(dimension))).refused += 1;
+        }
+        if let Some((a, b)) = self.cross {
+            self.clients.cross(id(refusal.name(a)), id(refusal.name(b))).refused += 1;
+        }
+    }
+
+    /// A session that is open at the end of the window: `until`, or the input's end, which is `end`.
+    pub fn still_open(&mut self, session: &Session, end: Instant) {
+        if session.walsender || session.opened_at().is_some_and(|opened| self.window.is_after(opened)) {
+            return;
+        }
+        let end = self.window.until.unwrap_or(end);
+        let start = session.session_start.or(session.authorized_at);
+        let age = start.map_or(0, |start| end.since(start));
+        let class = [60_000, 3_600_000, 86_400_000].iter().position(|&bound| age < bound).unwrap_or(3);
+        self.open_by_age[class] += 1;
+        let rank = |session: &Session| (session.session_start.or(session.authorized_at), session.pid);
+        let place = self.oldest.partition_point(|older| rank(older) <= rank(session));
+        if place < OLDEST_MAX {
+            self.oldest.insert(place, session.clone());
+            self.oldest.truncate(OLDEST_MAX);
+        }
+    }
+
+    /// A connection that is pending at the end of the input.
+    pub fn still_pending(&mut self, received_at: Option<Instant>) {
+        if !received_at.is_some_and(|at| self.window.is_after(at)) {
+            self.pending += 1;
+        }
+    }
+
+    fn count(&mut self, session: &Session) -> &mut Count {
+        if session.walsender { &mut self.walsenders } else { &mut self.clients }
+    }
+
+    /// The numbers. `input` is the first and last log time, `lives` those of all servers.
+    pub fn snapshot(&self, names: &Names, lives: &[&Lives], input: Option<(Instant, Instant)>) -> CensusSnapshot {
+        let window = input.map(|(first, last)| {
+            (self.window.since.map_or(first, |since| since.max(first)), self.window.until.unwrap_or(last))
+        });
+        let certainty = |since, until| {
+            lives.iter().map(|lives| lives.between(since, until)).reduce(Certainty::and).unwrap_or(Certainty::Unknown)
+        };
+        let (open_certainty, peak_certainty) = match window {
+            Some((since, until)) if self.knows_open => {
+                // The count at the end of the input is that after its last record.
+                let end = self.window.until.map_or(until, |until| until.plus_ms(-1));
+                (certainty(end, end.plus_ms(1)), certainty(since, until.plus_ms(1)))
+            }
+            _ => (Certainty::Unknown, Certainty::Unknown),
+        };
+        let exact_since = match lives {
+            [lives] if open_certainty == Certainty::Exact => lives.exact_at(window.map_or(Instant::UNKNOWN, |(_, end)| end)),
+            _ => None,
+        };
+        let open = |count: &Count| OpenSnapshot {
+            count: self.knows_open.then_some(count.now.max(0) as u64),
+            certainty: open_certainty,
+            exact_since,
+            by: if self.knows_open { count.ranking(names, |name, _| name.now) } else { By::default() },
+        };
+        let clients = &self.clients;
+        let mut refused_by_reason: Vec<_> = self.refused.iter().map(|(&reason, &n)| (reason, n)).collect();
+        refused_by_reason.sort_by_key(|&(reason, n)| (std::cmp::Reverse(n), reason.as_str()));
+        let quantile = |q| {
+            let ms = self.session_times.quantile(q).ok()??;
+            Some((ms.round() as u64).min(self.session_time_max?))
+        };
+        CensusSnapshot {
+            input,
+            window,
+            open: open(clients),
+            walsenders: open(&self.walsenders),
+            walsender_connects: self.walsenders.connects.max(0) as u64,
+            walsender_disconnects: self.walsender_disconnects,
+            connects: clients.connects.max(0) as u64,
+            connects_by: clients.ranking(names, |name, _| name.connects),
+            disconnects: self.disconnects,
+            refused_attempts: self.refused_attempts,
+            refused_connections: self.refused.values().sum(),
+            refused_by_reason,
+            refused_by: clients.ranking(names, |name, _| name.refused as i64),
+            probes: self.probes,
+            pending: self.pending,
+            peak: PeakSnapshot {
+                count: self.knows_open.then_some(clients.peak.max(0) as u64),
+                at: clients.peak_at.and_then(Instant::known).filter(|_| self.knows_open && clients.peak > 0),
+                certainty: peak_certainty,
+                by: if self.knows_open {
+                    clients.ranking(names, |name, peaks| if name.peaks == peaks { name.at_peak } else { name.now })
+                } else {
+                    By::default()
+                },
+            },
+            session_time: SessionTimeSnapshot {
+                p50: quantile(0.5),
+                p95: quantile(0.95),
+                p99: quantile(0.99),
+                max: self.session_time_max,
+                histogram: self.histogram,
+            },
+            open_by_age: self.open_by_age,
+            oldest: self.oldest.clone(),
+            cross: self.cross.map(|dimensions| clients.cross_rows(names, dimensions)),
+            timeline: Vec::new(),
+            bounds: Vec::new(),
+        }
+    }
+}
+
+impl Count {
+    /// Adds `n` sessions under the names of this one, of them `connects` to those that opened.
+    fn add(&mut self, session: &Session, cross: Option<(Dimension, Dimension)>, n: i64, connects: i64) {
+        self.now += n;
+        self.level += n;
+        self.connects += connects;
+        for dimension in Dimension::ALL {
+            let peaks = self.peaks;
+            let name = self.name(dimension, id(session.name(dimension)));
+            name.keep_peak(peaks);
+            name.now += n;
+            name.connects += connects;
+        }
+        if let Some((a, b)) = cross {
+            let row = self.cross(id(session.name(a)), id(session.name(b)));
+            row.now += n;
+            row.connects += connects;
+        }
+    }
+
+    fn add_at_peak(&mut self, session: &Session, n: i64) {
+        let peaks = self.peaks;
+        for dimension in Dimension::ALL {
+            let name = self.name(dimension, id(session.name(dimension)));
+            name.keep_peak(peaks);
+            name.at_peak += n;
+        }
+    }
+
+    /// The count of this instant may be the peak.
+    fn peak_check(&mut self, at: Instant) {
+        if self.peak_at.is_none() || self.level > self.peak_level {
+            self.peak_level = self.level;
+            self.peak = self.now;
+            self.peak_at = Some(at);
+            self.peaks += 1;
+        }
+    }
+
+    fn name(&mut self, dimension: Dimension, id: NameId) -> &mut NameCount {
+        let names = &mut self.by[dimension as usize];
+        let at = id.0 as usize;
+        if at >= names.len() {
+            names.resize(at + 1, NameCount::default());
+        }
+        &mut names[at]
+    }
+
+    fn cross(&mut self, a: NameId, b: NameId) -> &mut CrossCount {
+        let full = self.cross.len() >= CROSS_MAX;
+        let key = if full && !self.cross.contains_key(&(a, b)) { (NameId::OTHER, NameId::OTHER) } else { (a, b) };
+        self.cross.entry(key).or_default()
+    }
+
+    fn ranking(&self, names: &Names, count: impl Fn(&NameCount, u32) -> i64) -> By {
+        Dimension::ALL.map(|dimension| {
+            let counts = self.by[dimension as usize].iter().enumerate();
+            let mut ranking: Ranking = counts
+                .filter_map(|(id, name)| {
+                    let n = u64::try_from(count(name, self.peaks)).ok().filter(|&n| n > 0)?;
+                    Some((names.text_of(dimension, NameId(id as u32)).into(), n))
+                })
+                .collect();
+            ranking.sort_by(|(a, n), (b, m)| m.cmp(n).then_with(|| a.cmp(b)));
+            // A role may really be called `unknown`: its sessions and those without a name share a row.
+            ranking.dedup_by(|(b, m), (a, n)| a == b && { *n += *m; true });
+            ranking
+        })
+    }
+
+    fn cross_rows(&self, names: &Names, dimensions: (Dimension, Dimension)) -> Cross {
+        let (a, b) = dimensions;
+        let rows = self.cross.iter().filter(|(_, n)| n.now > 0 || n.connects > 0 || n.refused > 0);
+        let mut rows: Vec<CrossRow> = rows
+            .map(|(key, n)| CrossRow {
+                names: (names.text_of(a, key.0).into(), names.text_of(b, key.1).into()),
+                open: n.now.max(0) as u64,
+                connects: n.connects.max(0) as u64,
+                refused: n.refused,
+            })
+            .collect();
+        rows.sort_by(|x, y| {
+            (y.open, y.connects, y.refused).cmp(&(x.open, x.connects, x.refused)).then_with(|| x.names.cmp(&y.names))
+        });
+        Cross { dimensions, rows }
+    }
+}
+
+impl NameCount {
+    /// Before its first change after a peak: remembers what it was there.
+    fn keep_peak(&mut self, peaks: u32) {
+        if self.peaks != peaks {
+            self.peaks = peaks;
+            self.at_peak = self.now;
+        }
+    }
+}
+
+fn id(name: Option<&Name>) -> NameId {
+    name.map_or(NameId::ABSENT, |name| name.id)
+}

@@ -1,0 +1,125 @@
+//! Lives of a server, and how certain its open sessions are in each.
+//!
+//! A life begins where every session is known to be gone: a server start, a crash, a shutdown. From there
+//! on a count is exact as long as every beginning and every end is logged.
+
+use crate::instant::Instant;
+use crate::snapshot::{Certainty, Marker};
+
+/// Lives kept apart at most; of more, the oldest are told as one that is not exact.
+const LIVES_MAX: usize = 10_000;
+
+/// The lives of one server, in order.
+#[derive(Clone, Debug, Default)]
+pub struct Lives {
+    done: Vec<Life>,
+    current: Life,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Life {
+    marker: Option<(Instant, Marker)>,
+    saw_authorized: bool,
+    saw_disconnection: bool,
+    /// From here on beginnings may be unseen.
+    beginnings_unseen: Option<Instant>,
+    /// From here on ends may be unseen.
+    ends_unseen: Option<Instant>,
+}
+
+impl Lives {
+    /// Every session of before is gone.
+    pub(crate) fn begin(&mut self, at: Instant, marker: Marker) {
+        // A crash restarts the same server with the same settings: what is logged stays known.
+        let (saw_authorized, saw_disconnection) = match marker {
+            Marker::Crash => (self.current.saw_authorized, self.current.saw_disconnection),
+            Marker::Start | Marker::Shutdown => (false, false),
+        };
+        let next = Life { marker: Some((at, marker)), saw_authorized, saw_disconnection, ..Life::default() };
+        self.done.push(std::mem::replace(&mut self.current, next));
+        if self.done.len() > LIVES_MAX {
+            self.done.remove(0);
+            self.done[0].beginnings_unseen = self.done[0].marker.map(|(at, _)| at);
+        }
+    }
+
+    pub(crate) fn saw_authorized(&mut self) {
+        self.current.saw_authorized = true;
+    }
+
+    pub(crate) fn has_seen_authorized(&self) -> bool {
+        self.current.saw_authorized
+    }
+
+    pub(crate) fn saw_disconnection(&mut self) {
+        self.current.saw_disconnection = true;
+    }
+
+    /// From `at` on, beginnings may be missing from the log.
+    pub(crate) fn beginnings_unseen(&mut self, at: Instant) {
+        let from = &mut self.current.beginnings_unseen;
+        *from = Some(from.map_or(at, |earlier| earlier.min(at)));
+    }
+
+    /// From `at` on, ends may be missing from the log.
+    pub(crate) fn ends_unseen(&mut self, at: Instant) {
+        let from = &mut self.current.ends_unseen;
+        *from = Some(from.map_or(at, |earlier| earlier.min(at)));
+    }
+
+    /// The marker since which the count at `at` is exact, if it is.
+    pub fn exact_at(&self, at: Instant) -> Option<(Instant, Marker)> {
+        let lives = self.done.iter().chain([&self.current]);
+        let marker = lives.filter_map(|life| life.marker).take_while(|&(begin, _)| begin <= at).last()?;
+        (self.between(marker.0, at.plus_ms(1)) == Certainty::Exact).then_some(marker)
+    }
+
+    /// When the last life began.
+    pub fn last_marker(&self) -> Option<(Instant, Marker)> {
+        self.current.marker
+    }
+
+    /// The certainty at an instant.
+    pub fn at(&self, at: Instant) -> Certainty {
+        self.between(at, at.plus_ms(1))
+    }
+
+    /// The least certainty of any instant in `[since, until)`.
+    pub fn between(&self, since: Instant, until: Instant) -> Certainty {
+        let (mut beginnings, mut ends) = (true, true);
+        let lives: Vec<&Life> = self.done.iter().chain([&self.current]).collect();
+        for (i, life) in lives.iter().enumerate() {
+            let begin = life.marker.map_or(Instant(i64::MIN), |(at, _)| at);
+            let end = lives.get(i + 1).and_then(|next| next.marker).map_or(Instant(i64::MAX), |(at, _)| at);
+            if begin >= until || end <= since {
+                continue;
+            }
+            let before_end = |from: Option<Instant>| from.is_some_and(|from| from < until);
+            // Nothing is open after a shutdown, whatever is logged.
+            let nobody = matches!(life.marker, Some((_, Marker::Shutdown)));
+            beginnings &= nobody
+                || life.marker.is_some() && life.saw_authorized && !before_end(life.beginnings_unseen);
+            ends &= nobody || life.saw_disconnection && !before_end(life.ends_unseen);
+        }
+        match (beginnings, ends) {
+            (true, true) => Certainty::Exact,
+            (false, true) => Certainty::AtLeast,
+            (true, false) => Certainty::AtMost,
+            (false, false) => Certainty::Unknown,
+        }
+    }
+}
+
+impl Certainty {
+    /// The certainty of a sum of two counts.
+    #[must_use]
+    pub fn and(self, other: Certainty) -> Certainty {
+        use Certainty::{AtLeast, AtMost, Exact, Unknown};
+        match (self, other) {
+            (Exact, certainty) | (certainty, Exact) => certainty,
+            (AtLeast, AtLeast) => AtLeast,
+            (AtMost, AtMost) => AtMost,
+            _ => Unknown,
+        }
+    }
+}

@@ -1,0 +1,948 @@
+//! The tracker of one server: opens, completes and closes its sessions.
+//!
+//! ```text
+//! Received ─► (Authenticated) ─► Authorized ─► open ─► Disconnected
+//!     │                              │           └───► closed by a server event, or by the pid's return
+//!     └─► Refused / expired probe    └─► Refused: authorized is not connected
+//! ```
+//!
+//! A backend is known by its pid; a session id, where the log carries one, tells it from a later one with
+//! the same pid. Time is that of the log.
+
+use std::collections::VecDeque;
+
+use pgcensus_log::event::{EndReason, Event, EventKind, ProbeReason, RefusalReason, ServerEvent};
+use pgcensus_log::record::{BackendType, Client, Sqlstate};
+use rustc_hash::FxHashMap;
+
+use crate::change::{Change, Probe, Refusal, What};
+use crate::instant::Instant;
+use crate::lives::Lives;
+use crate::names::{Dimension, Names};
+use crate::session::{End, ServerId, Session, SessionAuth, SessionTls};
+use crate::snapshot::Marker;
+
+/// Backends tracked at once at most; connections past it are not tracked, and that is said.
+pub const BACKENDS_MAX: usize = 262_144;
+
+/// A connection that came to nothing is a probe after this: twice the default of `authentication_timeout`,
+/// once for the startup packet and once for authentication.
+const PENDING_MAX_MS: i64 = 2 * 60_000;
+
+/// After its FATAL a backend writes its disconnection within this, or never.
+const FATAL_MS: i64 = 2_000;
+
+/// `log time − session time` and the start of a session differ by at most this.
+const START_TOLERANCE_MS: i64 = 2_000;
+
+/// libpq's retry of one attempt without (or with) TLS comes within this.
+const RETRY_MS: i64 = 50;
+
+/// The sessions of one server.
+#[derive(Debug)]
+pub struct Tracker {
+    server: ServerId,
+    backends: FxHashMap<u32, Backend>,
+    /// Pending connections by the time at which they were received.
+    pending: VecDeque<(Instant, u32, u64)>,
+    /// Backends whose FATAL was seen, by its time.
+    dying: VecDeque<(Instant, u32, u64)>,
+    open: usize,
+    serial: u64,
+    shutdown: Option<EndReason>,
+    /// Between a start or crash and `ready to accept connections`.
+    starting: bool,
+    lives: Lives,
+    now: Instant,
+    first: Option<Instant>,
+    /// The last session of a log without pids: a refusal after it takes it back.
+    last_without_pid: Option<Box<Session>>,
+    recent_refusals: VecDeque<RecentRefusal>,
+    untracked: u64,
+    major: Option<u16>,
+    saw: Saw,
+}
+
+/// Which lines the log had.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Saw {
+    /// `connection received`
+    pub received: bool,
+    /// `connection authorized`
+    pub authorized: bool,
+    /// `disconnection`
+    pub disconnection: bool,
+    /// Events without a pid.
+    pub no_pid: bool,
+}
+
+#[derive(Debug)]
+struct Backend {
+    serial: u64,
+    stage: Stage,
+    session: Box<Session>,
+    received_at: Option<Instant>,
+    reason: Option<EndReason>,
+    fatal: Option<Fatal>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// Received or authenticated.
+    Pending,
+    /// Authorized.
+    Open,
+    /// Its beginning was not seen; it is about to end.
+    Unseen,
+    /// Refused, or a probe: nothing of it counts any more.
+    Done,
+}
+
+/// A FATAL that leaves open what it ended until the disconnection comes, or does not.
+#[derive(Debug)]
+struct Fatal {
+    at: Instant,
+    /// What it was, if no disconnection comes and the session is not known to have begun.
+    refusal: RefusalReason,
+    sqlstate: Option<Sqlstate>,
+    message: Box<[u8]>,
+}
+
+#[derive(Debug)]
+struct RecentRefusal {
+    at: Instant,
+    refusal: Refusal,
+    tls: Option<bool>,
+}
+
+impl Tracker {
+    /// A tracker of a server of which nothing is known yet.
+    pub fn new(server: ServerId) -> Tracker {
+        Tracker {
+            server,
+            backends: FxHashMap::default(),
+            pending: VecDeque::new(),
+            dying: VecDeque::new(),
+            open: 0,
+            serial: 0,
+            shutdown: None,
+            starting: false,
+            lives: Lives::default(),
+            now: Instant::UNKNOWN,
+            first: None,
+            last_without_pid: None,
+            recent_refusals: VecDeque::new(),
+            untracked: 0,
+            major: None,
+            saw: Saw::default(),
+        }
+    }
+
+    /// The sessions that are open, in no order.
+    pub fn open_sessions(&self) -> impl Iterator<Item = &Session> {
+        self.backends.values().filter(|b| b.stage == Stage::Open).map(|b| &*b.session)
+    }
+
+    /// Connections received, not yet authorized, refused or expired, with the time of that.
+    pub fn pending(&self) -> impl Iterator<Item = (&Session, Option<Instant>)> {
+        self.backends.values().filter(|b| b.stage == Stage::Pending).map(|b| (&*b.session, b.received_at))
+    }
+
+    /// The lives of the server.
+    pub fn lives(&self) -> &Lives {
+        &self.lives
+    }
+
+    /// Connections that found no room among [`BACKENDS_MAX`].
+    pub fn untracked(&self) -> u64 {
+        self.untracked
+    }
+
+    /// The major version, where a server start said it.
+    pub fn major(&self) -> Option<u16> {
+        self.major
+    }
+
+    /// Which lines the log had.
+    pub fn saw(&self) -> Saw {
+        self.saw
+    }
+
+    /// A span could not be read, or the log is known to lack something: beginnings and ends may be unseen.
+    pub fn gap(&mut self, at: Option<Instant>) {
+        let at = at.unwrap_or(self.now);
+        self.lives.beginnings_unseen(at);
+        self.lives.ends_unseen(at);
+    }
+
+    /// Takes in one event; what it changed is added to `out`.
+    pub fn observe(&mut self, event: &Event<&[u8]>, at: Option<Instant>, names: &mut Names, out: &mut Vec<Change>) {
+        let at = at.unwrap_or(self.now);
+        self.first.get_or_insert(at);
+        self.advance(at, names, out);
+        match &event.kind {
+            EventKind::Received { .. } => self.saw.received = true,
+            EventKind::Authorized { .. } => {
+                self.saw.authorized = true;
+                self.lives.saw_authorized();
+            }
+            EventKind::Disconnected { .. } => {
+                self.saw.disconnection = true;
+                self.lives.saw_disconnection();
+            }
+            _ => {}
+        }
+        match (&event.kind, event.pid) {
+            (EventKind::Server(server), pid) => self.server_event(*server, pid, event, at, out),
+            (EventKind::Setting { name, value }, _) => self.setting(name, *value, at),
+            _ if event.backend_type == Some(BackendType::Other) => {}
+            (_, None) => self.without_pid(event, at, names, out),
+            (EventKind::Received { client }, Some(pid)) => {
+                self.pid_returns(pid, at, names, out);
+                self.insert(pid, event, at, names, |b, names| {
+                    b.received_at = Some(at);
+                    b.session.session_start = Some(at);
+                    b.session.set_client(*client, names);
+                });
+                self.pending.push_back((at, pid, self.serial));
+            }
+            (EventKind::Authenticated { identity, method, hba }, Some(pid)) => {
+                let backend = self.pending_backend(pid, event, at, names, out);
+                if let Some(backend) = backend {
+                    backend.session.auth = Some(Box::new(SessionAuth {
+                        identity: identity.map(Into::into),
+                        method: (*method).into(),
+                        hba: (*hba).into(),
+                    }));
+                }
+            }
+            (EventKind::Authorized { .. }, Some(pid)) => self.authorized(pid, event, at, names, out),
+            (EventKind::Ready { setup_us }, Some(pid)) => {
+                if let Some(backend) = self.backends.get_mut(&pid).filter(|b| b.is(event) && b.stage == Stage::Open) {
+                    backend.session.setup_us = Some(*setup_us);
+                    backend.session.set_last_application_name(event, names);
+                }
+            }
+            (EventKind::Disconnected { .. }, Some(pid)) => self.disconnected(pid, event, at, names, out),
+            (EventKind::Refused { .. }, Some(pid)) => self.refused(pid, event, at, names, out),
+            (EventKind::Probe { reason }, Some(pid)) => {
+                if self.backends.get(&pid).is_some_and(|b| b.stage == Stage::Done && b.is(event)) {
+                    return;
+                }
+                if let Some(backend) = self.pending_backend(pid, event, at, names, out) {
+                    backend.stage = Stage::Done;
+                    let probe = backend.probe(*reason);
+                    out.push(Change::new(at, What::Probe(Box::new(probe)), event.message));
+                }
+            }
+            (EventKind::CancelRequest, Some(pid)) => {
+                if let Some(backend) = self.pending_backend(pid, event, at, names, out) {
+                    backend.stage = Stage::Done;
+                }
+            }
+            (EventKind::Ending { reason, fatal }, Some(pid)) => {
+                self.ending(pid, *reason, *fatal, event, at, names, out);
+            }
+        }
+    }
+
+    /// The input is over: what waited for more is decided.
+    pub fn finish(&mut self, names: &mut Names, out: &mut Vec<Change>) {
+        while let Some((_, pid, serial)) = self.dying.pop_front() {
+            self.died(pid, serial, names, out);
+        }
+    }
+
+    /// The log's clock is at least here: pending connections expire, FATALs are decided.
+    fn advance(&mut self, at: Instant, names: &mut Names, out: &mut Vec<Change>) {
+        self.now = self.now.max(at);
+        while let Some(&(received, pid, serial)) = self.pending.front() {
+            if self.now.since(received) <= PENDING_MAX_MS {
+                break;
+            }
+            self.pending.pop_front();
+            if let Some(backend) = self.backends.get(&pid)
+                && backend.serial == serial
+                && backend.stage == Stage::Pending
+            {
+                let probe = backend.probe(ProbeReason::Silent);
+                self.backends.remove(&pid);
+                out.push(Change::new(self.now, What::Probe(Box::new(probe)), b""));
+            }
+        }
+        while let Some(&(fatal, pid, serial)) = self.dying.front() {
+            if self.now.since(fatal) <= FATAL_MS {
+                break;
+            }
+            self.dying.pop_front();
+            self.died(pid, serial, names, out);
+        }
+    }
+
+    /// No disconnection came after a FATAL.
+    fn died(&mut self, pid: u32, serial: u64, names: &mut Names, out: &mut Vec<Change>) {
+        if self.backends.get(&pid).is_some_and(|b| b.serial == serial && b.fatal.is_some() && b.stage != Stage::Done)
+            && let Some(mut backend) = self.backends.remove(&pid)
+            && let Some(fatal) = backend.fatal.take()
+        {
+            match (backend.stage, backend.reason) {
+                // log_disconnections is off, but a FATAL is a backend's last word.
+                (Stage::Open, Some(reason)) => {
+                    self.open -= 1;
+                    self.close(backend.session, Some(fatal.at), None, Some(reason), &fatal.message, out);
+                }
+                (Stage::Open, None) => self.take_back(backend, fatal, names, out),
+                (Stage::Pending, _) => self.refuse(&backend.session, backend.received_at, &fatal, false, names, out),
+                (Stage::Unseen | Stage::Done, _) => {}
+            }
+        }
+    }
+
+    fn insert(
+        &mut self,
+        pid: u32,
+        event: &Event<&[u8]>,
+        at: Instant,
+        names: &mut Names,
+        fill: impl FnOnce(&mut Backend, &mut Names),
+    ) -> Option<&mut Backend> {
+        if self.backends.len() >= BACKENDS_MAX {
+            self.backends.retain(|_, b| b.stage != Stage::Done);
+            if self.backends.len() >= BACKENDS_MAX {
+                self.untracked += 1;
+                self.lives.beginnings_unseen(at);
+                return None;
+            }
+        }
+        self.serial += 1;
+        let mut session = Session::new(self.server, Some(pid), event.session_id);
+        session.walsender = event.backend_type == Some(BackendType::Walsender);
+        session.fill(event, names);
+        let mut backend = Backend {
+            serial: self.serial,
+            stage: Stage::Pending,
+            session: Box::new(session),
+            received_at: None,
+            reason: None,
+            fatal: None,
+        };
+        fill(&mut backend, names);
+        self.backends.insert(pid, backend);
+        self.backends.get_mut(&pid)
+    }
+
+    /// The pending backend that this event belongs to; a new one, where its `received` was not seen.
+    fn pending_backend(
+        &mut self,
+        pid: u32,
+        event: &Event<&[u8]>,
+        at: Instant,
+        names: &mut Names,
+        out: &mut Vec<Change>,
+    ) -> Option<&mut Backend> {
+        if !self.backends.get(&pid).is_some_and(|b| b.stage == Stage::Pending && b.is(event)) {
+            self.pid_returns(pid, at, names, out);
+            self.insert(pid, event, at, names, |_, _| {})?;
+            self.pending.push_back((at, pid, self.serial));
+        }
+        let backend = self.backends.get_mut(&pid)?;
+        backend.session.fill(event, names);
+        Some(backend)
+    }
+
+    /// A new backend has this pid: whatever held it is over.
+    fn pid_returns(&mut self, pid: u32, at: Instant, names: &mut Names, out: &mut Vec<Change>) {
+        let Some(backend) = self.backends.get(&pid) else {
+            return;
+        };
+        if backend.fatal.is_some() {
+            let serial = backend.serial;
+            return self.died(pid, serial, names, out);
+        }
+        let Some(mut backend) = self.backends.remove(&pid) else {
+            return;
+        };
+        match backend.stage {
+            Stage::Open => {
+                self.open -= 1;
+                self.lives.ends_unseen(backend.session.opened_at().unwrap_or(at));
+                backend.session.end = Some(End::Lost);
+                backend.session.end_reason = Some(EndReason::PidReturned);
+                out.push(Change::new(at, What::Closed(backend.session), b""));
+            }
+            Stage::Pending => {
+                let probe = backend.probe(ProbeReason::Silent);
+                out.push(Change::new(at, What::Probe(Box::new(probe)), b""));
+            }
+            Stage::Unseen | Stage::Done => {}
+        }
+    }
+
+    fn authorized(
+        &mut self,
+        pid: u32,
+        event: &Event<&[u8]>,
+        at: Instant,
+        names: &mut Names,
+        out: &mut Vec<Change>,
+    ) {
+        let EventKind::Authorized { .. } = &event.kind else { return };
+        let Some(backend) = self.pending_backend(pid, event, at, names, out) else {
+            return;
+        };
+        backend.stage = Stage::Open;
+        backend.session.authorize(event, at, names);
+        if let Some(received) = backend.received_at {
+            backend.session.setup_us = Some(at.since(received).max(0) as u64 * 1000);
+        }
+        let session = backend.session.clone();
+        self.open += 1;
+        out.push(Change::new(at, What::Opened(session), b""));
+    }
+
+    fn disconnected(
+        &mut self,
+        pid: u32,
+        event: &Event<&[u8]>,
+        at: Instant,
+        names: &mut Names,
+        out: &mut Vec<Change>,
+    ) {
+        let EventKind::Disconnected { session_time_ms, user, database, client } = &event.kind else { return };
+        let start = at.plus_ms(-(*session_time_ms as i64));
+        let is_it = self.backends.get(&pid).is_some_and(|b| b.is(event) && b.may_have_begun(start));
+        if !is_it {
+            self.pid_returns(pid, at, names, out);
+        }
+        let (mut session, reason) = match self.backends.remove(&pid).filter(|_| is_it) {
+            // A refusal that the server ends like a session (max_wal_senders until 11), or a session that a
+            // server event has closed already.
+            Some(backend) if backend.stage == Stage::Done => return,
+            Some(backend) => {
+                self.open -= usize::from(backend.stage == Stage::Open);
+                (backend.session, backend.reason)
+            }
+            None => (Box::new(Session::new(self.server, Some(pid), event.session_id)), None),
+        };
+        if session.authorized_at.is_none() {
+            self.begun_unseen(start, at);
+        }
+        session.complete(event, user, *database, *client, names);
+        session.session_start.get_or_insert(start);
+        self.close(session, Some(at), Some(*session_time_ms), reason, b"", out);
+    }
+
+    /// A session proves to have begun at `start` without a line.
+    fn begun_unseen(&mut self, start: Instant, at: Instant) {
+        let after_marker = self.lives.last_marker().is_some_and(|(marker, _)| start >= marker);
+        let inside_the_log = self.first.is_some_and(|first| start >= first.plus_ms(START_TOLERANCE_MS));
+        if after_marker || inside_the_log {
+            self.lives.beginnings_unseen(start.min(at));
+        }
+    }
+
+    /// Ends a session at `at` and says how.
+    fn close(
+        &self,
+        mut session: Box<Session>,
+        at: Option<Instant>,
+        session_time_ms: Option<u64>,
+        reason: Option<EndReason>,
+        message: &[u8],
+        out: &mut Vec<Change>,
+    ) {
+        let reason = match (reason, self.shutdown) {
+            (None | Some(EndReason::Administrator), Some(shutdown)) => shutdown,
+            (Some(reason), _) => reason,
+            (None, None) => EndReason::Closed,
+        };
+        session.session_end = at;
+        let start = session.session_start.or(session.authorized_at);
+        session.session_time_ms =
+            session_time_ms.or_else(|| Some(at?.since(start?).max(0) as u64));
+        session.end = Some(end(reason));
+        session.end_reason = Some(reason);
+        out.push(Change::new(at.unwrap_or(self.now), What::Closed(session), message));
+    }
+
+    fn refused(&mut self, pid: u32, event: &Event<&[u8]>, at: Instant, names: &mut Names, out: &mut Vec<Change>) {
+        let EventKind::Refused { reason, after_authorized, host, user, database, tls } = &event.kind else { return };
+        let fatal = Fatal { at, refusal: *reason, sqlstate: event.sqlstate, message: event.message.into() };
+        if let Some(backend) = self.backends.get(&pid)
+            && backend.is(event)
+            && backend.stage == Stage::Open
+        {
+            let same = event.session_id.is_some() && backend.session.session_id.is_some();
+            let recent = at.since(backend.session.opened_at().unwrap_or(at)) <= PENDING_MAX_MS;
+            let in_no_table = *reason == RefusalReason::Other;
+            if in_no_table {
+                // The next record of this backend tells: a disconnection, or nothing.
+                let serial = backend.serial;
+                if let Some(backend) = self.backends.get_mut(&pid) {
+                    backend.fatal = Some(fatal);
+                }
+                self.dying.push_back((at, pid, serial));
+                return;
+            }
+            if same || *after_authorized && recent {
+                if let Some(backend) = self.backends.remove(&pid) {
+                    self.take_back(backend, fatal, names, out);
+                }
+                return;
+            }
+        }
+        let Some(backend) = self.pending_backend(pid, event, at, names, out) else {
+            return;
+        };
+        backend.stage = Stage::Done;
+        let session = &mut backend.session;
+        if let (None, Some(user)) = (&session.user, user) {
+            session.user = Some(names.name(Dimension::User, user));
+        }
+        if let (None, Some(database)) = (&session.database, database) {
+            session.database = Some(names.name(Dimension::Database, database));
+        }
+        if let (None, Some(host)) = (&session.client_host, host) {
+            session.client_host = Some(names.name(Dimension::ClientHost, host));
+        }
+        if session.tls.is_none()
+            && let Some(tls) = tls
+        {
+            session.tls = Some(tls.then(|| Box::new(SessionTls::unknown())));
+        }
+        let (session, received_at) = (backend.session.clone(), backend.received_at);
+        self.refuse(&session, received_at, &fatal, false, names, out);
+    }
+
+    /// Authorized was not connected.
+    fn take_back(&mut self, backend: Backend, fatal: Fatal, names: &mut Names, out: &mut Vec<Change>) {
+        let session = backend.session;
+        self.open -= 1;
+        self.refuse(&session, backend.received_at, &fatal, true, names, out);
+        let refused = out.pop();
+        out.push(Change::new(fatal.at, What::TakenBack(session.clone()), b""));
+        out.extend(refused);
+        if let Some(pid) = session.pid {
+            let done = Backend {
+                serial: backend.serial,
+                stage: Stage::Done,
+                session,
+                received_at: backend.received_at,
+                reason: None,
+                fatal: None,
+            };
+            self.backends.insert(pid, done);
+        }
+    }
+
+    fn refuse(
+        &mut self,
+        session: &Session,
+        received_at: Option<Instant>,
+        fatal: &Fatal,
+        takes_back: bool,
+        _names: &mut Names,
+        out: &mut Vec<Change>,
+    ) {
+        let mut refusal = Refusal {
+            server: session.server,
+            pid: session.pid,
+            session_id: session.session_id,
+            walsender: session.walsender,
+            user: session.user.clone(),
+            database: session.database.clone(),
+            application_name: session.application_name.clone(),
+            client_host: session.client_host.clone(),
+            client_port: session.client_port,
+            received_at,
+            reason: fatal.refusal,
+            sqlstate: fatal.sqlstate,
+            takes_back,
+            is_retry: false,
+        };
+        let tls = session.tls.as_ref().map(Option::is_some);
+        while self.recent_refusals.front().is_some_and(|r| fatal.at.since(r.at) > RETRY_MS) {
+            self.recent_refusals.pop_front();
+        }
+        if let Some(first) = self.recent_refusals.iter().position(|r| r.is_retried_by(&refusal, tls)) {
+            self.recent_refusals.remove(first);
+            refusal.is_retry = true;
+        } else {
+            self.recent_refusals.push_back(RecentRefusal { at: fatal.at, refusal: refusal.clone(), tls });
+            if self.recent_refusals.len() > 1000 {
+                self.recent_refusals.pop_front();
+            }
+        }
+        out.push(Change::new(fatal.at, What::Refused(Box::new(refusal)), &fatal.message));
+    }
+
+    #[allow(clippy::too_many_arguments)] // one event, taken apart by the caller
+    fn ending(
+        &mut self,
+        pid: u32,
+        reason: EndReason,
+        fatal: bool,
+        event: &Event<&[u8]>,
+        at: Instant,
+        names: &mut Names,
+        out: &mut Vec<Change>,
+    ) {
+        if self.backends.get(&pid).is_some_and(|b| !b.is(event)) {
+            self.pid_returns(pid, at, names, out);
+        }
+        let last_word = fatal.then(|| Fatal {
+            at,
+            refusal: RefusalReason::TerminatedInStartup,
+            sqlstate: event.sqlstate,
+            message: event.message.into(),
+        });
+        match self.backends.get_mut(&pid) {
+            Some(backend) if backend.stage == Stage::Done => return,
+            Some(backend) if backend.stage == Stage::Pending && self.lives.has_seen_authorized() => {
+                // With authorized lines in the log, a backend without one is no session.
+                if let Some(fatal) = last_word {
+                    backend.stage = Stage::Done;
+                    backend.session.fill(event, names);
+                    let (session, received_at) = (backend.session.clone(), backend.received_at);
+                    self.refuse(&session, received_at, &fatal, false, names, out);
+                }
+                return;
+            }
+            Some(backend) => {
+                backend.reason = Some(reason);
+                backend.session.set_last_application_name(event, names);
+                backend.fatal = last_word.or(backend.fatal.take());
+            }
+            None => {
+                self.insert(pid, event, at, names, |b, _| {
+                    b.stage = Stage::Unseen;
+                    b.reason = Some(reason);
+                    b.fatal = last_word;
+                });
+            }
+        }
+        if let Some(backend) = self.backends.get(&pid) {
+            self.dying.push_back((at, pid, backend.serial));
+        }
+    }
+
+    fn server_event(
+        &mut self,
+        server: ServerEvent,
+        pid: Option<u32>,
+        event: &Event<&[u8]>,
+        at: Instant,
+        out: &mut Vec<Change>,
+    ) {
+        // Anybody can RAISE LOG such a text; the postmaster and its helpers hold no connection.
+        let holds_connection = |b: &Backend| b.is(event) && matches!(b.stage, Stage::Open | Stage::Pending);
+        if pid.is_some_and(|pid| self.backends.get(&pid).is_some_and(holds_connection)) {
+            return;
+        }
+        let down = self.shutdown;
+        match server {
+            ServerEvent::Starting { major } => {
+                self.major = major.or(self.major);
+                self.close_all(at, EndReason::Restart, true, out);
+                self.shutdown = None;
+                self.starting = true;
+                self.lives.begin(at, Marker::Start);
+            }
+            ServerEvent::Startup { .. } => {
+                // Until 11 (12 with a collector) the first line of a new server; else it follows one.
+                self.close_all(at, EndReason::Restart, true, out);
+                self.shutdown = None;
+                if !std::mem::replace(&mut self.starting, true) {
+                    self.lives.begin(at, Marker::Start);
+                }
+            }
+            ServerEvent::Ready => self.starting = false,
+            ServerEvent::SmartShutdown => self.shutdown = down.or(Some(EndReason::SmartShutdown)),
+            ServerEvent::FastShutdown => self.shutdown = Some(EndReason::FastShutdown),
+            ServerEvent::ImmediateShutdown => {
+                self.shutdown = Some(EndReason::ImmediateShutdown);
+                self.close_all(at, EndReason::ImmediateShutdown, false, out);
+            }
+            ServerEvent::ShutDown => {
+                self.close_all(at, down.unwrap_or(EndReason::FastShutdown), false, out);
+                self.lives.begin(at, Marker::Shutdown);
+            }
+            ServerEvent::ChildCrashed { pid } => {
+                if let Some(backend) = self.backends.get_mut(&pid).filter(|b| b.stage == Stage::Open) {
+                    backend.reason = Some(EndReason::Crash);
+                }
+            }
+            ServerEvent::TerminatingOthers => {
+                self.close_all(at, EndReason::Crash, false, out);
+                self.starting = true;
+                self.lives.begin(at, Marker::Crash);
+            }
+            ServerEvent::ShuttingDown | ServerEvent::Reinitializing | ServerEvent::Reloading => {}
+        }
+        out.push(Change::new(at, What::Server(self.server, server), event.message));
+    }
+
+    /// No session can be open any more.
+    fn close_all(&mut self, at: Instant, reason: EndReason, is_bound: bool, out: &mut Vec<Change>) {
+        let mut gone: Vec<(u32, u64)> = self
+            .backends
+            .iter()
+            // A connection that a starting server has just received may still be refused.
+            .filter(|(_, b)| b.stage == Stage::Open || b.stage == Stage::Pending && reason != EndReason::Restart)
+            .map(|(&pid, b)| (pid, b.serial))
+            .collect();
+        gone.sort_unstable_by_key(|&(_, serial)| serial);
+        for (pid, _) in gone {
+            let Some(backend) = self.backends.get_mut(&pid) else { continue };
+            if backend.stage == Stage::Pending {
+                let probe = backend.probe(ProbeReason::Silent);
+                out.push(Change::new(at, What::Probe(Box::new(probe)), b""));
+            } else {
+                self.open -= 1;
+                let mut session = backend.session.clone();
+                session.session_end_is_bound = is_bound;
+                let reason = match (backend.fatal.take(), backend.reason) {
+                    (Some(_), Some(said)) => said,
+                    _ => reason,
+                };
+                session.end = Some(end(reason));
+                session.end_reason = Some(reason);
+                session.session_end = Some(at);
+                let start = session.opened_at();
+                session.session_time_ms =
+                    session.session_start.or(start).map(|start| at.since(start).max(0) as u64);
+                out.push(Change::new(at, What::Closed(session), b""));
+            }
+            // Late words of it are swallowed.
+            backend.stage = Stage::Done;
+        }
+    }
+
+    fn setting(&mut self, name: &[u8], value: Option<&[u8]>, at: Instant) {
+        let value = value.unwrap_or(b"off").to_ascii_lowercase();
+        match name {
+            b"log_connections" => {
+                let on = value.split(|&b| b == b',').any(|item| {
+                    matches!(item.trim_ascii(), b"on" | b"true" | b"yes" | b"1" | b"all" | b"authorization")
+                });
+                if !on || !self.lives.has_seen_authorized() {
+                    self.lives.beginnings_unseen(at);
+                }
+            }
+            // What counts is the value at a session's start: whoever came before a switch keeps theirs.
+            b"log_disconnections" => self.lives.ends_unseen(at),
+            b"log_min_messages" if matches!(&*value, b"fatal" | b"panic") => {
+                self.lives.beginnings_unseen(at);
+                self.lives.ends_unseen(at);
+            }
+            _ => {}
+        }
+    }
+
+    /// Without pids, lines cannot be joined: beginnings and ends are told one by one.
+    fn without_pid(&mut self, event: &Event<&[u8]>, at: Instant, names: &mut Names, out: &mut Vec<Change>) {
+        self.saw.no_pid = true;
+        let mut session = Box::new(Session::new(self.server, None, None));
+        session.fill(event, names);
+        match &event.kind {
+            EventKind::Authorized { .. } => {
+                session.authorize(event, at, names);
+                self.last_without_pid = Some(session.clone());
+                out.push(Change::new(at, What::Opened(session), b""));
+            }
+            EventKind::Disconnected { session_time_ms, user, database, client } => {
+                let start = at.plus_ms(-(*session_time_ms as i64));
+                session.session_start = Some(start);
+                // Its beginning was told by a line of its own.
+                session.authorized_at = self.first.filter(|&first| start >= first).map(|_| start);
+                session.complete(event, user, *database, *client, names);
+                self.close(session, Some(at), Some(*session_time_ms), None, b"", out);
+            }
+            EventKind::Refused { reason, after_authorized, host, user, database, .. } => {
+                let fatal = Fatal { at, refusal: *reason, sqlstate: event.sqlstate, message: event.message.into() };
+                let opened = self.last_without_pid.take().filter(|s| {
+                    *after_authorized && at.since(s.opened_at().unwrap_or(at)) <= FATAL_MS
+                });
+                if let Some(opened) = opened {
+                    out.push(Change::new(at, What::TakenBack(opened.clone()), b""));
+                    self.refuse(&opened, None, &fatal, true, names, out);
+                } else {
+                    session.user = session.user.or_else(|| user.map(|user| names.name(Dimension::User, user)));
+                    session.database =
+                        session.database.or_else(|| database.map(|name| names.name(Dimension::Database, name)));
+                    session.client_host =
+                        session.client_host.or_else(|| host.map(|host| names.name(Dimension::ClientHost, host)));
+                    self.refuse(&session, None, &fatal, false, names, out);
+                }
+            }
+            EventKind::Probe { reason } => {
+                let probe = Probe {
+                    server: self.server,
+                    pid: None,
+                    session_id: None,
+                    client_host: session.client_host.clone(),
+                    client_port: session.client_port,
+                    received_at: None,
+                    reason: *reason,
+                };
+                out.push(Change::new(at, What::Probe(Box::new(probe)), event.message));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// How a session ended that ended for this reason.
+fn end(reason: EndReason) -> End {
+    match reason {
+        EndReason::Closed
+        | EndReason::Reset
+        | EndReason::SendFailed
+        | EndReason::EofInTransaction
+        | EndReason::ProtocolError
+        | EndReason::ConnectionLost => End::Client,
+        EndReason::Administrator | EndReason::RecoveryConflict => End::Terminated,
+        EndReason::IdleSessionTimeout
+        | EndReason::IdleInTransactionTimeout
+        | EndReason::TransactionTimeout
+        | EndReason::ReplicationTimeout => End::Timeout,
+        EndReason::FastShutdown
+        | EndReason::SmartShutdown
+        | EndReason::ImmediateShutdown
+        | EndReason::Crash
+        | EndReason::Restart
+        | EndReason::PostmasterExit => End::Server,
+        EndReason::PidReturned | EndReason::Gap => End::Lost,
+    }
+}
+
+impl Change {
+    fn new(at: Instant, what: What, message: &[u8]) -> Change {
+        Change { at: at.known(), what, message: message.into() }
+    }
+}
+
+impl Backend {
+    /// This event can be of the same backend, as far as session ids tell.
+    fn is(&self, event: &Event<&[u8]>) -> bool {
+        match (self.session.session_id, event.session_id) {
+            (Some(mine), Some(its)) => mine == its,
+            _ => true,
+        }
+    }
+
+    /// A session that began at `start`, by its own session time, can be this one.
+    fn may_have_begun(&self, start: Instant) -> bool {
+        match (self.session.session_start, self.session.authorized_at) {
+            (Some(mine), _) => start.since(mine).abs() <= START_TOLERANCE_MS,
+            (None, Some(authorized)) => {
+                (-START_TOLERANCE_MS..=PENDING_MAX_MS + START_TOLERANCE_MS).contains(&authorized.since(start))
+            }
+            (None, None) => true,
+        }
+    }
+
+    fn probe(&self, reason: ProbeReason) -> Probe {
+        Probe {
+            server: self.session.server,
+            pid: self.session.pid,
+            session_id: self.session.session_id,
+            client_host: self.session.client_host.clone(),
+            client_port: self.session.client_port,
+            received_at: self.received_at,
+            reason,
+        }
+    }
+}
+
+impl RecentRefusal {
+    /// libpq tries again without TLS (or with it) from the next port, and is refused for the same reason.
+    fn is_retried_by(&self, next: &Refusal, tls: Option<bool>) -> bool {
+        let first = &self.refusal;
+        matches!((self.tls, tls), (Some(a), Some(b)) if a != b)
+            && first.client_host == next.client_host
+            && first.user == next.user
+            && first.database == next.database
+            && first.sqlstate == next.sqlstate
+            && matches!((first.client_port, next.client_port), (Some(a), Some(b)) if a < b)
+    }
+}
+
+impl SessionTls {
+    fn unknown() -> SessionTls {
+        SessionTls { protocol: Box::default(), cipher: Box::default(), bits: None }
+    }
+}
+
+impl Session {
+    /// Takes what the prefix or the columns of an event carry, where it was not known.
+    fn fill(&mut self, event: &Event<&[u8]>, names: &mut Names) {
+        if self.session_id.is_none() {
+            self.session_id = event.session_id;
+        }
+        if let (None, Some(user)) = (&self.user, event.user) {
+            self.user = Some(names.name(Dimension::User, user));
+        }
+        if let (None, Some(database)) = (&self.database, event.database) {
+            self.database = Some(names.name(Dimension::Database, database));
+        }
+        if let (None, Some(client)) = (&self.client_host, event.client) {
+            self.set_client(client, names);
+        }
+        self.walsender |= event.backend_type == Some(BackendType::Walsender);
+    }
+
+    fn set_client(&mut self, client: Client<&[u8]>, names: &mut Names) {
+        self.client_host = Some(names.name(Dimension::ClientHost, client.host));
+        self.client_port = client.port.and_then(|port| std::str::from_utf8(port).ok()?.parse().ok());
+    }
+
+    fn set_last_application_name(&mut self, event: &Event<&[u8]>, names: &mut Names) {
+        if let Some(name) = event.application_name {
+            self.application_name_last = Some(names.name(Dimension::ApplicationName, name));
+        }
+    }
+
+    fn authorize(&mut self, event: &Event<&[u8]>, at: Instant, names: &mut Names) {
+        let EventKind::Authorized { replication, user, database, application_name, tls } = &event.kind else {
+            return;
+        };
+        self.walsender = *replication;
+        self.user = Some(names.name(Dimension::User, user));
+        if let Some(database) = database {
+            self.database = Some(names.name(Dimension::Database, database));
+        }
+        self.application_name = application_name.map(|name| names.name(Dimension::ApplicationName, name));
+        self.application_name_last.clone_from(&self.application_name);
+        self.authorized_at = Some(at);
+        self.tls = Some(tls.map(|tls| {
+            Box::new(SessionTls { protocol: tls.protocol.into(), cipher: tls.cipher.into(), bits: tls.bits })
+        }));
+    }
+
+    /// Takes what the disconnection says.
+    fn complete(
+        &mut self,
+        event: &Event<&[u8]>,
+        user: &[u8],
+        database: Option<&[u8]>,
+        client: Client<&[u8]>,
+        names: &mut Names,
+    ) {
+        self.fill(event, names);
+        self.set_last_application_name(event, names);
+        if self.authorized_at.is_none() {
+            self.user = Some(names.name(Dimension::User, user));
+            self.database = database.map(|database| names.name(Dimension::Database, database));
+            // Physical walsenders alone have no database.
+            self.walsender |= database.is_none();
+        }
+        if self.client_host.is_none() {
+            self.client_host_is_late = self.authorized_at.is_some();
+            self.set_client(client, names);
+        } else if self.client_port.is_none() {
+            self.client_port = client.port.and_then(|port| std::str::from_utf8(port).ok()?.parse().ok());
+        }
+    }
+}
+

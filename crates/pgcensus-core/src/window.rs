@@ -1,0 +1,31 @@
+//! Windows: the stretch of the log that counts.
+
+use crate::instant::Instant;
+
+/// `[since, until)`, and of each day only a part.
+#[derive(Default)]
+pub struct Window {
+    /// The first instant that counts; `None`: from the beginning.
+    pub since: Option<Instant>,
+    /// The first instant that does not count any more; `None`: to the end.
+    pub until: Option<Instant>,
+    /// `--between`: which instants count of each day.
+    pub daily: Option<Box<dyn Fn(Instant) -> bool + Send>>,
+}
+
+impl Window {
+    /// This instant is before the window.
+    pub fn is_before(&self, at: Instant) -> bool {
+        self.since.is_some_and(|since| at < since)
+    }
+
+    /// This instant is after the window.
+    pub fn is_after(&self, at: Instant) -> bool {
+        self.until.is_some_and(|until| at >= until)
+    }
+
+    /// This instant counts.
+    pub fn contains(&self, at: Instant) -> bool {
+        !self.is_before(at) && !self.is_after(at) && self.daily.as_ref().is_none_or(|daily| daily(at))
+    }
+}

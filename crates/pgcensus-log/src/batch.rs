@@ -1,0 +1,154 @@
+//! A batch: the events of one chunk, in order, their bytes in one arena, so that nothing borrows
+//! across threads.
+
+use crate::event::Event;
+use crate::log_time::{LogTime, Zone};
+
+/// A piece of a batch's arena.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Span {
+    start: u32,
+    len: u32,
+}
+
+/// What the decoder found in one chunk, in order.
+#[derive(Debug, Default)]
+pub struct Batch {
+    arena: Vec<u8>,
+    zone: Span,
+    /// In order of their offsets.
+    pub items: Vec<Item>,
+    /// Log time of the chunk's first record, whatever it says, and of its last.
+    pub log_times: Option<(LogTime<Span>, LogTime<Span>)>,
+}
+
+/// One item of a batch.
+#[derive(Debug, PartialEq)]
+pub enum Item {
+    /// A record that says something of interest.
+    Event(Event<Span>),
+    /// A labelled line with a message of interest whose head no known prefix reads: with its record, for
+    /// whoever can infer the prefix from several of them.
+    Unmatched {
+        /// Byte offset of the line in its file.
+        offset: u64,
+        /// The line and the labelled lines after it.
+        record: Span,
+    },
+    /// A span that should have held an event and could not be read, or was not believed.
+    Unreadable(Unreadable),
+}
+
+/// A span that could not be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    /// Where it begins in its file.
+    pub offset: u64,
+    /// Its length in bytes.
+    pub len: u64,
+    /// Why.
+    pub why: Why,
+}
+
+/// Why a span could not be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// A csv record with this number of columns, where csvlog has 23, 24 or 26.
+    CsvColumns(u16),
+    /// A csv record whose beginning cannot be found.
+    CsvRecord,
+    /// A json line that is no object of jsonlog.
+    Json,
+    /// A line with a message of interest whose head does not match the `log_line_prefix`.
+    Prefix,
+    /// A message that contradicts its own prefix or columns: forged, or torn.
+    Untrusted,
+    /// The last record lacks its end.
+    Incomplete,
+    /// A record longer than the bound, of which not even the head could be read.
+    TooLong,
+}
+
+impl std::fmt::Display for Why {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Why::CsvColumns(n) => write!(f, "{n} fields where csvlog has 23, 24 or 26"),
+            Why::CsvRecord => f.write_str("a csv record whose beginning is not found"),
+            Why::Json => f.write_str("a line that is no jsonlog object"),
+            Why::Prefix => f.write_str("the line does not begin with the log_line_prefix"),
+            Why::Untrusted => f.write_str("not trusted: the message contradicts its own prefix or columns"),
+            Why::Incomplete => f.write_str("incomplete: the record is cut off"),
+            Why::TooLong => f.write_str("a record longer than 1 MiB without a readable head"),
+        }
+    }
+}
+
+impl Batch {
+    /// Empties it, keeping its memory.
+    pub fn clear(&mut self) {
+        self.arena.clear();
+        self.items.clear();
+        self.zone = Span::default();
+        self.log_times = None;
+    }
+
+    /// The bytes of a span of this batch.
+    pub fn text(&self, span: Span) -> &[u8] {
+        &self.arena[span.start as usize..(span.start + span.len) as usize]
+    }
+
+    /// Bytes kept in the arena.
+    pub fn arena_len(&self) -> usize {
+        self.arena.len()
+    }
+
+    /// An event of this batch with its texts.
+    pub fn event(&self, event: &Event<Span>) -> Event<&[u8]> {
+        event.clone().map(&mut |span| self.text(span))
+    }
+
+    /// A time of this batch with its zone's text.
+    pub fn log_time(&self, time: LogTime<Span>) -> LogTime<&[u8]> {
+        time.map(|zone| self.text(zone))
+    }
+
+    /// Adds an event.
+    pub fn push_event(&mut self, event: Event<&[u8]>) {
+        // Nearly all events of a chunk share their zone: it is kept once.
+        let time = event.log_time.map(|time| self.keep_time(time));
+        let mut event = Event { log_time: None, ..event }.map(&mut |text| self.keep(text));
+        event.log_time = time;
+        self.items.push(Item::Event(event));
+    }
+
+    /// Adds a line that no prefix reads.
+    pub fn push_unmatched(&mut self, offset: u64, record: &[u8]) {
+        let record = self.keep(record);
+        self.items.push(Item::Unmatched { offset, record });
+    }
+
+    /// Adds a span that could not be read.
+    pub fn push_unreadable(&mut self, offset: u64, len: u64, why: Why) {
+        self.items.push(Item::Unreadable(Unreadable { offset, len, why }));
+    }
+
+    /// Keeps the log times of the chunk's first and last record.
+    pub fn set_log_times(&mut self, first: LogTime<&[u8]>, last: LogTime<&[u8]>) {
+        self.log_times = Some((self.keep_time(first), self.keep_time(last)));
+    }
+
+    fn keep(&mut self, text: &[u8]) -> Span {
+        let start = self.arena.len() as u32;
+        self.arena.extend_from_slice(text);
+        Span { start, len: text.len() as u32 }
+    }
+
+    fn keep_time(&mut self, time: LogTime<&[u8]>) -> LogTime<Span> {
+        if let Zone::Named(zone) = time.zone
+            && self.text(self.zone) != zone
+        {
+            self.zone = self.keep(zone);
+        }
+        time.map(|_| self.zone)
+    }
+}

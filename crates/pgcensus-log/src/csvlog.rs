@@ -1,0 +1,232 @@
+//! csvlog: `2026-11-23 04:56:44.170 UTC,"app","shop",30630,"127.0.0.1:60546",6b03c78c.77a6,…`, 23 columns (to
+//! 12), 24 (13) or 26 (14 and later).
+//!
+//! How this works: a candidate is the opening of the message column, `,"connection received: `. Since quotes
+//! inside a quoted column are doubled, a comma, one quote and a letter can only stand where a column
+//! opens: text that quotes such a line reads `,""connection`. From there the record's beginning is
+//! found backwards by counting quotes, and its columns are then read forwards and counted.
+//!
+//! Source: `write_csvlog` in PostgreSQL's `src/backend/utils/error/csvlog.c`; `connection_from` alone is
+//! written without doubling its quotes (a client socket bound to a path with quotes).
+
+use std::borrow::Cow;
+
+use memchr::{memchr, memchr2, memrchr, memrchr2};
+
+use crate::batch::Why;
+use crate::log_time::{self, LogTime};
+use crate::record::{BackendType, Client, Record, SessionId, Severity, Sqlstate};
+
+/// Columns of a record at most; one more is read so that a longer record is seen to be wrong.
+const COLUMNS_MAX: usize = 27;
+
+/// The beginning of a record lies at most this far before its message: three names of 63 bytes, each
+/// byte a doubled quote, and the fixed columns.
+const HEAD_MAX: usize = 4096;
+
+/// Where the record begins whose message column opens at `message` (the position of its quote).
+///
+/// Between columns one stands outside quotes; going backwards, each quote turns inside into outside,
+/// and the first newline outside ends the record before.
+pub(crate) fn record_start(chunk: &[u8], message: usize) -> Option<usize> {
+    let floor = message.saturating_sub(HEAD_MAX);
+    let mut inside = false;
+    let mut end = message;
+    while let Some(at) = memrchr2(b'"', b'\n', &chunk[floor..end]) {
+        end = floor + at;
+        if chunk[end] == b'"' {
+            inside = !inside;
+        } else if !inside {
+            return Some(end + 1);
+        }
+    }
+    (floor == 0 && !inside).then_some(0)
+}
+
+/// The last position in `buf` at which a record has ended: after a newline outside quotes that is
+/// followed by a log time or by nothing. `buf` begins at a record.
+pub(crate) fn last_record_end(buf: &[u8]) -> Option<usize> {
+    let odd = count(buf, b'"') % 2 == 1;
+    // A quote that the server did not double (see the module's head) flips the parity to the end of the
+    // buffer; then the other parity finds lines that begin as records do.
+    boundary(buf, odd, buf.len()).or_else(|| boundary(buf, !odd, buf.len()))
+}
+
+/// The last record end in `buf`, if at its end one stands inside quotes or not.
+fn boundary(buf: &[u8], mut inside: bool, mut end: usize) -> Option<usize> {
+    while let Some(at) = memrchr2(b'"', b'\n', &buf[..end]) {
+        if buf[at] == b'"' {
+            inside = !inside;
+        } else if !inside && begins_record(&buf[at + 1..]) {
+            return Some(at + 1);
+        }
+        end = at;
+    }
+    None
+}
+
+/// Log times of the first and last record of a chunk of whole records.
+pub(crate) fn log_times(chunk: &[u8]) -> Option<(LogTime<&[u8]>, LogTime<&[u8]>)> {
+    let first_line = chunk.split(|&b| b == b'\n').position(|line| log_time::read(line, Some(b',')).is_some())?;
+    let mut first = chunk;
+    for _ in 0..first_line {
+        first = &first[memchr(b'\n', first)? + 1..];
+    }
+    let (first_time, _) = log_time::read(first, Some(b','))?;
+    let mut last = first_time;
+    let mut end = chunk.strip_suffix(b"\n").map_or(chunk.len(), <[u8]>::len);
+    while let Some(at) = boundary(chunk, false, end) {
+        if let Some((time, _)) = log_time::read(&chunk[at..], Some(b',')) {
+            last = time;
+            break;
+        }
+        end = at.saturating_sub(1);
+    }
+    Some((first_time, last))
+}
+
+fn begins_record(rest: &[u8]) -> bool {
+    rest.is_empty() || log_time::read_wall(rest).is_some()
+}
+
+fn count(bytes: &[u8], byte: u8) -> usize {
+    // In pieces whose count fits a byte, this loop is vectorised by the compiler.
+    bytes.chunks(255).map(|piece| usize::from(piece.iter().map(|&b| u8::from(b == byte)).sum::<u8>())).sum()
+}
+
+/// Reads the record at `chunk[start]`: the record and where the next one begins.
+///
+/// # Errors
+/// Why it could not be read, and where to go on.
+pub(crate) fn read(chunk: &[u8], start: usize) -> Result<(Record<'_>, usize), (Why, usize)> {
+    let mut columns: [Column<'_>; COLUMNS_MAX] = [Column::default(); COLUMNS_MAX];
+    let mut n = 0;
+    let mut at = start;
+    let end = loop {
+        let Some((column, next)) = Column::read(chunk, at) else {
+            return Err((Why::Incomplete, resume(chunk, start)));
+        };
+        if n < COLUMNS_MAX {
+            columns[n] = column;
+        }
+        n += 1;
+        match chunk.get(next) {
+            Some(b',') => at = next + 1,
+            Some(_) => break next + 1,
+            None => break next,
+        }
+        // A lost quote joins records: give up where no csvlog goes on.
+        if n > 4 * COLUMNS_MAX {
+            break at;
+        }
+    };
+    if !matches!(n, 23 | 24 | 26) {
+        return Err((Why::CsvColumns(n as u16), resume(chunk, start).min(end)));
+    }
+    let raw = |i: usize| columns[i].raw;
+    let text = |i: usize| Some(columns[i].text()).filter(|text| !text.is_empty());
+    let record = Record {
+        log_time: log_time::read(raw(0), None).map(|(time, _)| time),
+        pid: ascii_number(raw(3)),
+        session_id: SessionId::parse(raw(5)),
+        user: text(1),
+        database: text(2),
+        application_name: text(22),
+        client: text(4).map(client),
+        severity: Severity::parse(raw(11)).unwrap_or_default(),
+        sqlstate: Sqlstate::parse(raw(12)),
+        message: columns[13].text(),
+        detail: text(14),
+        has_context: !raw(16).is_empty() || !raw(18).is_empty(),
+        has_statement: !raw(19).is_empty(),
+        command_tag: text(7),
+        backend_type: (n > 23).then(|| BackendType::parse(raw(23))),
+    };
+    Ok((record, end))
+}
+
+/// The next line that begins as records do, after a record that cannot be read.
+fn resume(chunk: &[u8], start: usize) -> usize {
+    let mut at = start;
+    while let Some(newline) = memchr(b'\n', &chunk[at..]) {
+        at += newline + 1;
+        if log_time::read_wall(&chunk[at..]).is_some() {
+            return at;
+        }
+    }
+    chunk.len()
+}
+
+#[derive(Clone, Copy, Default)]
+struct Column<'c> {
+    /// Without its quotes; inner quotes still doubled.
+    raw: &'c [u8],
+    doubled: bool,
+}
+
+impl<'c> Column<'c> {
+    /// The column at `chunk[at]`, and the position of the comma or newline after it.
+    fn read(chunk: &'c [u8], at: usize) -> Option<(Column<'c>, usize)> {
+        if chunk.get(at) != Some(&b'"') {
+            let end = memchr2(b',', b'\n', &chunk[at..]).map_or(chunk.len(), |n| at + n);
+            let raw = &chunk[at..end];
+            return Some((Column { raw: raw.strip_suffix(b"\r").unwrap_or(raw), doubled: false }, end));
+        }
+        let open = at + 1;
+        let mut from = open;
+        let mut doubled = false;
+        loop {
+            let quote = from + memchr(b'"', &chunk[from..])?;
+            match chunk.get(quote + 1) {
+                Some(b'"') => {
+                    doubled = true;
+                    from = quote + 2;
+                }
+                Some(b',' | b'\n') | None => return Some((Column { raw: &chunk[open..quote], doubled }, quote + 1)),
+                Some(b'\r') if chunk.get(quote + 2) == Some(&b'\n') => {
+                    return Some((Column { raw: &chunk[open..quote], doubled }, quote + 2));
+                }
+                // A quote that was not doubled: `connection_from` of a bound client socket.
+                Some(_) => from = quote + 1,
+            }
+        }
+    }
+
+    fn text(&self) -> Cow<'c, [u8]> {
+        if !self.doubled {
+            return Cow::Borrowed(self.raw);
+        }
+        let mut text = Vec::with_capacity(self.raw.len());
+        let mut rest = self.raw;
+        while let Some(quote) = memchr(b'"', rest) {
+            text.extend_from_slice(&rest[..=quote]);
+            rest = rest.get(quote + 2..).unwrap_or_default();
+        }
+        text.extend_from_slice(rest);
+        Cow::Owned(text)
+    }
+}
+
+/// `127.0.0.1:59250`, `::1:52706` (split at the last colon), `[local]`, `[local]:/path`.
+fn client(from: Cow<'_, [u8]>) -> Client<Cow<'_, [u8]>> {
+    let colon = if from.starts_with(b"[local]") { Some(7).filter(|&n| from.len() > n) } else { memrchr(b':', &from) };
+    let Some(colon) = colon else {
+        return Client { host: from, port: None };
+    };
+    match from {
+        Cow::Borrowed(from) => {
+            Client { host: Cow::Borrowed(&from[..colon]), port: Some(Cow::Borrowed(&from[colon + 1..])) }
+        }
+        Cow::Owned(from) => {
+            Client { host: Cow::Owned(from[..colon].to_vec()), port: Some(Cow::Owned(from[colon + 1..].to_vec())) }
+        }
+    }
+}
+
+/// A plain decimal number.
+pub(crate) fn ascii_number(text: &[u8]) -> Option<u32> {
+    if text.is_empty() {
+        return None;
+    }
+    text.iter().try_fold(0u32, |n, &b| n.checked_mul(10)?.checked_add(u32::from(b.checked_sub(b'0').filter(|&d| d < 10)?)))
+}

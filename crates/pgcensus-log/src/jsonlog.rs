@@ -1,0 +1,171 @@
+//! jsonlog (15 and later): one object per line, keys always in the same order, absent where NULL.
+//!
+//! ```text
+//! {"timestamp":"2026-11-23 04:56:44.170 UTC","pid":30630,"remote_host":"127.0.0.1","remote_port":60546,…}
+//! ```
+//!
+//! Read by hand, since it is not always JSON: a client that bound its own Unix socket gives
+//! `"remote_port":/path`, and names may hold invalid UTF-8.
+//!
+//! Source: `write_jsonlog` in PostgreSQL's `src/backend/utils/error/jsonlog.c`.
+
+use std::borrow::Cow;
+
+use memchr::{memchr, memchr2, memmem, memrchr};
+
+use crate::batch::Why;
+use crate::csvlog::ascii_number;
+use crate::log_time::{self, LogTime};
+use crate::record::{BackendType, Client, Record, SessionId, Severity, Sqlstate};
+
+/// Reads the line that holds `chunk[at]`: the record, where its line begins, and where the next one does.
+///
+/// # Errors
+/// Why it could not be read, with the same two positions.
+pub(crate) fn read(chunk: &[u8], at: usize) -> (Result<Record<'_>, Why>, usize, usize) {
+    let start = memrchr(b'\n', &chunk[..at]).map_or(0, |n| n + 1);
+    let (end, next) = memchr(b'\n', &chunk[at..]).map_or((chunk.len(), chunk.len()), |n| (at + n, at + n + 1));
+    let line = &chunk[start..end];
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let record = match object(line) {
+        Some(record) => Ok(record),
+        None if next == end => Err(Why::Incomplete),
+        None => Err(Why::Json),
+    };
+    (record, start, next)
+}
+
+/// Log times of the first and last record of a chunk of whole lines.
+pub(crate) fn log_times(chunk: &[u8]) -> Option<(LogTime<&[u8]>, LogTime<&[u8]>)> {
+    let first = chunk.split(|&b| b == b'\n').find_map(log_time_of)?;
+    let last = chunk.rsplit(|&b| b == b'\n').find_map(log_time_of)?;
+    Some((first, last))
+}
+
+fn log_time_of(line: &[u8]) -> Option<LogTime<&[u8]>> {
+    let text = line.strip_prefix(b"{\"timestamp\":\"")?;
+    log_time::read(text, None).map(|(time, _)| time)
+}
+
+fn object(line: &[u8]) -> Option<Record<'_>> {
+    let mut rest = line.trim_ascii().strip_prefix(b"{")?;
+    let mut record = Record::default();
+    let mut host = None;
+    let mut port = None;
+    let mut seen_message = false;
+    loop {
+        let (key, after) = string(rest.trim_ascii_start())?;
+        let after = after.trim_ascii_start().strip_prefix(b":")?.trim_ascii_start();
+        let (value, after) = if after.first() == Some(&b'"') { string(after)? } else { bare(after)? };
+        let text = || Some(value.text()).filter(|text| !text.is_empty());
+        match key.raw {
+            b"timestamp" => record.log_time = log_time::read(value.raw, None).map(|(time, _)| time),
+            b"user" => record.user = text(),
+            b"dbname" => record.database = text(),
+            b"pid" => record.pid = ascii_number(value.raw),
+            b"remote_host" => host = text(),
+            b"remote_port" => port = text(),
+            b"session_id" => record.session_id = SessionId::parse(value.raw),
+            b"ps" => record.command_tag = text(),
+            b"error_severity" => record.severity = Severity::parse(value.raw).unwrap_or_default(),
+            b"state_code" => record.sqlstate = Sqlstate::parse(value.raw),
+            b"message" => {
+                record.message = value.text();
+                seen_message = true;
+            }
+            b"detail" => record.detail = text(),
+            b"internal_query" | b"context" => record.has_context = true,
+            b"statement" => record.has_statement = true,
+            b"application_name" => record.application_name = text(),
+            b"backend_type" => record.backend_type = Some(BackendType::parse(value.raw)),
+            _ => {}
+        }
+        rest = after.trim_ascii_start();
+        match rest.first()? {
+            b',' => rest = &rest[1..],
+            b'}' if rest.len() == 1 => break,
+            _ => return None,
+        }
+    }
+    record.client = host.map(|host| Client { host, port });
+    (seen_message && record.log_time.is_some()).then_some(record)
+}
+
+struct Value<'c> {
+    raw: &'c [u8],
+    escaped: bool,
+}
+
+/// A string at the start of `text`, without its quotes, and what follows it.
+fn string(text: &[u8]) -> Option<(Value<'_>, &[u8])> {
+    let text = text.strip_prefix(b"\"")?;
+    let mut from = 0;
+    let mut escaped = false;
+    loop {
+        let at = from + memchr2(b'"', b'\\', text.get(from..)?)?;
+        if text[at] == b'"' {
+            return Some((Value { raw: &text[..at], escaped }, &text[at + 1..]));
+        }
+        escaped = true;
+        from = at + 2;
+    }
+}
+
+/// A number, or whatever the server wrote bare, up to the next key or the end of the object.
+fn bare(text: &[u8]) -> Option<(Value<'_>, &[u8])> {
+    let end = memmem::find(text, b",\"").or_else(|| memrchr(b'}', text))?;
+    Some((Value { raw: text[..end].trim_ascii_end(), escaped: false }, &text[end..]))
+}
+
+impl<'c> Value<'c> {
+    fn text(&self) -> Cow<'c, [u8]> {
+        if self.escaped { Cow::Owned(unescape(self.raw)) } else { Cow::Borrowed(self.raw) }
+    }
+}
+
+fn unescape(raw: &[u8]) -> Vec<u8> {
+    let mut text = Vec::with_capacity(raw.len());
+    let mut rest = raw;
+    while let Some(at) = memchr(b'\\', rest) {
+        text.extend_from_slice(&rest[..at]);
+        let Some(&escape) = rest.get(at + 1) else {
+            return text;
+        };
+        rest = &rest[at + 2..];
+        match escape {
+            b'b' => text.push(8),
+            b'f' => text.push(12),
+            b'n' => text.push(b'\n'),
+            b'r' => text.push(b'\r'),
+            b't' => text.push(b'\t'),
+            b'u' => {
+                let (c, after) = code_point(rest);
+                let mut utf8 = [0; 4];
+                text.extend_from_slice(c.encode_utf8(&mut utf8).as_bytes());
+                rest = after;
+            }
+            other => text.push(other),
+        }
+    }
+    text.extend_from_slice(rest);
+    text
+}
+
+/// The character after `\u`, with its second half where it is a surrogate pair.
+fn code_point(text: &[u8]) -> (char, &[u8]) {
+    let unit = |text: &[u8]| {
+        let digits = text.get(..4)?;
+        digits.iter().try_fold(0u32, |n, &b| Some(n * 16 + char::from(b).to_digit(16)?))
+    };
+    let Some(first) = unit(text) else {
+        return (char::REPLACEMENT_CHARACTER, text);
+    };
+    let text = &text[4..];
+    if let 0xd800..=0xdbff = first
+        && let Some(second @ 0xdc00..=0xdfff) = text.strip_prefix(b"\\u").and_then(unit)
+    {
+        let c = 0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00);
+        return (char::from_u32(c).unwrap_or(char::REPLACEMENT_CHARACTER), &text[6..]);
+    }
+    (char::from_u32(first).unwrap_or(char::REPLACEMENT_CHARACTER), text)
+}
