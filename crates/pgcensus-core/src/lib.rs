@@ -17,3 +17,4 @@ pub mod session;
 pub mod snapshot;
 pub mod tracker;
 pub mod window;
+pub mod zone;
