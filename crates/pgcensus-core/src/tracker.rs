@@ -168,6 +168,11 @@ impl Tracker {
         self.saw
     }
 
+    /// The log, or one of its files, has its first record here.
+    pub fn begins(&mut self, first: Instant) {
+        self.first = Some(self.first.map_or(first, |known| known.min(first)));
+    }
+
     /// A span could not be read, or the log is known to lack something: beginnings and ends may be unseen.
     pub fn gap(&mut self, at: Option<Instant>) {
         let at = at.unwrap_or(self.now);

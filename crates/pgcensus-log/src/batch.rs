@@ -4,6 +4,9 @@
 use crate::event::Event;
 use crate::log_time::{LogTime, Zone};
 
+/// Of what cannot be read, this much is kept to be shown.
+const EXCERPT_MAX: usize = 200;
+
 /// A piece of a batch's arena.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Span {
@@ -35,8 +38,9 @@ pub enum Item {
         /// The line and the labelled lines after it.
         record: Span,
     },
-    /// A span that should have held an event and could not be read, or was not believed.
-    Unreadable(Unreadable),
+    /// A span that should have held an event and could not be read, or was not believed; with its first
+    /// bytes, for a message.
+    Unreadable(Unreadable, Span),
 }
 
 /// A span that could not be read.
@@ -127,9 +131,10 @@ impl Batch {
         self.items.push(Item::Unmatched { offset, record });
     }
 
-    /// Adds a span that could not be read.
-    pub fn push_unreadable(&mut self, offset: u64, len: u64, why: Why) {
-        self.items.push(Item::Unreadable(Unreadable { offset, len, why }));
+    /// Adds a span that could not be read; of its bytes, the first are kept.
+    pub fn push_unreadable(&mut self, offset: u64, bytes: &[u8], why: Why) {
+        let excerpt = self.keep(&bytes[..bytes.len().min(EXCERPT_MAX)]);
+        self.items.push(Item::Unreadable(Unreadable { offset, len: bytes.len() as u64, why }, excerpt));
     }
 
     /// Keeps the log times of the chunk's first and last record.

@@ -43,6 +43,13 @@ pub(crate) fn record_start(chunk: &[u8], message: usize) -> Option<usize> {
     (floor == 0 && !inside).then_some(0)
 }
 
+/// A quoted column opens here: an odd number of quotes, then its text. Inside a quoted column quotes come
+/// in pairs, but for the one that closes it, after which a comma or a newline follows.
+pub(crate) fn opens_column(text: &[u8]) -> bool {
+    let quotes = text.iter().take_while(|&&b| b == b'"').count();
+    quotes % 2 == 1 && !matches!(text.get(quotes), None | Some(b',' | b'\n' | b'\r'))
+}
+
 /// The last position in `buf` at which a record has ended: after a newline outside quotes that is
 /// followed by a log time or by nothing. `buf` begins at a record.
 pub(crate) fn last_record_end(buf: &[u8]) -> Option<usize> {

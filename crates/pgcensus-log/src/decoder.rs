@@ -80,6 +80,33 @@ impl Decoder {
         }
     }
 
+    /// How much of the end of a file is whole: all of it, or up to where an incomplete record begins.
+    pub fn complete_len(&self, tail: &[u8]) -> usize {
+        let lines = memrchr(b'\n', tail).map_or(0, |newline| newline + 1);
+        let (last, is_whole) = match &self.format {
+            // Without its newline nothing tells whether a line of text is whole.
+            Format::Stderr(_) => (lines, false),
+            Format::Csvlog => {
+                let last = csvlog::last_record_end(tail).unwrap_or(0);
+                (last, csvlog::read(tail, last).is_ok())
+            }
+            Format::Jsonlog => (lines, jsonlog::read(tail, tail.len()).0.is_ok()),
+        };
+        if last == tail.len() || is_whole { tail.len() } else { last }
+    }
+
+    /// A record begins at the first byte.
+    pub fn begins_record(&self, text: &[u8]) -> bool {
+        match &self.format {
+            Format::Stderr(_) => {
+                let is_head = |prefix: &LinePrefix| prefix.read(text, 0).is_some();
+                self.prefixes().iter().any(is_head)
+            }
+            Format::Csvlog => crate::log_time::read_wall(text).is_some(),
+            Format::Jsonlog => text.starts_with(b"{"),
+        }
+    }
+
     /// Decodes a chunk of whole records that lies at `base` in its file.
     pub fn decode(&self, chunk: &[u8], base: u64, batch: &mut Batch) {
         let prefixes = self.prefixes();
@@ -91,7 +118,7 @@ impl Decoder {
         if let Some((first, last)) = times {
             batch.set_log_times(first, last);
         }
-        let mut out = Out { base, batch };
+        let mut out = Out { chunk, base, batch };
         // Where the record ends that was decoded last: candidates inside it are part of it.
         let mut done = 0;
         for candidate in self.candidates.find_iter(chunk) {
@@ -108,7 +135,7 @@ impl Decoder {
     /// Decodes one record that was [`Unmatched`](crate::batch::Item::Unmatched), by the prefixes known now;
     /// false where none reads it.
     pub fn decode_unmatched(&self, record: &[u8], offset: u64, batch: &mut Batch) -> bool {
-        let mut out = Out { base: offset, batch };
+        let mut out = Out { chunk: record, base: offset, batch };
         self.prefixes().iter().any(|prefix| {
             let label = prefix.read(record, 0).map(|head| head.text_start);
             label.is_some_and(|at| decode_line(prefix, record, 0, at, &mut out).is_some())
@@ -117,13 +144,14 @@ impl Decoder {
 }
 
 struct Out<'b> {
+    chunk: &'b [u8],
     base: u64,
     batch: &'b mut Batch,
 }
 
 impl Out<'_> {
     fn unreadable(&mut self, start: usize, end: usize, why: Why) {
-        self.batch.push_unreadable(self.base + start as u64, end.saturating_sub(start) as u64, why);
+        self.batch.push_unreadable(self.base + start as u64, &self.chunk[start..end.max(start)], why);
     }
 
     /// Adds what a record says; true where it is not to be trusted.
@@ -161,6 +189,11 @@ impl Out<'_> {
 
 fn decode_csvlog(chunk: &[u8], done: usize, candidate: usize, out: &mut Out<'_>) -> usize {
     // A candidate begins with the comma before a quoted column, or with the severity column.
+    if let Some(rest) = chunk[candidate..].strip_prefix(b",FATAL,")
+        && !csvlog::opens_column(rest.get(6..).unwrap_or_default())
+    {
+        return candidate + 1;
+    }
     let Some(start) = csvlog::record_start(chunk, candidate).filter(|&start| start >= done) else {
         let next = stderr::next_line(chunk, candidate);
         out.unreadable(candidate, next, Why::CsvRecord);

@@ -56,17 +56,28 @@ pub(crate) fn head_start(prefix: &LinePrefix, chunk: &[u8], floor: usize, line_s
     start
 }
 
-/// The last position in `buf` where a record begins; not 0.
+/// The last position in `buf` where a record begins; not 0. Where no known prefix reads a line, one that
+/// holds a severity near its begin is taken for such: the prefix may have changed.
 pub(crate) fn last_record_start(prefixes: &[LinePrefix], buf: &[u8]) -> Option<usize> {
-    let mut end = buf.len();
-    while let Some(newline) = memrchr(b'\n', &buf[..end]) {
-        let start = newline + 1;
-        if begins_record(prefixes, buf, start) {
-            return Some(start);
+    let last = |begins: &dyn Fn(usize) -> bool| {
+        let mut end = buf.len();
+        while let Some(newline) = memrchr(b'\n', &buf[..end]) {
+            if newline + 1 < buf.len() && begins(newline + 1) {
+                return Some(newline + 1);
+            }
+            end = newline;
         }
-        end = newline;
-    }
-    None
+        None
+    };
+    last(&|start| begins_record(prefixes, buf, start)).or_else(|| last(&|start| is_labelled(&buf[start..next_line(buf, start)])))
+}
+
+/// A line that begins a record of some prefix.
+fn is_labelled(line: &[u8]) -> bool {
+    const SEVERITIES: [&[u8]; 6] = [b"LOG", b"FATAL", b"ERROR", b"WARNING", b"PANIC", b"NOTICE"];
+    let head = &line[..line.len().min(512)];
+    !line.starts_with(b"\t")
+        && memchr::memmem::find_iter(head, b":  ").any(|at| SEVERITIES.iter().any(|word| head[..at].ends_with(word)))
 }
 
 /// The first position in `buf` at or after `from` where a record begins.

@@ -1,0 +1,687 @@
+//! The pipeline: every thread of a run, and the one ordered fold.
+//!
+//! ```text
+//! reader of each server ─Chunk─► workers: decode ─Batch─► fold: tracker of each server ─Change─► sink
+//!        ▲                                                 │ merged by time, held, filtered
+//!        └──────────────── empty buffers ◄─────────────────┘
+//! ```
+//!
+//! Buffers go round: a server has a fixed number of them, so memory is bounded and nobody can wait for
+//! anybody in a circle (a batch can always be handed to the fold). Batches are put in order by their
+//! number, so that no result depends on the threads or the size of a chunk.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io::Read;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, RwLock};
+use std::thread;
+
+use jiff::tz::TimeZone;
+use pgcensus_core::change::{Change, What};
+use pgcensus_core::filter::{Filter, Who};
+use pgcensus_core::hold::Hold;
+use pgcensus_core::instant::Instant;
+use pgcensus_core::names::Names;
+use pgcensus_core::session::ServerId;
+use pgcensus_core::tracker::Tracker;
+use pgcensus_core::zone::LogClock;
+use pgcensus_log::batch::{Batch, Item, Why};
+use pgcensus_log::decoder::{Decoder, RECORD_MAX};
+use pgcensus_log::event::EventKind;
+use pgcensus_log::line_prefix::{self, LinePrefix};
+
+use crate::source::ServerInput;
+use crate::source::file::LogFile;
+
+/// Bytes that are read, searched and decoded at a time.
+pub(crate) const CHUNK_SIZE: usize = 1 << 20;
+
+/// Spans that could not be read are kept with their places up to this many; all are counted.
+const UNREADABLE_MAX: usize = 10_000;
+
+/// A prefix that nobody knows is inferred from its first lines once there are this many, or at the end of
+/// the file; then again at each doubling.
+const UNMATCHED_MIN: usize = 8;
+
+/// Lines of an unknown prefix that are kept at most.
+const UNMATCHED_MAX: usize = 1000;
+
+/// What to run.
+pub(crate) struct Run<'a> {
+    /// The servers and their files.
+    pub(crate) servers: &'a [ServerInput],
+    /// `--log-timezone`
+    pub(crate) log_timezone: Option<TimeZone>,
+    /// Threads that decode.
+    pub(crate) threads: usize,
+    /// Bytes of a chunk.
+    pub(crate) chunk_size: usize,
+    /// Which sessions count.
+    pub(crate) filter: Filter,
+}
+
+/// What takes in the changes.
+pub(crate) trait Sink {
+    /// The first record of a file, or of the input, was logged at this time.
+    fn begins(&mut self, first: Instant);
+    /// Something happened; changes come in the order of the log.
+    fn change(&mut self, names: &Names, change: &Change) -> anyhow::Result<()>;
+}
+
+/// What is known after a run.
+pub(crate) struct Outcome {
+    pub(crate) names: Names,
+    pub(crate) filter: Filter,
+    pub(crate) servers: Vec<ServerOutcome>,
+    /// First and last log time.
+    pub(crate) input: Option<(Instant, Instant)>,
+    pub(crate) events: u64,
+    pub(crate) unreadable: Vec<UnreadableSpan>,
+    pub(crate) unreadable_total: u64,
+    pub(crate) untrusted_total: u64,
+}
+
+/// What is known of one server.
+pub(crate) struct ServerOutcome {
+    pub(crate) tracker: Tracker,
+    pub(crate) clock: LogClock,
+    pub(crate) files: Vec<FileOutcome>,
+}
+
+/// What is known of one file.
+#[derive(Default)]
+pub(crate) struct FileOutcome {
+    pub(crate) bytes: u64,
+    pub(crate) first: Option<Instant>,
+    pub(crate) last: Option<Instant>,
+    /// Prefixes that took over in it.
+    pub(crate) later_prefixes: Vec<String>,
+    /// It could not be read to its end.
+    pub(crate) error: Option<String>,
+}
+
+/// A span that could not be read.
+pub(crate) struct UnreadableSpan {
+    pub(crate) server: usize,
+    pub(crate) file: usize,
+    pub(crate) offset: u64,
+    pub(crate) len: u64,
+    pub(crate) why: Why,
+    pub(crate) excerpt: Box<[u8]>,
+}
+
+/// Runs the pipeline to the end of the input.
+pub(crate) fn run(run: Run<'_>, sink: &mut dyn Sink) -> anyhow::Result<Outcome> {
+    let threads = run.threads.max(1);
+    let (jobs, queue) = channel::<Job>();
+    let queue = Mutex::new(queue);
+    let (done, results) = channel::<Done>();
+    thread::scope(|scope| {
+        let mut fold = Fold::new(run, sink);
+        let mut buffers = Vec::new();
+        for (server, input) in fold.run_servers().iter().enumerate() {
+            let (give, free) = channel();
+            // One is read into while the others are decoded or wait for their turn.
+            for _ in 0..threads * 2 + 1 {
+                give.send(Buffers::default()).ok();
+            }
+            buffers.push(give);
+            let decoders = fold.decoders[server].clone();
+            let reader = Reader { server, files: &input.files, decoders, chunk_size: fold.chunk_size, free };
+            let (jobs, done) = (jobs.clone(), done.clone());
+            scope.spawn(move || reader.run(&jobs, &done));
+        }
+        drop(jobs);
+        for _ in 0..threads {
+            let (queue, done) = (&queue, done.clone());
+            scope.spawn(move || work(queue, &done));
+        }
+        drop(done);
+        let result = fold.run(&results, &buffers);
+        // Readers that wait for buffers, or workers that wait for jobs, end with their channels.
+        drop((buffers, results));
+        result?;
+        fold.finish()
+    })
+}
+
+/// What goes round.
+#[derive(Default)]
+struct Buffers {
+    chunk: Vec<u8>,
+    batch: Batch,
+}
+
+/// A chunk to decode.
+struct Job {
+    server: usize,
+    number: u64,
+    file: usize,
+    base: u64,
+    decoder: Arc<Decoder>,
+    buffers: Buffers,
+    after: After,
+}
+
+/// What the reader says with a chunk.
+#[derive(Default)]
+struct After {
+    /// Bytes of the file that this chunk stands for.
+    bytes: u64,
+    /// The record that the chunk ends with is cut off: the end of the file is missing.
+    incomplete: Option<(u64, Vec<u8>)>,
+    /// An overlong record without a readable head begins the chunk.
+    too_long: Option<u64>,
+    /// The file could not be read further.
+    error: Option<String>,
+    /// The file ends here.
+    is_last: bool,
+}
+
+/// A decoded chunk.
+struct Done {
+    server: usize,
+    number: u64,
+    file: usize,
+    base: u64,
+    buffers: Buffers,
+    after: After,
+}
+
+/// Decodes chunks until there are no more.
+fn work(queue: &Mutex<Receiver<Job>>, done: &Sender<Done>) {
+    loop {
+        let job = queue.lock().map(|queue| queue.recv());
+        let Ok(Ok(mut job)) = job else {
+            return;
+        };
+        job.buffers.batch.clear();
+        job.decoder.decode(&job.buffers.chunk, job.base, &mut job.buffers.batch);
+        let Job { server, number, file, base, buffers, after, .. } = job;
+        if done.send(Done { server, number, file, base, buffers, after }).is_err() {
+            return;
+        }
+    }
+}
+
+type SharedDecoders = Arc<Vec<RwLock<Arc<Decoder>>>>;
+
+/// Reads the files of one server, in order, and cuts them into chunks of whole records.
+struct Reader<'a> {
+    server: usize,
+    files: &'a [LogFile],
+    decoders: SharedDecoders,
+    chunk_size: usize,
+    free: Receiver<Buffers>,
+}
+
+impl Reader<'_> {
+    fn run(self, jobs: &Sender<Job>, done: &Sender<Done>) {
+        let mut number = 0;
+        // What was read beyond the last whole record.
+        let mut rest: Vec<u8> = Vec::new();
+        for (file, log) in self.files.iter().enumerate() {
+            let mut input = match log.open() {
+                Ok(input) => input,
+                Err(err) => {
+                    let Ok(buffers) = self.free.recv() else { return };
+                    let after = After { error: Some(err.to_string()), is_last: true, ..After::default() };
+                    number += 1;
+                    if done.send(Done { server: self.server, number: number - 1, file, base: 0, buffers, after }).is_err() {
+                        return;
+                    }
+                    continue;
+                }
+            };
+            rest.clear();
+            let mut base = 0;
+            // Inside the rest of a record whose head has been handed on.
+            let mut skipping = false;
+            let mut at_end = false;
+            while !at_end {
+                let Ok(mut buffers) = self.free.recv() else { return };
+                let decoder = self.decoder(file);
+                buffers.chunk.clear();
+                buffers.chunk.append(&mut rest);
+                let mut after = After::default();
+                let start = base;
+                let piece = Piece::read(&mut *input, &mut buffers.chunk, self.chunk_size, &decoder, &mut skipping);
+                base += piece.skipped;
+                let offset = base;
+                let chunk = &mut buffers.chunk;
+                at_end = piece.at_end;
+                after.error = piece.error;
+                after.is_last = at_end;
+                if piece.too_long {
+                    after.too_long = Some(offset);
+                }
+                if at_end {
+                    let whole = decoder.complete_len(chunk);
+                    if whole < chunk.len() {
+                        after.incomplete = Some((offset + whole as u64, chunk[whole..].to_vec()));
+                        base += (chunk.len() - whole) as u64;
+                        chunk.truncate(whole);
+                    }
+                } else {
+                    rest.extend_from_slice(&chunk[piece.end..]);
+                    chunk.truncate(piece.end);
+                }
+                base += chunk.len() as u64;
+                after.bytes = base - start;
+                let job = Job { server: self.server, number, file, base: offset, decoder, buffers, after };
+                number += 1;
+                if jobs.send(job).is_err() {
+                    return;
+                }
+            }
+        }
+    }
+
+    fn decoder(&self, file: usize) -> Arc<Decoder> {
+        self.decoders[file].read().map_or_else(|poisoned| poisoned.into_inner().clone(), |decoder| decoder.clone())
+    }
+}
+
+/// What was read into a buffer.
+struct Piece {
+    /// Bytes dropped before its first.
+    skipped: u64,
+    /// Where its last whole record ends.
+    end: usize,
+    at_end: bool,
+    error: Option<String>,
+    too_long: bool,
+}
+
+impl Piece {
+    /// Reads into `chunk`, which may hold a beginning already, until it has about `size` bytes and ends with a whole
+    /// record, or the input is over.
+    fn read(input: &mut dyn Read, chunk: &mut Vec<u8>, size: usize, decoder: &Decoder, skipping: &mut bool) -> Piece {
+        let mut piece = Piece { skipped: 0, end: 0, at_end: false, error: None, too_long: false };
+        let mut wanted = size;
+        loop {
+            while chunk.len() < wanted && !piece.at_end {
+                let room = (wanted - chunk.len()) as u64;
+                match input.take(room).read_to_end(chunk) {
+                    Ok(n) => piece.at_end = (n as u64) < room,
+                    Err(err) => {
+                        piece.error = Some(err.to_string());
+                        piece.at_end = true;
+                    }
+                }
+            }
+            if *skipping {
+                if let Some(next) = decoder.resync(chunk) {
+                    chunk.drain(..next);
+                    piece.skipped += next as u64;
+                    *skipping = false;
+                    continue;
+                }
+                // The end of the buffer may hold the begin of the line that ends the record.
+                let keep = if piece.at_end { 0 } else { chunk.len().min(4096) };
+                let dropped = chunk.len() - keep;
+                chunk.drain(..dropped);
+                piece.skipped += dropped as u64;
+                if piece.at_end {
+                    return piece;
+                }
+                continue;
+            }
+            if piece.at_end {
+                return piece;
+            }
+            if let Some(end) = decoder.last_record_end(chunk) {
+                piece.end = end;
+                return piece;
+            }
+            if chunk.len() >= RECORD_MAX {
+                piece.end = RECORD_MAX;
+                piece.too_long = !decoder.begins_record(chunk);
+                // What follows the head is dropped with the next piece.
+                *skipping = true;
+                return piece;
+            }
+            wanted = (chunk.len() * 2).max(4096).min(RECORD_MAX.max(size));
+        }
+    }
+}
+
+/// The ordered part.
+struct Fold<'a, 's> {
+    run: Run<'a>,
+    sink: &'s mut dyn Sink,
+    decoders: Vec<SharedDecoders>,
+    chunk_size: usize,
+    servers: Vec<ServerFold>,
+    names: Names,
+    hold: Hold,
+    input: Option<(Instant, Instant)>,
+    events: u64,
+    unreadable: Vec<UnreadableSpan>,
+    unreadable_total: u64,
+    untrusted_total: u64,
+}
+
+struct ServerFold {
+    tracker: Tracker,
+    clock: LogClock,
+    next: u64,
+    early: BTreeMap<u64, Done>,
+    is_over: bool,
+    changes: VecDeque<Change>,
+    scratch: Vec<Change>,
+    files: Vec<FileOutcome>,
+    unmatched: Unmatched,
+}
+
+/// Lines of one file that no known prefix reads.
+#[derive(Default)]
+struct Unmatched {
+    lines: Vec<(u64, Box<[u8]>)>,
+    tried: usize,
+}
+
+impl<'a, 's> Fold<'a, 's> {
+    fn new(run: Run<'a>, sink: &'s mut dyn Sink) -> Fold<'a, 's> {
+        let decoder = |file: &LogFile| RwLock::new(Arc::new(Decoder::new(file.format.clone())));
+        let decoders =
+            run.servers.iter().map(|server| Arc::new(server.files.iter().map(decoder).collect())).collect();
+        let servers = run.servers.iter().enumerate();
+        let servers = servers
+            .map(|(id, server)| ServerFold {
+                tracker: Tracker::new(ServerId(id as u16)),
+                clock: LogClock::new(run.log_timezone.clone()),
+                next: 0,
+                early: BTreeMap::new(),
+                is_over: false,
+                changes: VecDeque::new(),
+                scratch: Vec::new(),
+                files: server.files.iter().map(|_| FileOutcome::default()).collect(),
+                unmatched: Unmatched::default(),
+            })
+            .collect();
+        Fold {
+            chunk_size: run.chunk_size.max(1),
+            run,
+            sink,
+            decoders,
+            servers,
+            names: Names::default(),
+            hold: Hold::default(),
+            input: None,
+            events: 0,
+            unreadable: Vec::new(),
+            unreadable_total: 0,
+            untrusted_total: 0,
+        }
+    }
+
+    fn run_servers(&self) -> &'a [ServerInput] {
+        self.run.servers
+    }
+
+    fn run(&mut self, results: &Receiver<Done>, buffers: &[Sender<Buffers>]) -> anyhow::Result<()> {
+        while let Ok(done) = results.recv() {
+            let server = done.server;
+            self.servers[server].early.insert(done.number, done);
+            while let Some(done) = self.servers[server].take_next() {
+                let is_over = done.after.is_last && done.file + 1 == self.run.servers[server].files.len();
+                let back = self.batch(done)?;
+                buffers[server].send(back).ok();
+                if is_over {
+                    let state = &mut self.servers[server];
+                    state.tracker.finish(&mut self.names, &mut state.scratch);
+                    state.changes.extend(state.scratch.drain(..));
+                    state.is_over = true;
+                }
+            }
+            self.merge()?;
+        }
+        Ok(())
+    }
+
+    /// Hands on the changes of all servers in order of time, as far as each is known to come next.
+    fn merge(&mut self) -> anyhow::Result<()> {
+        loop {
+            let mut first: Option<(Instant, usize)> = None;
+            for (id, server) in self.servers.iter().enumerate() {
+                match server.changes.front() {
+                    Some(change) => {
+                        let at = change.at.unwrap_or(Instant::UNKNOWN);
+                        if first.is_none_or(|(earliest, _)| at < earliest) {
+                            first = Some((at, id));
+                        }
+                    }
+                    None if server.is_over => {}
+                    None => return Ok(()),
+                }
+            }
+            let Some((_, id)) = first else {
+                return Ok(());
+            };
+            // With one server nothing has to be compared.
+            let alone = self.servers.len() == 1;
+            while let Some(change) = self.servers[id].changes.pop_front() {
+                let Fold { hold, sink, names, run, .. } = self;
+                let mut result = Ok(());
+                hold.push(change, |change| {
+                    if result.is_ok() {
+                        result = hand_on(*sink, &mut run.filter, names, &change);
+                    }
+                });
+                result?;
+                if !alone {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Folds one decoded chunk; its buffers can be used again.
+    fn batch(&mut self, done: Done) -> anyhow::Result<Buffers> {
+        let Done { server, file, base: _, buffers, after, .. } = done;
+        let times = buffers.batch.log_times;
+        {
+            let state = &mut self.servers[server];
+            let outcome = &mut state.files[file];
+            outcome.bytes += after.bytes;
+            if after.error.is_some() {
+                outcome.error = after.error;
+            }
+            if let Some((first, last)) = times {
+                let first = state.clock.instant(buffers.batch.log_time(first));
+                let last = state.clock.instant(buffers.batch.log_time(last));
+                if outcome.first.is_none() {
+                    outcome.first = Some(first);
+                    self.sink.begins(first);
+                    state.tracker.begins(first);
+                }
+                outcome.last = outcome.last.max(Some(last));
+                let (from, to) = self.input.unwrap_or((first, last));
+                self.input = Some((from.min(first), to.max(last)));
+            }
+        }
+        if let Some(offset) = after.too_long {
+            self.unreadable(server, file, offset, RECORD_MAX as u64, Why::TooLong, b"");
+        }
+        for item in &buffers.batch.items {
+            match item {
+                Item::Event(event) => self.event(server, file, &buffers.batch, event),
+                Item::Unmatched { offset, record } => self.unmatched(server, file, *offset, buffers.batch.text(*record)),
+                Item::Unreadable(span, excerpt) => {
+                    self.unreadable(server, file, span.offset, span.len, span.why, buffers.batch.text(*excerpt));
+                }
+            }
+        }
+        if after.is_last {
+            self.infer(server, file, true);
+            if let Some((offset, text)) = after.incomplete {
+                self.unreadable(server, file, offset, text.len() as u64, Why::Incomplete, &text[..text.len().min(200)]);
+            }
+            if self.servers[server].files[file].error.is_some() {
+                self.servers[server].tracker.gap(None);
+            }
+        }
+        Ok(buffers)
+    }
+
+    fn event(
+        &mut self,
+        server: usize,
+        file: usize,
+        batch: &Batch,
+        event: &pgcensus_log::event::Event<pgcensus_log::batch::Span>,
+    ) {
+        let event = batch.event(event);
+        if let Some(time) = event.log_time {
+            let skip = &self.run.servers[server].files[file].skip;
+            if skip.iter().any(|&(first, last)| (first..=last).contains(&time.wall_ms)) {
+                return;
+            }
+        }
+        let state = &mut self.servers[server];
+        let at = event.log_time.map(|time| state.clock.instant(time));
+        if let Some(at) = at {
+            let (from, to) = self.input.unwrap_or((at, at));
+            self.input = Some((from.min(at), to.max(at)));
+        }
+        self.events += 1;
+        state.tracker.observe(&event, at, &mut self.names, &mut state.scratch);
+        state.changes.extend(state.scratch.drain(..));
+        if let EventKind::Setting { name: b"log_line_prefix", value: Some(value) } = event.kind {
+            let value = String::from_utf8_lossy(value).into_owned();
+            if let Ok(prefix) = LinePrefix::parse(&value) {
+                self.add_prefix(server, file, prefix);
+            }
+        }
+    }
+
+    /// A line that no known prefix reads: the prefix may have changed here.
+    fn unmatched(&mut self, server: usize, file: usize, offset: u64, line: &[u8]) {
+        // It may be known by now: the chunk was decoded before it was found.
+        if self.decode_unmatched(server, file, offset, line) {
+            return;
+        }
+        let unmatched = &mut self.servers[server].unmatched;
+        if unmatched.lines.len() >= UNMATCHED_MAX {
+            self.unreadable(server, file, offset, line.len() as u64, Why::Prefix, line);
+            return;
+        }
+        unmatched.lines.push((offset, line.into()));
+        let n = unmatched.lines.len();
+        if n >= UNMATCHED_MIN && n >= unmatched.tried * 2 {
+            self.infer(server, file, false);
+        }
+    }
+
+    /// Infers the prefix of the lines that none reads, and decodes them.
+    fn infer(&mut self, server: usize, file: usize, at_end: bool) {
+        let unmatched = &mut self.servers[server].unmatched;
+        unmatched.tried = unmatched.lines.len();
+        let mut lines = std::mem::take(&mut unmatched.lines);
+        if lines.is_empty() {
+            return;
+        }
+        let sample: Vec<u8> = lines.iter().flat_map(|(_, line)| line.iter().copied()).collect();
+        if let Some(inference) = line_prefix::infer(&sample)
+            && inference.lines_read * 2 > inference.lines
+        {
+            self.add_prefix(server, file, inference.prefix);
+            lines.retain(|(offset, line)| !self.decode_unmatched(server, file, *offset, line));
+        }
+        if at_end {
+            for (offset, line) in lines {
+                self.unreadable(server, file, offset, line.len() as u64, Why::Prefix, &line);
+            }
+        } else {
+            self.servers[server].unmatched.lines = lines;
+        }
+    }
+
+    fn decode_unmatched(&mut self, server: usize, file: usize, offset: u64, line: &[u8]) -> bool {
+        let decoder = self.decoders[server][file].read().map(|decoder| decoder.clone());
+        let Ok(decoder) = decoder else { return false };
+        let mut batch = Batch::default();
+        if !decoder.decode_unmatched(line, offset, &mut batch) {
+            return false;
+        }
+        for item in &batch.items {
+            if let Item::Event(event) = item {
+                self.event(server, file, &batch, event);
+            }
+        }
+        true
+    }
+
+    /// A prefix that this file and those after it have further on.
+    fn add_prefix(&mut self, server: usize, file: usize, prefix: LinePrefix) {
+        self.servers[server].files[file].later_prefixes.push(prefix.as_str().to_owned());
+        for decoder in &self.decoders[server][file..=file] {
+            if let Ok(mut shared) = decoder.write() {
+                let mut decoder = (**shared).clone();
+                decoder.add_prefix(prefix.clone());
+                *shared = Arc::new(decoder);
+            }
+        }
+    }
+
+    fn unreadable(&mut self, server: usize, file: usize, offset: u64, len: u64, why: Why, excerpt: &[u8]) {
+        if why == Why::Untrusted {
+            self.untrusted_total += 1;
+        } else {
+            self.unreadable_total += 1;
+            self.servers[server].tracker.gap(None);
+        }
+        if self.unreadable.len() < UNREADABLE_MAX {
+            let excerpt = excerpt[..excerpt.len().min(200)].into();
+            self.unreadable.push(UnreadableSpan { server, file, offset, len, why, excerpt });
+        }
+    }
+
+    fn finish(mut self) -> anyhow::Result<Outcome> {
+        self.merge()?;
+        let Fold { hold, sink, names, run, .. } = &mut self;
+        let mut result = Ok(());
+        hold.finish(|change| {
+            if result.is_ok() {
+                result = hand_on(*sink, &mut run.filter, names, &change);
+            }
+        });
+        result?;
+        let servers = self.servers.into_iter();
+        Ok(Outcome {
+            names: self.names,
+            filter: self.run.filter,
+            servers: servers
+                .map(|server| ServerOutcome { tracker: server.tracker, clock: server.clock, files: server.files })
+                .collect(),
+            input: self.input,
+            events: self.events,
+            unreadable: self.unreadable,
+            unreadable_total: self.unreadable_total,
+            untrusted_total: self.untrusted_total,
+        })
+    }
+}
+
+/// Hands a change to the sink, if its session counts.
+fn hand_on(sink: &mut dyn Sink, filter: &mut Filter, names: &Names, change: &Change) -> anyhow::Result<()> {
+    let counts = filter.is_empty()
+        || match &change.what {
+            What::Opened(session) | What::TakenBack(session) | What::Closed(session) => {
+                filter.matches(names, &Who::from(&**session))
+            }
+            What::Refused(refusal) => filter.matches(names, &Who::from(&**refusal)),
+            What::Probe(probe) => filter.matches(names, &Who::from(&**probe)),
+            What::Server(..) => false,
+        };
+    if counts { sink.change(names, change) } else { Ok(()) }
+}
+
+impl ServerFold {
+    fn take_next(&mut self) -> Option<Done> {
+        let done = self.early.remove(&self.next)?;
+        self.next += 1;
+        Some(done)
+    }
+}
