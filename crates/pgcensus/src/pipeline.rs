@@ -43,6 +43,9 @@ const UNREADABLE_MAX: usize = 10_000;
 /// the file; then again at each doubling.
 const UNMATCHED_MIN: usize = 8;
 
+/// Changes of a server that wait for those of others; past it, its reader waits too.
+const CHANGES_MAX: usize = 100_000;
+
 /// Lines of an unknown prefix that are kept at most.
 const UNMATCHED_MAX: usize = 1000;
 
@@ -370,6 +373,8 @@ struct ServerFold {
     is_over: bool,
     changes: VecDeque<Change>,
     scratch: Vec<Change>,
+    /// Buffers that are not given back while it is ahead.
+    spent: Vec<Buffers>,
     files: Vec<FileOutcome>,
     unmatched: Unmatched,
 }
@@ -396,6 +401,7 @@ impl<'a, 's> Fold<'a, 's> {
                 is_over: false,
                 changes: VecDeque::new(),
                 scratch: Vec::new(),
+                spent: Vec::new(),
                 files: server.files.iter().map(|_| FileOutcome::default()).collect(),
                 unmatched: Unmatched::default(),
             })
@@ -427,7 +433,7 @@ impl<'a, 's> Fold<'a, 's> {
             while let Some(done) = self.servers[server].take_next() {
                 let is_over = done.after.is_last && done.file + 1 == self.run.servers[server].files.len();
                 let back = self.batch(done)?;
-                buffers[server].send(back).ok();
+                self.servers[server].spent.push(back);
                 if is_over {
                     let state = &mut self.servers[server];
                     state.tracker.finish(&mut self.names, &mut state.scratch);
@@ -436,6 +442,14 @@ impl<'a, 's> Fold<'a, 's> {
                 }
             }
             self.merge()?;
+            // A server that is ahead of the others waits for them.
+            for (state, buffers) in self.servers.iter_mut().zip(buffers) {
+                if state.changes.len() < CHANGES_MAX {
+                    for spent in state.spent.drain(..) {
+                        buffers.send(spent).ok();
+                    }
+                }
+            }
         }
         Ok(())
     }

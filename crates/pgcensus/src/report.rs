@@ -1,0 +1,111 @@
+//! What was read, and what could not be: the facts about the input that every view tells.
+
+use std::io::{self, Read, Write};
+
+use pgcensus_log::format::Format;
+
+use crate::pipeline::{Outcome, UnreadableSpan};
+use crate::source::Plan;
+use crate::source::file::{Kind, LogFile};
+use crate::view::text::{shown, thousands};
+use crate::view::{InputReport, SourceReport};
+
+/// The facts about the input of a run.
+pub(crate) fn of(plan: &Plan, outcome: &Outcome) -> InputReport {
+    let mut report = InputReport {
+        events: outcome.events,
+        unreadable: outcome.unreadable_total,
+        untrusted: outcome.untrusted_total,
+        has_time: outcome.input.is_some() || outcome.events == 0,
+        has_pid: true,
+        ..InputReport::default()
+    };
+    for (server, input) in outcome.servers.iter().zip(&plan.servers) {
+        let saw = server.tracker.saw();
+        report.saw_received |= saw.received;
+        report.saw_authorized |= saw.authorized;
+        report.saw_disconnection |= saw.disconnection;
+        report.has_pid &= !saw.no_pid;
+        report.server_major = report.server_major.max(server.tracker.major());
+        report.notes.extend(server.clock.notes());
+        for (file, log) in server.files.iter().zip(&input.files) {
+            report.files += 1;
+            report.bytes += file.bytes;
+            let (format, prefix) = match &log.format {
+                Format::Stderr(prefix) => ("stderr", Some(prefix.as_str().to_owned())),
+                Format::Csvlog => ("csvlog", None),
+                Format::Jsonlog => ("jsonlog", None),
+            };
+            if let Some(later) = file.later_prefixes.last() {
+                report.notes.push(format!("{}: the log_line_prefix changed in it, to '{later}'", log.display));
+            }
+            report.sources.push(SourceReport {
+                path: log.display.clone(),
+                server: input.name.clone(),
+                envelope: None,
+                format,
+                prefix,
+                zone: log.zone(),
+                language: None,
+                left_out: None,
+                first: file.first,
+                last: file.last,
+                bytes: file.bytes,
+            });
+        }
+    }
+    for left_out in &plan.left_out {
+        report.sources.push(SourceReport {
+            path: left_out.path.clone(),
+            server: left_out.server.clone().unwrap_or_default(),
+            format: "",
+            left_out: Some(left_out.what.clone()),
+            ..SourceReport::default()
+        });
+    }
+    if let Some(first) = outcome.unreadable.iter().find(|span| span.why != pgcensus_log::batch::Why::Untrusted) {
+        report.notes.push(format!("the first that could not be read: {}", place(plan, first)));
+    }
+    report
+}
+
+/// `--unreadable`: every span with its place, why, and how it begins.
+pub(crate) fn unreadable(plan: &Plan, outcome: &Outcome, out: &mut dyn Write) -> io::Result<()> {
+    for span in &outcome.unreadable {
+        let excerpt = span.excerpt.split(|&b| b == b'\n').next().unwrap_or_default();
+        writeln!(out, "{}: {}: {}", place(plan, span), span.why, shown(excerpt))?;
+    }
+    let all = outcome.unreadable_total + outcome.untrusted_total;
+    let more = all.saturating_sub(outcome.unreadable.len() as u64);
+    match (all, more) {
+        (0, _) => writeln!(out, "every record of interest could be read"),
+        (_, 0) => Ok(()),
+        _ => writeln!(out, "{} more", thousands(more)),
+    }
+}
+
+/// `pg.log:88121`; where the file cannot be read again, `-, byte 1042`.
+fn place(plan: &Plan, span: &UnreadableSpan) -> String {
+    let log = &plan.servers[span.server].files[span.file];
+    match line_number(log, span.offset) {
+        Some(line) => format!("{}:{line}", log.display),
+        None => format!("{}, byte {}", log.display, span.offset),
+    }
+}
+
+/// The number of the line at a byte offset, counted only now that a message needs it.
+fn line_number(log: &LogFile, offset: u64) -> Option<u64> {
+    if !matches!(log.kind, Kind::File(_)) {
+        return None;
+    }
+    let mut input = log.open().ok()?.take(offset);
+    let mut buffer = vec![0; 1 << 16];
+    let mut lines = 1;
+    loop {
+        match input.read(&mut buffer) {
+            Ok(0) => return Some(lines),
+            Ok(n) => lines += memchr::memchr_iter(b'\n', &buffer[..n]).count() as u64,
+            Err(_) => return None,
+        }
+    }
+}
