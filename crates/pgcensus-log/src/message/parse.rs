@@ -5,11 +5,13 @@
 //! (prefix, csv, json), they decide; else the first keyword does. `None`: the text is not what the
 //! server writes, or it contradicts the record: torn or forged.
 //!
-//! Source: reference §2.8; `BackendInitialize`, `set_authn_id`, `PerformAuthentication`, `PostgresMain`
+//! Source: `BackendInitialize`, `set_authn_id`, `PerformAuthentication`, `PostgresMain`
 //! and `log_disconnections`.
 
 use crate::event::{EventKind, Tls};
 use crate::record::{Client, Record};
+
+const APPLICATION_NAME: &[u8] = b" application_name=";
 
 type Kind<'m> = EventKind<&'m [u8]>;
 
@@ -63,11 +65,7 @@ pub(super) fn authorized<'m>(record: &Record<'_>, text: &'m [u8]) -> Option<Kind
         (None, None) => split_at_keyword(text, b" database=")?,
     };
     let rest = rest.strip_prefix(b" database=")?;
-    let (database, tail) = match database {
-        Some(database) => split_known(rest, database)?,
-        None => split_name(rest),
-    };
-    let (application_name, tls) = tail_of_authorized(tail)?;
+    let (database, (application_name, tls)) = name_and_tail(rest, database)?;
     Some(EventKind::Authorized {
         replication: false,
         user,
@@ -80,11 +78,7 @@ pub(super) fn authorized<'m>(record: &Record<'_>, text: &'m [u8]) -> Option<Kind
 /// `rep application_name=walreceiver SSL enabled (…)` of `replication connection authorized: user=…`. No
 /// database, even where the walsender has one.
 pub(super) fn authorized_walsender<'m>(record: &Record<'_>, text: &'m [u8]) -> Option<Kind<'m>> {
-    let (user, tail) = match known(record.user.as_ref()) {
-        Some(user) => split_known(text, user)?,
-        None => split_name(text),
-    };
-    let (application_name, tls) = tail_of_authorized(tail)?;
+    let (user, (application_name, tls)) = name_and_tail(text, known(record.user.as_ref()))?;
     Some(EventKind::Authorized {
         replication: true,
         user,
@@ -94,11 +88,18 @@ pub(super) fn authorized_walsender<'m>(record: &Record<'_>, text: &'m [u8]) -> O
     })
 }
 
-/// Splits `x application_name=…`, `x SSL enabled (…)` or `x` after the name.
-fn split_name(text: &[u8]) -> (&[u8], &[u8]) {
-    let (rest, _) = strip_groups(text);
-    let name = find_keyword(rest, b" application_name=").unwrap_or(rest.len());
-    text.split_at(name)
+/// Splits `x application_name=…`, `x SSL enabled (…)` or `x` after the last name before the tail.
+fn name_and_tail<'m>(text: &'m [u8], known: Option<&[u8]>) -> Option<(&'m [u8], Tail<'m>)> {
+    if let Some(name) = known {
+        let (name, tail) = split_known(text, name)?;
+        return Some((name, tail_of_authorized(tail)?));
+    }
+    let (rest, tls) = strip_groups(text);
+    let Some(name) = find_keyword(rest, APPLICATION_NAME) else {
+        return Some((rest, (None, tls)));
+    };
+    let application_name = &rest[name + APPLICATION_NAME.len()..];
+    Some((&rest[..name], (not_empty(application_name), tls)))
 }
 
 /// Splits `user database=D…` before the first ` database=D` that ends there or goes on as the message
@@ -123,14 +124,17 @@ fn tail_of_authorized(tail: &[u8]) -> Option<Tail<'_>> {
     if rest.is_empty() {
         return Some((None, tls));
     }
-    let name = rest.strip_prefix(b" application_name=")?;
-    Some(((!name.is_empty()).then_some(name), tls))
+    let application_name = rest.strip_prefix(APPLICATION_NAME)?;
+    Some((not_empty(application_name), tls))
 }
 
 /// Takes ` SSL enabled (…)` and ` GSS (…)` off the end.
 fn strip_groups(text: &[u8]) -> (&[u8], Option<Tls<&[u8]>>) {
     if text.last() != Some(&b')') {
         return (text, None);
+    }
+    if let Some((rest, tls)) = strip_tls(text) {
+        return (rest, Some(tls));
     }
     let text = strip_gss(text);
     match strip_tls(text) {
@@ -145,16 +149,17 @@ fn strip_tls(text: &[u8]) -> Option<(&[u8], Tls<&[u8]>)> {
     let inner = text.strip_suffix(b")")?;
     let parenthesis = memchr::memrchr(b'(', inner)?;
     let rest = inner[..parenthesis].strip_suffix(b" SSL enabled ")?;
-    let mut parts = inner[parenthesis + 1..].split(|&b| b == b',');
-    let protocol = parts.next()?.strip_prefix(b"protocol=")?;
-    let cipher = parts.next()?.strip_prefix(b" cipher=")?;
+    let (protocol, more) = split_at_comma(inner[parenthesis + 1..].strip_prefix(b"protocol=")?);
+    let (cipher, mut more) = split_at_comma(more?.strip_prefix(b" cipher=")?);
     let mut bits = None;
-    for part in parts {
+    while let Some(part) = more {
+        let (part, after) = split_at_comma(part);
         if let Some(digits) = part.strip_prefix(b" bits=") {
             bits = Some(u32::try_from(number(digits)?).ok()?);
         } else if !part.starts_with(b" compression=") {
             return None;
         }
+        more = after;
     }
     let tls = Tls {
         protocol,
@@ -162,6 +167,13 @@ fn strip_tls(text: &[u8]) -> Option<(&[u8], Tls<&[u8]>)> {
         bits,
     };
     Some((rest, tls))
+}
+
+fn split_at_comma(text: &[u8]) -> (&[u8], Option<&[u8]>) {
+    match memchr::memchr(b',', text) {
+        Some(comma) => (&text[..comma], Some(&text[comma + 1..])),
+        None => (text, None),
+    }
 }
 
 /// ` GSS (authenticated=yes, encrypted=no[, delegated_credentials=no][, principal=a@B])`. A principal may
@@ -213,7 +225,7 @@ pub(super) fn disconnected<'m>(record: &Record<'_>, text: &'m [u8]) -> Option<Ki
     Some(EventKind::Disconnected {
         session_time_ms,
         user,
-        database: (!name.is_empty()).then_some(name),
+        database: not_empty(name),
         client,
     })
 }
@@ -265,7 +277,11 @@ fn client<'m>(record: &Record<'_>, text: &'m [u8]) -> Option<Client<&'m [u8]>> {
 
 /// A value that the record carries. Empty is unset.
 pub(super) fn known<T: AsRef<[u8]>>(value: Option<&T>) -> Option<&[u8]> {
-    value.map(AsRef::as_ref).filter(|value| !value.is_empty())
+    value.map(AsRef::as_ref).and_then(not_empty)
+}
+
+fn not_empty(text: &[u8]) -> Option<&[u8]> {
+    (!text.is_empty()).then_some(text)
 }
 
 fn split_known<'m>(text: &'m [u8], name: &[u8]) -> Option<(&'m [u8], &'m [u8])> {

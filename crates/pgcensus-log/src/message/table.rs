@@ -1,4 +1,4 @@
-//! The rows: every message of `PostgreSQL` 9.6 to 19 that opens, advances, refuses or ends a session, or
+//! The rows: every message of PostgreSQL 9.6 to 19 that opens, advances, refuses or ends a session, or
 //! all of them.
 //!
 //! Source: `backend_startup.c` (`postmaster.c` up to 16), `auth.c`, `auth-scram.c`, `auth-oauth.c`,
@@ -28,7 +28,7 @@ pub struct Message {
     pub versions: RangeInclusive<u8>,
     /// Its SQLSTATE; `None` where one text has several.
     pub sqlstate: Option<Sqlstate>,
-    /// The text with the holes of `PostgreSQL`'s source (`%s`, `%d`, `%m`). Of the five messages of a
+    /// The text with the holes of PostgreSQL's source (`%s`, `%d`, `%m`). Of the five messages of a
     /// session's life only the head counts; their optional pieces are read by code.
     pub text: &'static str,
     /// What it says.
@@ -371,10 +371,10 @@ const fn message(
     text: &'static str,
     meaning: Meaning,
 ) -> Message {
-    let sqlstate = match *sqlstate.as_bytes() {
-        [] => None,
-        [a, b, c, d, e] => Some(Sqlstate([a, b, c, d, e])),
-        _ => panic!("a SQLSTATE has five letters"),
+    assert!(matches!(sqlstate.len(), 0 | 5), "none or five letters");
+    let sqlstate = match sqlstate.as_bytes().first_chunk() {
+        Some(code) => Some(Sqlstate(*code)),
+        None => None,
     };
     Message {
         severity,
