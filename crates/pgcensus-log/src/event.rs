@@ -71,7 +71,7 @@ pub enum EventKind<T> {
     },
     /// `connection ready: setup total=%.3f ms, …` (18+)
     Ready {
-        /// From accept() in the postmaster to the first ReadyForQuery, microseconds.
+        /// From `accept()` in the postmaster to the first ReadyForQuery, microseconds.
         setup_us: u64,
     },
     /// `disconnection: session time: …`
