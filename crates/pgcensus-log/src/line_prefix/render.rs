@@ -1,0 +1,1 @@
+//! A server's log in miniature, for tests.
