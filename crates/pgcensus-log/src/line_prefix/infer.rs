@@ -9,6 +9,11 @@
 mod derive;
 mod score;
 
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+
 use super::LinePrefix;
 use super::label;
 
@@ -33,7 +38,7 @@ pub fn infer(sample: &[u8]) -> Option<Inference> {
     let chosen = choose(&lines);
     let mut ranking = Ranking {
         lines: &chosen,
-        seen: Vec::new(),
+        seen: BTreeSet::new(),
         best: Vec::new(),
     };
     for text in POPULAR {
@@ -44,15 +49,24 @@ pub fn infer(sample: &[u8]) -> Option<Inference> {
     }
     ranking.refine();
     let best = ranking.best.into_iter().next()?;
-    let lines_read = lines
-        .iter()
-        .filter(|line| best.prefix.read(line.text, 0).is_some())
-        .count();
-    (lines_read > 0).then_some(Inference {
+    let mut inference = Inference {
         prefix: best.prefix,
-        lines_read,
-        lines: lines.len(),
-    })
+        lines_read: 0,
+        lines: 0,
+    };
+    let mut torn_until = 0;
+    for line in &lines {
+        let offset = sample.len() - line.text.len();
+        if offset < torn_until {
+            continue;
+        }
+        inference.lines += 1;
+        if let Some(head) = inference.prefix.read(line.text, 0) {
+            inference.lines_read += 1;
+            torn_until = offset + head.text_start;
+        }
+    }
+    (inference.lines_read > 0).then_some(inference)
 }
 
 /// Prefixes that documentation, packages and services use; they also win ties, earlier ones first.
@@ -94,12 +108,15 @@ const POPULAR: &[&str] = &[
 const LINES_CHOSEN: usize = 96;
 /// A label further in a line is part of its message.
 const HEAD_MAX: usize = 600;
+/// One wrong line of so many is worth no edits: hostile names, torn lines.
+const WRONG_SHARE: usize = 40;
 /// Candidates that are improved by edits.
 const REFINED: usize = 4;
 
 /// A line that holds a label, by what it says.
 #[derive(Clone, Copy, Debug)]
 struct Line<'c> {
+    /// From its beginning to the end of the sample: a name may go on in the next line.
     text: &'c [u8],
     /// What stands before the first label.
     head: &'c [u8],
@@ -139,17 +156,21 @@ fn labelled_lines(sample: &[u8]) -> Vec<Line<'_>> {
     let mut rest = sample;
     while !rest.is_empty() {
         let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+        let from_here = rest;
         let text = rest[..end].strip_suffix(b"\r").unwrap_or(&rest[..end]);
         rest = &rest[rest.len().min(end + 1)..];
         // Further lines of a message begin with a tab; so may prefixes, but with a field behind it.
-        if text.starts_with(b"\t") && !text[1..].first().is_some_and(|b| b"0123456789[".contains(b))
+        if text.starts_with(b"\t")
+            && !text[1..]
+                .first()
+                .is_some_and(|b| b"0123456789[".contains(b))
         {
             continue;
         }
         if let Some((at, label, len)) = first_label(text) {
             let message = &text[at + len..];
             lines.push(Line {
-                text,
+                text: from_here,
                 head: &text[..at],
                 says: Says::read(label, message),
                 number: lines.len(),
@@ -306,7 +327,7 @@ fn choose<'c>(lines: &[Line<'c>]) -> Vec<Line<'c>> {
 /// The candidates so far, best first; of equals, the earlier one.
 struct Ranking<'l, 'c> {
     lines: &'l [Line<'c>],
-    seen: Vec<String>,
+    seen: BTreeSet<String>,
     best: Vec<Candidate>,
 }
 
@@ -316,7 +337,7 @@ struct Candidate {
     score: score::Score,
 }
 
-impl Ranking<'_, '_> {
+impl<'c> Ranking<'_, 'c> {
     /// Scores a candidate; true if it became the best.
     fn add(&mut self, text: String) -> bool {
         if self.seen.contains(&text) {
@@ -325,7 +346,7 @@ impl Ranking<'_, '_> {
         let Ok(prefix) = LinePrefix::parse(&text) else {
             return false;
         };
-        self.seen.push(text);
+        self.seen.insert(text);
         let score = score::of(&prefix, self.lines);
         let at = self
             .best
@@ -338,8 +359,41 @@ impl Ranking<'_, '_> {
         at == 0
     }
 
-    /// Edits the best ones for as long as that makes the best better.
+    /// Edits the best ones for as long as that makes the best better, on the lines that are wrong by
+    /// now and some others.
     fn refine(&mut self) {
+        let Some(best) = self.best.first().filter(|best| !best.score.clean) else {
+            return;
+        };
+        let (wrong, right): (Vec<_>, Vec<_>) = self
+            .lines
+            .iter()
+            .partition(|line| !score::explains(&best.prefix, line));
+        if wrong.len() * WRONG_SHARE < self.lines.len() {
+            return;
+        }
+        let some = |lines: &[Line<'c>], count: usize| {
+            let stride = lines.len().div_ceil(count).max(1);
+            lines.iter().step_by(stride).copied().collect::<Vec<_>>()
+        };
+        let mut lines = some(&wrong, 24);
+        lines.extend(some(&right, 24));
+        lines.sort_by_key(|line| line.number);
+        let mut ranking = Ranking {
+            lines: &lines,
+            seen: BTreeSet::new(),
+            best: Vec::new(),
+        };
+        for candidate in &self.best {
+            ranking.add(candidate.prefix.as_str().to_owned());
+        }
+        ranking.climb();
+        for candidate in ranking.best {
+            self.add(candidate.prefix.as_str().to_owned());
+        }
+    }
+
+    fn climb(&mut self) {
         for round in 0..5 {
             if self.best.first().is_none_or(|best| best.score.clean) {
                 return;
@@ -353,7 +407,7 @@ impl Ranking<'_, '_> {
                 .collect();
             let mut better = false;
             for base in bases {
-                for edit in derive::edits(&base, self.lines) {
+                for edit in derive::edits(&base) {
                     better |= self.add(edit);
                 }
             }

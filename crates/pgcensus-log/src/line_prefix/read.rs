@@ -108,9 +108,7 @@ impl Form {
         for i in 0..steps.len() {
             let next = steps.get(i + 1).cloned();
             let before = i.checked_sub(1).and_then(|i| steps.get(i)).cloned();
-            let is_free = |step: &Option<Step>| {
-                matches!(step, Some(Step::Field { field, .. }) if kind.is_free(field.escape))
-            };
+            let is_free = |step: &Option<Step>| matches!(step, Some(Step::Field { field, .. }) if kind.is_free(field.escape));
             let Step::Field {
                 field,
                 until,
@@ -277,6 +275,15 @@ impl<'c> Reader<'c, '_> {
             && let Some(newline) = memchr::memchr(b'\n', &self.text[pos..last])
         {
             last = pos + newline;
+        }
+        let mut least = least;
+        if field.escape == b'b'
+            && let Some(word) = SESSION_TYPES
+                .iter()
+                .find(|word| self.text[pos..].starts_with(word))
+        {
+            least = least.max(word.len());
+            last = last.min(pos + least);
         }
         let form = self.form;
         let literal: &[u8] = match form.steps.get(i + 1) {

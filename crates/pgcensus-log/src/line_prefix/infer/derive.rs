@@ -25,11 +25,21 @@ struct Known<'c> {
     applications: Vec<&'c [u8]>,
 }
 
+/// Applications that are everywhere.
+const APPLICATIONS: &[&[u8]] = &[
+    b"psql",
+    b"pg_dump",
+    b"pgbench",
+    b"PostgreSQL JDBC Driver",
+    b"DBeaver",
+    b"pg_basebackup",
+];
+
 /// Prefixes that some lines of the sample look like.
 pub(super) fn candidates(lines: &[Line<'_>]) -> Vec<String> {
     let mut known = Known {
         hosts: Vec::new(),
-        applications: Vec::new(),
+        applications: APPLICATIONS.to_vec(),
     };
     let note = |list: &mut Vec<&[u8]>, name: &[u8]| !name.is_empty() && !list.contains(&name);
     for line in lines {
@@ -57,7 +67,10 @@ pub(super) fn candidates(lines: &[Line<'_>]) -> Vec<String> {
         (|line| matches!(line.says, Says::Received { .. }), 3),
         (|line| matches!(line.says, Says::Disconnected { .. }), 4),
         (has_unset, 2),
-        (|line| matches!(line.says, Says::Nothing | Says::Continued), 5),
+        (
+            |line| matches!(line.says, Says::Nothing | Says::Continued),
+            5,
+        ),
         (|line| line.says == Says::Background, 2),
     ];
     for (belongs, count) in bases {
@@ -336,7 +349,8 @@ fn is_address(host: &[u8], known: &Known<'_>) -> bool {
         return true;
     }
     let quads = host.split(|b| *b == b'.');
-    let is_quad = |quad: &[u8]| (1..=3).contains(&quad.len()) && quad.iter().all(u8::is_ascii_digit);
+    let is_quad =
+        |quad: &[u8]| (1..=3).contains(&quad.len()) && quad.iter().all(u8::is_ascii_digit);
     if quads.clone().count() == 4 && quads.clone().all(is_quad) {
         return true;
     }
@@ -440,8 +454,8 @@ fn hint(before: &[u8], after: &[u8]) -> Option<u8> {
         .iter()
         .rposition(|b| !b" =:\"'([<".contains(b))
         .map_or(0, |i| i + 1);
-    // A key stands directly before its sign.
-    if end == before.len() {
+    // A word before a bare space is as likely another name.
+    if !before[end..].iter().any(|b| matches!(b, b'=' | b':')) {
         return None;
     }
     let start = before[..end]
@@ -583,16 +597,16 @@ fn print(parts: &[Part]) -> Option<String> {
 
 /// Prefixes that differ from `base` in one thing: a `%q`, a field that is empty in many lines, the
 /// padding of a field, the kind of a number.
-pub(super) fn edits(base: &str, lines: &[Line<'_>]) -> Vec<String> {
+pub(super) fn edits(base: &str) -> Vec<String> {
     let parts = parse_parts(base.as_bytes());
     let mut texts = Vec::new();
-    for new in [b'q', b'v', b'i', b'P', b'a'] {
+    for new in [b'q', b'v', b'i', b'P'] {
         let has = parts.iter().any(|part| match part {
             Part::Field(field) => field.escape == new,
             Part::Stop => new == b'q',
             Part::Literal(_) => false,
         });
-        if has || new == b'a' && !lines.iter().any(|line| !line.head.is_empty()) {
+        if has {
             continue;
         }
         let part = if new == b'q' {
@@ -604,12 +618,23 @@ pub(super) fn edits(base: &str, lines: &[Line<'_>]) -> Vec<String> {
                 left: false,
             })
         };
-        for i in 0..=parts.len() {
-            let mut edited = parts.clone();
-            edited.insert(i, part.clone());
-            texts.extend(print(&edited));
-            if let Some(Part::Literal(literal)) = parts.get(i) {
-                for at in 1..literal.len() {
+        let is_free = |i: usize| matches!(parts.get(i), Some(Part::Field(field)) if b"udai".contains(&field.escape));
+        // From the end: a `%q` stands behind the space rather than before it.
+        for i in (0..=parts.len()).rev() {
+            let beside_free = match new {
+                // What is empty outside sessions stands behind the `%q`.
+                b'q' => is_free(i.wrapping_sub(1)),
+                b'i' => is_free(i) || is_free(i.wrapping_sub(1)),
+                _ => false,
+            };
+            if !beside_free {
+                let mut edited = parts.clone();
+                edited.insert(i, part.clone());
+                texts.extend(print(&edited));
+            }
+            if let Some(Part::Literal(literal)) = i.checked_sub(1).and_then(|i| parts.get(i)) {
+                let i = i - 1;
+                for at in (1..literal.len()).rev() {
                     let (before, after) = literal.split_at(at);
                     let mut edited = parts.clone();
                     edited.splice(

@@ -42,6 +42,12 @@ pub(super) fn of(prefix: &LinePrefix, lines: &[Line<'_>]) -> Score {
     Score { points, clean }
 }
 
+/// Whether `prefix` reads this line with the fields that its message says.
+pub(super) fn explains(prefix: &LinePrefix, line: &Line<'_>) -> bool {
+    let head = prefix.read(line.text, 0);
+    head.is_some_and(|head| agreement(prefix, line, &head) >= 0)
+}
+
 /// Whether the fields of a head are what its message says.
 fn agreement(prefix: &LinePrefix, line: &Line<'_>, head: &Head<'_>) -> i64 {
     let mut points = 0;
