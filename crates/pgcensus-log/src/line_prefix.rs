@@ -1,12 +1,39 @@
 //! `log_line_prefix`, compiled once and matched per line; see [`LinePrefix`].
+//!
+//! ```text
+//! %m [%p] %q%u@%d     2026-11-23 05:32:45.839 UTC [4000] app@shop LOG:  disconnection: …
+//!                     └─ log_time ──────────────┘  pid   user database │    └ text_start
+//!                                                                      └ label_start
+//! ```
+//!
+//! A prefix has two forms. In a session (a process with a client socket) `%u %d %a` are never empty:
+//! what is unset prints `[unknown]`. Elsewhere `%u %d %a %r %h %i` are empty and `%q` ends the prefix.
+//! So each form is compiled to its own sequence of parts, in `read`; `infer` finds the prefix of a log
+//! that nobody described; `label` has the words that follow a prefix. Message texts are read elsewhere.
+//!
+//! Source: `log_status_format` in PostgreSQL's `src/backend/utils/error/elog.c`.
+
+mod infer;
+mod label;
+mod read;
+
+#[cfg(test)]
+mod render;
 
 use crate::log_time::LogTime;
 use crate::record::{BackendType, Client, SessionId, Severity, Sqlstate};
+
+pub use infer::{Inference, infer};
 
 /// A compiled `log_line_prefix`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LinePrefix {
     text: Box<str>,
+    escapes: Box<[u8]>,
+    /// In a session, or everywhere when `background` is `None`.
+    session: read::Form,
+    /// Outside sessions, where that differs.
+    background: Option<read::Form>,
 }
 
 /// Why a text is no usable `log_line_prefix`.
@@ -70,30 +97,37 @@ impl Default for Label {
     }
 }
 
-/// What [`infer`] found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Inference {
-    /// The prefix that reads most lines.
-    pub prefix: LinePrefix,
-    /// Labelled lines of the sample that it reads.
-    pub lines_read: usize,
-    /// Labelled lines of the sample.
-    pub lines: usize,
-}
-
-/// Infers the `log_line_prefix` from a sample of lines, whole or torn at both ends.
-pub fn infer(sample: &[u8]) -> Option<Inference> {
-    let _ = sample;
-    None
-}
-
 impl LinePrefix {
-    /// Compiles the text of a `log_line_prefix`.
+    /// Compiles the text of a `log_line_prefix`, as `SHOW log_line_prefix` prints it.
+    ///
+    /// Like the server, it drops unknown escapes and a `%` at the end. Two fields of free text with
+    /// nothing between them (`%u%d`) are matched, but stay `None` in [`Head`].
     ///
     /// # Errors
-    /// Where it holds an escape twice in a way that cannot be matched.
+    /// Where it holds a line break or a NUL: no line of a log could be told from the next.
     pub fn parse(text: &str) -> Result<LinePrefix, LinePrefixError> {
-        Ok(LinePrefix { text: text.into() })
+        if let Some(at) = text.bytes().position(|b| matches!(b, b'\n' | b'\r' | 0)) {
+            return Err(LinePrefixError {
+                at,
+                message: "a line break or NUL in a log_line_prefix".into(),
+            });
+        }
+        let parts = parse_parts(text.as_bytes());
+        let escapes: Box<[u8]> = parts
+            .iter()
+            .filter_map(|part| match part {
+                Part::Literal(_) => None,
+                Part::Field(field) => Some(field.escape),
+                Part::Stop => Some(b'q'),
+            })
+            .collect();
+        let two_forms = escapes.iter().any(|b| b"udarhiq".contains(b));
+        Ok(LinePrefix {
+            text: text.into(),
+            session: read::Form::session(&parts, two_forms),
+            background: two_forms.then(|| read::Form::background(&parts)),
+            escapes,
+        })
     }
 
     /// The text that it was compiled from.
@@ -101,13 +135,122 @@ impl LinePrefix {
         &self.text
     }
 
+    /// It holds this escape: `has(b'u')` for `%u`.
+    pub fn has(&self, escape: u8) -> bool {
+        self.escapes.contains(&escape)
+    }
+
+    /// Its lines name the process that wrote them: it has `%p` or `%c`.
+    pub fn has_pid(&self) -> bool {
+        self.has(b'p') || self.has(b'c')
+    }
+
+    /// Its lines say when they were written: it has `%m`, `%t` or `%n`.
+    pub fn has_time(&self) -> bool {
+        self.has(b'm') || self.has(b't') || self.has(b'n')
+    }
+
     /// Reads the head of a record or labelled line that begins at `text[0]`: the first reading whose
     /// label begins at or after `label_from`. `text` may hold more lines after this one; the head may
-    /// span lines only inside `%u`, `%d` and `%a`.
+    /// span lines only inside `%u` and `%d` (the server cleans `%a`).
+    ///
+    /// Names may hold anything, labels too, so a line can have several readings. Their order: those
+    /// of a session on this line, names as short as possible; then that of a background process; then
+    /// those whose login name goes on in the next line. Where a reading turns out wrong (its user is
+    /// not that of its message), `label_from = label_start + 1` asks for the next.
     pub fn read<'c>(&self, text: &'c [u8], label_from: usize) -> Option<Head<'c>> {
-        let _ = (text, label_from);
-        None
+        self.session
+            .read(text, label_from, read::Newlines::Never)
+            .or_else(|| {
+                let background = self.background.as_ref()?;
+                background.read(text, label_from, read::Newlines::Never)
+            })
+            .or_else(|| {
+                (self.session.may_tear() && memchr::memchr(b'\n', text).is_some())
+                    .then(|| self.session.read(text, label_from, read::Newlines::InNames))?
+            })
     }
+
+    /// Whether a login name with a line break may have torn this line (without its newline): it
+    /// begins like the prefix, up to `%u` or `%d`, and ends within the 63 bytes that such a name may
+    /// have, before any label.
+    ///
+    /// Always false for prefixes that have nothing before their first name.
+    pub fn is_torn_head(&self, line: &[u8]) -> bool {
+        self.session.may_tear()
+            && self.session.begins_with_known()
+            && self.read(line, 0).is_none()
+            && self
+                .session
+                .read(line, 0, read::Newlines::AtTheEnd)
+                .is_some()
+    }
+}
+
+/// One piece of a `log_line_prefix`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Part {
+    Literal(Vec<u8>),
+    Field(Field),
+    /// `%q`
+    Stop,
+}
+
+/// `%10u`, `%-10u`, `%u`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Field {
+    escape: u8,
+    /// Least width in bytes; 0 without padding.
+    width: usize,
+    /// `%-10u`: the spaces stand behind the value.
+    left: bool,
+}
+
+/// The widest padding that is taken at its word; the server has no limit.
+const WIDTH_MAX: usize = 200;
+
+fn parse_parts(text: &[u8]) -> Vec<Part> {
+    let mut parts = Vec::new();
+    let push_byte = |parts: &mut Vec<Part>, byte| {
+        if let Some(Part::Literal(literal)) = parts.last_mut() {
+            literal.push(byte);
+        } else {
+            parts.push(Part::Literal(vec![byte]));
+        }
+    };
+    let mut bytes = text.iter().copied();
+    while let Some(byte) = bytes.next() {
+        if byte != b'%' {
+            push_byte(&mut parts, byte);
+            continue;
+        }
+        let mut escape = bytes.next();
+        if escape == Some(b'%') {
+            push_byte(&mut parts, b'%');
+            continue;
+        }
+        let left = escape == Some(b'-');
+        if left {
+            escape = bytes.next();
+        }
+        let mut width = 0usize;
+        while let Some(digit @ b'0'..=b'9') = escape {
+            width = (width * 10 + usize::from(digit - b'0')).min(WIDTH_MAX);
+            escape = bytes.next();
+        }
+        match escape {
+            Some(b'q') => parts.push(Part::Stop),
+            Some(escape) if b"audrhLbpPtmnsclievxQ".contains(&escape) => {
+                parts.push(Part::Field(Field {
+                    escape,
+                    width,
+                    left,
+                }));
+            }
+            _ => {}
+        }
+    }
+    parts
 }
 
 impl std::fmt::Display for LinePrefixError {

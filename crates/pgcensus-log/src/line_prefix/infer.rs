@@ -1,0 +1,419 @@
+//! Finding the `log_line_prefix` of a log that nobody described: generate and test.
+//!
+//! Candidates are popular prefixes, and what [`derive`] makes of some lines by the shape of their heads.
+//! Each is scored on a part of the sample: lines that it reads, and whether the fields of a lifecycle
+//! line agree with its message (`connection authorized: user=… database=…`), less a little for each
+//! field of free text and each literal word, which would read anything or nothing. The best ones are
+//! then improved by small edits: where `%q` stands, fields that were empty in the base line, padding.
+
+mod derive;
+mod score;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+
+use super::LinePrefix;
+use super::label;
+
+/// What [`infer`] found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inference {
+    /// The prefix that reads most lines.
+    pub prefix: LinePrefix,
+    /// Labelled lines of the sample that it reads.
+    pub lines_read: usize,
+    /// Labelled lines of the sample.
+    pub lines: usize,
+}
+
+/// Infers the `log_line_prefix` from a sample of lines, whole or torn at both ends.
+///
+/// One line may do, more are better, above all `connection received` and `connection authorized`.
+/// Fields that leave no trace in the sample are not found: `%q` and what follows it in a sample of
+/// background lines, for one. `None` where no line has a label, or nothing reads any.
+pub fn infer(sample: &[u8]) -> Option<Inference> {
+    let lines = labelled_lines(sample);
+    let chosen = choose(&lines);
+    let mut ranking = Ranking {
+        lines: &chosen,
+        seen: BTreeSet::new(),
+        best: Vec::new(),
+    };
+    for text in POPULAR {
+        ranking.add((*text).to_owned());
+    }
+    for text in derive::candidates(&chosen) {
+        ranking.add(text);
+    }
+    ranking.refine();
+    let best = ranking.best.into_iter().next()?;
+    let mut inference = Inference {
+        prefix: best.prefix,
+        lines_read: 0,
+        lines: 0,
+    };
+    let mut torn_until = 0;
+    for line in &lines {
+        let offset = sample.len() - line.text.len();
+        if offset < torn_until {
+            continue;
+        }
+        inference.lines += 1;
+        if let Some(head) = inference.prefix.read(line.text, 0) {
+            inference.lines_read += 1;
+            torn_until = offset + head.text_start;
+        }
+    }
+    (inference.lines_read > 0).then_some(inference)
+}
+
+/// Prefixes that documentation, packages and services use; they also win ties, earlier ones first.
+const POPULAR: &[&str] = &[
+    "%m [%p] ",
+    "",
+    "%m [%p] %q%u@%d ",
+    "%t [%p-%l] %q%u@%d ",
+    "%m [%p-%l] %q%u@%d ",
+    "%t [%p] %q%u@%d ",
+    "%t [%p]: [%l-1] user=%u,db=%d,app=%a,client=%h ",
+    "%t [%p]: user=%u,db=%d,app=%a,client=%h ",
+    "%t [%p]: [%l-1] user=%u,db=%d ",
+    "%m [%p]: [%l-1] db=%d,user=%u ",
+    "%t [%p]: [%l-1] db=%d,user=%u ",
+    "%m [%p] %q%u@%d/%a ",
+    "%m [%p] %q[user=%u,db=%d,app=%a] ",
+    "%m [%p]: [%l-1] user=%u,db=%d,app=%a,client=%h ",
+    "user=%u,db=%d,app=%a,client=%h ",
+    "%quser=%u,db=%d,app=%a,client=%h ",
+    "%t:%r:%u@%d:[%p]:",
+    "%m:%r:%u@%d:[%p]:%l:%e:%s:%v:%x:%c:%q%a:",
+    "%t [%p]: [%l-1] %c %x %d %u %a %h ",
+    "%t-%c-",
+    "%m|%p|%u|%d|%h|%a|%e|",
+    "< %m >",
+    "< %t >",
+    "%t ",
+    "%m ",
+    "%t [%p] ",
+    "%t [%p]: ",
+    "%m [%p]: ",
+    "%m [%p] %u@%d ",
+    "%t [%p] %u@%d ",
+    "%q%u@%d ",
+];
+
+/// Lines that the candidates are scored on.
+const LINES_CHOSEN: usize = 96;
+/// A label further in a line is part of its message.
+const HEAD_MAX: usize = 600;
+/// One wrong line of so many is worth no edits: hostile names, torn lines.
+const WRONG_SHARE: usize = 40;
+/// Candidates that are improved by edits.
+const REFINED: usize = 4;
+
+/// A line that holds a label, by what it says.
+#[derive(Clone, Copy, Debug)]
+struct Line<'c> {
+    /// From its beginning to the end of the sample: a name may go on in the next line.
+    text: &'c [u8],
+    /// What stands before the first label.
+    head: &'c [u8],
+    says: Says<'c>,
+    /// Number among the labelled lines.
+    number: usize,
+}
+
+/// The messages that tell what must be in the prefix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Says<'c> {
+    Received {
+        host: &'c [u8],
+        port: Option<&'c [u8]>,
+    },
+    Authenticated,
+    Authorized {
+        user: &'c [u8],
+        database: Option<&'c [u8]>,
+        application_name: Option<&'c [u8]>,
+    },
+    Disconnected {
+        user: &'c [u8],
+        database: &'c [u8],
+        host: &'c [u8],
+        port: Option<&'c [u8]>,
+    },
+    /// A process without a client wrote it.
+    Background,
+    /// A DETAIL, STATEMENT …: the process of the line before it wrote it.
+    Continued,
+    Nothing,
+}
+
+fn labelled_lines(sample: &[u8]) -> Vec<Line<'_>> {
+    let mut lines: Vec<Line<'_>> = Vec::new();
+    let mut rest = sample;
+    while !rest.is_empty() {
+        let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+        let from_here = rest;
+        let text = rest[..end].strip_suffix(b"\r").unwrap_or(&rest[..end]);
+        rest = &rest[rest.len().min(end + 1)..];
+        // Further lines of a message begin with a tab; so may prefixes, but with a field behind it.
+        if text.starts_with(b"\t")
+            && !text[1..]
+                .first()
+                .is_some_and(|b| b"0123456789[".contains(b))
+        {
+            continue;
+        }
+        if let Some((at, label, len)) = first_label(text) {
+            let message = &text[at + len..];
+            lines.push(Line {
+                text: from_here,
+                head: &text[..at],
+                says: Says::read(label, message),
+                number: lines.len(),
+            });
+        }
+    }
+    lines
+}
+
+fn first_label(text: &[u8]) -> Option<(usize, super::Label, usize)> {
+    let head = &text[..text.len().min(HEAD_MAX)];
+    memchr::memmem::find_iter(head, b":  ").find_map(|colon| {
+        // From the left, so that a longer word wins over its end.
+        (colon.saturating_sub(24)..colon).find_map(|at| {
+            let (label, len) = label::read(&text[at..])?;
+            let glued = at
+                .checked_sub(1)
+                .is_some_and(|before| text[before].is_ascii_uppercase());
+            (at + len == colon + 3 && (!glued || glued_to_zone(&text[..at])))
+                .then_some((at, label, len))
+        })
+    })
+}
+
+/// `2026-11-23 05:32:45 UTC` and no more: the prefix is a bare time.
+fn glued_to_zone(head: &[u8]) -> bool {
+    (19..=24).contains(&head.len()) || (25..=28).contains(&head.len())
+}
+
+impl<'c> Says<'c> {
+    fn read(label: super::Label, message: &'c [u8]) -> Says<'c> {
+        if !matches!(label, super::Label::Severity(_)) {
+            return Says::Continued;
+        }
+        // `log_error_verbosity = verbose`
+        let message = message.strip_prefix(b"00000: ").unwrap_or(message);
+        let cut = |text: &'c [u8], word: &[u8]| {
+            let at = memchr::memmem::find(text, word)?;
+            Some((&text[..at], &text[at + word.len()..]))
+        };
+        let cut_last = |text: &'c [u8], word: &[u8]| {
+            let at = memchr::memmem::rfind(text, word)?;
+            Some((&text[..at], &text[at + word.len()..]))
+        };
+        let host_port = |text: &'c [u8]| match cut(text, b" port=") {
+            Some((host, port)) => (host, Some(port)),
+            None => (text, None),
+        };
+        if let Some(text) = message.strip_prefix(b"connection received: host=") {
+            let (host, port) = host_port(text);
+            return Says::Received { host, port };
+        }
+        if message.starts_with(b"connection authenticated: ") {
+            return Says::Authenticated;
+        }
+        let authorized = message
+            .strip_prefix(b"replication ")
+            .unwrap_or(message)
+            .strip_prefix(b"connection authorized: user=");
+        if let Some(text) = authorized {
+            let text = cut_last(text, b" SSL enabled (").map_or(text, |(text, _)| text);
+            let text = cut_last(text, b" GSS (").map_or(text, |(text, _)| text);
+            let (text, application_name) = match cut(text, b" application_name=") {
+                Some((text, application_name)) => (text, Some(application_name)),
+                None => (text, None),
+            };
+            let (user, database) = match cut(text, b" database=") {
+                Some((user, database)) => (user, Some(database)),
+                None => (text, None),
+            };
+            return Says::Authorized {
+                user,
+                database,
+                application_name,
+            };
+        }
+        if let Some(text) = message.strip_prefix(b"disconnection: session time: ")
+            && let Some((text, host)) = cut_last(text, b" host=")
+            && let Some((_, names)) = cut(text, b" user=")
+            && let Some((user, database)) = cut(names, b" database=")
+        {
+            let (host, port) = host_port(host);
+            return Says::Disconnected {
+                user,
+                database,
+                host,
+                port,
+            };
+        }
+        if BACKGROUND.iter().any(|text| message.starts_with(text)) {
+            return Says::Background;
+        }
+        Says::Nothing
+    }
+}
+
+/// Messages of processes without a client.
+const BACKGROUND: &[&[u8]] = &[
+    b"starting PostgreSQL ",
+    b"listening on ",
+    b"database system ",
+    b"checkpoint ",
+    b"restartpoint ",
+    b"automatic ",
+    b"autovacuum launcher ",
+    b"received fast ",
+    b"received smart ",
+    b"received immediate ",
+    b"received SIGHUP",
+    b"shutting down",
+    b"aborting any active transactions",
+    b"background worker ",
+    b"logical replication launcher ",
+    b"redo ",
+    b"entering standby mode",
+    b"consistent recovery state ",
+    b"ending log output to stderr",
+    b"server process (PID ",
+];
+
+/// Enough lines of each kind to score by, in their order.
+fn choose<'c>(lines: &[Line<'c>]) -> Vec<Line<'c>> {
+    if lines.len() <= LINES_CHOSEN {
+        return lines.to_vec();
+    }
+    let mut taken = vec![false; lines.len()];
+    let mut kinds = [0usize; 6];
+    for (i, line) in lines.iter().enumerate() {
+        let kind = match line.says {
+            Says::Received { .. } => 0,
+            Says::Authenticated | Says::Authorized { .. } => 1,
+            Says::Disconnected { .. } => 2,
+            Says::Background => 3,
+            Says::Continued => 4,
+            Says::Nothing => 5,
+        };
+        kinds[kind] += 1;
+        if kinds[kind] <= 9 {
+            taken[i] = true;
+            // The line that a DETAIL or STATEMENT belongs to.
+            if kind == 4 && i > 0 {
+                taken[i - 1] = true;
+            }
+        }
+    }
+    let stride = lines.len().div_ceil(LINES_CHOSEN / 2);
+    for taken in taken.iter_mut().skip(stride / 2).step_by(stride.max(1)) {
+        *taken = true;
+    }
+    let chosen = lines.iter().zip(&taken).filter(|(_, taken)| **taken);
+    chosen.map(|(line, _)| *line).collect()
+}
+
+/// The candidates so far, best first; of equals, the earlier one.
+struct Ranking<'l, 'c> {
+    lines: &'l [Line<'c>],
+    seen: BTreeSet<String>,
+    best: Vec<Candidate>,
+}
+
+#[derive(Clone, Debug)]
+struct Candidate {
+    prefix: LinePrefix,
+    score: score::Score,
+}
+
+impl<'c> Ranking<'_, 'c> {
+    /// Scores a candidate; true if it became the best.
+    fn add(&mut self, text: String) -> bool {
+        if self.seen.contains(&text) {
+            return false;
+        }
+        let Ok(prefix) = LinePrefix::parse(&text) else {
+            return false;
+        };
+        self.seen.insert(text);
+        let score = score::of(&prefix, self.lines);
+        let at = self
+            .best
+            .partition_point(|candidate| candidate.score.points >= score.points);
+        if at >= REFINED {
+            return false;
+        }
+        self.best.insert(at, Candidate { prefix, score });
+        self.best.truncate(REFINED);
+        at == 0
+    }
+
+    /// Edits the best ones for as long as that makes the best better, on the lines that are wrong by
+    /// now and some others.
+    fn refine(&mut self) {
+        let Some(best) = self.best.first().filter(|best| !best.score.clean) else {
+            return;
+        };
+        let (wrong, right): (Vec<_>, Vec<_>) = self
+            .lines
+            .iter()
+            .partition(|line| !score::explains(&best.prefix, line));
+        if wrong.len() * WRONG_SHARE < self.lines.len() {
+            return;
+        }
+        let some = |lines: &[Line<'c>], count: usize| {
+            let stride = lines.len().div_ceil(count).max(1);
+            lines.iter().step_by(stride).copied().collect::<Vec<_>>()
+        };
+        let mut lines = some(&wrong, 24);
+        lines.extend(some(&right, 24));
+        lines.sort_by_key(|line| line.number);
+        let mut ranking = Ranking {
+            lines: &lines,
+            seen: BTreeSet::new(),
+            best: Vec::new(),
+        };
+        for candidate in &self.best {
+            ranking.add(candidate.prefix.as_str().to_owned());
+        }
+        ranking.climb();
+        for candidate in ranking.best {
+            self.add(candidate.prefix.as_str().to_owned());
+        }
+    }
+
+    fn climb(&mut self) {
+        for round in 0..5 {
+            if self.best.first().is_none_or(|best| best.score.clean) {
+                return;
+            }
+            let count = if round == 0 { REFINED } else { 2 };
+            let bases: Vec<String> = self
+                .best
+                .iter()
+                .take(count)
+                .map(|candidate| candidate.prefix.as_str().to_owned())
+                .collect();
+            let mut better = false;
+            for base in bases {
+                for edit in derive::edits(&base) {
+                    better |= self.add(edit);
+                }
+            }
+            if !better {
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! How well a prefix explains a sample.
+
+use super::{Line, Says};
+use crate::line_prefix::{Head, LinePrefix};
+
+/// What [`of`] found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Score {
+    pub(super) points: i64,
+    /// Every line is read, nothing disagrees.
+    pub(super) clean: bool,
+}
+
+const READ: i64 = 100;
+const AGREES: i64 = 20;
+const DISAGREES: i64 = -130;
+/// Per line and field of free text.
+const FREE_FIELD: i64 = -2;
+/// Per line and word that stands in the prefix as it is and is no key.
+const WORD: i64 = -3;
+
+/// Scores `prefix` on `lines`.
+pub(super) fn of(prefix: &LinePrefix, lines: &[Line<'_>]) -> Score {
+    let mut points = 0;
+    let mut clean = true;
+    let mut pids = Pids::default();
+    for line in lines {
+        let Some(head) = prefix.read(line.text, 0) else {
+            clean = false;
+            continue;
+        };
+        points += READ;
+        let agreement = agreement(prefix, line, &head) + pids.agreement(line, &head);
+        if agreement < 0 {
+            clean = false;
+        }
+        points += agreement;
+    }
+    let free = b"udai".iter().filter(|b| prefix.has(**b)).count() as i64;
+    let cost = free * FREE_FIELD + words(prefix.as_str()) * WORD;
+    points += cost * lines.len() as i64;
+    Score { points, clean }
+}
+
+/// Whether `prefix` reads this line with the fields that its message says.
+pub(super) fn explains(prefix: &LinePrefix, line: &Line<'_>) -> bool {
+    let head = prefix.read(line.text, 0);
+    head.is_some_and(|head| agreement(prefix, line, &head) >= 0)
+}
+
+/// Whether the fields of a head are what its message says.
+fn agreement(prefix: &LinePrefix, line: &Line<'_>, head: &Head<'_>) -> i64 {
+    let mut points = 0;
+    let mut expect = |has: bool, agrees: bool| {
+        if has {
+            points += if agrees { AGREES } else { DISAGREES };
+        }
+    };
+    let (has_user, has_database) = (prefix.has(b'u'), prefix.has(b'd'));
+    let has_application = prefix.has(b'a');
+    let has_client = prefix.has(b'h') || prefix.has(b'r');
+    // A client's path in the file system is printed by `%r` alone.
+    let client_is = |host: &[u8], port: Option<&[u8]>| {
+        head.client.is_some_and(|client| {
+            client.host == host && (client.port == port || !prefix.has(b'r') || port.is_none())
+        })
+    };
+    match line.says {
+        Says::Received { host, port } => {
+            expect(has_user, head.user.is_none());
+            expect(has_database, head.database.is_none());
+            expect(has_application, head.application_name.is_none());
+            expect(has_client, client_is(host, port));
+        }
+        Says::Authenticated => {
+            expect(has_user, head.user.is_some());
+            expect(has_application, head.application_name.is_none());
+            expect(has_client, head.client.is_some());
+        }
+        Says::Authorized { user, database, .. } => {
+            expect(has_user, head.user == Some(user));
+            if database.is_some() {
+                expect(has_database, head.database == database);
+            }
+            expect(has_application, head.application_name.is_none());
+            expect(has_client, head.client.is_some());
+        }
+        Says::Disconnected {
+            user,
+            database,
+            host,
+            port,
+        } => {
+            expect(has_user, head.user == Some(user));
+            let database = (!database.is_empty()).then_some(database);
+            expect(has_database, head.database == database);
+            expect(has_client, client_is(host, port));
+        }
+        Says::Background => {
+            expect(has_user, head.user.is_none());
+            expect(has_database, head.database.is_none());
+            expect(has_application, head.application_name.is_none());
+            expect(has_client, head.client.is_none());
+        }
+        Says::Continued | Says::Nothing => {}
+    }
+    // Only a hostile name has a label in it.
+    expect(
+        head.label_start != line.head.len(),
+        line.head.is_empty() && head.label_start == 0,
+    );
+    // Names with the edges of a template: rather a wrong cut than a name.
+    for name in [head.user, head.database, head.application_name]
+        .into_iter()
+        .flatten()
+    {
+        if name.starts_with(b" ") || name.ends_with(b" ") || name.contains(&b'\t') {
+            points -= 4;
+        }
+    }
+    if let (Some(pid), Some(id)) = (head.pid, head.session_id)
+        && pid != id.pid
+    {
+        points += DISAGREES;
+    }
+    points
+}
+
+/// What was seen of the pids: a number that behaves otherwise is no pid.
+#[derive(Default)]
+struct Pids<'c> {
+    received: Vec<(&'c [u8], Option<&'c [u8]>, u32)>,
+    last: Option<(usize, u32)>,
+}
+
+impl<'c> Pids<'c> {
+    fn agreement(&mut self, line: &Line<'c>, head: &Head<'_>) -> i64 {
+        let Some(pid) = head.pid else {
+            return 0;
+        };
+        let last = self.last.replace((line.number, pid));
+        let mut points = 0;
+        match line.says {
+            Says::Received { host, port } => {
+                // Two in a row are of two processes, and neither is the first of the machine.
+                if self.received.last().is_some_and(|other| other.2 == pid) || pid <= 1 {
+                    points += DISAGREES / 2;
+                }
+                self.received.push((host, port, pid));
+            }
+            Says::Disconnected { host, port, .. } if port.is_some() => {
+                let received = self
+                    .received
+                    .iter()
+                    .rev()
+                    .find(|other| other.0 == host && other.1 == port);
+                points += match received {
+                    Some(received) if received.2 == pid => AGREES,
+                    Some(_) => DISAGREES,
+                    None => 0,
+                };
+            }
+            Says::Authenticated | Says::Authorized { .. } => {
+                let known = self.received.iter().any(|other| other.2 == pid);
+                points += if known { AGREES / 2 } else { 0 };
+            }
+            Says::Continued => {
+                if let Some((number, last)) = last
+                    && number + 1 == line.number
+                {
+                    points += if last == pid { AGREES / 2 } else { -AGREES };
+                }
+            }
+            _ => {}
+        }
+        points
+    }
+}
+
+/// Words of a prefix that are neither keys (`user=`, `db:`) nor escapes.
+fn words(text: &str) -> i64 {
+    let bytes = text.as_bytes();
+    let mut count = 0;
+    let mut i = 0;
+    while i < bytes.len() {
+        if bytes[i] == b'%' {
+            i += 1;
+            while i < bytes.len() && (bytes[i] == b'-' || bytes[i].is_ascii_digit()) {
+                i += 1;
+            }
+            i += 1;
+        } else if bytes[i].is_ascii_alphabetic() || bytes[i] >= 0x80 {
+            while i < bytes.len() && (bytes[i].is_ascii_alphanumeric() || bytes[i] >= 0x80) {
+                i += 1;
+            }
+            count += i64::from(!matches!(bytes.get(i), Some(b'=' | b':')));
+        } else {
+            i += 1;
+        }
+    }
+    count
+}

@@ -1,0 +1,206 @@
+use super::super::render::{self, Mix};
+use super::*;
+
+/// Prefixes of documentation, packages, services and taste, most of them in no list of ours.
+const PREFIXES: &[&str] = &[
+    "",
+    "%m [%p] ",
+    "%t [%p]: ",
+    "< %m >",
+    "< %m > ",
+    "%m %p ",
+    "%t-%c-",
+    "%t:%r:%u@%d:[%p]:",
+    "%m:%r:%u@%d:[%p]:%l:%e:%s:%v:%x:%c:%q%a:",
+    "%t [%p]: [%l-1] %c %x %d %u %a %h ",
+    "%m [%p-%l] %q%u@%d ",
+    "%t [%p-%l] %q%u@%d ",
+    "%m [%p] %q%u@%d ",
+    "%m [%p] %q%u@%d/%a ",
+    "%m [%p] %b %q%u@%d/%a ",
+    "%t [%p] %u@%d ",
+    "%m %p %u %d %h %a ",
+    "[%m] [%p] [%u] [%d] ",
+    "%a %u %d %r %h %p %t %m %i %e %c %l %s %v %x ",
+    "pid=%p,user=%u,db=%d,app=%a,client=%h,time=%m ",
+    "time=%m pid=%p db=%d user=%u host=%h app=%a ",
+    "%m;%p;%u;%d;",
+    "%m\t%p\t%u\t%d\t%a\t",
+    "%n|%p|%c|",
+    "%t %c %q%u %d ",
+    "%m [%p] %quser=%u,db=%d,app=%a,client=%h ",
+    "%quser=%u,db=%d,app=%a,client=%r ",
+    "%h %m [%p] ",
+    "%e: ",
+    "%b[%p] ",
+    "%m [%p] %-10u %-12d ",
+    "%m [%5p] %10u ",
+    "%m [%p] [%v] [%x] ",
+    "%m [%p] %L ",
+    "%m %h %L [%p] ",
+    "%m [%p] %Q ",
+    "%m [%p] %i ",
+    "%m [%p] %v %i ",
+    "%m %d %u [%p] ",
+    "%d:%u:%m:%p:",
+    "%u@%d ",
+    "u=%u|d=%d|",
+    "%m|%p|%u|%d|%h|%a|%e|",
+    "%m [%p] %q[user=%u,db=%d,app=%a] ",
+    "[%p] [%c] [%m] %u@%d[%h] ",
+    "pg-main %m [%p] %u %d ",
+    "%t [%p]: [%l-1] user=%u,db=%d,app=%a,client=%h ",
+    "%m [%p]: [%l-1] db=%d,user=%u ",
+    "%c %l %m ",
+    "%l %p %m ",
+    "%t %p %r %u %d %c %l %s %v %x %e ",
+    "%m [%p] %a ",
+    "%m [%p] %d ",
+    "%m [%p] %u ",
+    "%m [%p] app=%a ",
+    "%q%u@%d ",
+    "%m %q%u@%d %r [%p] ",
+    "%m %r ",
+    "[%m][%p] : %u@%d %% ",
+    " sql_error_code = %e time_ms = \"%m\" pid=\"%p\" proc_start_time=\"%s\" session_id=\"%c\" vtid=\"%v\" tid=\"%x\" log_line=\"%l\" %qdatabase=\"%d\" connection_source=\"%r\" user=\"%u\" application_name=\"%a\" ",
+    "%t [%p]: user=%u,db=%d,app=%a,client=%h,session=%c,line=%l ",
+    "%m - %l - %p - %h - %u@%d - %x ",
+    "%m %u@%d %p %r ",
+    "%t %u %d %p %h ",
+    "[%m] p=%p:%l@%v db=%d,user=%u ",
+    "%m [%p] %e %q%u@%d(%a) %h ",
+    "%m %p-%l %q%u@%d ",
+    "{%m} <%p> (%u/%d) ",
+];
+
+fn check(prefix: &str, mix: Mix, zone: &'static str) -> Result<(), String> {
+    let lines = render::log(prefix, mix, zone);
+    let mut sample = String::new();
+    for written in &lines {
+        sample += &written.line;
+        sample.push('\n');
+    }
+    let found = infer(sample.as_bytes()).ok_or("nothing inferred")?;
+    let truth = LinePrefix::parse(prefix).map_err(|err| err.to_string())?;
+    let name = found.prefix.as_str();
+    for written in &lines {
+        let head = found.prefix.read(written.line.as_bytes(), 0);
+        let head = head.ok_or(format!("{name:?} does not read {:?}", written.line))?;
+        let writer = &written.writer;
+        let in_session = writer.client.is_some();
+        let text =
+            |value: Option<&[u8]>| String::from_utf8_lossy(value.unwrap_or(b"")).into_owned();
+        let expect = |what: &str, has: bool, value: String, expected: String| {
+            let expected = if has { expected } else { String::new() };
+            if value == expected {
+                return Ok(());
+            }
+            Err(format!(
+                "{name:?}: {what} {value:?} for {expected:?} in {:?}",
+                written.line
+            ))
+        };
+        let shown = |name: &str| {
+            if in_session {
+                name.to_owned()
+            } else {
+                String::new()
+            }
+        };
+        expect(
+            "user",
+            truth.has(b'u'),
+            text(head.user),
+            shown(&writer.user),
+        )?;
+        expect(
+            "database",
+            truth.has(b'd'),
+            text(head.database),
+            shown(&writer.database),
+        )?;
+        let application = shown(&writer.application_name);
+        expect(
+            "application",
+            truth.has(b'a'),
+            text(head.application_name),
+            application,
+        )?;
+        let host = writer.client.map_or("", |client| client.0).to_owned();
+        let after_stop = prefix
+            .find("%q")
+            .is_some_and(|q| prefix[q..].contains("%h") || prefix[q..].contains("%r"));
+        let has_host = (truth.has(b'h') || truth.has(b'r')) && (in_session || !after_stop);
+        expect(
+            "host",
+            has_host,
+            text(head.client.map(|client| client.host)),
+            host,
+        )?;
+        let pid_seen = in_session
+            || prefix.split("%q").next().is_some_and(|before| {
+                before.contains("%p") || before.contains("%5p") || before.contains("%c")
+            });
+        let pid = head.pid.map_or(String::new(), |pid| pid.to_string());
+        expect(
+            "pid",
+            truth.has_pid() && pid_seen,
+            pid,
+            writer.pid.to_string(),
+        )?;
+        expect(
+            "time",
+            true,
+            head.log_time.is_some().to_string(),
+            truth.has_time().to_string(),
+        )?;
+        let label = &written.line[head.label_start..];
+        expect(
+            "label",
+            true,
+            label[..written.label.len()].into(),
+            written.label.into(),
+        )?;
+    }
+    Ok(())
+}
+
+fn check_all(prefixes: &[&str], mix: Mix, zone: &'static str) {
+    let failures: Vec<String> = prefixes
+        .iter()
+        .filter_map(|prefix| Some(format!("{prefix:?} → {}", check(prefix, mix, zone).err()?)))
+        .collect();
+    assert!(
+        failures.is_empty(),
+        "{} of {}:\n{}",
+        failures.len(),
+        prefixes.len(),
+        failures.join("\n")
+    );
+}
+
+#[test]
+fn prefixes_are_inferred_from_a_whole_log() {
+    check_all(PREFIXES, Mix::Everything, "UTC");
+}
+
+#[test]
+fn prefixes_are_inferred_in_zones_without_letters() {
+    check_all(PREFIXES, Mix::Everything, "-03");
+    check_all(PREFIXES, Mix::Everything, "+0545");
+}
+
+#[test]
+fn prefixes_are_inferred_without_received_lines() {
+    check_all(PREFIXES, Mix::NoReceived, "CEST");
+}
+
+#[test]
+fn prefixes_are_inferred_from_one_session() {
+    check_all(PREFIXES, Mix::OneSession, "UTC");
+}
+
+#[test]
+fn prefixes_are_inferred_without_lifecycle_lines() {
+    check_all(PREFIXES, Mix::NoLifecycle, "UTC");
+}

@@ -1,0 +1,601 @@
+//! Matching one form of a prefix at the start of a line.
+//!
+//! Typed fields (times, numbers, hosts) have one reading at a place and are matched at once. Fields of
+//! free text (`%u %d %a %i`, outside sessions `%b`) are tried from the shortest on, each up to its bound:
+//! a search with backtracking. It stays small because a failure at (field, place) is remembered in a
+//! bitmap on the stack, and because the number of tries has a limit besides.
+
+use super::{Field, Head, Part, label};
+use crate::log_time;
+use crate::record::{BackendType, Client, SessionId, Sqlstate};
+
+/// The longest `%u`, `%d`, `%a` in bytes: `NAMEDATALEN` - 1 and one to spare.
+const NAME_MAX: usize = 64;
+/// The longest `%i` or `%b`: `BGW_MAXLEN` is 96; the label of a base backup may be longer.
+const TEXT_MAX: usize = 128;
+/// The longest host name, and the longest path of a client socket.
+const HOST_MAX: usize = 255;
+const PATH_MAX: usize = 108;
+/// Tries until a line is given up; honest lines need a dozen.
+const TRIES_MAX: u32 = 20_000;
+/// Free fields and places that the bitmap of failures covers.
+const FAILED_FIELDS: usize = 6;
+const FAILED_PLACES: usize = 512;
+
+/// A prefix as it looks in sessions, or outside of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Form {
+    steps: Box<[Step]>,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// `%u %d %a` are not empty, `%b` is the type of a session.
+    Session,
+    /// `%u %d %a %r %h %i` are empty.
+    Background,
+    /// The prefix looks the same everywhere.
+    Any,
+}
+
+/// Where a line break may stand in the head of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Newlines {
+    Never,
+    InNames,
+    /// The text ends inside a name: a reading stops there, without a label.
+    AtTheEnd,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Step {
+    Literal(Box<[u8]>),
+    Field {
+        field: Field,
+        /// The byte that must follow; `None`: a field or the label follows.
+        until: Option<u8>,
+        /// Number among the searched fields; `None` for those with one reading.
+        searched: Option<usize>,
+        /// Free text stands directly beside free text: no telling where one ends.
+        glued: bool,
+    },
+}
+
+impl Form {
+    /// The form in sessions, or of every line where there is but one form.
+    pub(super) fn session(parts: &[Part], two_forms: bool) -> Form {
+        let kind = if two_forms { Kind::Session } else { Kind::Any };
+        Form::compile(parts.iter().filter(|part| **part != Part::Stop), kind)
+    }
+
+    /// The form outside sessions.
+    pub(super) fn background(parts: &[Part]) -> Form {
+        let parts: Vec<Part> = parts
+            .iter()
+            .take_while(|part| **part != Part::Stop)
+            .map(|part| match part {
+                Part::Field(field) if b"udarhi".contains(&field.escape) => {
+                    Part::Literal(vec![b' '; field.width])
+                }
+                part => part.clone(),
+            })
+            .collect();
+        Form::compile(parts.iter(), Kind::Background)
+    }
+
+    fn compile<'p>(parts: impl Iterator<Item = &'p Part>, kind: Kind) -> Form {
+        let mut steps: Vec<Step> = Vec::new();
+        for part in parts {
+            match (part, steps.last_mut()) {
+                (Part::Stop, _) => {}
+                (Part::Literal(literal), _) if literal.is_empty() => {}
+                (Part::Literal(literal), Some(Step::Literal(last))) => {
+                    *last = [last, literal.as_slice()].concat().into();
+                }
+                (Part::Literal(literal), _) => {
+                    steps.push(Step::Literal(literal.as_slice().into()));
+                }
+                (Part::Field(field), _) => steps.push(Step::Field {
+                    field: *field,
+                    until: None,
+                    searched: None,
+                    glued: false,
+                }),
+            }
+        }
+        let mut fields_searched = 0;
+        for i in 0..steps.len() {
+            let next = steps.get(i + 1).cloned();
+            let before = i.checked_sub(1).and_then(|i| steps.get(i)).cloned();
+            let is_free = |step: &Option<Step>| matches!(step, Some(Step::Field { field, .. }) if kind.is_free(field.escape));
+            let Step::Field {
+                field,
+                until,
+                searched,
+                glued,
+            } = &mut steps[i]
+            else {
+                continue;
+            };
+            if let Some(Step::Literal(literal)) = &next {
+                *until = literal.first().copied();
+            }
+            let free = kind.is_free(field.escape);
+            *glued = free && (is_free(&next) || is_free(&before));
+            let open = match field.escape {
+                b'h' | b'L' => until.is_none_or(is_host_byte),
+                b'm' | b't' | b's' => until.is_none(),
+                _ => false,
+            };
+            if free || open {
+                *searched = Some(fields_searched);
+                fields_searched += 1;
+            }
+        }
+        Form {
+            steps: steps.into(),
+            kind,
+        }
+    }
+
+    /// It has a name that a line break may stand in.
+    pub(super) fn may_tear(&self) -> bool {
+        self.kind == Kind::Session
+            && self.steps.iter().any(
+                |step| matches!(step, Step::Field { field, .. } if b"ud".contains(&field.escape)),
+            )
+    }
+
+    /// It begins with a literal or a typed field.
+    pub(super) fn begins_with_known(&self) -> bool {
+        match self.steps.first() {
+            Some(Step::Literal(_)) => true,
+            Some(Step::Field { field, .. }) => !self.kind.is_free(field.escape),
+            None => false,
+        }
+    }
+
+    /// The first reading of this form at the start of `text` with its label at `label_from` or after.
+    pub(super) fn read<'c>(
+        &self,
+        text: &'c [u8],
+        label_from: usize,
+        newlines: Newlines,
+    ) -> Option<Head<'c>> {
+        let mut reader = Reader {
+            text,
+            form: self,
+            label_from,
+            newlines,
+            tries: 0,
+            failed: [[0; FAILED_PLACES / 64]; FAILED_FIELDS],
+            head: Head::default(),
+        };
+        reader.steps(0, 0).then(|| {
+            let mut head = reader.head;
+            head.pid = head.pid.or(head.session_id.map(|id| id.pid));
+            head
+        })
+    }
+}
+
+impl Kind {
+    /// Its value is free text in this form.
+    fn is_free(self, escape: u8) -> bool {
+        match escape {
+            b'u' | b'd' | b'a' | b'i' => true,
+            b'b' => self != Kind::Session,
+            _ => false,
+        }
+    }
+}
+
+struct Reader<'c, 'p> {
+    text: &'c [u8],
+    form: &'p Form,
+    label_from: usize,
+    newlines: Newlines,
+    tries: u32,
+    failed: [[u64; FAILED_PLACES / 64]; FAILED_FIELDS],
+    head: Head<'c>,
+}
+
+impl<'c> Reader<'c, '_> {
+    /// Matches the steps from number `i` on at `pos`, and the label after them.
+    fn steps(&mut self, mut i: usize, mut pos: usize) -> bool {
+        let form = self.form;
+        while let Some(step) = form.steps.get(i) {
+            match step {
+                Step::Literal(literal) => {
+                    if !self.text[pos..].starts_with(literal) {
+                        return false;
+                    }
+                    pos += literal.len();
+                }
+                Step::Field {
+                    field,
+                    until,
+                    searched: None,
+                    ..
+                } => match self.typed(*field, *until, pos) {
+                    Some(end) => pos = end,
+                    None => return false,
+                },
+                Step::Field {
+                    field,
+                    searched: Some(number),
+                    glued,
+                    ..
+                } => return self.search(i, *field, *number, *glued, pos),
+            }
+            i += 1;
+        }
+        if pos < self.label_from {
+            return false;
+        }
+        let Some((label, len)) = label::read(&self.text[pos..]) else {
+            return false;
+        };
+        self.head.label = label;
+        self.head.label_start = pos;
+        self.head.text_start = pos + len;
+        true
+    }
+
+    /// Tries the ends that this field may have at `pos`, remembering what failed.
+    fn search(&mut self, i: usize, field: Field, number: usize, glued: bool, pos: usize) -> bool {
+        let bit = (number < FAILED_FIELDS && pos < FAILED_PLACES).then_some(1u64 << (pos % 64));
+        if let Some(bit) = bit
+            && self.failed[number][pos / 64] & bit != 0
+        {
+            return false;
+        }
+        let found = match field.escape {
+            b'h' | b'L' => self.search_host(i, field, pos),
+            b'm' | b't' | b's' => self.search_zone(i, field, pos),
+            _ => self.search_text(i, field, glued, pos),
+        };
+        if !found && let Some(bit) = bit {
+            self.failed[number][pos / 64] |= bit;
+        }
+        found
+    }
+
+    fn search_text(&mut self, i: usize, field: Field, glued: bool, pos: usize) -> bool {
+        let is_name = matches!(field.escape, b'u' | b'd' | b'a');
+        let max = if is_name { NAME_MAX } else { TEXT_MAX };
+        let least = usize::from(is_name).max(field.width);
+        let mut last = self.text.len().min(pos + max.max(field.width));
+        let may_break = matches!(field.escape, b'u' | b'd');
+        if may_break && self.newlines == Newlines::AtTheEnd && self.text.len() < pos + NAME_MAX {
+            return true;
+        }
+        if !(may_break && self.newlines == Newlines::InNames)
+            && let Some(newline) = memchr::memchr(b'\n', &self.text[pos..last])
+        {
+            last = pos + newline;
+        }
+        let mut least = least;
+        if field.escape == b'b'
+            && let Some(word) = SESSION_TYPES
+                .iter()
+                .find(|word| self.text[pos..].starts_with(word))
+        {
+            least = least.max(word.len());
+            last = last.min(pos + least);
+        }
+        let form = self.form;
+        let literal: &[u8] = match form.steps.get(i + 1) {
+            Some(Step::Literal(literal)) => literal,
+            _ => b"",
+        };
+        let mut end = pos + least;
+        while end <= last {
+            if let Some(&first) = literal.first() {
+                let window = &self.text[end..self.text.len().min(last + 1)];
+                let Some(skipped) = memchr::memchr(first, window) else {
+                    return false;
+                };
+                end += skipped;
+            }
+            self.tries += 1;
+            if self.tries > TRIES_MAX {
+                return false;
+            }
+            if self.text[end..].starts_with(literal) {
+                let next = i + 1 + usize::from(!literal.is_empty());
+                if self.steps(next, end + literal.len()) {
+                    if !glued {
+                        self.set_text(field, &self.text[pos..end]);
+                    }
+                    return true;
+                }
+            }
+            end += 1;
+        }
+        false
+    }
+
+    /// A host where the byte after it may also stand in a host: the longest plausible one first.
+    fn search_host(&mut self, i: usize, field: Field, pos: usize) -> bool {
+        let longest = host_len(&self.text[pos..]);
+        for len in (0..=longest).rev() {
+            let host = &self.text[pos..pos + len];
+            self.tries += 1;
+            if self.tries > TRIES_MAX {
+                return false;
+            }
+            if !is_plausible_host(host) {
+                continue;
+            }
+            let pad = field.width.saturating_sub(len);
+            let end = pos + len + pad;
+            if !field.left && pad > 0 || !self.text[pos + len..].starts_with(&SPACES[..pad]) {
+                continue;
+            }
+            if self.steps(i + 1, end) {
+                if field.escape == b'h' {
+                    self.set_host(host, None);
+                }
+                return true;
+            }
+        }
+        false
+    }
+
+    /// A time with a field or label directly after its zone: the shortest zone first.
+    fn search_zone(&mut self, i: usize, field: Field, pos: usize) -> bool {
+        let text = &self.text[pos..];
+        let Some((time, len)) = read_time(field.escape, text, None) else {
+            return false;
+        };
+        let log_time::Zone::Named(zone) = time.zone else {
+            return false;
+        };
+        let zone_start = len - zone.len();
+        (1..=zone.len()).any(|zone_len| {
+            self.tries += 1;
+            let end = pos + zone_start + zone_len;
+            let found = self.steps(i + 1, end);
+            if found && field.escape != b's' {
+                self.head.log_time = Some(log_time::LogTime {
+                    wall_ms: time.wall_ms,
+                    zone: log_time::Zone::Named(&zone[..zone_len]),
+                });
+            }
+            found
+        })
+    }
+
+    fn set_text(&mut self, field: Field, mut value: &'c [u8]) {
+        if value.len() == field.width {
+            value = if field.left {
+                value.trim_ascii_end()
+            } else {
+                value.trim_ascii_start()
+            };
+        }
+        let name = (label::unset(value) != Some(value.len()) && !value.is_empty()).then_some(value);
+        match field.escape {
+            b'u' => self.head.user = name,
+            b'd' => self.head.database = name,
+            b'a' => self.head.application_name = name,
+            b'i' => self.head.command_tag = name,
+            _ => self.head.backend_type = name.map(BackendType::parse),
+        }
+    }
+
+    /// The end of a typed field at `pos` with its padding, the value put into the head.
+    fn typed(&mut self, field: Field, until: Option<u8>, pos: usize) -> Option<usize> {
+        if field.width == 0 {
+            return Some(pos + self.value(field.escape, until, &self.text[pos..])?);
+        }
+        let mut start = pos;
+        if !field.left {
+            start += self.text[pos..]
+                .iter()
+                .take(field.width)
+                .take_while(|b| **b == b' ')
+                .count();
+        }
+        let len = self.value(field.escape, until, &self.text[start..])?;
+        let pad = field.width.saturating_sub(len);
+        let end = start + len;
+        if field.left {
+            self.text[end..]
+                .starts_with(&SPACES[..pad])
+                .then_some(end + pad)
+        } else {
+            (start - pos == pad).then_some(end)
+        }
+    }
+
+    /// The length of a value at the start of `text`, put into the head.
+    fn value(&mut self, escape: u8, until: Option<u8>, text: &'c [u8]) -> Option<usize> {
+        match escape {
+            b'm' | b't' | b's' => {
+                let (time, len) = read_time(escape, text, until)?;
+                if escape != b's' {
+                    self.head.log_time = Some(time);
+                }
+                Some(len)
+            }
+            b'n' => {
+                let (time, len) = log_time::read_epoch(text)?;
+                self.head.log_time = Some(time);
+                Some(len)
+            }
+            b'p' => {
+                let len = digits(text);
+                self.head.pid = Some(number(text.get(..len)?)?);
+                Some(len)
+            }
+            b'l' => Some(digits(text)).filter(|len| (1..=19).contains(len)),
+            b'x' => Some(digits(text)).filter(|len| (1..=10).contains(len)),
+            b'P' => Some(digits(text)).filter(|len| *len <= 10),
+            b'Q' => {
+                let sign = usize::from(text.first() == Some(&b'-'));
+                let len = digits(&text[sign..]);
+                Some(if len == 0 { 0 } else { sign + len }).filter(|len| *len <= 20)
+            }
+            b'v' => Some(vxid_len(text)),
+            b'e' => {
+                self.head.sqlstate = Some(Sqlstate::parse(text.get(..5)?)?);
+                Some(5)
+            }
+            b'c' => {
+                let len = session_id_len(text)?;
+                self.head.session_id = Some(SessionId::parse(&text[..len])?);
+                Some(len)
+            }
+            b'r' => {
+                let (host, port) = remote_len(text)?;
+                let len = host + port;
+                let port = (port > 2).then(|| &text[host + 1..len - 1]);
+                self.set_host(&text[..host], port);
+                Some(len)
+            }
+            b'h' => {
+                let host = &text[..host_len(text)];
+                self.set_host(host, None);
+                (host.is_empty() || is_plausible_host(host)).then_some(host.len())
+            }
+            b'L' => Some(host_len(text)),
+            b'b' => {
+                let word = SESSION_TYPES.iter().find(|word| text.starts_with(word));
+                self.head.backend_type = word.map(|word| BackendType::parse(word));
+                Some(word.map_or(0, |word| word.len()))
+            }
+            _ => None,
+        }
+    }
+
+    fn set_host(&mut self, host: &'c [u8], port: Option<&'c [u8]>) {
+        // `%r` says more than `%h`, whichever comes first.
+        if port.is_some() || self.head.client.is_none_or(|client| client.port.is_none()) {
+            self.head.client = (!host.is_empty()).then_some(Client { host, port });
+        }
+    }
+}
+
+static SPACES: [u8; super::WIDTH_MAX] = [b' '; super::WIDTH_MAX];
+
+/// `%b` of processes with a client socket; empty from servers that do not know `%b`.
+const SESSION_TYPES: &[&[u8]] = &[
+    b"client backend",
+    b"walsender",
+    b"not initialized",
+    b"unrecognized",
+    b"dead-end client backend",
+];
+
+/// `%m` has milliseconds, `%t` and `%s` have none.
+pub(super) fn read_time(
+    escape: u8,
+    text: &[u8],
+    until: Option<u8>,
+) -> Option<(log_time::LogTime<&[u8]>, usize)> {
+    if (text.get(19) == Some(&b'.')) != (escape == b'm') {
+        return None;
+    }
+    log_time::read(text, until)
+}
+
+/// The length of the digits at the start of `text`.
+pub(super) fn digits(text: &[u8]) -> usize {
+    text.iter().take_while(|b| b.is_ascii_digit()).count()
+}
+
+/// A decimal number up to 2³² - 1.
+fn number(digits: &[u8]) -> Option<u32> {
+    if digits.is_empty() || digits.len() > 10 {
+        return None;
+    }
+    let number = digits
+        .iter()
+        .fold(0u64, |number, b| number * 10 + u64::from(b - b'0'));
+    u32::try_from(number).ok()
+}
+
+/// `3/17`, or nothing.
+pub(super) fn vxid_len(text: &[u8]) -> usize {
+    let backend = digits(text);
+    if backend == 0 || text.get(backend) != Some(&b'/') {
+        return 0;
+    }
+    let local = digits(&text[backend + 1..]);
+    if local == 0 { 0 } else { backend + 1 + local }
+}
+
+/// `6b03cbfa.4ec2`
+pub(super) fn session_id_len(text: &[u8]) -> Option<usize> {
+    let hex = |text: &[u8]| {
+        let is_hex = |b: &&u8| matches!(b, b'0'..=b'9' | b'a'..=b'f');
+        let len = text.iter().take_while(is_hex).count();
+        (1..=15).contains(&len).then_some(len)
+    };
+    let start = hex(text)?;
+    if text.get(start) != Some(&b'.') {
+        return None;
+    }
+    Some(start + 1 + hex(&text[start + 1..])?)
+}
+
+/// `%r`: the lengths of the host and of `(port)`; both 0 for nothing.
+pub(super) fn remote_len(text: &[u8]) -> Option<(usize, usize)> {
+    let host = host_len(text);
+    let local = text.starts_with(b"[local]");
+    let after = &text[host..];
+    if local {
+        let path = matches!(after, [b'(', b'/' | b'@', ..]);
+        let end = after.iter().take(PATH_MAX).position(|b| *b == b')');
+        return Some((host, end.filter(|_| path).map_or(0, |end| end + 1)));
+    }
+    if host == 0 {
+        return Some((0, 0));
+    }
+    // Without a port the server prints none, not even parentheses.
+    let port = after.strip_prefix(b"(").map(digits).filter(|n| *n > 0);
+    match port {
+        Some(port) if after.get(port + 1) == Some(&b')') => Some((host, port + 2)),
+        _ => None,
+    }
+}
+
+fn is_host_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b':' | b'-' | b'_' | b'%')
+}
+
+/// The longest host at the start of `text`.
+pub(super) fn host_len(text: &[u8]) -> usize {
+    for word in [&b"[local]"[..], b"[none]", b"???"] {
+        if text.starts_with(word) {
+            return word.len();
+        }
+    }
+    text.iter()
+        .take(HOST_MAX)
+        .take_while(|b| is_host_byte(**b))
+        .count()
+}
+
+/// An address or a name: colons only in IPv6 addresses, which have two of them at least.
+pub(super) fn is_plausible_host(host: &[u8]) -> bool {
+    if matches!(host, b"" | b"[local]" | b"[none]" | b"???") {
+        return true;
+    }
+    if host.contains(&b'[') || host.contains(&b'?') {
+        return false;
+    }
+    let address = host.split(|b| *b == b'%').next().unwrap_or(host);
+    let colons = address.iter().filter(|b| **b == b':').count();
+    if colons == 0 {
+        return !host.contains(&b'%');
+    }
+    (2..=8).contains(&colons)
+        && address
+            .iter()
+            .all(|b| b.is_ascii_hexdigit() || matches!(b, b':' | b'.'))
+        && (!address.ends_with(b":") || address.ends_with(b"::"))
+}
