@@ -1,6 +1,6 @@
 //! Lives of a server, and how certain its open sessions are in each.
 //!
-//! A life begins where every session is known to be gone: a server start, a crash, a shutdown. From there
+//! A life begins where every session is known to be gone: a server start, a crash. From there
 //! on a count is exact as long as every beginning and every end is logged.
 
 use crate::instant::Instant;
@@ -33,7 +33,7 @@ impl Lives {
         // A crash restarts the same server with the same settings: what is logged stays known.
         let (saw_authorized, saw_disconnection) = match marker {
             Marker::Crash => (self.current.saw_authorized, self.current.saw_disconnection),
-            Marker::Start | Marker::Shutdown => (false, false),
+            Marker::Start => (false, false),
         };
         let next = Life { marker: Some((at, marker)), saw_authorized, saw_disconnection, ..Life::default() };
         self.done.push(std::mem::replace(&mut self.current, next));
@@ -95,11 +95,8 @@ impl Lives {
                 continue;
             }
             let before_end = |from: Option<Instant>| from.is_some_and(|from| from < until);
-            // Nothing is open after a shutdown, whatever is logged.
-            let nobody = matches!(life.marker, Some((_, Marker::Shutdown)));
-            beginnings &= nobody
-                || life.marker.is_some() && life.saw_authorized && !before_end(life.beginnings_unseen);
-            ends &= nobody || life.saw_disconnection && !before_end(life.ends_unseen);
+            beginnings &= life.marker.is_some() && life.saw_authorized && !before_end(life.beginnings_unseen);
+            ends &= life.saw_disconnection && !before_end(life.ends_unseen);
         }
         match (beginnings, ends) {
             (true, true) => Certainty::Exact,

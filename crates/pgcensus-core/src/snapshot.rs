@@ -120,8 +120,16 @@ pub enum Marker {
     Start,
     /// The server's processes were all terminated after a crash.
     Crash,
-    /// The server shut down: nobody is there.
-    Shutdown,
+}
+
+impl Marker {
+    /// The word for it in JSON and on the screen.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Marker::Start => "start",
+            Marker::Crash => "crash",
+        }
+    }
 }
 
 /// The peak of a window.

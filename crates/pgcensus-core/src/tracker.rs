@@ -457,6 +457,8 @@ impl Tracker {
         out: &mut Vec<Change>,
     ) {
         let reason = match (reason, self.shutdown) {
+            // A smart shutdown waits until its clients leave by themselves.
+            (None, Some(EndReason::SmartShutdown)) => EndReason::Closed,
             (None | Some(EndReason::Administrator), Some(shutdown)) => shutdown,
             (Some(reason), _) => reason,
             (None, None) => EndReason::Closed,
@@ -670,7 +672,6 @@ impl Tracker {
             }
             ServerEvent::ShutDown => {
                 self.close_all(at, down.unwrap_or(EndReason::FastShutdown), false, out);
-                self.lives.begin(at, Marker::Shutdown);
             }
             ServerEvent::ChildCrashed { pid } => {
                 if let Some(backend) = self.backends.get_mut(&pid).filter(|b| b.stage == Stage::Open) {

@@ -36,6 +36,19 @@ impl<T> LogTime<T> {
     }
 }
 
+impl LogTime<Box<[u8]>> {
+    /// The same time with its zone text borrowed.
+    pub fn as_deref(&self) -> LogTime<&[u8]> {
+        LogTime {
+            wall_ms: self.wall_ms,
+            zone: match &self.zone {
+                Zone::Epoch => Zone::Epoch,
+                Zone::Named(zone) => Zone::Named(zone),
+            },
+        }
+    }
+}
+
 /// Reads `%m` or `%t` at the start of `text`: the time and the bytes that it took.
 ///
 /// The zone is one space and then the longest run of letters, digits, `+`, `-`, `:`, `<`, `>`, `_`, `/`

@@ -23,7 +23,9 @@ use pgcensus_core::window::Window;
 use pgcensus_core::zone::{DisplayZone, LogClock, bucket_start};
 use pgcensus_log::line_prefix::LinePrefix;
 
-use crate::cli::{Args, ColorChoice, Command, InputArgs, LogFormat, Output, OutputFormat, Sort, Target};
+use clap::ColorChoice;
+
+use crate::cli::{Args, Command, InputArgs, LogFormat, Output, OutputFormat, Sort, Target};
 use crate::pipeline::{self, Outcome, Run, Sink};
 use crate::report;
 use crate::source::file::FileTime;
@@ -202,7 +204,7 @@ impl Spool {
 fn ends(plan: &Plan, clock: &mut LogClock, needs_end: bool) -> anyhow::Result<(Option<Instant>, Option<Instant>)> {
     let (mut first, mut last) = (None::<Instant>, None::<Instant>);
     for log in plan.servers.iter().flat_map(|server| &server.files) {
-        let mut instant = |time: &FileTime| clock.instant(time.clone().map_ref());
+        let mut instant = |time: &FileTime| clock.instant(time.as_deref());
         if let Some(time) = &log.first {
             let at = instant(time);
             first = Some(first.map_or(at, |first| first.min(at)));
@@ -279,7 +281,7 @@ impl Asked<'_> {
         let census = CensusSnapshot { timeline, ..census };
         let report = self.report(&outcome);
         self.write(&outcome, |show, format, out| match format {
-            OutputFormat::Text => view::summary::text(&census, &outcome.names, &report, show, out),
+            OutputFormat::Text => view::summary::text(&census, &report, &outcome.names, show, out),
             OutputFormat::Json => view::json::summary(&census, &report, show, out),
             OutputFormat::Csv => view::csv::summary(&census, show, out),
         })?;
@@ -520,7 +522,7 @@ impl Asked<'_> {
             return;
         }
         let mut err = io::stderr().lock();
-        for note in self.report(outcome).warnings() {
+        for (_, note) in view::summary::all_notes(&bounds(outcome), &self.report(outcome)) {
             writeln!(err, "pgcensus: {note}").ok();
         }
     }

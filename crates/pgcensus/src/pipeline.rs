@@ -613,8 +613,9 @@ impl<'a, 's> Fold<'a, 's> {
     }
 
     fn decode_unmatched(&mut self, server: usize, file: usize, offset: u64, line: &[u8]) -> bool {
-        let decoder = self.decoders[server][file].read().map(|decoder| decoder.clone());
-        let Ok(decoder) = decoder else { return false };
+        let Ok(decoder) = self.decoders[server][file].read().map(|decoder| Arc::clone(&decoder)) else {
+            return false;
+        };
         let mut batch = Batch::default();
         if !decoder.decode_unmatched(line, offset, &mut batch) {
             return false;

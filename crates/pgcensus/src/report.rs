@@ -3,6 +3,7 @@
 use std::io::{self, Read, Write};
 
 use pgcensus_log::format::Format;
+use pgcensus_log::log_time::Zone;
 
 use crate::pipeline::{Outcome, UnreadableSpan};
 use crate::source::Plan;
@@ -45,7 +46,10 @@ pub(crate) fn of(plan: &Plan, outcome: &Outcome) -> InputReport {
                 envelope: None,
                 format,
                 prefix,
-                zone: log.zone(),
+                zone: log.first.as_ref().and_then(|time| match &time.zone {
+                    Zone::Epoch => None,
+                    Zone::Named(zone) => Some(String::from_utf8_lossy(zone).into_owned()),
+                }),
                 language: None,
                 left_out: None,
                 first: file.first,
