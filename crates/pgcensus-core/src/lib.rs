@@ -7,6 +7,7 @@
 //! ```
 
 pub mod change;
+pub mod filter;
 pub mod instant;
 pub mod names;
 pub mod session;
