@@ -83,7 +83,12 @@ const LATER: [&str; 8] = [
 
 /// All flags, as clap sees them.
 #[derive(Debug, clap::Parser)]
-#[command(name = "pgcensus", version)]
+#[command(
+    name = "pgcensus",
+    version,
+    disable_help_flag = true,
+    disable_version_flag = true
+)]
 struct Flags {
     #[command(flatten)]
     input: InputArgs,
@@ -99,31 +104,37 @@ struct Flags {
 
 /// Where the log is and how it is written.
 #[derive(Debug, Default, clap::Args)]
-#[command(next_help_heading = "Input")]
+#[command(next_help_heading = "How it is read (found out; these overrule)")]
 pub(crate) struct InputArgs {
-    /// Log files, directories, quoted globs, or - for stdin
-    #[arg(value_name = "INPUT")]
+    /// The words: files, directories, globs, `-`; the help says so beside the commands.
+    #[arg(hide = true, value_name = "INPUT")]
     pub(crate) inputs: Vec<PathBuf>,
     /// Read the inputs that FILE lists, one a line
     #[arg(short = 'L', long = "logfile-list", value_name = "FILE")]
     pub(crate) lists: Vec<PathBuf>,
-    /// Take this log to be that of server NAME
+    /// Read PATH as the log of the server NAME
     #[arg(long = "server", value_name = "NAME=PATH", value_parser = server)]
     pub(crate) servers: Vec<ServerArg>,
-    /// stderr, csvlog or jsonlog, where it is found out wrongly
+    /// stderr, csvlog or jsonlog, if found out wrongly
     #[arg(short = 'f', long, value_parser = log_format)]
     pub(crate) format: Option<LogFormat>,
-    /// The server's `log_line_prefix`, likewise
+    /// `log_line_prefix`, compiled where it is used.
     #[arg(
         short = 'p',
         long,
+        help = "The log_line_prefix of the server, likewise",
         alias = "prefix",
         value_name = "PREFIX",
         allow_hyphen_values = true
     )]
     pub(crate) line_prefix: Option<String>,
-    /// The server's `log_timezone`, where its abbreviation has several meanings
-    #[arg(long, value_name = "ZONE", allow_hyphen_values = true)]
+    /// PostgreSQL's word for the zone of the log.
+    #[arg(
+        long,
+        help = "Its log_timezone, if the log's is ambiguous",
+        value_name = "ZONE",
+        allow_hyphen_values = true
+    )]
     pub(crate) log_timezone: Option<String>,
     /// Decode with N threads
     #[arg(
@@ -178,44 +189,45 @@ impl InputArgs {
 #[derive(Debug, Default, clap::Args)]
 #[command(next_help_heading = "Which sessions (exact names, * is a wildcard; repeat for more)")]
 pub(crate) struct FilterArgs {
-    /// Sessions in this database; 'unknown' finds those without a name
+    /// Sessions in this database; 'unknown' for no name
     #[arg(short, long, aliases = ["database", "dbname"], value_name = "NAME")]
     pub(crate) db: Vec<String>,
-    /// … of this user
+    /// Sessions of this user
     #[arg(short, long, alias = "dbuser", value_name = "NAME")]
     pub(crate) user: Vec<String>,
-    /// … of this `application_name`
+    /// `application_name` at authorization.
     #[arg(
         short = 'N',
         long,
+        help = "Sessions with this application_name",
         aliases = ["application", "application-name", "appname"],
         value_name = "NAME"
     )]
     pub(crate) app: Vec<String>,
-    /// … from this address, network (10.0.0.0/8), name or [local]
+    /// … from this address, 10.0.0.0/8, name or [local]
     #[arg(short = 'c', long, aliases = ["client-host", "dbclient"], value_name = "HOST")]
     pub(crate) host: Vec<String>,
-    /// Not these; an exclusion wins
+    /// Not in this database; exclusions win
     #[arg(long, aliases = ["exclude-database", "exclude-dbname"], value_name = "NAME")]
     pub(crate) exclude_db: Vec<String>,
-    /// …
+    /// Not of this user
     #[arg(short_alias = 'U', long, alias = "exclude-dbuser", value_name = "NAME")]
     pub(crate) exclude_user: Vec<String>,
-    /// …
+    /// Not with this name
     #[arg(
         long,
         aliases = ["exclude-application", "exclude-application-name", "exclude-appname"],
         value_name = "NAME"
     )]
     pub(crate) exclude_app: Vec<String>,
-    /// …
+    /// Not from this host
     #[arg(
         long,
         aliases = ["exclude-client-host", "exclude-client", "exclude-dbclient"],
         value_name = "HOST"
     )]
     pub(crate) exclude_host: Vec<String>,
-    /// Sessions of this backend
+    /// The sessions of this backend
     #[arg(long, alias = "include-pid", value_name = "PID")]
     pub(crate) pid: Vec<String>,
     /// The session with this id (%c)
@@ -293,7 +305,7 @@ pub(crate) struct WindowArgs {
     /// These hours of each day, such as 22:00-06:00
     #[arg(long, value_name = "HH:MM-HH:MM")]
     pub(crate) between: Option<String>,
-    /// summary, sessions: who was there at this instant
+    /// summary, sessions: who was there at this time
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub(crate) at: Option<String>,
 }
@@ -309,23 +321,23 @@ pub(crate) struct ShowArgs {
     /// Comma-separated values
     #[arg(long)]
     pub(crate) csv: bool,
-    /// Write to FILE (.json, .csv, .txt; - is stdout); repeat for more
+    /// Write to FILE (.json, .csv, .txt; - is stdout)
     #[arg(short, long = "output", alias = "outfile", value_name = "FILE")]
     pub(crate) output: Vec<PathBuf>,
     /// At most N rows; 0 is all
     #[arg(short = 't', long, alias = "top", value_name = "N")]
     pub(crate) limit: Option<usize>,
-    /// By db, user, app or host alone, or by two of them crossed
+    /// By db, user, app or host, or two of them crossed
     #[arg(long, value_name = "DIM[,DIM]", value_delimiter = ',', value_parser = dimension)]
     pub(crate) by: Vec<Dimension>,
     /// history: 1m, 5m, 15m, 1h, 1d …
     #[arg(long, value_name = "DURATION")]
     pub(crate) bucket: Option<String>,
-    /// sessions: only those still open, oldest first
+    /// sessions: those still open, oldest first
     #[arg(long)]
     pub(crate) open: bool,
     /// sessions: by age, start or session time
-    #[arg(long, value_name = "KEY")]
+    #[arg(long, value_name = "KEY", hide_possible_values = true)]
     pub(crate) sort: Option<Sort>,
     /// Times in this zone instead of the log's
     #[arg(short = 'Z', long, value_name = "ZONE", allow_hyphen_values = true)]
@@ -353,14 +365,11 @@ pub(crate) struct ShowArgs {
 /// `--sort`
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Sort {
-    // The oldest first: by how long ago it opened, whether it has ended or not.
-    #[value(help = None)]
+    /// The oldest first: by how long ago it opened, whether it has ended or not.
     Age,
-    // In the order in which they began.
-    #[value(help = None)]
+    /// In the order in which they began.
     Start,
-    // The longest first.
-    #[value(help = None)]
+    /// The longest first.
     Time,
 }
 

@@ -1,6 +1,6 @@
 //! The program.
 
-#[expect(dead_code, reason = "the commands are not there yet")]
+#[allow(dead_code, reason = "the commands are not there yet")]
 mod cli;
 
 use std::process::ExitCode;

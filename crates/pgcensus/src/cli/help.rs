@@ -1,31 +1,43 @@
 //! The text of `-h` and `--help`: options grouped by what they are for; `--help` adds words and examples.
 
+use std::fmt::Write as _;
+
 use anstyle::{AnsiColor, Style};
-use clap::CommandFactory as _;
 use clap::builder::Styles;
+use clap::{Arg, ArgAction, CommandFactory as _};
 
 use super::Flags;
 
 const HEADING: Style = Style::new().bold();
 const LITERAL: Style = AnsiColor::Cyan.on_default();
 
-const COMMANDS: &[(&str, &str)] = &[
+/// All of it fits into 80 columns: clap would break longer lines without their indentation.
+const ABOUT: &str = "\
+Who is connected to PostgreSQL, who was, how that changes and why connections
+fail, from the server's own logs";
+
+const COMMANDS: Rows = &[
     (
         "summary",
-        "who is connected, the peak, connects, disconnects, refused (the default)",
+        "who is connected, the peak, connects, disconnects, refused; the default",
     ),
     (
         "history",
-        "the same per interval; the last 60 minutes, unless told otherwise",
+        "the same per interval; the last 60 minutes, if not told otherwise",
     ),
     ("sessions", "one line per session"),
     (
         "events",
-        "what happened, in order: [+] connected, [-] disconnected, [!] refused",
+        "in order: [+] connected, [-] disconnected, [!] refused",
     ),
 ];
 
-const WORDS: &[(&str, &str)] = &[
+const INPUT: Rows = &[(
+    "INPUT",
+    "log files, directories, quoted globs, gzip and zstd too; - is stdin",
+)];
+
+const WORDS: Rows = &[
     (
         "session",
         "a client served by a backend, from authorization to disconnection",
@@ -33,7 +45,7 @@ const WORDS: &[(&str, &str)] = &[
     ("open", "a session that has not ended: an active connection"),
     (
         "connect",
-        "a session that opened; one that was authorized, then refused, is none",
+        "a session that opened; one refused after its authorization is none",
     ),
     (
         "pending",
@@ -49,17 +61,14 @@ const WORDS: &[(&str, &str)] = &[
     ),
 ];
 
-const STATUS: &[(&str, &str)] = &[
+const STATUS: Rows = &[
     ("0", "done"),
     ("1", "done, but some input was missing, truncated or no log"),
     ("2", "no input could be read, or wrong usage"),
 ];
 
-const EXAMPLES: &[(&str, &str)] = &[
-    (
-        "pgcensus /var/log/postgresql",
-        "who is connected, by database, user and host",
-    ),
+const EXAMPLES: Rows = &[
+    ("pgcensus /var/log/postgresql", "who is connected"),
     (
         "pgcensus --at 14:03 pg.log.gz",
         "who was, at three past two",
@@ -79,6 +88,9 @@ const EXAMPLES: &[(&str, &str)] = &[
     ),
 ];
 
+/// Words and what they mean.
+type Rows = &'static [(&'static str, &'static str)];
+
 /// The command line as clap knows it, with its help.
 pub(super) fn command() -> clap::Command {
     let styles = Styles::styled()
@@ -87,24 +99,31 @@ pub(super) fn command() -> clap::Command {
         .literal(LITERAL);
     Flags::command()
         .styles(styles)
-        .about("Who is connected to PostgreSQL, who was, how that changes and why connections fail,\nfrom the server's own logs")
+        .about(ABOUT)
         .override_usage("pgcensus [COMMAND] [INPUT…] [OPTIONS]")
-        .before_help(list("Commands", COMMANDS, 8))
+        .before_help([list("Commands", COMMANDS, 8), list("Input", INPUT, 8)].join("\n"))
+        .next_help_heading("Help")
+        .arg(
+            Arg::new("help")
+                .short('h')
+                .long("help")
+                .action(ArgAction::HelpShort)
+                .help("This; --help adds words, exit status and examples"),
+        )
+        .arg(
+            Arg::new("version")
+                .short('V')
+                .long("version")
+                .action(ArgAction::Version)
+                .help("The version"),
+        )
         .help_template("{about}\n\n{usage-heading} {usage}\n\n{before-help}{all-args}{after-help}")
         .max_term_width(100)
-        .mut_arg("exclude_db", |arg| arg.help("Not this database; exclusions win"))
-        .mut_arg("exclude_user", |arg| arg.help("Not this user"))
-        .mut_arg("exclude_app", |arg| arg.help("Not this application"))
-        .mut_arg("exclude_host", |arg| arg.help("Not from this host"))
 }
 
 /// `-h`
 pub(super) fn short(width: Option<usize>) -> String {
-    render(
-        command()
-            .after_help("pgcensus --help explains the words, shows examples and the exit status."),
-        width,
-    )
+    render(command(), width)
 }
 
 /// `--help`
@@ -112,8 +131,8 @@ pub(super) fn long(width: Option<usize>) -> String {
     let after = [
         list("Words", WORDS, 8),
         list("Exit status", STATUS, 8),
-        list("Examples", EXAMPLES, 38),
-        "The options of pgBadger that mean the same are understood, see docs/manual.md.".to_owned(),
+        list("Examples", EXAMPLES, 37),
+        "Options of pgBadger that mean the same are understood: see docs/manual.md.".to_owned(),
     ];
     render(command().after_help(after.join("\n")), width)
 }
@@ -126,11 +145,11 @@ fn render(mut command: clap::Command, width: Option<usize>) -> String {
     command.render_help().ansi().to_string()
 }
 
-fn list(heading: &str, rows: &[(&str, &str)], width: usize) -> String {
+fn list(heading: &str, rows: Rows, width: usize) -> String {
     let mut text = format!("{HEADING}{heading}:{HEADING:#}\n");
     for (word, meaning) in rows {
         let padding = " ".repeat(width.saturating_sub(word.len()) + 2);
-        text.push_str(&format!("  {LITERAL}{word}{LITERAL:#}{padding}{meaning}\n"));
+        let _ = writeln!(text, "  {LITERAL}{word}{LITERAL:#}{padding}{meaning}");
     }
     text
 }

@@ -148,6 +148,12 @@ pub(super) fn not_an_input(path: &Path) -> Option<String> {
             "'{word}': pgcensus reads local files; try curl -s '{word}' | pgcensus -"
         ));
     }
+    if let Some(command) = Command::ALL.iter().find(|command| command.as_str() == word) {
+        return Some(format!(
+            "'{word}': no such file; a command comes first: pgcensus {} INPUT",
+            command.as_str()
+        ));
+    }
     if is_url(&["ssh://"]) {
         return Some(format!(
             "'{word}': pgcensus reads local files; try ssh HOST cat pg.log | pgcensus -"
