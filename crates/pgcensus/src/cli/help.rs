@@ -19,7 +19,7 @@ fail, from the server's own logs";
 const COMMANDS: Rows = &[
     (
         "summary",
-        "who is connected, the peak, connects, disconnects, refused; the default",
+        "who is connected, the peak, connects, disconnects, refused",
     ),
     (
         "history",
@@ -100,7 +100,7 @@ pub(super) fn command() -> clap::Command {
     Flags::command()
         .styles(styles)
         .about(ABOUT)
-        .override_usage("pgcensus [COMMAND] [INPUT…] [OPTIONS]")
+        .override_usage("pgcensus [COMMAND] [INPUT…] [OPTIONS]     (without COMMAND: summary)")
         .before_help([list("Commands", COMMANDS, 8), list("Input", INPUT, 8)].join("\n"))
         .next_help_heading("Help")
         .arg(
