@@ -8,6 +8,7 @@
 
 pub mod census;
 pub mod change;
+pub mod filter;
 pub mod history;
 pub mod hold;
 pub mod instant;

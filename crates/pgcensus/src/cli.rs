@@ -1,0 +1,626 @@
+//! Every flag, and nothing else.
+//!
+//! ```text
+//! pgcensus history --user app --json pg.log   →   Args { command: History, input, filter, window, show }
+//! ```
+//!
+//! There are no subcommands in clap's sense: every option works with every command and stands where
+//! one likes, and the first word that is no option is the command if it is the name of one. Times and
+//! durations stay text here, since what `14:03` means depends on the log. Words that no longer mean
+//! anything, here or in other programs, get an answer rather than a usage error (`cli/pgbadger.rs`).
+
+mod help;
+mod pgbadger;
+#[cfg(test)]
+mod tests;
+mod usage;
+
+use std::ffi::OsString;
+use std::io::Write as _;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, bail};
+use clap::{ColorChoice, FromArgMatches as _, ValueEnum};
+use pgcensus_core::filter::{Filter, PatternError, edit_distance};
+use pgcensus_core::names::Dimension;
+
+use self::pgbadger::PgbadgerArgs;
+
+/// What the operator asked for.
+#[derive(Debug)]
+pub(crate) struct Args {
+    /// What to show.
+    pub(crate) command: Command,
+    /// Where the log is and how it is written.
+    pub(crate) input: InputArgs,
+    /// Which sessions count.
+    pub(crate) filter: FilterArgs,
+    /// Which time counts.
+    pub(crate) window: WindowArgs,
+    /// How it is shown.
+    pub(crate) show: ShowArgs,
+}
+
+/// What to show.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Command {
+    /// The census of the window.
+    #[default]
+    Summary,
+    /// The same per interval.
+    History,
+    /// One line per session.
+    Sessions,
+    /// One line per event.
+    Events,
+}
+
+impl Command {
+    pub(crate) const ALL: [Command; 4] = [
+        Command::Summary,
+        Command::History,
+        Command::Sessions,
+        Command::Events,
+    ];
+
+    /// The word for it on the command line.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Command::Summary => "summary",
+            Command::History => "history",
+            Command::Sessions => "sessions",
+            Command::Events => "events",
+        }
+    }
+}
+
+/// Words that a later version knows as commands.
+const LATER: [&str; 8] = [
+    "refused", "watch", "top", "serve", "report", "findings", "compare", "servers",
+];
+
+/// All flags, as clap sees them.
+#[derive(Debug, clap::Parser)]
+#[command(
+    name = "pgcensus",
+    version,
+    disable_help_flag = true,
+    disable_version_flag = true
+)]
+struct Flags {
+    #[command(flatten)]
+    input: InputArgs,
+    #[command(flatten)]
+    filter: FilterArgs,
+    #[command(flatten)]
+    window: WindowArgs,
+    #[command(flatten)]
+    show: ShowArgs,
+    #[command(flatten)]
+    pgbadger: PgbadgerArgs,
+}
+
+/// Where the log is and how it is written.
+#[derive(Debug, Default, clap::Args)]
+#[command(next_help_heading = "How it is read (found out; these overrule)")]
+pub(crate) struct InputArgs {
+    /// The words: files, directories, globs, `-`; the help says so beside the commands.
+    #[arg(hide = true, value_name = "INPUT")]
+    pub(crate) inputs: Vec<PathBuf>,
+    /// Read the inputs that FILE lists, one a line
+    #[arg(short = 'L', long = "logfile-list", value_name = "FILE")]
+    pub(crate) lists: Vec<PathBuf>,
+    /// Read PATH as the log of the server NAME
+    #[arg(long = "server", value_name = "NAME=PATH", value_parser = server)]
+    pub(crate) servers: Vec<ServerArg>,
+    /// stderr, csvlog or jsonlog, if found out wrongly
+    #[arg(short = 'f', long, value_parser = log_format)]
+    pub(crate) format: Option<LogFormat>,
+    /// `log_line_prefix`, compiled where it is used.
+    #[arg(
+        short = 'p',
+        long,
+        help = "The log_line_prefix of the server, likewise",
+        alias = "prefix",
+        value_name = "PREFIX",
+        allow_hyphen_values = true
+    )]
+    pub(crate) line_prefix: Option<String>,
+    /// PostgreSQL's word for the zone of the log.
+    #[arg(
+        long,
+        help = "Its log_timezone, if the log's is ambiguous",
+        value_name = "ZONE",
+        allow_hyphen_values = true
+    )]
+    pub(crate) log_timezone: Option<String>,
+    /// Decode with N threads
+    #[arg(
+        short = 'j',
+        short_alias = 'J',
+        long,
+        aliases = ["jobs", "Jobs"],
+        value_name = "N",
+        value_parser = at_least_one
+    )]
+    pub(crate) threads: Option<NonZeroUsize>,
+    /// Bytes that are read at once: results never depend on it, which the tests show.
+    #[arg(long, hide = true, value_name = "BYTES", value_parser = at_least_one)]
+    pub(crate) chunk_size: Option<NonZeroUsize>,
+}
+
+/// `--server NAME=PATH`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ServerArg {
+    /// What its sessions are shown under.
+    pub(crate) name: String,
+    /// A file, directory or glob; it is an input by this alone.
+    pub(crate) path: PathBuf,
+}
+
+/// `--format`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    /// Text with a `log_line_prefix`.
+    Stderr,
+    /// Comma-separated values.
+    Csvlog,
+    /// An object a line.
+    Jsonlog,
+}
+
+impl InputArgs {
+    /// All inputs in the order given: the words, then what the lists name. Empty: nothing was named.
+    pub(crate) fn paths(&self) -> anyhow::Result<Vec<PathBuf>> {
+        let mut paths = self.inputs.clone();
+        for list in &self.lists {
+            let text = std::fs::read_to_string(list)
+                .with_context(|| format!("--logfile-list '{}'", list.display()))?;
+            let lines = text.lines().map(str::trim);
+            paths.extend(lines.filter(|line| !line.is_empty()).map(PathBuf::from));
+        }
+        Ok(paths)
+    }
+}
+
+/// Which sessions count.
+#[derive(Debug, Default, clap::Args)]
+#[command(next_help_heading = "Which sessions (exact names, * is a wildcard; repeat for more)")]
+pub(crate) struct FilterArgs {
+    /// Sessions in this database; 'unknown' for no name
+    #[arg(short, long, aliases = ["database", "dbname"], value_name = "NAME")]
+    pub(crate) db: Vec<String>,
+    /// Sessions of this user
+    #[arg(short, long, alias = "dbuser", value_name = "NAME")]
+    pub(crate) user: Vec<String>,
+    /// `application_name` at authorization.
+    #[arg(
+        short = 'N',
+        long,
+        help = "Sessions with this application_name",
+        aliases = ["application", "application-name", "appname"],
+        value_name = "NAME"
+    )]
+    pub(crate) app: Vec<String>,
+    /// … from this address, 10.0.0.0/8, name or [local]
+    #[arg(short = 'c', long, aliases = ["client-host", "dbclient"], value_name = "HOST")]
+    pub(crate) host: Vec<String>,
+    /// Not in this database; exclusions win
+    #[arg(long, aliases = ["exclude-database", "exclude-dbname"], value_name = "NAME")]
+    pub(crate) exclude_db: Vec<String>,
+    /// Not of this user
+    #[arg(short_alias = 'U', long, alias = "exclude-dbuser", value_name = "NAME")]
+    pub(crate) exclude_user: Vec<String>,
+    /// Not with this name
+    #[arg(
+        long,
+        aliases = ["exclude-application", "exclude-application-name", "exclude-appname"],
+        value_name = "NAME"
+    )]
+    pub(crate) exclude_app: Vec<String>,
+    /// Not from this host
+    #[arg(
+        long,
+        aliases = ["exclude-client-host", "exclude-client", "exclude-dbclient"],
+        value_name = "HOST"
+    )]
+    pub(crate) exclude_host: Vec<String>,
+    /// The sessions of this backend
+    #[arg(long, alias = "include-pid", value_name = "PID")]
+    pub(crate) pid: Vec<String>,
+    /// The session with this id (%c)
+    #[arg(long, aliases = ["session-id", "include-session"], value_name = "ID")]
+    pub(crate) session: Vec<String>,
+}
+
+impl FilterArgs {
+    /// The filter that these flags describe.
+    pub(crate) fn filter(&self) -> anyhow::Result<Filter> {
+        let mut filter = Filter::default();
+        for (flag, patterns, dimension) in [
+            ("--db", &self.db, Dimension::Database),
+            ("--user", &self.user, Dimension::User),
+            ("--app", &self.app, Dimension::ApplicationName),
+            ("--host", &self.host, Dimension::ClientHost),
+        ] {
+            each(flag, patterns, |pattern| filter.include(dimension, pattern))?;
+        }
+        for (flag, patterns, dimension) in [
+            ("--exclude-db", &self.exclude_db, Dimension::Database),
+            ("--exclude-user", &self.exclude_user, Dimension::User),
+            (
+                "--exclude-app",
+                &self.exclude_app,
+                Dimension::ApplicationName,
+            ),
+            ("--exclude-host", &self.exclude_host, Dimension::ClientHost),
+        ] {
+            each(flag, patterns, |pattern| filter.exclude(dimension, pattern))?;
+        }
+        each("--pid", &self.pid, |pid| filter.include_pid(pid))?;
+        each("--session", &self.session, |id| filter.include_session(id))?;
+        Ok(filter)
+    }
+}
+
+fn each(
+    flag: &str,
+    values: &[String],
+    mut take: impl FnMut(&str) -> Result<(), PatternError>,
+) -> anyhow::Result<()> {
+    values
+        .iter()
+        .try_for_each(|value| take(value).with_context(|| format!("{flag} '{value}'")))
+}
+
+/// Which time counts, as typed: what `14:03` means depends on the log.
+#[derive(Debug, Default, clap::Args)]
+#[command(
+    next_help_heading = "Which time (14:03, '2026-11-23 14:03 UTC', 'yesterday 14:03', -30m)"
+)]
+pub(crate) struct WindowArgs {
+    /// From this time on
+    #[arg(
+        short = 'b',
+        long,
+        alias = "begin",
+        value_name = "TIME",
+        allow_hyphen_values = true
+    )]
+    pub(crate) since: Option<String>,
+    /// Before this time
+    #[arg(
+        short = 'e',
+        long,
+        alias = "end",
+        value_name = "TIME",
+        allow_hyphen_values = true
+    )]
+    pub(crate) until: Option<String>,
+    /// The last 90m, 6h, 7d of the log, or all of it
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) last: Option<String>,
+    /// These hours of each day, such as 22:00-06:00
+    #[arg(long, value_name = "HH:MM-HH:MM")]
+    pub(crate) between: Option<String>,
+    /// summary, sessions: who was there at this time
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub(crate) at: Option<String>,
+}
+
+/// How the result is shown, and where it goes.
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
+#[derive(Debug, Default, clap::Args)]
+#[command(next_help_heading = "Output")]
+pub(crate) struct ShowArgs {
+    /// JSON, by the contract in the manual
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Comma-separated values
+    #[arg(long)]
+    pub(crate) csv: bool,
+    /// Write to FILE (.json, .csv, .txt; - is stdout)
+    #[arg(short, long = "output", alias = "outfile", value_name = "FILE")]
+    pub(crate) output: Vec<PathBuf>,
+    /// At most N rows; 0 is all
+    #[arg(short = 't', long, alias = "top", value_name = "N")]
+    pub(crate) limit: Option<usize>,
+    /// By db, user, app or host, or two of them crossed
+    #[arg(long, value_name = "DIM[,DIM]", value_delimiter = ',', value_parser = dimension)]
+    pub(crate) by: Vec<Dimension>,
+    /// history: 1m, 5m, 15m, 1h, 1d …
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) bucket: Option<String>,
+    /// sessions: those still open, oldest first
+    #[arg(long)]
+    pub(crate) open: bool,
+    /// sessions: by age, start or session time
+    #[arg(long, value_name = "KEY", hide_possible_values = true)]
+    pub(crate) sort: Option<Sort>,
+    /// Times in this zone instead of the log's
+    #[arg(short = 'Z', long, value_name = "ZONE", allow_hyphen_values = true)]
+    pub(crate) timezone: Option<String>,
+    /// auto, always or never
+    #[arg(
+        long,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_default_value = true
+    )]
+    #[arg(hide_possible_values = true)]
+    pub(crate) color: ColorChoice,
+    /// Say what each input was taken for, and why
+    #[arg(short = 'v', long, alias = "verbose")]
+    pub(crate) explain: bool,
+    /// Print what could not be read, with file and line
+    #[arg(long)]
+    pub(crate) unreadable: bool,
+    /// No notes and no progress on stderr
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
+
+/// `--sort`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Sort {
+    /// The oldest first: by how long ago it opened, whether it has ended or not.
+    Age,
+    /// In the order in which they began.
+    Start,
+    /// The longest first.
+    Time,
+}
+
+/// One place where the result goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Output {
+    /// Where.
+    pub(crate) target: Target,
+    /// How.
+    pub(crate) format: OutputFormat,
+}
+
+/// Where a result goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// `-`, or no `-o` at all.
+    Stdout,
+    /// A file, made new.
+    File(PathBuf),
+}
+
+/// How a result is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OutputFormat {
+    /// For people.
+    Text,
+    /// By the contract.
+    Json,
+    /// A table.
+    Csv,
+}
+
+impl ShowArgs {
+    /// Where the result goes and how it is written there; stdout, where nothing else is named.
+    pub(crate) fn outputs(&self) -> anyhow::Result<Vec<Output>> {
+        let asked = match (self.json, self.csv) {
+            (true, true) => {
+                bail!("--json and --csv: stdout takes one of them; write the other with -o FILE")
+            }
+            (true, false) => Some(OutputFormat::Json),
+            (false, true) => Some(OutputFormat::Csv),
+            (false, false) => None,
+        };
+        let mut outputs: Vec<Output> = Vec::new();
+        for path in &self.output {
+            let output = output(path, asked)?;
+            if outputs
+                .iter()
+                .any(|earlier| earlier.target == output.target)
+            {
+                bail!("-o '{}': given twice", path.display());
+            }
+            outputs.push(output);
+        }
+        if outputs.is_empty() {
+            outputs.push(Output {
+                target: Target::Stdout,
+                format: asked.unwrap_or(OutputFormat::Text),
+            });
+        }
+        // Who asks for JSON and gets none would learn it from the program that reads the file.
+        if let Some(asked) = asked
+            && outputs.iter().all(|output| output.format != asked)
+        {
+            let flag = if self.json { "--json" } else { "--csv" };
+            bail!(
+                "{flag} is for stdout, where nothing goes with -o FILE; add -o -, or name FILE *.{}",
+                &flag[2..]
+            );
+        }
+        Ok(outputs)
+    }
+}
+
+fn output(path: &Path, asked: Option<OutputFormat>) -> anyhow::Result<Output> {
+    let or_text = asked.unwrap_or(OutputFormat::Text);
+    if path == Path::new("-") {
+        return Ok(Output {
+            target: Target::Stdout,
+            format: or_text,
+        });
+    }
+    let extension = path
+        .extension()
+        .map(|extension| extension.to_string_lossy().to_lowercase());
+    let format = match extension.as_deref() {
+        None => or_text,
+        Some("txt" | "text" | "log") => OutputFormat::Text,
+        Some("json" | "jsonl" | "ndjson") => OutputFormat::Json,
+        Some("csv") => OutputFormat::Csv,
+        Some("html" | "htm") => bail!("-o '{}': html is not in this version", path.display()),
+        Some(_) => bail!(
+            "-o '{}': the extension says the format: .json, .jsonl, .csv, .txt or none",
+            path.display()
+        ),
+    };
+    Ok(Output {
+        target: Target::File(path.to_owned()),
+        format,
+    })
+}
+
+fn server(text: &str) -> Result<ServerArg, String> {
+    match text.split_once('=') {
+        Some((name, path)) if !name.is_empty() && !path.is_empty() => Ok(ServerArg {
+            name: name.to_owned(),
+            path: path.into(),
+        }),
+        _ => Err("not NAME=PATH".to_owned()),
+    }
+}
+
+/// PostgreSQL's names of formats, and pgBadger's.
+fn log_format(text: &str) -> Result<LogFormat, String> {
+    match text {
+        "stderr" | "rds" | "redshift" => Ok(LogFormat::Stderr),
+        "csvlog" | "csv" | "cvs" => Ok(LogFormat::Csvlog),
+        "jsonlog" | "json" => Ok(LogFormat::Jsonlog),
+        "syslog" | "syslog2" | "logplex" => {
+            Err("not in this version; it reads stderr, csvlog and jsonlog".to_owned())
+        }
+        "pgbouncer" => Err("pgcensus reads PostgreSQL's log; PgBouncer's is left out".to_owned()),
+        _ => Err("not one of stderr, csvlog, jsonlog".to_owned()),
+    }
+}
+
+fn dimension(text: &str) -> Result<Dimension, String> {
+    match text {
+        "db" | "database" => Ok(Dimension::Database),
+        "user" => Ok(Dimension::User),
+        "app" | "application" | "application_name" | "application-name" => {
+            Ok(Dimension::ApplicationName)
+        }
+        "host" | "client_host" | "client-host" => Ok(Dimension::ClientHost),
+        "server" => Err("not in this version; it has db, user, app and host".to_owned()),
+        _ => Err("not one of db, user, app, host".to_owned()),
+    }
+}
+
+fn at_least_one(text: &str) -> Result<NonZeroUsize, String> {
+    text.parse()
+        .map_err(|_| "not a number from 1 on".to_owned())
+}
+
+impl Args {
+    /// The command line of this process. `Err`: the answer has been printed, and this is the exit status.
+    pub(crate) fn parse() -> Result<Args, ExitCode> {
+        let exists = |path: &Path| path.exists();
+        Args::read(std::env::args_os(), exists).map_err(|stop| match stop {
+            Stop::Answer(text) => {
+                // A closed pipe (`pgcensus --help | head`) is no failure.
+                let _ = write!(anstream::stdout(), "{text}");
+                ExitCode::SUCCESS
+            }
+            Stop::Usage(message) => {
+                let _ = writeln!(anstream::stderr(), "pgcensus: {message}");
+                ExitCode::from(2)
+            }
+        })
+    }
+
+    /// A command line, program name first. `exists` says whether a word names something to read.
+    fn read(
+        words: impl IntoIterator<Item = OsString>,
+        exists: impl Fn(&Path) -> bool,
+    ) -> Result<Args, Stop> {
+        let words: Vec<OsString> = words.into_iter().collect();
+        let flags = help::command()
+            .try_get_matches_from(&words)
+            .and_then(|matches| Flags::from_arg_matches(&matches));
+        let flags = flags.map_err(|err| match err.kind() {
+            clap::error::ErrorKind::DisplayHelp => {
+                Stop::Answer(if words.iter().any(|word| word == "--help") {
+                    help::long(None)
+                } else {
+                    help::short(None)
+                })
+            }
+            clap::error::ErrorKind::DisplayVersion => Stop::Answer(err.render().ansi().to_string()),
+            _ => Stop::Usage(usage::describe(&err)),
+        })?;
+
+        let Flags {
+            mut input,
+            filter,
+            window,
+            mut show,
+            pgbadger,
+        } = flags;
+        pgbadger.apply(&mut show)?;
+        let command = take_command(&mut input.inputs, &exists)?;
+        let args = Args {
+            command,
+            input,
+            filter,
+            window,
+            show,
+        };
+        usage::check(&args).map_err(Stop::Usage)?;
+        for path in args.input.inputs.iter().filter(|path| !exists(path)) {
+            if let Some(message) = usage::not_an_input(path) {
+                return Err(Stop::Usage(message));
+            }
+        }
+        Ok(args)
+    }
+}
+
+/// The first word, if it is a command: it wins over a file of that name, which is `./history`.
+fn take_command(
+    inputs: &mut Vec<PathBuf>,
+    exists: impl Fn(&Path) -> bool,
+) -> Result<Command, Stop> {
+    let Some(word) = inputs.first().and_then(|first| first.to_str()) else {
+        return Ok(Command::default());
+    };
+    if let Some(command) = Command::ALL
+        .into_iter()
+        .find(|command| command.as_str() == word)
+    {
+        inputs.remove(0);
+        return Ok(command);
+    }
+    if exists(Path::new(word)) {
+        return Ok(Command::default());
+    }
+    if word == "help" {
+        return Err(Stop::Answer(help::long(None)));
+    }
+    if LATER.contains(&word) {
+        return Err(Stop::Usage(format!(
+            "'{word}' is not in this version; it has summary, history, sessions and events"
+        )));
+    }
+    let meant = Command::ALL
+        .into_iter()
+        .find(|command| edit_distance(command.as_str(), word) <= 2);
+    match meant {
+        Some(command) => Err(Stop::Usage(format!(
+            "'{word}': no such file and no command; did you mean {}?",
+            command.as_str()
+        ))),
+        None => Ok(Command::default()),
+    }
+}
+
+/// Why there are no [`Args`].
+#[derive(Debug)]
+enum Stop {
+    /// What was asked for, for stdout.
+    Answer(String),
+    /// What is wrong, for stderr.
+    Usage(String),
+}

@@ -1,0 +1,155 @@
+//! The text of `-h` and `--help`: options grouped by what they are for; `--help` adds words and examples.
+
+use std::fmt::Write as _;
+
+use anstyle::{AnsiColor, Style};
+use clap::builder::Styles;
+use clap::{Arg, ArgAction, CommandFactory as _};
+
+use super::Flags;
+
+const HEADING: Style = Style::new().bold();
+const LITERAL: Style = AnsiColor::Cyan.on_default();
+
+/// All of it fits into 80 columns: clap would break longer lines without their indentation.
+const ABOUT: &str = "\
+Who is connected to PostgreSQL, who was, how that changes and why connections
+fail, from the server's own logs";
+
+const COMMANDS: Rows = &[
+    (
+        "summary",
+        "who is connected, the peak, connects, disconnects, refused",
+    ),
+    (
+        "history",
+        "the same per interval; the last 60 minutes, if not told otherwise",
+    ),
+    ("sessions", "one line per session"),
+    (
+        "events",
+        "in order: [+] connected, [-] disconnected, [!] refused",
+    ),
+];
+
+const INPUT: Rows = &[(
+    "INPUT",
+    "log files, directories, quoted globs, gzip and zstd too; - is stdin",
+)];
+
+const WORDS: Rows = &[
+    (
+        "session",
+        "a client served by a backend, from authorization to disconnection",
+    ),
+    ("open", "a session that has not ended: an active connection"),
+    (
+        "connect",
+        "a session that opened; one refused after its authorization is none",
+    ),
+    (
+        "pending",
+        "a connection received, not yet authorized or refused",
+    ),
+    (
+        "refused",
+        "a connection turned down: password, pg_hba.conf, limits, shutdown",
+    ),
+    (
+        "probe",
+        "a connection received and nothing more: health checks, port scans",
+    ),
+];
+
+const STATUS: Rows = &[
+    ("0", "done"),
+    ("1", "done, but some input was missing, truncated or no log"),
+    ("2", "no input could be read, or wrong usage"),
+];
+
+const EXAMPLES: Rows = &[
+    ("pgcensus /var/log/postgresql", "who is connected"),
+    (
+        "pgcensus --at 14:03 pg.log.gz",
+        "who was, at three past two",
+    ),
+    ("pgcensus history --last all pg.log", "how it changed"),
+    (
+        "pgcensus sessions --open pg.log",
+        "the oldest sessions first",
+    ),
+    (
+        "pgcensus events --user 'app*' -",
+        "what these users did, from stdin",
+    ),
+    (
+        "pgcensus --by user,host --json pg.log",
+        "two dimensions crossed, as data",
+    ),
+];
+
+/// Words and what they mean.
+type Rows = &'static [(&'static str, &'static str)];
+
+/// The command line as clap knows it, with its help.
+pub(super) fn command() -> clap::Command {
+    let styles = Styles::styled()
+        .header(HEADING)
+        .usage(HEADING)
+        .literal(LITERAL);
+    Flags::command()
+        .styles(styles)
+        .about(ABOUT)
+        .override_usage("pgcensus [COMMAND] [INPUT…] [OPTIONS]     (without COMMAND: summary)")
+        .before_help([list("Commands", COMMANDS, 8), list("Input", INPUT, 8)].join("\n"))
+        .next_help_heading("Help")
+        .arg(
+            Arg::new("help")
+                .short('h')
+                .long("help")
+                .action(ArgAction::HelpShort)
+                .help("This; --help adds words, exit status and examples"),
+        )
+        .arg(
+            Arg::new("version")
+                .short('V')
+                .long("version")
+                .action(ArgAction::Version)
+                .help("The version"),
+        )
+        .help_template("{about}\n\n{usage-heading} {usage}\n\n{before-help}{all-args}{after-help}")
+        .max_term_width(100)
+}
+
+/// `-h`
+pub(super) fn short(width: Option<usize>) -> String {
+    render(command(), width)
+}
+
+/// `--help`
+pub(super) fn long(width: Option<usize>) -> String {
+    let after = [
+        list("Words", WORDS, 8),
+        list("Exit status", STATUS, 8),
+        list("Examples", EXAMPLES, 37),
+        "Options of pgBadger that mean the same are understood: see docs/manual.md.".to_owned(),
+    ];
+    render(command().after_help(after.join("\n")), width)
+}
+
+/// Both are laid out as clap's short help: its long one takes two lines and more for each option.
+fn render(mut command: clap::Command, width: Option<usize>) -> String {
+    if let Some(width) = width {
+        command = command.term_width(width);
+    }
+    command.render_help().ansi().to_string()
+}
+
+fn list(heading: &str, rows: Rows, width: usize) -> String {
+    let mut text = format!("{HEADING}{heading}:{HEADING:#}\n");
+    for (word, meaning) in rows {
+        let padding = " ".repeat(width.saturating_sub(word.len()) + 2);
+        let _ = writeln!(text, "  {LITERAL}{word}{LITERAL:#}{padding}{meaning}");
+    }
+    text
+}

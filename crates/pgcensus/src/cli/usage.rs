@@ -1,0 +1,163 @@
+//! What is wrong with a command line: where, what, what to do.
+//!
+//! clap finds the wrong words; the sentences are ours, in one line each, like all of pgcensus.
+
+use std::error::Error as _;
+use std::path::Path;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+use super::{Args, Command, LogFormat};
+
+/// One line for one of clap's errors.
+pub(super) fn describe(err: &clap::Error) -> String {
+    let text = |kind| match err.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.clone()),
+        Some(ContextValue::Strings(texts)) => Some(texts.join(", ")),
+        _ => None,
+    };
+    // `--format <FORMAT>`: the flag is enough.
+    let flag = text(ContextKind::InvalidArg).unwrap_or_default();
+    let flag = flag.split(' ').next().unwrap_or_default();
+    let value = text(ContextKind::InvalidValue).unwrap_or_default();
+    match err.kind() {
+        ErrorKind::UnknownArgument => match text(ContextKind::SuggestedArg) {
+            Some(meant) => format!("{flag}: no such option; did you mean {meant}?"),
+            None => format!("{flag}: no such option; pgcensus --help lists all"),
+        },
+        ErrorKind::InvalidValue if value.is_empty() => format!("{flag}: needs a value"),
+        ErrorKind::InvalidValue => {
+            let valid = text(ContextKind::ValidValue).unwrap_or_default();
+            format!("{flag} '{value}': not one of {valid}")
+        }
+        ErrorKind::ValueValidation => match err.source() {
+            Some(_) if flag == "--limit" => format!("{flag} '{value}': not a number; 0 is all"),
+            Some(source) => format!("{flag} '{value}': {source}"),
+            None => format!("{flag} '{value}': not a value for it"),
+        },
+        ErrorKind::ArgumentConflict => format!("{flag}: given twice"),
+        ErrorKind::TooManyValues => format!("{flag}: takes no value"),
+        ErrorKind::InvalidUtf8 => {
+            "an option's value is not UTF-8; * stands for what cannot be typed".to_owned()
+        }
+        _ => {
+            let rendered = err.to_string();
+            let line = rendered.lines().next().unwrap_or_default();
+            line.strip_prefix("error: ").unwrap_or(line).to_owned()
+        }
+    }
+}
+
+/// What no flag knows of the others.
+pub(super) fn check(args: &Args) -> Result<(), String> {
+    let Args {
+        command,
+        input,
+        window,
+        show,
+        ..
+    } = args;
+    if let Some(prefix) = &input.line_prefix {
+        if !prefix.is_empty() && prefix.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(format!(
+                "-p {prefix}: pgcensus never connects to a server; -p is the log_line_prefix"
+            ));
+        }
+        if let Some(LogFormat::Csvlog | LogFormat::Jsonlog) = input.format {
+            return Err(
+                "--line-prefix: csvlog and jsonlog have none; it goes with --format stderr"
+                    .to_owned(),
+            );
+        }
+    }
+
+    let asks_for_window = [
+        ("--since", &window.since),
+        ("--until", &window.until),
+        ("--last", &window.last),
+        ("--between", &window.between),
+    ];
+    if window.at.is_some() {
+        if let Some((flag, _)) = asks_for_window.iter().find(|(_, value)| value.is_some()) {
+            return Err(format!("--at: one instant; it does not go with {flag}"));
+        }
+        if matches!(command, Command::History | Command::Events) {
+            return Err(format!(
+                "--at: one instant, for summary and sessions; {} takes --since, --until and --last",
+                command.as_str()
+            ));
+        }
+    }
+    if window.since.is_some() && window.last.is_some() {
+        return Err("--last: it says since when, as --since does; give one of them".to_owned());
+    }
+
+    for (flag, given, wanted) in [
+        ("--open", show.open, Command::Sessions),
+        ("--sort", show.sort.is_some(), Command::Sessions),
+        ("--bucket", show.bucket.is_some(), Command::History),
+    ] {
+        if given && *command != wanted {
+            let wanted = wanted.as_str();
+            return Err(format!(
+                "{flag}: goes with {wanted}: pgcensus {wanted} {flag} …"
+            ));
+        }
+    }
+    match show.by[..] {
+        [] => {}
+        _ if matches!(command, Command::Sessions | Command::Events) => {
+            return Err(format!(
+                "--by: goes with summary and history; {} are listed one by one",
+                command.as_str()
+            ));
+        }
+        [_] => {}
+        [first, second] if first != second => {}
+        [_, _] => return Err("--by: the same twice".to_owned()),
+        _ => return Err("--by: two dimensions at most".to_owned()),
+    }
+    args.show.outputs().map_err(|err| err.to_string())?;
+    Ok(())
+}
+
+/// Words that are meant for a program that connects or downloads, where no such file exists.
+pub(super) fn not_an_input(path: &Path) -> Option<String> {
+    let word = path.to_str()?;
+    let is_url = |schemes: &[&str]| schemes.iter().any(|scheme| word.starts_with(scheme));
+    let is_conninfo = [
+        "host=",
+        "hostaddr=",
+        "port=",
+        "dbname=",
+        "user=",
+        "service=",
+    ]
+    .iter()
+    .any(|key| word.starts_with(key));
+    if is_conninfo
+        || is_url(&["postgres://", "postgresql://"])
+        || (!word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit()))
+    {
+        return Some(format!(
+            "'{word}': pgcensus reads log files and never connects to a server"
+        ));
+    }
+    if is_url(&["http://", "https://", "ftp://", "sftp://"]) {
+        return Some(format!(
+            "'{word}': pgcensus reads local files; try curl -s '{word}' | pgcensus -"
+        ));
+    }
+    if let Some(command) = Command::ALL.iter().find(|command| command.as_str() == word) {
+        return Some(format!(
+            "'{word}': no such file; a command comes first: pgcensus {} INPUT",
+            command.as_str()
+        ));
+    }
+    if is_url(&["ssh://"]) {
+        return Some(format!(
+            "'{word}': pgcensus reads local files; try ssh HOST cat pg.log | pgcensus -"
+        ));
+    }
+    None
+}
