@@ -354,24 +354,25 @@ fn true_sessions(wrong: &mut Wrong<'_>, reported: &[Session]) {
     // The clients of a pooler keep no record of its connections; the server counted them.
     let statistics = log.run.truth.pg_stat_database.iter().flatten().last();
     let pooled = !log.run.truth.pgbouncer_attempts.is_empty();
-    for statistics in statistics.filter(|_| pooled) {
-        for row in &statistics.rows {
-            let of_row = |session: &&Session| {
-                session.database.as_ref() == Some(&row.datname)
-                    && !session.is_walsender()
-                    && session.first_seen() < statistics.t
-            };
-            let sessions = reported.iter().filter(of_row).count();
-            wrong.unless(
-                row.sessions.is_none_or(|counted| counted == sessions),
-                || {
-                    format!(
-                        "{}: {sessions} sessions, the server counted {:?}",
-                        row.datname, row.sessions
-                    )
-                },
-            );
-        }
+    let Some(statistics) = statistics.filter(|_| pooled) else {
+        return;
+    };
+    for row in &statistics.rows {
+        let of_row = |session: &&Session| {
+            session.database.as_ref() == Some(&row.datname)
+                && !session.is_walsender()
+                && session.first_seen() < statistics.t
+        };
+        let sessions = reported.iter().filter(of_row).count();
+        wrong.unless(
+            row.sessions.is_none_or(|counted| counted == sessions),
+            || {
+                format!(
+                    "{}: {sessions} sessions, the server counted {:?}",
+                    row.datname, row.sessions
+                )
+            },
+        );
     }
 }
 
