@@ -1,2 +1,120 @@
 //! Chores of the repository that are more than a shell line: `cargo xtask --help`.
-fn main() {}
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "it talks to who builds"
+)]
+
+mod fuzz;
+mod servers;
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+use std::time::Instant;
+
+use anyhow::{Context as _, Result, bail};
+
+const HELP: &str = "\
+cargo xtask test                  install what is needed, run every test, fuzz for a moment
+cargo xtask fuzz [--seconds N]    fuzz each target for N seconds (default 20)
+cargo xtask servers               find or install PostgreSQL servers; print where their programs are
+";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let done = match args[..] {
+        ["test"] => test(),
+        ["fuzz"] => fuzz::run(20),
+        ["fuzz", "--seconds", seconds] => match seconds.parse() {
+            Ok(seconds) => fuzz::run(seconds),
+            Err(_) => Err(anyhow::anyhow!("--seconds {seconds}: not a number")),
+        },
+        ["servers"] => list_servers(),
+        ["help" | "--help" | "-h"] => {
+            print!("{HELP}");
+            Ok(())
+        }
+        _ => Err(anyhow::anyhow!("usage:\n{HELP}")),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(err) => {
+            eprintln!("xtask: {err:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Everything: unit tests, recorded logs, real servers, a bounded fuzz run. The runner's closing lines
+/// come last.
+fn test() -> Result<()> {
+    let servers = timed("servers", servers::find_or_install)?;
+    let bins = std::env::join_paths(servers.iter().map(|server| &server.bin))?;
+    timed("fuzz", || fuzz::run(5))?;
+    timed("tests", || run_tests(&bins))
+}
+
+fn run_tests(servers: &OsString) -> Result<()> {
+    let nextest = Command::new("cargo")
+        .args(["nextest", "--version"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success());
+    let mut command = Command::new("cargo");
+    if nextest {
+        command.args(["nextest", "run", "--workspace", "--no-fail-fast"]);
+    } else {
+        command.args(["test", "--workspace", "--no-fail-fast"]);
+    }
+    run(command.env("PGCENSUS_TEST_SERVERS", servers))?;
+    if nextest {
+        // Examples in documentation are the one thing that it does not run.
+        run(Command::new("cargo").args(["test", "--quiet", "--workspace", "--doc"]))?;
+    }
+    Ok(())
+}
+
+fn list_servers() -> Result<()> {
+    for server in servers::find_or_install()? {
+        println!("{} {}", server.major, server.bin.display());
+    }
+    Ok(())
+}
+
+fn timed<T>(what: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    let start = Instant::now();
+    let result = work();
+    println!("xtask: {what}: {:.1} s", start.elapsed().as_secs_f64());
+    result
+}
+
+/// Runs a command of the repository, from its root; fails when it does.
+fn run(command: &mut Command) -> Result<()> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let status = command
+        .current_dir(root())
+        .stdin(Stdio::null())
+        .status()
+        .with_context(|| format!("cannot run {program}"))?;
+    if !status.success() {
+        bail!("{program}: {status}");
+    }
+    Ok(())
+}
+
+/// The root of the repository.
+fn root() -> PathBuf {
+    let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
+    xtask
+        .parent()
+        .expect("xtask is a folder of the repository")
+        .to_owned()
+}
+
+/// Where things are built and installed.
+fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}

@@ -1,0 +1,26 @@
+//! Any bytes as stderr text, with several prefixes: the decoder never panics, and a cut changes
+//! nothing.
+#![no_main]
+
+mod decode;
+
+use libfuzzer_sys::fuzz_target;
+use pgcensus_log::format::Format;
+use pgcensus_log::line_prefix::LinePrefix;
+
+const PREFIXES: [&str; 6] = [
+    "%m [%p] ",
+    "%t [%p]: user=%u,db=%d,app=%a,client=%h ",
+    "%m|%p|%u|%d|%h|%a|%e|",
+    "%t:%r:%u@%d:[%p]:",
+    "< %m >",
+    "",
+];
+
+// The first byte is the prefix, the second says where to cut.
+fuzz_target!(|data: &[u8]| {
+    let [prefix, cut, log @ ..] = data else { return };
+    let prefix = PREFIXES[usize::from(*prefix) % PREFIXES.len()];
+    let prefix = LinePrefix::parse(prefix).expect("a prefix that is in use");
+    decode::decode(&Format::Stderr(prefix), log, log.len() * usize::from(*cut) / 256);
+});
