@@ -1,2 +1,5 @@
 //! The program.
+
+mod time_spec;
+
 fn main() {}
