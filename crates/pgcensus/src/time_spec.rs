@@ -163,7 +163,7 @@ fn wall(text: &str) -> anyhow::Result<Kind> {
         bail!("'{text}' is not a time; {TIMES}");
     };
     skip_spaces(&mut rest);
-    // A zone stands after a space; one that no letter of a time begins with, also right after the time.
+    // A zone stands after a space, or right after the time where it cannot be mistaken.
     let spaced = text[..text.len() - rest.len()].ends_with(char::is_whitespace);
     let glued = has_time && rest.starts_with(['+', '-', 'Z', 'z', '<']);
     ensure!(
@@ -200,22 +200,24 @@ fn day_word(rest: &mut &str) -> Option<i64> {
 
 /// Takes `YYYY-MM-DD` off `rest`: milliseconds on the wall; `None` where there is none.
 fn date(rest: &mut &str, text: &str) -> anyhow::Result<Option<i64>> {
-    let &[a, b, c, d, b'-', e, f, b'-', g, h, ..] = rest.as_bytes() else {
+    let is_date = |i: usize, b: u8| match i {
+        4 | 7 => b == b'-',
+        _ => b.is_ascii_digit(),
+    };
+    let Some(head) = rest.get(..10) else {
         return Ok(None);
     };
-    let digits = [a, b, c, d, e, f, g, h];
-    if !digits.iter().all(u8::is_ascii_digit) {
+    if !head.bytes().enumerate().all(|(i, b)| is_date(i, b)) {
         return Ok(None);
     }
-    let [a, b, c, d, e, f, g, h] = digits.map(|b| b - b'0');
     let civil = Civil {
-        year: i16::from(a) * 1000 + i16::from(b) * 100 + i16::from(c) * 10 + i16::from(d),
-        month: e * 10 + f,
-        day: g * 10 + h,
+        year: head[..4].parse()?,
+        month: head[5..7].parse()?,
+        day: head[8..].parse()?,
         ..Civil::from_wall_ms(0)
     };
     let Some(date_ms) = civil.wall_ms() else {
-        bail!("'{text}': there is no {}; {TIMES}", &rest[..10]);
+        bail!("'{text}': there is no {head}; {TIMES}");
     };
     *rest = &rest[10..];
     Ok(Some(date_ms))
@@ -430,6 +432,17 @@ pub(crate) struct Window {
 }
 
 impl WindowRequest {
+    /// Nothing was asked for, but perhaps a part of each day.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.since.is_none() && self.until.is_none() && self.at.is_none() && self.last.is_none()
+    }
+
+    /// It is counted from the end of the input.
+    pub(crate) fn needs_end(&self) -> bool {
+        let times = [&self.since, &self.until, &self.at];
+        self.last.is_some() || times.into_iter().flatten().any(TimeSpec::needs_end)
+    }
+
     /// The window that is meant, for an input with these first and last log times.
     ///
     /// # Errors
