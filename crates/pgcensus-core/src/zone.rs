@@ -91,29 +91,6 @@ impl DisplayZone {
         out.extend_from_slice(&self.rfc3339_bytes(at));
     }
 
-<<<<<<< HEAD
-    fn rfc3339_bytes(&self, at: Instant) -> [u8; 29] {
-        // RFC 3339 has no seconds in offsets, which zones of the nineteenth century have.
-        let offset_min = i64::from(self.offset_s(at) / 60);
-        let civil = Civil::from_wall_ms(at.0.saturating_add(offset_min * 60_000));
-        let mut text = *b"0000-00-00T00:00:00.000+00:00";
-        put(&mut text[0..4], civil.year as u64);
-        put(&mut text[5..7], u64::from(civil.month));
-        put(&mut text[8..10], u64::from(civil.day));
-        put(&mut text[11..13], u64::from(civil.hour));
-        put(&mut text[14..16], u64::from(civil.minute));
-        put(&mut text[17..19], u64::from(civil.second));
-        put(&mut text[20..23], u64::from(civil.ms));
-        if offset_min < 0 {
-            text[23] = b'-';
-        }
-        put(&mut text[24..26], offset_min.unsigned_abs() / 60);
-        put(&mut text[27..29], offset_min.unsigned_abs() % 60);
-        text
-    }
-
-=======
->>>>>>> time
     /// `23 Nov 03:03:11 UTC`, for people.
     pub fn short(&self, at: Instant, precision: Precision) -> String {
         let civil = self.civil(at);
@@ -180,8 +157,6 @@ impl DisplayZone {
         }
         log_clock::default_offset_s(text.as_bytes(), wall_ms)
     }
-<<<<<<< HEAD
-=======
 
     fn rfc3339_bytes(&self, at: Instant) -> [u8; 29] {
         // RFC 3339 has no seconds in offsets, which zones of the nineteenth century have.
@@ -202,7 +177,6 @@ impl DisplayZone {
         put(&mut text[27..29], offset_min.unsigned_abs() % 60);
         text
     }
->>>>>>> time
 }
 
 /// Writes `value` with as many digits as `digits` is long.

@@ -1,4 +1,3 @@
-<<<<<<< HEAD
 //! pgcensus: who is connected to PostgreSQL, who was, how that changes and why connections fail, from
 //! the server's own logs.
 
@@ -35,10 +34,3 @@ fn is_broken_pipe(err: &anyhow::Error) -> bool {
     let kind = |cause: &(dyn std::error::Error + 'static)| cause.downcast_ref::<io::Error>().map(io::Error::kind);
     err.chain().any(|cause| kind(cause) == Some(io::ErrorKind::BrokenPipe))
 }
-=======
-//! The program.
-
-mod time_spec;
-
-fn main() {}
->>>>>>> time
