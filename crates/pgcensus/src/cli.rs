@@ -128,7 +128,7 @@ pub(crate) struct InputArgs {
         allow_hyphen_values = true
     )]
     pub(crate) line_prefix: Option<String>,
-    /// PostgreSQL's word for the zone of the log.
+    /// The zone of the log, in the words of the server's own setting.
     #[arg(
         long,
         help = "Its log_timezone, if the log's is ambiguous",
@@ -482,7 +482,7 @@ fn server(text: &str) -> Result<ServerArg, String> {
     }
 }
 
-/// PostgreSQL's names of formats, and pgBadger's.
+/// The names that `log_destination` has for formats, and those of pgBadger.
 fn log_format(text: &str) -> Result<LogFormat, String> {
     match text {
         "stderr" | "rds" | "redshift" => Ok(LogFormat::Stderr),

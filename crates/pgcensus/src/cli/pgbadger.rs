@@ -4,7 +4,7 @@
 
 use super::{ShowArgs, Stop};
 
-/// Hidden: the manual has the table.
+/// Hidden: the manual has the table. An answer needs no value, so none is demanded for one.
 #[derive(Debug, Default, clap::Args)]
 pub(super) struct PgbadgerArgs {
     #[arg(short = 'a', long, hide = true, value_name = "MIN")]
@@ -15,16 +15,16 @@ pub(super) struct PgbadgerArgs {
     watch_mode: bool,
     #[arg(short = 'I', long, hide = true)]
     incremental: bool,
-    #[arg(short = 'l', long, hide = true, num_args = 0..=1)]
-    last_parsed: Option<Option<String>>,
-    #[arg(short = 'R', long, hide = true, num_args = 0..=1)]
-    retention: Option<Option<String>>,
-    #[arg(short = 'r', long, hide = true, num_args = 0..=1)]
-    remote_host: Option<Option<String>>,
-    #[arg(long, hide = true, num_args = 0..=1)]
-    command: Option<Option<String>>,
-    #[arg(long, hide = true, num_args = 0..=1)]
-    journalctl: Option<Option<String>>,
+    #[arg(short = 'l', long, hide = true, num_args = 0..=1, default_missing_value = "")]
+    last_parsed: Option<String>,
+    #[arg(short = 'R', long, hide = true, num_args = 0..=1, default_missing_value = "")]
+    retention: Option<String>,
+    #[arg(short = 'r', long, hide = true, num_args = 0..=1, default_missing_value = "")]
+    remote_host: Option<String>,
+    #[arg(long, hide = true, num_args = 0..=1, default_missing_value = "")]
+    command: Option<String>,
+    #[arg(long, hide = true, num_args = 0..=1, default_missing_value = "")]
+    journalctl: Option<String>,
 }
 
 impl PgbadgerArgs {

@@ -278,6 +278,10 @@ fn each_mistake_has_its_sentence() {
             "-l: nothing is kept between runs; --since or --last limits a run to what is new",
         ),
         (
+            &["-l"],
+            "-l: nothing is kept between runs; --since or --last limits a run to what is new",
+        ),
+        (
             &["-R", "4"],
             "-R: nothing is kept between runs, so nothing has to be removed",
         ),
