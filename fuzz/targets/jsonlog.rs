@@ -8,6 +8,8 @@ use pgcensus_log::format::Format;
 
 // The first byte says where to cut.
 fuzz_target!(|data: &[u8]| {
-    let Some((&first, log)) = data.split_first() else { return };
+    let Some((&first, log)) = data.split_first() else {
+        return;
+    };
     decode::decode(&Format::Jsonlog, log, log.len() * usize::from(first) / 256);
 });

@@ -7,10 +7,17 @@ use pgcensus_log::record::{Record, Severity};
 
 // The first byte is the severity and which fields there are, the first line the DETAIL.
 fuzz_target!(|data: &[u8]| {
-    let Some((&first, text)) = data.split_first() else { return };
+    let Some((&first, text)) = data.split_first() else {
+        return;
+    };
     let cut = text.iter().position(|&b| b == b'\n').unwrap_or(text.len());
     let (detail, message) = text.split_at(cut);
-    let severities = [Severity::Log, Severity::Fatal, Severity::Panic, Severity::Error];
+    let severities = [
+        Severity::Log,
+        Severity::Fatal,
+        Severity::Panic,
+        Severity::Error,
+    ];
     let record = Record {
         pid: Some(1),
         severity: severities[usize::from(first % 4)],

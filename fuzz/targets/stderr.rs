@@ -19,8 +19,14 @@ const PREFIXES: [&str; 6] = [
 
 // The first byte is the prefix, the second says where to cut.
 fuzz_target!(|data: &[u8]| {
-    let [prefix, cut, log @ ..] = data else { return };
+    let [prefix, cut, log @ ..] = data else {
+        return;
+    };
     let prefix = PREFIXES[usize::from(*prefix) % PREFIXES.len()];
     let prefix = LinePrefix::parse(prefix).expect("a prefix that is in use");
-    decode::decode(&Format::Stderr(prefix), log, log.len() * usize::from(*cut) / 256);
+    decode::decode(
+        &Format::Stderr(prefix),
+        log,
+        log.len() * usize::from(*cut) / 256,
+    );
 });

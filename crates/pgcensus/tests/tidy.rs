@@ -1,0 +1,127 @@
+//! What holds for the repository as a whole.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+#[test]
+fn this_version_is_in_the_changelog() {
+    let changelog = read(&root().join("CHANGELOG.md"));
+    let heading = format!("\n## {} ", env!("CARGO_PKG_VERSION"));
+    assert!(
+        changelog.contains(&heading),
+        "CHANGELOG.md has no heading {heading:?}"
+    );
+}
+
+#[test]
+fn only_main_and_the_views_print() {
+    let prints = ["println!", "eprintln!", "print!(", "eprint!(", "dbg!"];
+    let mut found = Vec::new();
+    for path in sources("crates") {
+        let may_print = path.ends_with("main.rs")
+            || path.file_stem().is_some_and(|stem| stem == "view")
+            || path
+                .components()
+                .any(|part| ["view", "tests"].iter().any(|dir| part.as_os_str() == *dir));
+        let lines = code(&path);
+        let wrong = lines
+            .into_iter()
+            .filter(|(_, line)| !may_print && prints.iter().any(|print| line.contains(print)));
+        found.extend(wrong.map(|(n, line)| format!("{}:{n}: {line}", path.display())));
+    }
+    assert!(
+        found.is_empty(),
+        "output from elsewhere:\n{}",
+        found.join("\n")
+    );
+}
+
+#[test]
+fn what_postgresql_writes_needs_two_libraries() {
+    let manifest = read(&root().join("crates/pgcensus-log/Cargo.toml"));
+    let section = manifest
+        .split("\n[dependencies]\n")
+        .nth(1)
+        .expect("dependencies");
+    let section = section.split("\n[").next().unwrap_or_default();
+    let names: Vec<_> = section
+        .lines()
+        .filter_map(|line| line.split(['.', ' ', '=']).next())
+        .collect();
+    let names: Vec<_> = names.into_iter().filter(|name| !name.is_empty()).collect();
+    assert_eq!(names, ["aho-corasick", "memchr"]);
+}
+
+#[test]
+fn log_and_core_know_no_world() {
+    let world = [
+        "std::fs",
+        "std::net",
+        "std::thread",
+        "std::env",
+        "SystemTime",
+        "Instant::now",
+    ];
+    let mut found = Vec::new();
+    for path in sources("crates/pgcensus-log/src")
+        .into_iter()
+        .chain(sources("crates/pgcensus-core/src"))
+    {
+        let lines = code(&path);
+        let wrong = lines
+            .into_iter()
+            .filter(|(_, line)| world.iter().any(|name| line.contains(name)));
+        found.extend(wrong.map(|(n, line)| format!("{}:{n}: {line}", path.display())));
+    }
+    assert!(
+        found.is_empty(),
+        "files, clocks, threads or the environment:\n{}",
+        found.join("\n")
+    );
+}
+
+/// Nothing to fail: a look at what grows.
+#[test]
+fn the_longest_files() {
+    let mut sizes: Vec<_> = sources("crates")
+        .into_iter()
+        .map(|path| (read(&path).lines().count(), path))
+        .collect();
+    sizes.sort_by(|a, b| b.cmp(a));
+    for (lines, path) in sizes.iter().take(10) {
+        println!(
+            "{lines:5} {}",
+            path.strip_prefix(root()).unwrap_or(path).display()
+        );
+    }
+}
+
+fn root() -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    root.canonicalize().expect("the crate is in the repository")
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|err| panic!("{}: {err}", path.display()))
+}
+
+/// The Rust files under a folder of the repository.
+fn sources(folder: &str) -> Vec<PathBuf> {
+    let files = walkdir::WalkDir::new(root().join(folder))
+        .sort_by_file_name()
+        .into_iter();
+    let paths = files.map(|entry| entry.expect("readable").into_path());
+    paths
+        .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
+        .collect()
+}
+
+/// The numbered lines of a file that are no comments.
+fn code(path: &Path) -> Vec<(usize, String)> {
+    let text = read(path);
+    let lines = text
+        .lines()
+        .enumerate()
+        .map(|(i, line)| (i + 1, line.trim().to_owned()));
+    lines.filter(|(_, line)| !line.starts_with("//")).collect()
+}
