@@ -141,8 +141,8 @@ impl<'c> Iterator for Heads<'_, 'c> {
                 Format::Jsonlog => (json_head(&text[..line]), line),
                 Format::Csvlog => match csv_head(text) {
                     None => (None, line),
-                    Some((log_time, pid, end)) => (
-                        Some((log_time, pid)),
+                    Some((head, end)) => (
+                        Some(head),
                         csv_rest(text, end)
                             .map_or_else(|read| read + line_len(&text[read..]), |(_, end)| end),
                     ),
@@ -203,7 +203,7 @@ fn json_value<'c>(line: &'c [u8], quoted_key: &[u8]) -> Option<&'c [u8]> {
 /// The first seven columns of a csvlog record: log time, pid and where the eighth begins.
 ///
 /// `2026-11-23 04:56:44.171 UTC,"my user","a b",30630,"127.0.0.1:60546",6b03c78c.77a6,3,`
-fn csv_head(text: &[u8]) -> Option<(LogTime<&[u8]>, Option<u32>, usize)> {
+fn csv_head(text: &[u8]) -> Option<(TimeAndPid<'_>, usize)> {
     let text = &text[..text.len().min(HEAD_MAX)];
     if text.get(19) != Some(&b'.') {
         return None;
@@ -220,7 +220,7 @@ fn csv_head(text: &[u8]) -> Option<(LogTime<&[u8]>, Option<u32>, usize)> {
     let (_, line_num_len) = number(line_num)?;
     (len == columns[2].len() && line_num_len == line_num.len()).then_some(())?;
     SessionId::parse(session_id)?;
-    Some((log_time, Some(pid), comma(text, at)?))
+    Some(((log_time, Some(pid)), comma(text, at)?))
 }
 
 /// The byte after the comma that stands at `at`.
@@ -307,7 +307,7 @@ impl Votes {
                 continue;
             }
             votes.lines += 1;
-            if let Some((_, _, columns_end)) = csv_head(rest) {
+            if let Some((_, columns_end)) = csv_head(rest) {
                 let rest = csv_rest(rest, columns_end);
                 // The eighth column to the twentieth and on; or the sample ends within.
                 if rest.is_err() || rest.is_ok_and(|(columns, _)| columns >= 13) {

@@ -185,7 +185,7 @@ impl Plan {
                 });
                 return plan;
             }
-            paths.stdin = Some(None);
+            paths.stdin = Some(STDIN.to_owned());
         }
         plan.problems.append(&mut paths.problems);
         plan.ignored
@@ -196,13 +196,12 @@ impl Plan {
             }));
 
         let mut logs = plan.look(request, paths);
-        if let Some((server, reader)) = logs.stdin.take().map(|server| (server, stdin.reader)) {
-            let taken = match Head::read(reader) {
+        if let Some(server) = logs.stdin.take() {
+            let taken = match Head::read(stdin.reader) {
                 Ok(head) => take_stream(head, request, Path::new("-")),
                 Err(err) => Taken::Problem(Problem::of("-", &err).message),
             };
-            let name = server.unwrap_or_else(|| STDIN.to_owned());
-            plan.place(taken, name, Path::new("-"), Way::Asked, &mut logs.found);
+            plan.place(taken, server, Path::new("-"), Way::Asked, &mut logs.found);
         }
         let (kept, copies) = duplicates::leave_out(logs.found);
         plan.left_out.extend(copies);
@@ -385,7 +384,7 @@ struct Contents {
 /// The logs that were found, and that stdin is to be read, under which name.
 struct Looked {
     found: Vec<Found>,
-    stdin: Option<Option<String>>,
+    stdin: Option<String>,
 }
 
 /// A log and whose it is.
@@ -651,7 +650,7 @@ pub(crate) fn thousands(n: u64) -> String {
     let digits = n.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);

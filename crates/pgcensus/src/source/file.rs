@@ -106,7 +106,7 @@ impl Head {
     /// Reads more of it, where there is more: false at its end.
     pub(super) fn grow(&mut self) -> bool {
         let len = self.sample.len();
-        len >= SAMPLE && len < SAMPLE_MAX && {
+        (SAMPLE..SAMPLE_MAX).contains(&len) && {
             self.grow_to(SAMPLE_MAX);
             self.sample.len() > len
         }
@@ -156,7 +156,7 @@ impl LogFile {
                 .take()
                 .ok_or_else(|| io::Error::other("a stream can be read only once"))?,
         };
-        without_bom(reader)
+        Ok(without_bom(reader))
     }
 
     /// The log time of its last record, by reading all of it where it is compressed. `None` also
@@ -236,7 +236,7 @@ pub(super) fn show_time(time: &FileTime) -> String {
 }
 
 /// Takes a byte order mark off.
-fn without_bom(mut reader: Box<dyn Read + Send>) -> io::Result<Box<dyn Read + Send>> {
+fn without_bom(mut reader: Box<dyn Read + Send>) -> Box<dyn Read + Send> {
     let mut head = Vec::with_capacity(BOM.len());
     let read = reader
         .by_ref()
@@ -249,5 +249,5 @@ fn without_bom(mut reader: Box<dyn Read + Send>) -> io::Result<Box<dyn Read + Se
         Ok(_) => reader,
         Err(err) => Box::new(Failed(Some(err))),
     };
-    Ok(Box::new(io::Cursor::new(head).chain(rest)))
+    Box::new(io::Cursor::new(head).chain(rest))
 }

@@ -281,9 +281,10 @@ fn look_for(asked: &LogFile, other: &LogFile, begin: i64, unit: i64) -> io::Resu
         (false, _) => return Ok(Evidence::TooFew),
     };
     if !by_pid {
-        let timed = there.iter().map(|(time, _)| (*time, None)).collect();
-        there = timed;
-        pairs.iter_mut().for_each(|pair| pair.1 = None);
+        there = there.iter().map(|(time, _)| (*time, None)).collect();
+        for pair in &mut pairs {
+            pair.1 = None;
+        }
         pairs.dedup();
     }
     let (mut found, mut missing) = (0, false);

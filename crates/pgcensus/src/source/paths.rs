@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use walkdir::WalkDir;
 
-use super::{Problem, Request};
+use super::{Problem, Request, STDIN};
 
 /// Something to look at.
 #[derive(Debug)]
@@ -39,8 +39,8 @@ pub(super) enum Way {
 pub(super) struct Paths {
     /// In order, each once.
     pub(super) candidates: Vec<Candidate>,
-    /// Stdin was asked for, under the name of `--server`.
-    pub(super) stdin: Option<Option<String>>,
+    /// Stdin was asked for, and is the log of this server.
+    pub(super) stdin: Option<String>,
     /// The directories that were walked.
     pub(super) directories: Vec<PathBuf>,
     /// What was given more than once, as seen the second time.
@@ -77,7 +77,8 @@ impl Paths {
 
     fn add(&mut self, path: &Path, server: Option<&String>) {
         if path == Path::new("-") {
-            self.stdin.get_or_insert_with(|| server.cloned());
+            let name = || server.map_or(STDIN, String::as_str).to_owned();
+            self.stdin.get_or_insert_with(name);
             return;
         }
         match fs::metadata(path) {
