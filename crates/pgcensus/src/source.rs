@@ -1,0 +1,662 @@
+//! Where logs come from: paths and stdin → the files to read, by server, in order, each event once.
+//!
+//! ```text
+//! Request ─► paths ─► head of each: what is it? ─► by server ─► duplicates ─► overlap ─► Plan
+//! ```
+//!
+//! A [`Plan`] opens nothing that it does not name: what is no log, a second copy, or one server's
+//! events written in a second format is left out and said. Reading the files is the pipeline's.
+
+pub(crate) mod compressed;
+mod duplicates;
+pub(crate) mod file;
+mod overlap;
+mod paths;
+
+use std::io::{self, IsTerminal, Read};
+use std::path::{Path, PathBuf};
+
+use pgcensus_log::format::{self, Format, Guess};
+use pgcensus_log::line_prefix::{self, Inference, LinePrefix};
+
+use compressed::Magic;
+use file::{Head, Kind, LogFile};
+use paths::{Candidate, Paths, Way};
+
+/// What the operator asked to read.
+#[derive(Debug, Default)]
+pub(crate) struct Request {
+    /// Files, directories, patterns and `-`; none is stdin.
+    pub(crate) paths: Vec<PathBuf>,
+    /// Files that list such paths, one on a line.
+    pub(crate) log_lists: Vec<PathBuf>,
+    /// `--server NAME=PATH`: paths whose server is named.
+    pub(crate) servers: Vec<(String, PathBuf)>,
+    /// `--format`: overrules the guess.
+    pub(crate) format: Option<FormatOption>,
+    /// `--line-prefix`: overrules the inference.
+    pub(crate) line_prefix: Option<LinePrefix>,
+}
+
+/// The formats that can be asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FormatOption {
+    /// `log_destination = stderr`
+    Stderr,
+    /// `csvlog`
+    Csvlog,
+    /// `jsonlog`
+    Jsonlog,
+}
+
+/// The standard input of the process.
+pub(crate) struct Stdin {
+    /// Somebody types there; nothing is piped.
+    pub(crate) is_terminal: bool,
+    /// Its bytes.
+    pub(crate) reader: Box<dyn Read + Send>,
+}
+
+impl Stdin {
+    /// The real one.
+    pub(crate) fn of_process() -> Stdin {
+        Stdin {
+            is_terminal: io::stdin().is_terminal(),
+            reader: Box::new(io::stdin()),
+        }
+    }
+}
+
+/// What is read, in which order, and what is not.
+#[derive(Debug, Default)]
+pub(crate) struct Plan {
+    /// In order of name.
+    pub(crate) servers: Vec<ServerInput>,
+    /// Not read, and worth saying: copies, second formats, logs of other programs.
+    pub(crate) left_out: Vec<LeftOut>,
+    /// Not read, and said by `--explain` only: what lies in directories and is no log, empty files,
+    /// paths given twice.
+    pub(crate) ignored: Vec<LeftOut>,
+    /// Inputs that could not be read.
+    pub(crate) problems: Vec<Problem>,
+    /// Inputs that are empty: read, with nothing in them.
+    pub(crate) empty: usize,
+}
+
+/// The log of one server.
+#[derive(Debug)]
+pub(crate) struct ServerInput {
+    /// Its name.
+    pub(crate) name: String,
+    /// In order of time, at least one.
+    pub(crate) files: Vec<LogFile>,
+}
+
+/// A file that is not read.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct LeftOut {
+    /// As shown.
+    pub(crate) path: String,
+    /// Whose it is, where that is known.
+    pub(crate) server: Option<String>,
+    /// What it is, and why it is not read.
+    pub(crate) what: String,
+}
+
+/// An input that could not be read.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Problem {
+    /// The operator's spelling; empty where no path is at fault.
+    pub(crate) path: String,
+    /// What is wrong, and what to do.
+    pub(crate) message: String,
+}
+
+/// How much of the input can be read; design's exit statuses 0, 1 and 2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Readable {
+    /// All of it, as far as its heads tell.
+    All,
+    /// Something is missing, the rest is there.
+    Some,
+    /// Nothing.
+    None,
+}
+
+impl Problem {
+    fn new(path: &Path, message: String) -> Problem {
+        Problem {
+            path: path.display().to_string(),
+            message,
+        }
+    }
+
+    /// A path that could not be opened.
+    fn of(path: impl AsRef<Path>, err: &io::Error) -> Problem {
+        let message = match err.kind() {
+            io::ErrorKind::NotFound => "no such file".to_owned(),
+            io::ErrorKind::PermissionDenied => {
+                "permission denied; read it as its owner or as a member of its group".to_owned()
+            }
+            // The system's own words, without their number.
+            _ => {
+                let text = err.to_string();
+                text.split(" (os error")
+                    .next()
+                    .map_or_else(String::new, |text| {
+                        let mut text = text.to_owned();
+                        if let Some(first) = text.get_mut(..1) {
+                            first.make_ascii_lowercase();
+                        }
+                        text
+                    })
+            }
+        };
+        Problem::new(path.as_ref(), message)
+    }
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &*self.path {
+            "" => f.write_str(&self.message),
+            path => write!(f, "{path}: {}", self.message),
+        }
+    }
+}
+
+impl std::fmt::Display for LeftOut {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.path, self.what)
+    }
+}
+
+impl Plan {
+    /// Finds out what there is to read.
+    pub(crate) fn of(request: &Request, stdin: Stdin) -> Plan {
+        let mut plan = Plan::default();
+        let mut paths = Paths::find(request);
+        if request.paths.is_empty() && request.servers.is_empty() && request.log_lists.is_empty() {
+            if stdin.is_terminal {
+                plan.problems.push(Problem {
+                    path: String::new(),
+                    message: "no input; name a log file or a directory of them, or pipe a log in"
+                        .to_owned(),
+                });
+                return plan;
+            }
+            paths.stdin = Some(STDIN.to_owned());
+        }
+        plan.problems.append(&mut paths.problems);
+        plan.ignored
+            .extend(paths.repeated.iter().map(|path| LeftOut {
+                path: path.display().to_string(),
+                server: None,
+                what: "given twice, read once".to_owned(),
+            }));
+
+        let mut logs = plan.look(request, paths);
+        if let Some(server) = logs.stdin.take() {
+            let taken = match Head::read(stdin.reader) {
+                Ok(head) => take_stream(head, request, Path::new("-")),
+                Err(err) => Taken::Problem(Problem::of("-", &err).message),
+            };
+            plan.place(taken, server, Path::new("-"), Way::Asked, &mut logs.found);
+        }
+        let (kept, copies) = duplicates::leave_out(logs.found);
+        plan.left_out.extend(copies);
+        plan.servers = by_server(kept);
+        overlap::leave_out(&mut plan.servers, &mut plan.left_out);
+        for server in &mut plan.servers {
+            order(&mut server.files);
+        }
+        plan
+    }
+
+    /// Looks at the head of each file.
+    fn look(&mut self, request: &Request, paths: Paths) -> Looked {
+        let mut found = Vec::new();
+        let mut logs_in: Vec<Contents> = paths
+            .directories
+            .iter()
+            .map(|_| Contents::default())
+            .collect();
+        for candidate in paths.candidates {
+            let taken = take_file(&candidate, request);
+            if let Way::Walked(directory) = candidate.way {
+                let contents = &mut logs_in[directory];
+                contents.files += 1;
+                contents.named |= !matches!(taken, Taken::Ignored(_));
+            }
+            let Candidate {
+                path,
+                canonical,
+                server,
+                way,
+            } = candidate;
+            let name = match (server, &taken) {
+                (Some(server), _) => server,
+                (None, Taken::Log(log)) if matches!(log.kind, Kind::Stream(_)) => STDIN.to_owned(),
+                (None, _) => paths::server_name(&canonical),
+            };
+            self.place(taken, name, &path, way, &mut found);
+        }
+        for (directory, contents) in paths.directories.iter().zip(logs_in) {
+            let under = |problem: &Problem| Path::new(&problem.path).starts_with(directory);
+            if contents.named || self.problems.iter().any(under) {
+                continue;
+            }
+            let repeated = paths
+                .repeated
+                .iter()
+                .any(|path| path.starts_with(directory));
+            let message = match contents.files {
+                0 if repeated => continue,
+                0 => "no file in this directory".to_owned(),
+                1 => "no PostgreSQL log in this directory of one file; --explain says what it was taken for".to_owned(),
+                n => format!(
+                    "no PostgreSQL log among the {} files of this directory; --explain says what each was taken for",
+                    thousands(n)
+                ),
+            };
+            self.problems.push(Problem::new(directory, message));
+        }
+        Looked {
+            found,
+            stdin: paths.stdin,
+        }
+    }
+
+    fn place(
+        &mut self,
+        taken: Taken,
+        server: String,
+        path: &Path,
+        way: Way,
+        found: &mut Vec<Found>,
+    ) {
+        let path = path.display().to_string();
+        match (taken, way) {
+            (Taken::Log(file), _) => found.push(Found {
+                server,
+                file: *file,
+            }),
+            (Taken::Empty, way) => {
+                self.empty += usize::from(way == Way::Asked);
+                self.ignored.push(LeftOut {
+                    path,
+                    server: Some(server),
+                    what: "empty".to_owned(),
+                });
+            }
+            (Taken::Ignored(what), _) => self.ignored.push(LeftOut {
+                path,
+                server: None,
+                what,
+            }),
+            (Taken::LeftOut(what), _) => self.left_out.push(LeftOut {
+                path,
+                server: Some(server),
+                what,
+            }),
+            (Taken::Problem(message), _) => self.problems.push(Problem { path, message }),
+        }
+    }
+
+    /// How much of the input can be read.
+    pub(crate) fn readable(&self) -> Readable {
+        match (
+            self.servers.is_empty() && self.empty == 0,
+            self.problems.is_empty(),
+        ) {
+            (true, _) => Readable::None,
+            (false, true) => Readable::All,
+            (false, false) => Readable::Some,
+        }
+    }
+
+    /// What each input was taken for and why, a line each.
+    pub(crate) fn explain(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        for server in &self.servers {
+            for file in &server.files {
+                lines.push(file.explain(&server.name));
+            }
+        }
+        lines.extend(self.left_out.iter().map(|left| format!("{left}; left out")));
+        lines.extend(self.ignored.iter().map(LeftOut::to_string));
+        lines.extend(self.problems.iter().map(Problem::to_string));
+        lines
+    }
+}
+
+impl LogFile {
+    /// `logs/pg.log.1.gz: gzip, 12,345 bytes; stderr, log_line_prefix '%m [%p] ' inferred, it reads
+    /// 812 of 812 lines; 2026-11-23 05:28:21.603 UTC to 2026-11-23 05:30:00.100 UTC; server main`
+    fn explain(&self, server: &str) -> String {
+        use std::fmt::Write;
+
+        let mut line = format!("{}: ", self.display);
+        if let Some(compression) = self.compression {
+            let _ = write!(line, "{}, ", compression.name());
+        }
+        if let Some(size) = self.size {
+            let _ = write!(line, "{} bytes; ", thousands(size));
+        }
+        line.push_str(self.format.name());
+        if let Format::Stderr(prefix) = &self.format {
+            let _ = write!(line, ", log_line_prefix '{}'", prefix.as_str());
+            match &self.inferred {
+                Some(inferred) => {
+                    let (read, lines) = (inferred.lines_read as u64, inferred.lines as u64);
+                    let (read, lines) = (thousands(read), thousands(lines));
+                    let _ = write!(line, " inferred, it reads {read} of {lines} labelled lines");
+                }
+                None => line.push_str(" as given"),
+            }
+        }
+        match (&self.first, &self.last) {
+            (Some(first), Some(last)) => {
+                let (first, last) = (file::show_time(first), file::show_time(last));
+                let _ = write!(line, "; {first} to {last}");
+            }
+            (Some(first), None) => {
+                let _ = write!(line, "; from {}", file::show_time(first));
+            }
+            (None, _) => line.push_str("; no log time"),
+        }
+        let _ = write!(line, "; server {server}");
+        line
+    }
+}
+
+/// What stdin is called.
+const STDIN: &str = "stdin";
+
+/// What a directory held.
+#[derive(Default)]
+struct Contents {
+    files: u64,
+    /// Among them was a log, or something else that was said.
+    named: bool,
+}
+
+/// The logs that were found, and that stdin is to be read, under which name.
+struct Looked {
+    found: Vec<Found>,
+    stdin: Option<String>,
+}
+
+/// A log and whose it is.
+struct Found {
+    server: String,
+    file: LogFile,
+}
+
+/// What an input was taken for.
+enum Taken {
+    Log(Box<LogFile>),
+    Empty,
+    /// Said.
+    LeftOut(String),
+    /// Said by `--explain`.
+    Ignored(String),
+    Problem(String),
+}
+
+fn take_file(candidate: &Candidate, request: &Request) -> Taken {
+    let path = &candidate.path;
+    let head = std::fs::File::open(path).and_then(|file| {
+        let metadata = file.metadata()?;
+        Ok((Head::read(file)?, metadata))
+    });
+    let (mut head, metadata) = match head {
+        Ok(head) => head,
+        Err(err) => return Taken::Problem(Problem::of(path, &err).message),
+    };
+    if !metadata.is_file() {
+        return take_stream(head, request, path);
+    }
+    let (format, inferred) = match judge(&mut head, request, path, candidate.way) {
+        Ok(log) => log,
+        Err(taken) => return taken,
+    };
+    let mut file = LogFile::from_head(path, &head, format, inferred);
+    file.size = Some(metadata.len());
+    file.kind = Kind::File(path.clone());
+    if file.compression.is_none() && file.first.is_some() {
+        // Read for its head a moment ago; if the tail fails now, reading it will say so.
+        file.last = file::last_of_plain(path, &file.format).unwrap_or_default();
+    }
+    Taken::Log(Box::new(file))
+}
+
+fn take_stream(mut head: Head, request: &Request, path: &Path) -> Taken {
+    match judge(&mut head, request, path, Way::Asked) {
+        Ok((format, inferred)) => {
+            let mut file = LogFile::from_head(path, &head, format, inferred);
+            file.kind = Kind::Stream(head.into_stream());
+            // The stream is decompressed on its way in.
+            Taken::Log(Box::new(file))
+        }
+        Err(taken) => taken,
+    }
+}
+
+impl LogFile {
+    fn from_head(path: &Path, head: &Head, format: Format, inferred: Option<Inference>) -> LogFile {
+        let heads = format::heads(&format, &head.sample, 200);
+        let first = heads.first().map(|head| head.log_time.map(Box::from));
+        let has_ms = heads.iter().any(|head| head.log_time.wall_ms % 1000 != 0);
+        let first_line = head.sample.split(|&b| b == b'\n').next().unwrap_or(&[]);
+        LogFile {
+            display: path.display().to_string(),
+            kind: Kind::File(path.to_owned()),
+            compression: match head.magic {
+                Magic::Known(compression) => Some(compression),
+                Magic::Plain | Magic::Foreign(_) => None,
+            },
+            size: None,
+            first_line: first_line[..first_line.len().min(256)].to_owned(),
+            format,
+            inferred,
+            first,
+            last: None,
+            skip: Vec::new(),
+            has_ms,
+        }
+    }
+}
+
+/// Judges what an input is from its head: a log to read, or what else.
+fn judge(
+    head: &mut Head,
+    request: &Request,
+    path: &Path,
+    way: Way,
+) -> Result<(Format, Option<Inference>), Taken> {
+    if let Magic::Foreign(name) = head.magic {
+        return Err(foreign(name, path, way));
+    }
+    if head.sample.is_empty()
+        && let Some(err) = &head.failure
+    {
+        return Err(Taken::Problem(match compressed::damage(err) {
+            Some(damaged) => damaged.to_string(),
+            None => Problem::of(path, err).message,
+        }));
+    }
+    let mut guess = format::guess(&head.sample);
+    // The head of a file may be one statement of a megabyte.
+    if guess == Guess::Unknown && head.grow() {
+        guess = format::guess(&head.sample);
+    }
+    if let Some(log) = overruled(&guess, &head.sample, request, way) {
+        return log;
+    }
+    let asked = way == Way::Asked;
+    Err(match guess {
+        Guess::Log(format, inferred) => return Ok((format, inferred)),
+        Guess::Empty => Taken::Empty,
+        Guess::PgBouncer => {
+            Taken::LeftOut("a PgBouncer log; pgcensus counts sessions of the server".to_owned())
+        }
+        Guess::Syslog => unread(way, "syslog, which is not read in this version; have the server write stderr, csvlog or jsonlog too"),
+        Guess::Wrapped(wrapper) => unread(
+            way,
+            &format!("a log inside {wrapper}, which is not read in this version; give the server's own lines"),
+        ),
+        Guess::Binary if asked => Taken::Problem("binary, not a log".to_owned()),
+        Guess::Unknown if asked => Taken::Problem(
+            "no line in it looks like one of a PostgreSQL server; if it is its log, say how it is written with --format or --line-prefix"
+                .to_owned(),
+        ),
+        Guess::Binary => Taken::Ignored("binary".to_owned()),
+        Guess::Unknown => Taken::Ignored("text, but no PostgreSQL log".to_owned()),
+    })
+}
+
+/// A log that this version does not read: an error where it was asked for, else said.
+fn unread(way: Way, what: &str) -> Taken {
+    match way {
+        Way::Asked => Taken::Problem(what.to_owned()),
+        Way::Walked(_) => Taken::LeftOut(what.to_owned()),
+    }
+}
+
+/// A compression that is not read. In a directory it is a problem if the name is that of a log.
+fn foreign(name: &str, path: &Path, way: Way) -> Taken {
+    let file_name = path.file_name().unwrap_or_default().to_string_lossy();
+    let is_log = [".log", ".csv", ".json", "postgres"]
+        .iter()
+        .any(|part| file_name.contains(part));
+    if way == Way::Asked || is_log {
+        let command = match name {
+            "zip" => "unzip -p",
+            "bzip2" => "bzip2 -dc",
+            "lz4" => "lz4 -dc",
+            _ => "xz -dc",
+        };
+        Taken::Problem(format!(
+            "{name} is not read in this version; try {command} {} | pgcensus -",
+            path.display()
+        ))
+    } else {
+        Taken::Ignored(name.to_owned())
+    }
+}
+
+/// What `--format` and `--line-prefix` make of an input; `None`: the guess holds. A file that the
+/// operator named is what he says; in a directory the options choose among the logs.
+fn overruled(
+    guess: &Guess,
+    sample: &[u8],
+    request: &Request,
+    way: Way,
+) -> Option<Result<(Format, Option<Inference>), Taken>> {
+    if matches!(guess, Guess::Empty) {
+        return None;
+    }
+    if matches!(guess, Guess::Binary) && request.format.is_none() {
+        return None;
+    }
+    let asked = way == Way::Asked;
+    let other = |format: &Format, wanted: &str| {
+        let what = format!("{}; --format {wanted} was asked for", format.name());
+        Some(Err(Taken::Ignored(what)))
+    };
+    match (request.format, guess) {
+        (Some(FormatOption::Csvlog), Guess::Log(format, _))
+            if !asked && *format != Format::Csvlog =>
+        {
+            other(format, "csvlog")
+        }
+        (Some(FormatOption::Jsonlog), Guess::Log(format, _))
+            if !asked && *format != Format::Jsonlog =>
+        {
+            other(format, "jsonlog")
+        }
+        (Some(FormatOption::Csvlog), _) if asked => Some(Ok((Format::Csvlog, None))),
+        (Some(FormatOption::Jsonlog), _) if asked => Some(Ok((Format::Jsonlog, None))),
+        (
+            Some(FormatOption::Stderr),
+            Guess::Log(format @ (Format::Csvlog | Format::Jsonlog), _),
+        ) if !asked => other(format, "stderr"),
+        (format, guess) => {
+            let is_stderr = matches!(guess, Guess::Log(Format::Stderr(_), _));
+            let forced = asked && format == Some(FormatOption::Stderr);
+            if let Some(prefix) = &request.line_prefix {
+                let unknown = matches!(guess, Guess::Unknown);
+                (is_stderr || forced || unknown && (asked || reads_a_line(prefix, sample)))
+                    .then(|| Ok((Format::Stderr(prefix.clone()), None)))
+            } else if forced && !is_stderr {
+                Some(match line_prefix::infer(sample) {
+                    Some(inferred) => {
+                        Ok((Format::Stderr(inferred.prefix.clone()), Some(inferred)))
+                    }
+                    None => Err(Taken::Problem(
+                        "no line in it has a severity such as LOG: after a prefix; give its log_line_prefix with --line-prefix".to_owned(),
+                    )),
+                })
+            } else {
+                None
+            }
+        }
+    }
+}
+
+/// Whether a given prefix reads any line of a sample.
+fn reads_a_line(prefix: &LinePrefix, sample: &[u8]) -> bool {
+    let mut at = 0;
+    while at < sample.len() {
+        if prefix.read(&sample[at..], 0).is_some() {
+            return true;
+        }
+        at += memchr::memchr(b'\n', &sample[at..]).map_or(sample.len(), |end| end + 1);
+    }
+    false
+}
+
+fn by_server(found: Vec<Found>) -> Vec<ServerInput> {
+    let mut servers = std::collections::BTreeMap::<String, Vec<LogFile>>::new();
+    for Found { server, file } in found {
+        servers.entry(server).or_default().push(file);
+    }
+    let servers = servers.into_iter();
+    servers
+        .map(|(name, files)| ServerInput { name, files })
+        .collect()
+}
+
+/// Orders the files of one server: by first log time, then by last, then as a rotation names them.
+/// A file without any log time stays behind the one that its name follows.
+fn order(files: &mut Vec<LogFile>) {
+    files.sort_by_cached_key(|file| paths::rotation(&file.display));
+    let wall = |time: &Option<file::FileTime>| time.as_ref().map(|time| time.wall_ms);
+    let mut before = i64::MIN;
+    let mut keyed: Vec<_> = files
+        .drain(..)
+        .map(|file| {
+            before = wall(&file.first).unwrap_or(before);
+            ((before, wall(&file.last).unwrap_or(i64::MAX)), file)
+        })
+        .collect();
+    keyed.sort_by_key(|(times, _)| *times);
+    files.extend(keyed.into_iter().map(|(_, file)| file));
+}
+
+/// `1,234,567`
+pub(crate) fn thousands(n: u64) -> String {
+    let digits = n.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;

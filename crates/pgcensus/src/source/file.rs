@@ -1,0 +1,253 @@
+//! One log file: where its bytes come from, how they are written and which time they cover.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use pgcensus_log::format::{self, BOM, Format};
+use pgcensus_log::line_prefix::Inference;
+use pgcensus_log::log_time::{LogTime, Zone};
+
+use super::compressed::{self, Compression, MAGIC_MAX, Magic};
+
+/// A log time that outlives the bytes it was read from.
+pub(crate) type FileTime = LogTime<Box<[u8]>>;
+
+/// The head of a file that is looked at first.
+const SAMPLE: usize = 64 << 10;
+/// The most of it that is looked at, where less says nothing.
+const SAMPLE_MAX: usize = 1 << 20;
+/// The most of a tail in which the last record is looked for.
+const TAIL_MAX: usize = 4 << 20;
+
+/// One file to read.
+#[derive(Debug)]
+pub(crate) struct LogFile {
+    /// As the operator spelled it; below a directory, joined to that spelling; `-` for stdin.
+    pub(crate) display: String,
+    /// Whether it can be read again.
+    pub(crate) kind: Kind,
+    /// How it is compressed.
+    pub(crate) compression: Option<Compression>,
+    /// Bytes on disk; `None` for a stream.
+    pub(crate) size: Option<u64>,
+    /// How it is written.
+    pub(crate) format: Format,
+    /// How well the inferred prefix reads its head; `None` where nothing was inferred.
+    pub(crate) inferred: Option<Inference>,
+    /// The log time of its first record; `None` where its prefix has none.
+    pub(crate) first: Option<FileTime>,
+    /// The log time of its last record when it was found; `None` where that takes reading all of
+    /// it, see [`LogFile::last_time`].
+    pub(crate) last: Option<FileTime>,
+    /// Wall milliseconds, first and last inclusive, ascending: records of these times are in
+    /// another file too and are read there.
+    pub(crate) skip: Vec<(i64, i64)>,
+    /// Its times have milliseconds.
+    pub(super) has_ms: bool,
+    /// Its first line or the begin of it: what two copies of one log share.
+    pub(super) first_line: Vec<u8>,
+}
+
+/// Where the bytes of a log come from.
+#[derive(Debug)]
+pub(crate) enum Kind {
+    /// A regular file, which can be opened again.
+    File(PathBuf),
+    /// Stdin, a pipe or a device: can be read once.
+    Stream(Stream),
+}
+
+/// Bytes that can be read once, those that were looked at included.
+pub(crate) struct Stream(Mutex<Option<Box<dyn Read + Send>>>);
+
+impl std::fmt::Debug for Stream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Stream")
+    }
+}
+
+/// The head of an input, decompressed, and for a stream all that comes.
+pub(super) struct Head {
+    /// What its first bytes say.
+    pub(super) magic: Magic,
+    /// The first decompressed bytes, byte order mark included.
+    pub(super) sample: Vec<u8>,
+    /// Why reading stopped before [`SAMPLE_MAX`], when that was not the end.
+    pub(super) failure: Option<io::Error>,
+    rest: Box<dyn Read + Send>,
+}
+
+impl Head {
+    /// Reads the head of a file or a stream.
+    pub(super) fn read(mut reader: impl Read + Send + 'static) -> io::Result<Head> {
+        let mut magic = Vec::with_capacity(MAGIC_MAX);
+        reader
+            .by_ref()
+            .take(MAGIC_MAX as u64)
+            .read_to_end(&mut magic)?;
+        let kind = compressed::sniff(&magic);
+        let whole = io::Cursor::new(magic).chain(reader);
+        let rest: Box<dyn Read + Send> = match kind {
+            Magic::Known(compression) => compression.undo(whole)?,
+            Magic::Plain | Magic::Foreign(_) => Box::new(whole),
+        };
+        let mut head = Head {
+            magic: kind,
+            sample: Vec::new(),
+            failure: None,
+            rest,
+        };
+        head.grow_to(SAMPLE);
+        Ok(head)
+    }
+
+    /// Reads more of it, where there is more: false at its end.
+    pub(super) fn grow(&mut self) -> bool {
+        let len = self.sample.len();
+        (SAMPLE..SAMPLE_MAX).contains(&len) && {
+            self.grow_to(SAMPLE_MAX);
+            self.sample.len() > len
+        }
+    }
+
+    fn grow_to(&mut self, len: usize) {
+        let more = len.saturating_sub(self.sample.len()) as u64;
+        let read = self.rest.by_ref().take(more).read_to_end(&mut self.sample);
+        if let Err(err) = read {
+            self.failure = Some(err);
+        }
+    }
+
+    /// All its bytes from the first one.
+    pub(super) fn into_stream(self) -> Stream {
+        let head = io::Cursor::new(self.sample);
+        let rest: Box<dyn Read + Send> = match self.failure {
+            Some(err) => Box::new(Failed(Some(err))),
+            None => self.rest,
+        };
+        Stream(Mutex::new(Some(Box::new(head.chain(rest)))))
+    }
+}
+
+/// Fails once as it failed when the head was read.
+struct Failed(Option<io::Error>);
+
+impl Read for Failed {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        self.0.take().map_or(Ok(0), Err)
+    }
+}
+
+impl LogFile {
+    /// Its decompressed bytes from the first one after a byte order mark. A stream can be opened
+    /// once. Damage in a compressed file is an error around
+    /// [`Damaged`](super::compressed::Damaged), after the bytes before it.
+    pub(crate) fn open(&self) -> io::Result<Box<dyn Read + Send>> {
+        let reader: Box<dyn Read + Send> = match &self.kind {
+            Kind::File(path) => match self.compression {
+                Some(compression) => compression.undo(File::open(path)?)?,
+                None => Box::new(File::open(path)?),
+            },
+            Kind::Stream(Stream(reader)) => reader
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take()
+                .ok_or_else(|| io::Error::other("a stream can be read only once"))?,
+        };
+        Ok(without_bom(reader))
+    }
+
+    /// The log time of its last record, by reading all of it where it is compressed. `None` also
+    /// for a stream.
+    pub(crate) fn last_time(&self) -> io::Result<Option<FileTime>> {
+        if self.last.is_some() || self.first.is_none() {
+            return Ok(self.last.clone());
+        }
+        let Kind::File(path) = &self.kind else {
+            return Ok(None);
+        };
+        if self.compression.is_none() {
+            return last_of_plain(path, &self.format);
+        }
+        let mut reader = self.open()?;
+        let mut tail = Vec::with_capacity(2 * TAIL_MAX);
+        loop {
+            let kept = tail.len().saturating_sub(TAIL_MAX);
+            tail.drain(..kept);
+            match reader.by_ref().take(TAIL_MAX as u64).read_to_end(&mut tail) {
+                Ok(0) => break,
+                Ok(_) => {}
+                Err(err) if compressed::damage(&err).is_some() => break,
+                Err(err) => return Err(err),
+            }
+        }
+        Ok(format::last_head(&self.format, &tail).map(|head| head.log_time.map(Box::from)))
+    }
+
+    /// Its path on disk; `None` for a stream.
+    pub(super) fn path(&self) -> Option<&Path> {
+        match &self.kind {
+            Kind::File(path) => Some(path),
+            Kind::Stream(_) => None,
+        }
+    }
+}
+
+/// The last log time of an uncompressed file, out of its tail: 64 KiB, and more where a record is
+/// longer than that.
+pub(super) fn last_of_plain(path: &Path, format: &Format) -> io::Result<Option<FileTime>> {
+    let mut file = File::open(path)?;
+    let size = file.metadata()?.len();
+    let mut len = SAMPLE;
+    loop {
+        let begin = size.saturating_sub(len as u64);
+        file.seek(SeekFrom::Start(begin))?;
+        let mut tail = Vec::with_capacity(len);
+        file.by_ref().take(len as u64).read_to_end(&mut tail)?;
+        if let Some(head) = format::last_head(format, &tail) {
+            return Ok(Some(head.log_time.map(Box::from)));
+        }
+        if begin == 0 || len >= TAIL_MAX {
+            return Ok(None);
+        }
+        len *= 4;
+    }
+}
+
+/// `2026-11-23 05:28:21.603 UTC`, as the server would print it; seconds alone where it has no
+/// fraction.
+pub(super) fn show_time(time: &FileTime) -> String {
+    let shown = jiff::civil::date(1970, 1, 1)
+        .at(0, 0, 0, 0)
+        .checked_add(jiff::SignedDuration::from_millis(time.wall_ms))
+        .map_or_else(
+            |_| format!("{} ms", time.wall_ms),
+            |wall| match time.wall_ms % 1000 {
+                0 => wall.strftime("%F %T").to_string(),
+                _ => wall.strftime("%F %T%.3f").to_string(),
+            },
+        );
+    match &time.zone {
+        Zone::Epoch => format!("{shown} UTC"),
+        Zone::Named(zone) => format!("{shown} {}", String::from_utf8_lossy(zone)),
+    }
+}
+
+/// Takes a byte order mark off.
+fn without_bom(mut reader: Box<dyn Read + Send>) -> Box<dyn Read + Send> {
+    let mut head = Vec::with_capacity(BOM.len());
+    let read = reader
+        .by_ref()
+        .take(BOM.len() as u64)
+        .read_to_end(&mut head);
+    if head == BOM {
+        head.clear();
+    }
+    let rest: Box<dyn Read + Send> = match read {
+        Ok(_) => reader,
+        Err(err) => Box::new(Failed(Some(err))),
+    };
+    Box::new(io::Cursor::new(head).chain(rest))
+}

@@ -1,0 +1,442 @@
+//! Plans over small logs that the tests write.
+
+use std::fs;
+use std::io::Write;
+
+use pgcensus_log::log_time;
+
+use super::*;
+
+/// The records `from..to` of a server whose pids begin at `pid`: one every 700 ms.
+fn csvlog(pid: u32, from: u32, to: u32) -> String {
+    records(pid, from, to, |time, pid, n| {
+        format!(
+            "{time},\"app\",\"shop\",{pid},\"10.0.0.7:{n}\",6b03c78c.{pid:x},1,\"idle\",2026-11-23 04:00:00 UTC,,0,LOG,00000,\"message {n}\nof two lines\",,,,,,,,,\"\",\"client backend\",,0\n"
+        )
+    })
+}
+
+fn jsonlog(pid: u32, from: u32, to: u32) -> String {
+    records(pid, from, to, |time, pid, n| {
+        format!(
+            "{{\"timestamp\":\"{time}\",\"pid\":{pid},\"error_severity\":\"LOG\",\"message\":\"message {n}\\nof two lines\"}}\n"
+        )
+    })
+}
+
+fn records(pid: u32, from: u32, to: u32, record: impl Fn(&str, u32, u32) -> String) -> String {
+    (from..to)
+        .map(|n| {
+            let ms = n * 700;
+            let (h, m, s, ms) = (ms / 3_600_000, ms / 60_000 % 60, ms / 1000 % 60, ms % 1000);
+            record(
+                &format!("2026-11-23 {h:02}:{m:02}:{s:02}.{ms:03} UTC"),
+                pid + n % 13,
+                n,
+            )
+        })
+        .collect()
+}
+
+fn wall_ms(n: u32) -> i64 {
+    let (midnight, _) = log_time::read_wall(b"2026-11-23 00:00:00").expect("a time");
+    midnight + i64::from(n) * 700
+}
+
+fn gzip(text: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(text).expect("a Vec takes all");
+    encoder.finish().expect("a Vec takes all")
+}
+
+fn zstd(text: &[u8]) -> Vec<u8> {
+    zstd::encode_all(text, 1).expect("a Vec takes all")
+}
+
+/// Files in a directory of their own.
+struct Logs(tempfile::TempDir);
+
+impl Logs {
+    fn new(files: &[(&str, &[u8])]) -> Logs {
+        let logs = Logs(tempfile::tempdir().expect("a directory"));
+        for (name, bytes) in files {
+            let path = logs.0.path().join(name);
+            fs::create_dir_all(path.parent().expect("it is in the directory")).expect("created");
+            fs::write(path, bytes).expect("written");
+        }
+        logs
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn request(&self, names: &[&str]) -> Request {
+        Request {
+            paths: names.iter().map(|name| self.path(name)).collect(),
+            ..Request::default()
+        }
+    }
+
+    fn plan(&self, names: &[&str]) -> Plan {
+        Plan::of(&self.request(names), nobody())
+    }
+
+    /// A text without the path of the directory.
+    fn short(&self, text: &impl ToString) -> String {
+        text.to_string()
+            .replace(&format!("{}/", self.0.path().display()), "")
+    }
+
+    /// `server: file file`
+    fn servers(&self, plan: &Plan) -> Vec<String> {
+        plan.servers
+            .iter()
+            .map(|server| {
+                let files = server.files.iter();
+                let files: Vec<_> = files.map(|file| self.short(&file.display)).collect();
+                format!("{}: {}", server.name, files.join(" "))
+            })
+            .collect()
+    }
+
+    fn problems(&self, plan: &Plan) -> Vec<String> {
+        plan.problems.iter().map(|p| self.short(p)).collect()
+    }
+
+    fn left_out(&self, plan: &Plan) -> Vec<String> {
+        plan.left_out.iter().map(|l| self.short(l)).collect()
+    }
+}
+
+fn nobody() -> Stdin {
+    Stdin {
+        is_terminal: true,
+        reader: Box::new(io::empty()),
+    }
+}
+
+fn piped(bytes: impl Into<Vec<u8>>) -> Stdin {
+    Stdin {
+        is_terminal: false,
+        reader: Box::new(io::Cursor::new(bytes.into())),
+    }
+}
+
+fn text_of(file: &LogFile) -> Vec<u8> {
+    let mut text = Vec::new();
+    file.open()
+        .expect("it opens")
+        .read_to_end(&mut text)
+        .expect("it reads");
+    text
+}
+
+#[test]
+fn a_rotated_set_is_in_order_of_time() {
+    let logs = Logs::new(&[
+        ("main/log/pg.csv", csvlog(100, 300, 400).as_bytes()),
+        ("main/log/pg.csv.1", csvlog(100, 200, 300).as_bytes()),
+        (
+            "main/log/pg.csv.2.gz",
+            &gzip(csvlog(100, 100, 200).as_bytes()),
+        ),
+        (
+            "main/log/pg.csv.10.zst",
+            &zstd(csvlog(100, 0, 100).as_bytes()),
+        ),
+        ("main/log/.hidden.csv", csvlog(100, 0, 9).as_bytes()),
+        ("main/log/README", b"no log\n"),
+        ("main/base/1/2600", b"\0\0\0\x01"),
+        ("main/postmaster.log.bz2", b"BZh91AY&SY"),
+    ]);
+    let plan = logs.plan(&["main"]);
+    assert_eq!(
+        logs.servers(&plan),
+        ["main: main/log/pg.csv.10.zst main/log/pg.csv.2.gz main/log/pg.csv.1 main/log/pg.csv"]
+    );
+    let ignored: Vec<_> = plan.ignored.iter().map(|i| logs.short(i)).collect();
+    assert_eq!(
+        ignored,
+        [
+            "main/base/1/2600: binary",
+            "main/log/README: text, but no PostgreSQL log"
+        ]
+    );
+    let [problem] = &logs.problems(&plan)[..] else {
+        panic!("{:?}", plan.problems);
+    };
+    assert!(problem.starts_with("main/postmaster.log.bz2: bzip2 is not read in this version; try"));
+    assert_eq!(plan.readable(), Readable::Some);
+    let files = &plan.servers[0].files;
+    assert_eq!(text_of(&files[0]), csvlog(100, 0, 100).as_bytes());
+    assert_eq!(text_of(&files[1]), csvlog(100, 100, 200).as_bytes());
+    let lasts = files
+        .iter()
+        .map(|f| f.last_time().expect("it reads").expect("a time").wall_ms);
+    assert_eq!(
+        lasts.collect::<Vec<_>>(),
+        [wall_ms(99), wall_ms(199), wall_ms(299), wall_ms(399)]
+    );
+    assert_eq!(files[0].last, None);
+}
+
+#[test]
+fn the_same_bytes_are_read_once() {
+    let log = csvlog(100, 0, 2000);
+    let (begin, _) = log.split_at(csvlog(100, 0, 900).len());
+    let logs = Logs::new(&[
+        ("a/pg.csv", log.as_bytes()),
+        ("b/copy.csv", log.as_bytes()),
+        ("c/pg.csv.gz", &gzip(log.as_bytes())),
+        ("d/yesterday.csv", begin.as_bytes()),
+        ("e/yesterday.csv.zst", &zstd(begin.as_bytes())),
+        ("f/pg.csv", csvlog(7, 0, 2000).as_bytes()),
+    ]);
+    fs::hard_link(logs.path("a/pg.csv"), logs.path("g.csv")).expect("linked");
+    let plan = logs.plan(&["d", "a", "b", "c", "e", "f", "g.csv", "a/pg.csv"]);
+    assert_eq!(logs.servers(&plan), ["a: a/pg.csv", "f: f/pg.csv"]);
+    assert_eq!(
+        logs.left_out(&plan),
+        [
+            "d/yesterday.csv: a copy of the begin of a/pg.csv",
+            "b/copy.csv: the same content as a/pg.csv",
+            "c/pg.csv.gz: the same content as a/pg.csv",
+            "e/yesterday.csv.zst: a copy of the begin of a/pg.csv",
+            "g.csv: the same file as a/pg.csv",
+        ]
+    );
+    assert_eq!(plan.readable(), Readable::All);
+}
+
+#[test]
+fn events_in_two_formats_are_read_once() {
+    let logs = Logs::new(&[
+        ("run/csvlog/pg.csv", csvlog(100, 0, 3000).as_bytes()),
+        ("run/jsonlog/pg.json", jsonlog(100, 0, 3000).as_bytes()),
+        ("other/log/pg.csv", csvlog(7, 0, 3000).as_bytes()),
+    ]);
+    let plan = logs.plan(&["run", "other"]);
+    assert_eq!(
+        logs.servers(&plan),
+        ["other: other/log/pg.csv", "run: run/jsonlog/pg.json"]
+    );
+    assert_eq!(
+        logs.left_out(&plan),
+        ["run/csvlog/pg.csv: the same events as in run/jsonlog/pg.json"]
+    );
+}
+
+#[test]
+fn events_in_two_formats_are_found_under_other_names_and_inside_rotated_files() {
+    let logs = Logs::new(&[
+        ("texts/all.csv.gz", &gzip(csvlog(100, 0, 30_000).as_bytes())),
+        ("x/1.json", jsonlog(100, 500, 9000).as_bytes()),
+        ("x/2.json.zst", &zstd(jsonlog(100, 9000, 20_000).as_bytes())),
+        ("x/3.json", jsonlog(100, 25_000, 28_000).as_bytes()),
+        ("y/1.json", jsonlog(100_000, 0, 3000).as_bytes()),
+    ]);
+    let plan = logs.plan(&["x", "y", "texts"]);
+    assert_eq!(
+        logs.servers(&plan),
+        [
+            "x: texts/all.csv.gz x/1.json x/2.json.zst x/3.json",
+            "y: y/1.json"
+        ]
+    );
+    assert_eq!(
+        plan.servers[0].files[0].skip,
+        [
+            (wall_ms(500), wall_ms(19_999)),
+            (wall_ms(25_000), wall_ms(27_999))
+        ]
+    );
+    assert_eq!(
+        logs.left_out(&plan),
+        [
+            "texts/all.csv.gz: in part the same events as in x/1.json to x/3.json (3 files), where they overlap"
+        ]
+    );
+}
+
+#[test]
+fn two_servers_in_one_directory_are_not_taken_for_two_formats() {
+    let logs = Logs::new(&[
+        ("pg/15.csv", csvlog(100, 0, 300).as_bytes()),
+        ("pg/16.json", jsonlog(7, 0, 300).as_bytes()),
+        ("pg/17.json", jsonlog(500, 0, 2).as_bytes()),
+    ]);
+    let plan = logs.plan(&["pg"]);
+    assert_eq!(plan.servers[0].files.len(), 3);
+    assert_eq!(plan.left_out, []);
+}
+
+#[test]
+fn patterns_lists_and_named_servers_lead_to_files() {
+    let (a, b) = (csvlog(100, 0, 50), jsonlog(7, 0, 50));
+    let logs = Logs::new(&[("a/x.csv", a.as_bytes()), ("b/y[1].json", b.as_bytes())]);
+    let list = format!("# mine\n{}\n\n", logs.path("b/y[1].json").display());
+    fs::write(logs.path("list"), list).expect("written");
+    let mut request = logs.request(&["a/*.csv", "nothing.?"]);
+    request.log_lists.push(logs.path("list"));
+    request.servers.push(("boss".to_owned(), logs.path("a")));
+    let plan = Plan::of(&request, nobody());
+    assert_eq!(logs.servers(&plan), ["b: b/y[1].json", "boss: a/x.csv"]);
+    assert_eq!(logs.problems(&plan), ["nothing.?: no file has such a name"]);
+}
+
+#[test]
+fn stdin_is_read_from_its_first_byte() {
+    let text = csvlog(100, 0, 5000);
+    let marked = format!("\u{feff}{text}");
+    for bytes in [
+        text.clone().into_bytes(),
+        gzip(text.as_bytes()),
+        marked.into_bytes(),
+    ] {
+        let plan = Plan::of(&Request::default(), piped(bytes));
+        assert_eq!(plan.servers[0].name, "stdin");
+        let file = &plan.servers[0].files[0];
+        assert_eq!(text_of(file), text.as_bytes());
+        assert!(file.open().is_err(), "it can be read once");
+    }
+}
+
+#[test]
+fn a_truncated_gzip_is_read_up_to_there() {
+    let text = csvlog(100, 0, 5000);
+    let mut packed = gzip(text.as_bytes());
+    packed.truncate(packed.len() / 2);
+    let logs = Logs::new(&[
+        ("pg.csv.gz", &packed),
+        ("bad.gz", b"\x1f\x8b\x08\0\0\0\0\0\0\0"),
+    ]);
+    let plan = logs.plan(&["pg.csv.gz", "bad.gz"]);
+    assert_eq!(
+        logs.problems(&plan),
+        ["bad.gz: truncated gzip: 0 bytes read"]
+    );
+    let mut reader = plan.servers[0].files[0].open().expect("it opens");
+    let mut read = Vec::new();
+    let err = reader.read_to_end(&mut read).expect_err("it is truncated");
+    assert!(text.as_bytes().starts_with(&read));
+    let damaged = compressed::damage(&err).expect("it says so");
+    assert_eq!(damaged.bytes_read, read.len() as u64);
+    // Piped, the damage may lie within the head that was looked at.
+    let plan = Plan::of(&Request::default(), piped(packed));
+    let mut reader = plan.servers[0].files[0].open().expect("it opens");
+    let err = reader
+        .read_to_end(&mut Vec::new())
+        .expect_err("it is truncated");
+    assert_eq!(compressed::damage(&err), Some(damaged));
+}
+
+#[test]
+fn what_cannot_be_read_is_said() {
+    let logs = Logs::new(&[
+        ("empty.log", b""),
+        ("program", b"\x7fELF\0\0\0"),
+        ("diary.txt", b"dear diary\n"),
+        ("docs/diary.txt", b"dear diary\n"),
+        ("pg.log.xz", b"\xfd7zXZ\0\0"),
+        (
+            "messages",
+            b"Nov 23 05:25:52 db01 postgres[24776]: [1-1] LOG:  x\n",
+        ),
+        (
+            "pgbouncer.log",
+            b"2026-11-23 05:28:22.091 UTC [29687] LOG process up: PgBouncer 1.18.0\n",
+        ),
+    ]);
+    fs::create_dir(logs.path("void")).expect("created");
+    for (name, expected) in [
+        ("nosuch.log", "nosuch.log: no such file"),
+        ("void", "void: no file in this directory"),
+        (
+            "docs",
+            "docs: no PostgreSQL log in this directory of one file; --explain says what it was taken for",
+        ),
+        ("program", "program: binary, not a log"),
+        (
+            "diary.txt",
+            "diary.txt: no line in it looks like one of a PostgreSQL server; if it is its log, say how it is written with --format or --line-prefix",
+        ),
+        (
+            "messages",
+            "messages: syslog, which is not read in this version; have the server write stderr, csvlog or jsonlog too",
+        ),
+    ] {
+        let plan = logs.plan(&[name]);
+        assert_eq!(logs.problems(&plan), [expected]);
+        assert_eq!(plan.readable(), Readable::None);
+        assert_eq!(logs.plan(&[name, "empty.log"]).readable(), Readable::Some);
+    }
+    let xz = logs.problems(&logs.plan(&["pg.log.xz"]));
+    assert!(xz[0].starts_with("pg.log.xz: xz is not read in this version; try xz -dc"));
+    let plan = logs.plan(&["empty.log", "pgbouncer.log"]);
+    assert_eq!(plan.readable(), Readable::All);
+    assert_eq!(
+        logs.left_out(&plan),
+        ["pgbouncer.log: a PgBouncer log; pgcensus counts sessions of the server"]
+    );
+    let plan = Plan::of(&Request::default(), nobody());
+    assert_eq!(
+        plan.problems[0].to_string(),
+        "no input; name a log file or a directory of them, or pipe a log in"
+    );
+}
+
+#[test]
+fn options_overrule_the_guess() {
+    let logs = Logs::new(&[
+        ("pg/a.csv", csvlog(100, 0, 50).as_bytes()),
+        ("pg/b.json", jsonlog(7, 0, 50).as_bytes()),
+        ("odd.txt", b"dear diary\n"),
+    ]);
+    let mut request = logs.request(&["pg", "odd.txt"]);
+    request.format = Some(FormatOption::Jsonlog);
+    let plan = Plan::of(&request, nobody());
+    let formats = |plan: &Plan| {
+        let files = plan.servers.iter().flat_map(|server| &server.files);
+        let files = files.map(|file| (logs.short(&file.display), file.format.clone()));
+        let mut files: Vec<_> = files.collect();
+        files.sort_by(|a, b| a.0.cmp(&b.0));
+        files
+    };
+    assert_eq!(
+        formats(&plan),
+        [
+            ("odd.txt".to_owned(), Format::Jsonlog),
+            ("pg/b.json".to_owned(), Format::Jsonlog)
+        ]
+    );
+    let explained: Vec<_> = plan.explain().iter().map(|line| logs.short(line)).collect();
+    assert!(
+        explained.contains(&"pg/a.csv: csvlog; --format jsonlog was asked for".to_owned()),
+        "{explained:?}"
+    );
+    let prefix = LinePrefix::parse("%m [%p] ").expect("a prefix");
+    let mut request = logs.request(&["pg/a.csv", "odd.txt"]);
+    request.line_prefix = Some(prefix.clone());
+    assert_eq!(
+        formats(&Plan::of(&request, nobody())),
+        [
+            ("odd.txt".to_owned(), Format::Stderr(prefix)),
+            ("pg/a.csv".to_owned(), Format::Csvlog)
+        ]
+    );
+}
+
+#[test]
+fn each_input_is_explained() {
+    let text = csvlog(100, 0, 50);
+    let logs = Logs::new(&[("main/a.csv", text.as_bytes())]);
+    let explained = logs.plan(&["main"]).explain();
+    assert_eq!(
+        logs.short(&explained[0]),
+        format!(
+            "main/a.csv: {} bytes; csvlog; 2026-11-23 00:00:00 UTC to 2026-11-23 00:00:34.300 UTC; server main",
+            thousands(text.len() as u64)
+        )
+    );
+}
