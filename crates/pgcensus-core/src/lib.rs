@@ -11,3 +11,4 @@ pub mod instant;
 pub mod names;
 pub mod session;
 pub mod snapshot;
+pub mod zone;
