@@ -50,13 +50,7 @@ impl DisplayZone {
         let civil = self.civil(at);
         let text = format!(
             "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}+00:00",
-            civil.year,
-            civil.month,
-            civil.day,
-            civil.hour,
-            civil.minute,
-            civil.second,
-            civil.ms
+            civil.year, civil.month, civil.day, civil.hour, civil.minute, civil.second, civil.ms
         );
         out.extend_from_slice(text.as_bytes());
     }

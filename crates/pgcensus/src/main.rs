@@ -1,2 +1,9 @@
 //! The program.
+
+#[allow(
+    dead_code,
+    reason = "the commands that show these come with the command line"
+)]
+mod view;
+
 fn main() {}
