@@ -4,7 +4,7 @@ use crate::instant::Instant;
 
 /// The zone in which times are shown.
 #[derive(Clone, Debug, Default)]
-pub struct DisplayZone;
+pub struct DisplayZone(());
 
 /// A time as a calendar and a clock show it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,6 +8,12 @@
 //!
 //! Whether there is colour, how wide a line is and what goes where is for the caller to say ([`Show`]).
 
+#![allow(
+    clippy::format_push_string,
+    clippy::format_collect,
+    reason = "a screenful of text may allocate; what is written per session and event does not"
+)]
+
 pub(crate) mod csv;
 pub(crate) mod events;
 pub(crate) mod history;

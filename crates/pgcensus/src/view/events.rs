@@ -16,7 +16,9 @@ use std::io;
 use pgcensus_core::change::{Change, Probe, Refusal, What};
 use pgcensus_core::instant::Instant;
 use pgcensus_core::names::{Dimension, Name, Names};
-use pgcensus_core::session::{End, EndReason, RefusalReason, ServerId, Session, SessionId};
+use pgcensus_core::session::{
+    End, EndReason, RefusalReason, ServerId, Session, SessionId, Sqlstate,
+};
 use pgcensus_log::event::ServerEvent;
 
 use super::row::{Row, RowForm};
@@ -519,7 +521,7 @@ fn write_row(form: RowForm, change: &Change, names: &Names, show: &Show<'_>, out
     }
     if csv || refused.is_some() {
         let sqlstate = refused.and_then(|refusal| refusal.sqlstate);
-        row.word("sqlstate", sqlstate.as_ref().map(|code| code.as_str()));
+        row.word("sqlstate", sqlstate.as_ref().map(Sqlstate::as_str));
     }
     match refused {
         Some(refusal) => {
@@ -542,4 +544,335 @@ fn write_row(form: RowForm, change: &Change, names: &Names, show: &Show<'_>, out
     let message = Some(&*change.message).filter(|message| !message.is_empty());
     row.text("message", message);
     row.end();
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::view::example::{self, at, change};
+
+    fn opened(session: &Session) -> Change {
+        change(
+            session.authorized_at.unwrap(),
+            What::Opened(Box::new(session.clone())),
+        )
+    }
+
+    fn some(names: &mut Names) -> Vec<Change> {
+        let app = example::session(
+            names,
+            4_242,
+            "app",
+            "shop",
+            Some("api"),
+            "10.0.0.7",
+            Some(51_842),
+            at(2, 40, 58),
+        );
+        let end = example::closed(app.clone(), 62_345, End::Client, EndReason::Reset);
+        let mut standby = example::session(
+            names,
+            4_250,
+            "replicator",
+            "x",
+            Some("standby1"),
+            "10.0.0.2",
+            Some(40_000),
+            at(2, 41, 0),
+        );
+        (standby.walsender, standby.database) = (true, None);
+        let mut lost = example::closed(standby.clone(), 0, End::Lost, EndReason::PidReturned);
+        (lost.session_end, lost.session_time_ms) = (None, None);
+        let mut other = example::refusal(&app, RefusalReason::Other, true);
+        other.sqlstate = None;
+        let mut changes = vec![
+            change(
+                at(2, 30, 0),
+                What::Server(ServerId(0), ServerEvent::Starting { major: Some(16) }),
+            ),
+            opened(&app),
+            opened(&standby),
+            change(
+                at(2, 41, 1),
+                What::Refused(Box::new(example::refusal(
+                    &app,
+                    RefusalReason::TooManyClients,
+                    false,
+                ))),
+            ),
+            change(at(2, 41, 2), What::Refused(Box::new(other))),
+            change(at(2, 42, 0), What::Closed(Box::new(end))),
+            change(at(2, 43, 0), What::Closed(Box::new(lost))),
+            change(
+                at(2, 44, 0),
+                What::Probe(Box::new(example::probe(names, at(2, 42, 0)))),
+            ),
+        ];
+        changes[0].message = (*b"starting PostgreSQL 16.14 on \x1b[31mx86_64").into();
+        changes[4].message = (*b"no such thing\nas this").into();
+        changes
+    }
+
+    fn render(form: Form, show: &Show<'_>) -> String {
+        let mut names = Names::default();
+        let (mut view, mut out) = (Events::new(form, *show), Vec::new());
+        for change in some(&mut names) {
+            view.row(&change, &names, &mut out).unwrap();
+        }
+        view.finish(&mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn events_as_lines_for_people() {
+        let zone = example::zone();
+        insta::assert_snapshot!("events", render(Form::Text, &example::show(&zone, 80)));
+        let servers = ["main".to_owned(), "replica".to_owned()];
+        let show = Show {
+            servers: &servers,
+            color: true,
+            ..example::show(&zone, 80)
+        };
+        insta::assert_snapshot!(
+            "events_in_colour",
+            render(Form::Text, &show).replace('\x1b', "␛")
+        );
+    }
+
+    #[test]
+    fn event_of_json_has_the_keys_of_the_contract() {
+        let zone = example::zone();
+        let text = render(Form::Json, &example::show(&zone, 80));
+        let rows: Vec<Value> = text
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        for row in &rows {
+            for key in "at server event pid session_id backend_type user database application_name client_host client_port".split(' ') {
+                assert!(row.get(key).is_some(), "{key} of {row}");
+            }
+            assert_eq!(
+                row["reason"].is_null(),
+                row["event"] == json!("connected"),
+                "{row}"
+            );
+        }
+        assert_eq!(rows[3]["sqlstate"], json!("53300"));
+        assert_eq!(rows[4]["takes_back"], json!(true));
+        assert_eq!(rows[6]["end"], json!("lost"));
+        assert!(rows[7]["received_at"].is_string());
+        insta::assert_snapshot!("events_json", text);
+    }
+
+    #[test]
+    fn event_of_csv_has_a_field_for_each_column() {
+        let zone = example::zone();
+        let text = render(Form::Csv, &example::show(&zone, 80));
+        let mut reader = csv::Reader::from_reader(text.as_bytes());
+        assert_eq!(reader.headers().unwrap().len(), 19);
+        assert_eq!(reader.records().map(Result::unwrap).count(), 8);
+    }
+
+    /// Feeds the queue and says what came out of it after each change, and at the end.
+    fn flow(changes: &[Change]) -> Vec<String> {
+        let mut queue = EventQueue::default();
+        let mut steps = Vec::new();
+        let word = |change: &Change| {
+            let refused = match &change.what {
+                What::Refused(refusal) if refusal.takes_back => " takes back",
+                _ => "",
+            };
+            format!(
+                "{}{refused} {}",
+                particulars(&change.what).event,
+                subject(&change.what).pid.unwrap_or(0)
+            )
+        };
+        for change in changes {
+            let mut step = Vec::new();
+            queue
+                .push(change, |change| {
+                    step.push(word(change));
+                    Ok(())
+                })
+                .unwrap();
+            steps.push(step.join(", "));
+        }
+        let mut step = Vec::new();
+        queue
+            .finish(|change| {
+                step.push(word(change));
+                Ok(())
+            })
+            .unwrap();
+        steps.push(step.join(", "));
+        steps
+    }
+
+    #[test]
+    fn session_taken_back_while_held_is_not_printed() {
+        let mut names = Names::default();
+        let a = example::session(
+            &mut names,
+            1,
+            "app",
+            "shop",
+            None,
+            "[local]",
+            None,
+            at(1, 0, 0),
+        );
+        let b = example::session(
+            &mut names,
+            2,
+            "app",
+            "shop",
+            None,
+            "[local]",
+            None,
+            at(1, 0, 0),
+        );
+        let refusal = example::refusal(&a, RefusalReason::RoleLimit, true);
+        let changes = [
+            opened(&a),
+            opened(&b),
+            change(at(1, 0, 0).plus_ms(9), What::TakenBack(Box::new(a.clone()))),
+            change(at(1, 0, 0).plus_ms(9), What::Refused(Box::new(refusal))),
+        ];
+        assert_eq!(flow(&changes), ["", "", "", "", "connected 2, refused 1"]);
+    }
+
+    #[test]
+    fn session_is_let_go_after_two_seconds_and_a_refusal_after_that_takes_it_back() {
+        let mut names = Names::default();
+        let a = example::session(
+            &mut names,
+            1,
+            "app",
+            "shop",
+            None,
+            "[local]",
+            None,
+            at(1, 0, 0),
+        );
+        let b = example::session(
+            &mut names,
+            2,
+            "app",
+            "shop",
+            None,
+            "[local]",
+            None,
+            at(1, 0, 3),
+        );
+        let refusal = example::refusal(&a, RefusalReason::RoleLimit, true);
+        let changes = [
+            opened(&a),
+            opened(&b),
+            change(at(1, 0, 4), What::TakenBack(Box::new(a.clone()))),
+            change(at(1, 0, 4), What::Refused(Box::new(refusal))),
+        ];
+        assert_eq!(
+            flow(&changes),
+            [
+                "",
+                "connected 1",
+                "",
+                "",
+                "connected 2, refused takes back 1"
+            ]
+        );
+    }
+
+    #[test]
+    fn end_of_a_session_lets_it_go_in_order() {
+        let mut names = Names::default();
+        let a = example::session(
+            &mut names,
+            1,
+            "app",
+            "shop",
+            None,
+            "[local]",
+            None,
+            at(1, 0, 0),
+        );
+        let b = example::session(
+            &mut names,
+            2,
+            "app",
+            "shop",
+            None,
+            "[local]",
+            None,
+            at(1, 0, 0),
+        );
+        let end = |session: &Session| {
+            let ended = example::closed(session.clone(), 500, End::Client, EndReason::Closed);
+            change(at(1, 0, 0).plus_ms(500), What::Closed(Box::new(ended)))
+        };
+        let changes = [opened(&a), opened(&b), end(&b), end(&a)];
+        assert_eq!(
+            flow(&changes),
+            [
+                "",
+                "",
+                "",
+                "connected 1, connected 2, disconnected 2, disconnected 1",
+                ""
+            ]
+        );
+    }
+
+    #[test]
+    fn session_without_pid_or_id_is_never_held() {
+        let mut names = Names::default();
+        let mut a = example::session(
+            &mut names,
+            1,
+            "app",
+            "shop",
+            None,
+            "[local]",
+            None,
+            at(1, 0, 0),
+        );
+        (a.pid, a.session_id) = (None, None);
+        assert_eq!(flow(&[opened(&a)]), ["connected 0", ""]);
+    }
+
+    #[test]
+    fn queue_is_bounded() {
+        let mut names = Names::default();
+        let mut queue = EventQueue::default();
+        let mut emitted = 0;
+        for pid in 0..HELD_MAX as u32 + 500 {
+            let session = example::session(
+                &mut names,
+                pid,
+                "app",
+                "shop",
+                None,
+                "[local]",
+                None,
+                at(1, 0, 0),
+            );
+            queue
+                .push(&opened(&session), |_| {
+                    emitted += 1;
+                    Ok(())
+                })
+                .unwrap();
+            assert!(queue.waiting.len() <= HELD_MAX && queue.held.len() <= HELD_MAX);
+        }
+        queue
+            .finish(|_| {
+                emitted += 1;
+                Ok(())
+            })
+            .unwrap();
+        assert_eq!(emitted, HELD_MAX + 500);
+    }
 }

@@ -25,6 +25,10 @@ pub(crate) fn first() -> Instant {
     at(-6 * 24, 0, 0)
 }
 
+pub(crate) fn zone() -> DisplayZone {
+    DisplayZone::default()
+}
+
 pub(crate) fn show(zone: &DisplayZone, width: usize) -> Show<'_> {
     Show {
         zone,

@@ -25,10 +25,12 @@ pub(crate) fn text(
 ) -> io::Result<()> {
     let missing = Missing::of(report);
     if missing != Missing::Everything {
-        window(history, show, out)?;
-        writeln!(out)?;
-        rows(history, show, out)?;
-        who(history, show, out)?;
+        window(history, report, show, out)?;
+        if !history.buckets.is_empty() {
+            writeln!(out)?;
+            rows(history, report, show, out)?;
+            who(history, show, out)?;
+        }
     }
     missing.text(report, show, out)?;
     for (tone, note) in all_notes(&history.bounds, report) {
@@ -38,9 +40,19 @@ pub(crate) fn text(
 }
 
 /// Which part of the input is shown.
-fn window(history: &HistorySnapshot, show: &Show<'_>, out: &mut impl io::Write) -> io::Result<()> {
+fn window(
+    history: &HistorySnapshot,
+    report: &InputReport,
+    show: &Show<'_>,
+    out: &mut impl io::Write,
+) -> io::Result<()> {
     let Some((since, until)) = history.window else {
-        return writeln!(out, "the log carries no time");
+        let why = if report.has_time {
+            "no records"
+        } else {
+            "the log carries no time: it has no history"
+        };
+        return writeln!(out, "{why}");
     };
     let zone = show.zone.abbreviation(until);
     let Some((first, last)) = history.input else {
@@ -92,7 +104,7 @@ impl Columns {
             let texts = history.buckets.iter().map(|bucket| text(bucket).width());
             texts.chain([head.len()]).max().unwrap_or(0)
         };
-        let open = widest("least", &|bucket| open(bucket.open_max, bucket.certainty));
+        let open = widest("least", &|bucket| marked(bucket.open_max, bucket.certainty));
         let connects = widest("", &|bucket| thousands(bucket.connects));
         let mut columns = Columns {
             start: starts
@@ -123,7 +135,20 @@ impl Columns {
     }
 }
 
-fn rows(history: &HistorySnapshot, show: &Show<'_>, out: &mut impl io::Write) -> io::Result<()> {
+fn rows(
+    history: &HistorySnapshot,
+    report: &InputReport,
+    show: &Show<'_>,
+    out: &mut impl io::Write,
+) -> io::Result<()> {
+    // Without pids nobody can be seen to leave.
+    let open = |n: u64, certainty| {
+        if report.has_pid {
+            marked(n, certainty)
+        } else {
+            "?".to_owned()
+        }
+    };
     let starts = starts(history, show);
     let columns = Columns::new(history, &starts, show);
     let pair = columns.pair();
@@ -230,7 +255,7 @@ fn legend(history: &HistorySnapshot, show: &Show<'_>, out: &mut impl io::Write) 
 }
 
 /// A count of open sessions with the mark of its certainty.
-fn open(count: u64, certainty: Certainty) -> String {
+fn marked(count: u64, certainty: Certainty) -> String {
     let mark = match certainty {
         Certainty::Exact => "",
         Certainty::AtLeast => "≥",
@@ -290,4 +315,74 @@ fn top(ranking: &Ranking, width: usize) -> String {
         line += &entry;
     }
     line
+}
+
+#[cfg(test)]
+mod tests {
+
+    use super::*;
+    use crate::view::example;
+
+    fn render(history: &HistorySnapshot, show: &Show<'_>) -> String {
+        let mut out = Vec::new();
+        text(history, &example::report(), show, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn history_of_the_last_hour() {
+        let zone = example::zone();
+        for width in [80, 120] {
+            let text = render(&example::history(), &example::show(&zone, width));
+            assert!(text.lines().all(|line| line.width() <= width), "{text}");
+            insta::assert_snapshot!(format!("history_{width}"), text);
+        }
+    }
+
+    #[test]
+    fn history_in_colour() {
+        let zone = example::zone();
+        let show = Show {
+            color: true,
+            ..example::show(&zone, 80)
+        };
+        insta::assert_snapshot!(render(&example::history(), &show).replace('\x1b', "␛"));
+    }
+
+    #[test]
+    fn history_of_several_days_with_huge_numbers() {
+        let zone = example::zone();
+        let mut history = example::history();
+        history.bucket_s = 3_600 * 6;
+        for (i, bucket) in history.buckets.iter_mut().enumerate() {
+            bucket.start = example::at(6 * i as i64 - 9, 0, 0);
+            bucket.end = example::at(6 * i as i64 - 3, 0, 0);
+            bucket.certainty = [
+                Certainty::AtLeast,
+                Certainty::AtMost,
+                Certainty::Unknown,
+                Certainty::Exact,
+            ][i];
+            bucket.connects *= 1_000;
+            bucket.open_max *= 1_000;
+        }
+        history.window = history.input;
+        history.peak.by[2] = (0..100)
+            .map(|i| (format!("worker\x1b-{i}").into_bytes().into(), 1_000 - i))
+            .collect();
+        let show = Show {
+            window_is_default: false,
+            ..example::show(&zone, 80)
+        };
+        let text = render(&history, &show);
+        assert!(text.lines().all(|line| line.width() <= 80), "{text}");
+        insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn history_of_nothing_is_calm() {
+        let zone = example::zone();
+        let show = example::show(&zone, 80);
+        insta::assert_snapshot!(render(&HistorySnapshot::default(), &show), @"no records");
+    }
 }

@@ -11,8 +11,8 @@ use pgcensus_core::snapshot::{
     Bucket, By, CensusSnapshot, HistorySnapshot, Marker, OpenSnapshot, PeakSnapshot, Ranking,
     SESSION_TIME_BOUNDS_MS,
 };
-use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde::{Serialize, Serializer};
+use serde_json::{Value, json};
 
 use super::text::is_hidden;
 use super::{InputReport, Show};
@@ -85,7 +85,7 @@ pub(crate) fn history(
         buckets: history
             .buckets
             .iter()
-            .map(|bucket| BucketRow::new(bucket, show))
+            .map(|bucket| BucketRow::new(bucket, report, show))
             .collect(),
         peak: Peak::new(&history.peak, show),
         bounds: &history.bounds,
@@ -111,7 +111,7 @@ struct Summary<'a> {
     peak: Peak,
     session_time_ms: SessionTime,
     session_time_histogram: Vec<Value>,
-    open_by_age: Map<String, Value>,
+    open_by_age: Counts,
     #[serde(skip_serializing_if = "Option::is_none")]
     cross: Option<Value>,
     bounds: &'a [String],
@@ -234,14 +234,14 @@ struct Connects {
 #[derive(Serialize)]
 struct Disconnects {
     total: u64,
-    by: Map<String, Value>,
+    by: Counts,
 }
 
 #[derive(Serialize)]
 struct Refused {
     attempts: u64,
     connections: u64,
-    by_reason: Map<String, Value>,
+    by_reason: Counts,
     by: Names,
 }
 
@@ -317,16 +317,17 @@ struct BucketRow {
     connects: u64,
     disconnects: u64,
     net: i64,
-    open_start: u64,
-    open_min: u64,
-    open_max: u64,
-    open_end: u64,
+    open_start: Option<u64>,
+    open_min: Option<u64>,
+    open_max: Option<u64>,
+    open_end: Option<u64>,
     refused: u64,
     certainty: &'static str,
 }
 
 impl BucketRow {
-    fn new(bucket: &Bucket, show: &Show<'_>) -> BucketRow {
+    fn new(bucket: &Bucket, report: &InputReport, show: &Show<'_>) -> BucketRow {
+        let known = |n: u64| report.has_pid.then_some(n);
         BucketRow {
             start: time(Some(bucket.start), show),
             end: time(Some(bucket.end), show),
@@ -334,10 +335,10 @@ impl BucketRow {
             connects: bucket.connects,
             disconnects: bucket.disconnects,
             net: bucket.net(),
-            open_start: bucket.open_start,
-            open_min: bucket.open_min,
-            open_max: bucket.open_max,
-            open_end: bucket.open_end,
+            open_start: known(bucket.open_start),
+            open_min: known(bucket.open_min),
+            open_max: known(bucket.open_max),
+            open_end: known(bucket.open_end),
             refused: bucket.refused,
             certainty: bucket.certainty.as_str(),
         }
@@ -348,11 +349,17 @@ fn time(at: Option<Instant>, show: &Show<'_>) -> Option<String> {
     at.map(|at| show.zone.rfc3339(at))
 }
 
-fn counts<'w>(counts: impl IntoIterator<Item = (&'w str, u64)>) -> Map<String, Value> {
-    counts
-        .into_iter()
-        .map(|(word, count)| (word.to_owned(), count.into()))
-        .collect()
+/// Counts by a word, in this order.
+struct Counts(Vec<(&'static str, u64)>);
+
+impl Serialize for Counts {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().copied())
+    }
+}
+
+fn counts(counts: impl IntoIterator<Item = (&'static str, u64)>) -> Counts {
+    Counts(counts.into_iter().collect())
 }
 
 /// Classes with their upper bound, exclusive; null for the last.
@@ -402,4 +409,133 @@ fn write(object: &impl Serialize, out: &mut impl io::Write) -> io::Result<()> {
             });
     }
     writeln!(out, "{text}")
+}
+
+#[cfg(test)]
+mod tests {
+    use pgcensus_core::names::Names as CoreNames;
+    use pgcensus_core::snapshot::{Cross, CrossRow};
+
+    use super::*;
+    use crate::view::example;
+
+    fn sum(counts: &Value) -> u64 {
+        match counts {
+            Value::Array(rows) => rows.iter().filter_map(|row| row["count"].as_u64()).sum(),
+            Value::Object(rows) => rows.values().filter_map(Value::as_u64).sum(),
+            _ => 0,
+        }
+    }
+
+    #[test]
+    fn summary_has_the_keys_of_the_contract_and_its_sums_agree() {
+        let (zone, mut names) = (example::zone(), CoreNames::default());
+        let mut census = example::census(&mut names);
+        census.cross = Some(Cross {
+            dimensions: (Dimension::Database, Dimension::User),
+            rows: vec![CrossRow {
+                names: ((*b"shop").into(), (*b"app\xff").into()),
+                open: 2,
+                connects: 7,
+                refused: 0,
+            }],
+        });
+        let mut out = Vec::new();
+        summary(
+            &census,
+            &example::report(),
+            &example::show(&zone, 80),
+            &mut out,
+        )
+        .unwrap();
+        let text = String::from_utf8(out).unwrap();
+        let object: Value = serde_json::from_str(&text).unwrap();
+        for key in "input since until open walsenders connects disconnects refused probes pending peak session_time_ms".split(' ') {
+            assert!(object.get(key).is_some(), "{key}");
+        }
+        assert_eq!(
+            sum(&object["disconnects"]["by"]),
+            object["disconnects"]["total"]
+        );
+        assert_eq!(
+            sum(&object["refused"]["by_reason"]),
+            object["refused"]["connections"]
+        );
+        for what in ["open", "walsenders", "peak"] {
+            for ranking in object[what]["by"].as_object().unwrap().values() {
+                assert_eq!(sum(ranking), object[what]["count"], "{what}");
+            }
+        }
+        insta::assert_snapshot!("summary_json", text);
+    }
+
+    #[test]
+    fn summary_of_nothing_is_null_and_zero() {
+        let zone = example::zone();
+        let mut out = Vec::new();
+        summary(
+            &CensusSnapshot::default(),
+            &InputReport::default(),
+            &example::show(&zone, 80),
+            &mut out,
+        )
+        .unwrap();
+        let object: Value = serde_json::from_slice(&out).unwrap();
+        for path in [
+            "/since",
+            "/open/count",
+            "/open/by",
+            "/peak/count",
+            "/peak/at",
+            "/session_time_ms/p50",
+        ] {
+            assert_eq!(object.pointer(path), Some(&Value::Null), "{path}");
+        }
+        assert_eq!(object["connects"]["total"], json!(0));
+    }
+
+    #[test]
+    fn names_that_do_not_show_are_escaped_and_read_back() {
+        let (zone, mut names) = (example::zone(), CoreNames::default());
+        let mut census = example::census(&mut names);
+        census.connects_by[0] = example::ranking(&[("\u{202e}a\u{9b}\x1b\n\u{e0041}", 1)]);
+        let mut out = Vec::new();
+        summary(
+            &census,
+            &example::report(),
+            &example::show(&zone, 80),
+            &mut out,
+        )
+        .unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert!(!text.chars().any(|c| c != '\n' && is_hidden(c)));
+        let object: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(
+            object["connects"]["by"]["database"][0]["name"],
+            json!("\u{202e}a\u{9b}\x1b\n\u{e0041}")
+        );
+    }
+
+    #[test]
+    fn history_has_the_keys_of_the_contract() {
+        let zone = example::zone();
+        let mut out = Vec::new();
+        history(
+            &example::history(),
+            &example::report(),
+            &example::show(&zone, 80),
+            &mut out,
+        )
+        .unwrap();
+        let object: Value = serde_json::from_slice(&out).unwrap();
+        for key in "since until bucket_s buckets peak".split(' ') {
+            assert!(object.get(key).is_some(), "{key}");
+        }
+        for bucket in object["buckets"].as_array().unwrap() {
+            for key in "start connects disconnects net open_start open_min open_max open_end refused certainty".split(' ') {
+                assert!(bucket.get(key).is_some(), "{key}");
+            }
+        }
+        assert_eq!(object["buckets"][1]["net"], json!(-42));
+    }
 }

@@ -189,7 +189,7 @@ pub(crate) fn text_of<'n>(
     name.map(|name| names.text(dimension, name))
 }
 
-/// PostgreSQL's word for what served the session.
+/// The server's word for what served the session.
 pub(crate) fn backend_type(walsender: bool) -> &'static str {
     if walsender {
         "walsender"
@@ -238,6 +238,9 @@ pub(crate) struct Layout {
     wide: bool,
 }
 
+/// From here on a row has seconds, ports and reasons.
+const WIDE_MIN: usize = 110;
+
 /// Widths of the columns whose content has a longest form.
 const LENGTH: usize = 6;
 const PID: usize = 7;
@@ -245,14 +248,15 @@ const PID: usize = 7;
 impl Layout {
     /// Columns for this width; `with_end` where closed sessions are among them.
     pub(crate) fn new(show: &Show<'_>, with_end: bool) -> Layout {
-        let wide = show.width >= 100;
+        let wide = show.width >= WIDE_MIN;
         let gap = if wide { 2 } else { 1 };
         let start = if wide { 15 } else { 12 };
         let client = if wide { 21 } else { 15 };
         let end = match (with_end, wide) {
             (false, _) => 0,
             (true, false) => 10,
-            (true, true) => 20,
+            // idle_in_transaction_timeout
+            (true, true) => 27,
         };
         let servers = match show.servers.len() {
             0 | 1 => 0,
@@ -260,12 +264,13 @@ impl Layout {
         };
         let columns = 5 + usize::from(with_end) + usize::from(servers > 0);
         let fixed = start + LENGTH + PID + client + end + servers + gap * columns;
-        let rest = show.width.saturating_sub(fixed).clamp(20, 60);
+        let rest = show.width.saturating_sub(fixed).clamp(22, 60);
+        let application = (rest * 2 / 5).max("application".len());
         Layout {
             gap,
             start,
-            who: rest - rest * 2 / 5,
-            application: rest * 2 / 5,
+            who: rest - application,
+            application,
             client,
             end,
             servers,
@@ -275,7 +280,7 @@ impl Layout {
 
     /// The header; `length` is what the second column is called.
     pub(crate) fn head(&self, length: &str, show: &Show<'_>) -> String {
-        let text = self.join([
+        let text = self.join(&[
             left("start", self.start),
             right(length, LENGTH),
             right("pid", PID),
@@ -329,7 +334,7 @@ impl Layout {
         } else {
             String::new()
         };
-        let text = self.join([
+        let text = self.join(&[
             left(&start, self.start),
             right(
                 &length.map_or_else(|| "?".to_owned(), duration_short),
@@ -361,13 +366,13 @@ impl Layout {
         text.trim_end().to_owned()
     }
 
-    /// How it ended: the kind where the line is narrow, else the reason too.
+    /// How it ended: the kind where the line is narrow, else the reason where there is one.
     fn end(&self, session: &Session, show: &Show<'_>) -> String {
         let Some(end) = session.end else {
-            let word = if session.walsender {
-                "open (walsender)"
-            } else {
-                "open"
+            let word = match (session.walsender, self.wide) {
+                (false, _) => "open",
+                (true, false) => "walsender",
+                (true, true) => "open (walsender)",
             };
             return show.paint(Tone::Connected, word).to_string();
         };
@@ -376,13 +381,13 @@ impl Layout {
             End::Terminated | End::Timeout | End::Server | End::Lost => Tone::Refused,
         };
         let text = match session.end_reason {
-            Some(reason) if self.wide => format!("{}: {}", end.as_str(), reason.as_str()),
-            _ => end.as_str().to_owned(),
+            Some(reason) if self.wide => reason.as_str(),
+            _ => end.as_str(),
         };
-        show.paint(tone, &text).to_string()
+        show.paint(tone, text).to_string()
     }
 
-    fn join(&self, cells: [String; 8]) -> String {
+    fn join(&self, cells: &[String; 8]) -> String {
         let mut line = String::new();
         for cell in cells.iter().filter(|cell| !cell.is_empty()) {
             if !line.is_empty() {
@@ -391,5 +396,153 @@ impl Layout {
             line.push_str(cell);
         }
         line
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::view::example;
+
+    fn some(names: &mut Names) -> Vec<Session> {
+        let mut sessions = example::sessions(names);
+        let more = example::session(
+            names,
+            4_242,
+            "app",
+            "shop",
+            Some("api"),
+            "10.0.0.7",
+            Some(51_842),
+            example::at(2, 40, 58),
+        );
+        sessions.push(example::closed(
+            more.clone(),
+            62_345,
+            End::Client,
+            EndReason::Reset,
+        ));
+        let mut lost = example::closed(more.clone(), 0, End::Lost, EndReason::PidReturned);
+        (lost.session_end, lost.session_time_ms, lost.session_start) = (None, None, None);
+        sessions.push(lost);
+        let mut walsender = more;
+        (walsender.walsender, walsender.database) = (true, None);
+        walsender.application_name =
+            Some(names.name(Dimension::ApplicationName, b"stand\nby,\"1\" \xff"));
+        walsender.application_name_last = None;
+        sessions.push(walsender);
+        sessions
+    }
+
+    fn render(form: Form, show: &Show<'_>) -> String {
+        let mut names = Names::default();
+        let (mut view, mut out) = (Sessions::new(form, *show), Vec::new());
+        for session in some(&mut names) {
+            view.row(&session, &names, Some(example::at(3, 3, 11)), &mut out)
+                .unwrap();
+        }
+        view.finish(&mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn sessions_as_rows_for_people() {
+        let zone = example::zone();
+        for width in [80, 120] {
+            let text = render(Form::Text, &example::show(&zone, width));
+            insta::assert_snapshot!(format!("sessions_{width}"), text);
+        }
+        let servers = ["main".to_owned(), "replica".to_owned()];
+        let show = Show {
+            servers: &servers,
+            color: true,
+            limit: Some(4),
+            ..example::show(&zone, 120)
+        };
+        insta::assert_snapshot!(
+            "sessions_in_colour",
+            render(Form::Text, &show).replace('\x1b', "␛")
+        );
+    }
+
+    #[test]
+    fn session_of_json_has_the_keys_of_the_contract() {
+        let zone = example::zone();
+        let text = render(Form::Json, &example::show(&zone, 80));
+        let rows: Vec<Value> = text
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        assert_eq!(rows.len(), 6);
+        for row in &rows {
+            for key in "server pid session_id backend_type user database application_name \
+                        application_name_last client_host client_port session_start authorized_at \
+                        session_end session_time_ms state end end_reason tls auth"
+                .split_whitespace()
+            {
+                assert!(row.get(key).is_some(), "{key} of {row}");
+            }
+        }
+        assert_eq!(rows[0]["tls"], json!(false));
+        assert_eq!(
+            rows[1]["tls"],
+            json!({"protocol": "TLSv1.3", "cipher": "TLS_AES_256_GCM_SHA384", "bits": 256})
+        );
+        assert_eq!(rows[1]["auth"]["hba"], json!("/data/pg_hba.conf:11"));
+        assert_eq!(rows[2]["tls"], Value::Null);
+        assert_eq!(rows[2]["state"], json!("open"));
+        assert_eq!(
+            (&rows[3]["end"], &rows[3]["end_reason"]),
+            (&json!("client"), &json!("reset"))
+        );
+        assert_eq!(
+            rows[3]["session_end"],
+            json!("2025-11-23T02:42:00.345+00:00")
+        );
+        assert_eq!(rows[4]["session_time_ms"], Value::Null);
+        assert_eq!(rows[5]["backend_type"], json!("walsender"));
+        assert_eq!(
+            rows[5]["application_name"],
+            json!("stand\nby,\"1\" \u{fffd}")
+        );
+        insta::assert_snapshot!("sessions_json", text);
+    }
+
+    #[test]
+    fn session_of_csv_has_a_field_for_each_column() {
+        let zone = example::zone();
+        let text = render(Form::Csv, &example::show(&zone, 80));
+        let mut reader = csv::Reader::from_reader(text.as_bytes());
+        let heads = reader.headers().unwrap().clone();
+        assert_eq!(heads.len(), 25);
+        // The reader refuses rows of another length.
+        let rows: Vec<_> = reader.records().map(Result::unwrap).collect();
+        assert_eq!(rows.len(), 6);
+        let of = |row: usize, name| &rows[row][heads.iter().position(|head| head == name).unwrap()];
+        assert_eq!((of(0, "tls_protocol"), of(0, "auth_hba")), ("none", ""));
+        assert_eq!(
+            (of(1, "tls_bits"), of(1, "auth_method")),
+            ("256", "scram-sha-256")
+        );
+        assert_eq!((of(2, "tls_protocol"), of(2, "tls_bits")), ("", ""));
+        assert_eq!(of(5, "application_name"), "stand\nby,\"1\" \u{fffd}");
+    }
+
+    #[test]
+    fn no_sessions_are_said_in_text_and_a_header_in_csv() {
+        let zone = example::zone();
+        for (form, expected) in [
+            (Form::Text, "no sessions\n".to_owned()),
+            (Form::Json, String::new()),
+            (Form::Csv, format!("{COLUMNS}\n")),
+        ] {
+            let mut out = Vec::new();
+            Sessions::new(form, example::show(&zone, 80))
+                .finish(&mut out)
+                .unwrap();
+            assert_eq!(String::from_utf8(out).unwrap(), expected);
+        }
     }
 }

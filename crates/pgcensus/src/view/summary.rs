@@ -90,7 +90,8 @@ impl Missing {
                  that are open are not counted."
             }
             Missing::Disconnections => {
-                "The log has no line of log_disconnections: sessions are seen to begin and not to end."
+                "The log has no line of log_disconnections: unless nobody has left yet, it is off, and \
+                 sessions are seen to begin and not to end."
             }
             Missing::Everything => {
                 "The log has no line of log_connections or log_disconnections: nobody can be counted."
@@ -145,7 +146,7 @@ fn headline(
         parts.extend([(Tone::Plain, gap), (Tone::Plain, &peak)]);
     }
     paragraph(out, show, (0, LABEL.len()), &parts)?;
-    if !beside {
+    if !beside && !peak.is_empty() {
         let indent = LABEL.len();
         write!(out, "{:indent$}", "")?;
         paragraph(out, show, (indent, indent), &[(Tone::Plain, &peak)])?;
@@ -173,6 +174,9 @@ fn why(
     report: &InputReport,
     show: &Show<'_>,
 ) -> String {
+    if open.count.is_none() && report.has_pid {
+        return " (this log does not tell)".to_owned();
+    }
     if open.count.is_none() {
         return " (the log_line_prefix has neither %p nor %c: which session a line belongs to cannot be \
                 told)"
@@ -180,7 +184,7 @@ fn why(
     }
     let marker = open.exact_since.map(|(at, marker)| {
         let word = match marker {
-            Marker::Start => "start",
+            Marker::Start => "server start",
             Marker::Crash => "crash",
         };
         format!("the {word} at {}", glued(&show.zoned(at)))
@@ -297,12 +301,25 @@ fn timeline(census: &CensusSnapshot, show: &Show<'_>, out: &mut impl io::Write) 
     if census.timeline.len() < 2 || census.timeline.iter().all(|&n| n == 0) {
         return Ok(());
     }
-    let line = sparkline(&census.timeline);
+    // A narrow line has fewer, longer stretches.
+    let stretch = census.timeline.len().div_ceil(show.width.max(1));
+    let most_open: Vec<u64> = census
+        .timeline
+        .chunks(stretch)
+        .map(|stretch| stretch.iter().copied().max().unwrap_or(0))
+        .collect();
+    let line = sparkline(&most_open);
     let bars = show.paint(Tone::Connected, &line);
     let most = census.timeline.iter().max().copied().unwrap_or(0);
     let least = census.timeline.iter().min().copied().unwrap_or(0);
-    let scale = format!("most open, {} to {}", thousands(least), thousands(most));
-    writeln!(out, "{bars}  {}", show.paint(Tone::Dim, &scale))
+    let scale = format!("  open, {} to {}", thousands(least), thousands(most));
+    let room = show.width.saturating_sub(line.width());
+    let scale = if scale.width() <= room {
+        scale
+    } else {
+        String::new()
+    };
+    writeln!(out, "{bars}{}", show.paint(Tone::Dim, &scale))
 }
 
 fn totals(census: &CensusSnapshot, show: &Show<'_>, out: &mut impl io::Write) -> io::Result<()> {
@@ -505,7 +522,7 @@ pub(crate) fn all_notes(bounds: &[String], report: &InputReport) -> Vec<(Tone, S
         notes.push((Tone::Refused, text));
     }
     if report.untrusted > 0 {
-        let lines = counted(report.untrusted, "line", "lines");
+        let lines = counted(report.untrusted, "line is", "lines are");
         let text = format!("{lines} not trusted: a client may have written them into the log");
         notes.push((Tone::Refused, text));
     }
@@ -526,4 +543,188 @@ pub(crate) fn all_notes(bounds: &[String], report: &InputReport) -> Vec<(Tone, S
         notes.push((Tone::Dim, shown(note.as_bytes()).into_owned()));
     }
     notes
+}
+
+#[cfg(test)]
+mod tests {
+    use pgcensus_core::snapshot::{Cross, CrossRow};
+
+    use super::*;
+    use crate::view::example;
+
+    fn render(
+        census: &CensusSnapshot,
+        report: &InputReport,
+        names: &Names,
+        show: &Show<'_>,
+    ) -> String {
+        let mut out = Vec::new();
+        text(census, report, names, show, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    fn widest(text: &str) -> usize {
+        text.lines().map(UnicodeWidthStr::width).max().unwrap_or(0)
+    }
+
+    #[test]
+    fn summary_of_a_night_after_a_crash() {
+        let (zone, mut names) = (example::zone(), Names::default());
+        let census = example::census(&mut names);
+        for width in [80, 120] {
+            let text = render(
+                &census,
+                &example::report(),
+                &names,
+                &example::show(&zone, width),
+            );
+            assert!(widest(&text) <= width, "{text}");
+            insta::assert_snapshot!(format!("summary_{width}"), text);
+        }
+    }
+
+    #[test]
+    fn summary_in_colour() {
+        let (zone, mut names) = (example::zone(), Names::default());
+        let census = example::census(&mut names);
+        let show = Show {
+            color: true,
+            limit: Some(1),
+            ..example::show(&zone, 80)
+        };
+        let text = render(&census, &example::report(), &names, &show);
+        insta::assert_snapshot!(text.replace('\x1b', "␛"));
+    }
+
+    #[test]
+    fn summary_says_how_certain_it_is() {
+        let (zone, mut names) = (example::zone(), Names::default());
+        let show = example::show(&zone, 80);
+        let mut report = example::report();
+        let mut headlines = String::new();
+        let mut census = example::census(&mut names);
+        for (count, certainty, exact_since) in [
+            (
+                Some(47),
+                Certainty::Exact,
+                Some((example::at(0, 0, 0), Marker::Start)),
+            ),
+            (Some(47), Certainty::AtLeast, None),
+            (
+                Some(47),
+                Certainty::AtLeast,
+                Some((example::at(0, 0, 0), Marker::Start)),
+            ),
+            (Some(47), Certainty::AtMost, None),
+            (Some(47), Certainty::Unknown, None),
+            (None, Certainty::Unknown, None),
+        ] {
+            census.open.count = count;
+            census.open.certainty = certainty;
+            census.open.exact_since = exact_since;
+            census.peak.certainty = certainty;
+            census.peak.count = count;
+            let text = render(&census, &report, &names, &show);
+            headlines += text.split("\n17 Nov").next().unwrap();
+            headlines += "\n\n";
+            report.max_connections = None;
+        }
+        insta::assert_snapshot!(headlines);
+    }
+
+    #[test]
+    fn summary_without_connection_lines_says_how_to_turn_them_on() {
+        let (zone, names) = (example::zone(), Names::default());
+        let show = example::show(&zone, 80);
+        let census = CensusSnapshot {
+            input: Some((example::first(), example::at(3, 3, 11))),
+            ..CensusSnapshot::default()
+        };
+        let mut texts = String::new();
+        for (authorized, disconnection, major, bytes) in [
+            (false, false, Some(16), 1_000_000),
+            (false, true, Some(18), 1_000_000),
+            (true, false, None, 1_000_000),
+            (false, false, None, 0),
+        ] {
+            let report = InputReport {
+                saw_authorized: authorized,
+                saw_received: authorized,
+                saw_disconnection: disconnection,
+                server_major: major,
+                bytes,
+                has_pid: true,
+                has_time: true,
+                files: 1,
+                ..InputReport::default()
+            };
+            texts += &render(&census, &report, &names, &show);
+            texts += "--------\n";
+        }
+        insta::assert_snapshot!(texts);
+    }
+
+    #[test]
+    fn summary_survives_huge_numbers_and_hostile_names() {
+        let (zone, mut names) = (example::zone(), Names::default());
+        let mut census = example::census(&mut names);
+        census.open.count = Some(u64::MAX);
+        census.connects = u64::MAX;
+        census.connects_by[0] = vec![
+            (
+                (*b"shop\n23 Nov 02:40:58 UTC [1] LOG:  fake").into(),
+                u64::MAX,
+            ),
+            ("\u{202e}pohs\x1b[31m".as_bytes().into(), 1_000_000_000_000),
+            ((*b"caf\xe9").into(), 3),
+            ("本".repeat(40).as_bytes().into(), 2),
+        ];
+        census.session_time.histogram = [u64::MAX / 16; 9];
+        census.session_time.max = Some(u64::MAX);
+        census.disconnects = [u64::MAX / 8; 5];
+        census.probes = u64::MAX;
+        census.oldest[0].user = Some(names.name(Dimension::User, b"eve\x1b]0;x\x07"));
+        census.bounds = vec!["100,000 names are kept; others are counted as (other)".to_owned()];
+        let mut report = example::report();
+        report.unreadable = 3;
+        report.untrusted = 1;
+        report.partial = true;
+        report.notes = vec!["pgbouncer.log is a log of PgBouncer: left out".to_owned()];
+        for width in [40, 80] {
+            let text = render(&census, &report, &names, &example::show(&zone, width));
+            assert!(!text.contains('\x1b') && !text.contains('\u{202e}'));
+            insta::assert_snapshot!(format!("summary_hostile_{width}"), text);
+        }
+    }
+
+    #[test]
+    fn cross_of_two_dimensions_takes_the_place_of_the_tables() {
+        let (zone, mut names) = (example::zone(), Names::default());
+        let mut census = example::census(&mut names);
+        let row = |a: &str, b: &str, open| CrossRow {
+            names: (a.as_bytes().into(), b.as_bytes().into()),
+            open,
+            connects: 10 * open,
+            refused: 0,
+        };
+        census.cross = Some(Cross {
+            dimensions: (Dimension::Database, Dimension::User),
+            rows: vec![
+                row("shop", "app", 1_204),
+                row("shop", "eve", 2),
+                row("reporting", "bi", 1),
+            ],
+        });
+        let show = Show {
+            limit: Some(2),
+            ..example::show(&zone, 80)
+        };
+        let text = render(&census, &example::report(), &names, &show);
+        let table: Vec<_> = text
+            .lines()
+            .skip_while(|line| !line.starts_with("Database"))
+            .take(4)
+            .collect();
+        insta::assert_snapshot!(table.join("\n"));
+    }
 }

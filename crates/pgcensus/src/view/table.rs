@@ -230,10 +230,8 @@ impl Table<'_> {
         }
         if self.more > 0 {
             let more = format!("… {} more: --limit 0", thousands(self.more as u64));
-            lines.push(format!(
-                "{}",
-                show.paint(Tone::Dim, &left(&more, name_width + numbers_width))
-            ));
+            let fill = (name_width + numbers_width).saturating_sub(more.width());
+            lines.push(format!("{}{:fill$}", show.paint(Tone::Dim, &more), ""));
         }
         lines
     }

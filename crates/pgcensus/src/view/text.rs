@@ -174,7 +174,7 @@ pub(crate) fn duration_short(ms: u64) -> String {
 /// A bar of `cells` columns for the largest number, in eighths of a column; nothing for zero, and
 /// something for anything else.
 pub(crate) fn bar(n: u64, most: u64, cells: usize) -> String {
-    if n == 0 || most == 0 {
+    if n == 0 || most == 0 || cells == 0 {
         return String::new();
     }
     let eighths = u128::from(n.min(most)) * (cells as u128 * 8) / u128::from(most);
