@@ -24,7 +24,9 @@ pub(crate) fn text(
     out: &mut impl io::Write,
 ) -> io::Result<()> {
     let missing = Missing::of(report);
-    if missing != Missing::Everything {
+    // Refusals are logged whatever the settings.
+    let refused = history.buckets.iter().any(|bucket| bucket.refused > 0);
+    if missing != Missing::Everything || refused {
         window(history, report, show, out)?;
         if !history.buckets.is_empty() {
             writeln!(out)?;

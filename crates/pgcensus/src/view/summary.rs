@@ -28,7 +28,9 @@ pub(crate) fn text(
     out: &mut impl io::Write,
 ) -> io::Result<()> {
     let missing = Missing::of(report);
-    if missing == Missing::Everything {
+    // Refusals are logged whatever the settings.
+    let nothing = census.refused_connections == 0 && census.probes == 0;
+    if missing == Missing::Everything && nothing {
         input(census, report, show, out)?;
         writeln!(out)?;
         missing.text(report, show, out)?;
@@ -662,6 +664,30 @@ mod tests {
             texts += "--------\n";
         }
         insta::assert_snapshot!(texts);
+    }
+
+    #[test]
+    fn refusals_are_shown_even_where_connections_are_not_logged() {
+        let (zone, mut names) = (example::zone(), Names::default());
+        let refused = example::census(&mut names);
+        let census = CensusSnapshot {
+            refused_attempts: 5,
+            refused_connections: 5,
+            refused_by_reason: vec![refused.refused_by_reason[2]],
+            ..CensusSnapshot::default()
+        };
+        let report = InputReport {
+            bytes: 1_000,
+            has_pid: true,
+            has_time: true,
+            ..InputReport::default()
+        };
+        let text = render(&census, &report, &names, &example::show(&zone, 80));
+        assert!(text.contains("hba_no_entry 5"), "{text}");
+        assert!(
+            text.contains("ALTER SYSTEM SET log_connections = on;"),
+            "{text}"
+        );
     }
 
     #[test]
