@@ -1,0 +1,261 @@
+//! Views: what was counted, in words, columns and data. A view words numbers and computes none.
+//!
+//! ```text
+//! CensusSnapshot  ─► summary::text, json::summary, csv::summary
+//! HistorySnapshot ─► history::text, json::history, csv::history
+//! Session, Change ─► sessions::Sessions, events::Events    (streams)
+//! ```
+//!
+//! Whether there is colour, how wide a line is and what goes where is for the caller to say ([`Show`]).
+
+#![allow(
+    clippy::format_push_string,
+    clippy::format_collect,
+    reason = "a screenful of text may allocate; what is written per session and event does not"
+)]
+
+pub(crate) mod csv;
+pub(crate) mod event_queue;
+pub(crate) mod events;
+pub(crate) mod history;
+pub(crate) mod json;
+pub(crate) mod row;
+pub(crate) mod sessions;
+pub(crate) mod summary;
+mod table;
+pub(crate) mod text;
+
+use std::fmt;
+
+use anstyle::{AnsiColor, Style};
+use pgcensus_core::instant::Instant;
+use pgcensus_core::names::Dimension;
+use pgcensus_core::session::ServerId;
+use pgcensus_core::zone::{Civil, DisplayZone};
+
+/// How the operator wants it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Show<'a> {
+    /// The zone of all times.
+    pub(crate) zone: &'a DisplayZone,
+    /// Names of the servers, by [`ServerId`].
+    pub(crate) servers: &'a [String],
+    /// Escape sequences for colours may be written.
+    pub(crate) color: bool,
+    /// Columns of a line; below 40 counts as 40 for tables.
+    pub(crate) width: usize,
+    /// `--limit`: rows of a table or list; `Some(0)`: all; `None`: as many as are good to look at.
+    pub(crate) limit: Option<usize>,
+    /// `--by`: none: every dimension a table; one: that table alone; two: their cross.
+    pub(crate) by: &'a [Dimension],
+    /// The output is a terminal.
+    pub(crate) terminal: bool,
+    /// Nobody asked for a window: `history` says what the default is.
+    pub(crate) window_is_default: bool,
+}
+
+/// The form of a stream of sessions or events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// Lines for people.
+    Text,
+    /// One JSON object a line.
+    Json,
+    /// Comma-separated values under a header.
+    Csv,
+}
+
+/// What was read, and what could not be.
+#[derive(Clone, Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own about the log"
+)]
+pub(crate) struct InputReport {
+    /// Files that were read, stdin included.
+    pub(crate) files: usize,
+    /// Their bytes, decompressed.
+    pub(crate) bytes: u64,
+    /// Records that said something about a connection, a session or the server.
+    pub(crate) events: u64,
+    /// Records of interest that could not be read.
+    pub(crate) unreadable: u64,
+    /// Lines that look like records but may have been written by a client.
+    pub(crate) untrusted: u64,
+    /// Each file, and what it was taken for.
+    pub(crate) sources: Vec<SourceReport>,
+    /// Sentences for the reader: what was presumed, what was left out.
+    pub(crate) notes: Vec<String>,
+    /// The reading was interrupted: the numbers are of what had been read.
+    pub(crate) partial: bool,
+    /// A `connection authorized` was seen.
+    pub(crate) saw_authorized: bool,
+    /// A `disconnection` was seen.
+    pub(crate) saw_disconnection: bool,
+    /// A `connection received` was seen.
+    pub(crate) saw_received: bool,
+    /// Major version of the server, where the log says it.
+    pub(crate) server_major: Option<u16>,
+    /// `max_connections`, where it is known: the `97` of `3 of 97`.
+    pub(crate) max_connections: Option<u32>,
+    /// Some record carries a pid or a session id.
+    pub(crate) has_pid: bool,
+    /// Some record carries a time.
+    pub(crate) has_time: bool,
+}
+
+/// One file of the input.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SourceReport {
+    /// As it was given or found; `-` is stdin.
+    pub(crate) path: String,
+    /// The server that wrote it.
+    pub(crate) server: String,
+    /// Who wrapped its lines; `None`: nobody.
+    pub(crate) envelope: Option<&'static str>,
+    /// `stderr`, `csvlog`, `jsonlog`, `syslog`.
+    pub(crate) format: &'static str,
+    /// The `log_line_prefix`, given or inferred.
+    pub(crate) prefix: Option<String>,
+    /// The zone of its times.
+    pub(crate) zone: Option<String>,
+    /// The language of its messages.
+    pub(crate) language: Option<String>,
+    /// Why it was not counted.
+    pub(crate) left_out: Option<String>,
+    /// Its first log time.
+    pub(crate) first: Option<Instant>,
+    /// Its last.
+    pub(crate) last: Option<Instant>,
+    /// Its bytes, decompressed.
+    pub(crate) bytes: u64,
+}
+
+/// What a colour means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tone {
+    /// Running text.
+    Plain,
+    /// The number that was asked for.
+    Headline,
+    /// The head of a section or column.
+    Title,
+    /// Connected, open.
+    Connected,
+    /// Disconnected.
+    Disconnected,
+    /// Refused, or not to be relied on.
+    Refused,
+    /// What matters less.
+    Dim,
+}
+
+impl Tone {
+    fn style(self) -> Style {
+        match self {
+            Tone::Plain => Style::new(),
+            Tone::Headline | Tone::Title => Style::new().bold(),
+            Tone::Connected => AnsiColor::Green.on_default(),
+            Tone::Disconnected => AnsiColor::Yellow.on_default(),
+            Tone::Refused => AnsiColor::Red.on_default(),
+            Tone::Dim => Style::new().dimmed(),
+        }
+    }
+}
+
+/// Text with the escape sequences of its tone, where colour is wanted.
+pub(crate) struct Painted<'t> {
+    style: Style,
+    text: &'t str,
+}
+
+impl fmt::Display for Painted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}{:#}", self.style, self.text, self.style)
+    }
+}
+
+impl Show<'_> {
+    /// `text` in this tone.
+    pub(crate) fn paint<'t>(&self, tone: Tone, text: &'t str) -> Painted<'t> {
+        let style = if self.color && !text.trim().is_empty() {
+            tone.style()
+        } else {
+            Style::new()
+        };
+        Painted { style, text }
+    }
+
+    /// The name of a server.
+    pub(crate) fn server(&self, server: ServerId) -> &str {
+        self.servers
+            .get(usize::from(server.0))
+            .map_or("unknown", String::as_str)
+    }
+
+    /// Rows to show of `all`, where `default` are good to look at.
+    pub(crate) fn rows(&self, all: usize, default: usize) -> usize {
+        match self.limit {
+            Some(0) => all,
+            Some(limit) => limit.min(all),
+            None => default.min(all),
+        }
+    }
+
+    /// `23 Nov`
+    pub(crate) fn day(&self, at: Instant) -> String {
+        let civil = self.zone.civil(at);
+        format!("{} {}", civil.day, month(&civil))
+    }
+
+    /// `02:40`
+    pub(crate) fn clock(&self, at: Instant) -> String {
+        let civil = self.zone.civil(at);
+        format!("{:02}:{:02}", civil.hour, civil.minute)
+    }
+
+    /// `02:40:58`
+    pub(crate) fn clock_s(&self, at: Instant) -> String {
+        format!("{}:{:02}", self.clock(at), self.zone.civil(at).second)
+    }
+
+    /// `23 Nov 02:40`
+    pub(crate) fn minute(&self, at: Instant) -> String {
+        format!("{} {}", self.day(at), self.clock(at))
+    }
+
+    /// `23 Nov 02:40:58`, without seconds where they are zero.
+    pub(crate) fn second(&self, at: Instant) -> String {
+        if self.zone.civil(at).second == 0 {
+            return self.minute(at);
+        }
+        format!("{} {}", self.day(at), self.clock_s(at))
+    }
+
+    /// `23 Nov 02:40:58 UTC`
+    pub(crate) fn zoned(&self, at: Instant) -> String {
+        format!("{} {}", self.second(at), self.zone.abbreviation(at))
+    }
+
+    /// `23 Nov 02:40:58.120`, in a column.
+    pub(crate) fn milli(&self, at: Instant) -> String {
+        let civil = self.zone.civil(at);
+        format!("{:>6} {}.{:03}", self.day(at), self.clock_s(at), civil.ms)
+    }
+
+    /// Both times are on one day.
+    pub(crate) fn same_day(&self, a: Instant, b: Instant) -> bool {
+        let (a, b) = (self.zone.civil(a), self.zone.civil(b));
+        (a.year, a.month, a.day) == (b.year, b.month, b.day)
+    }
+}
+
+fn month(civil: &Civil) -> &'static str {
+    const MONTHS: [&str; 12] = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ];
+    MONTHS[(civil.month as usize).clamp(1, 12) - 1]
+}
+
+#[cfg(test)]
+mod example;

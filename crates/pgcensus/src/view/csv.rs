@@ -1,0 +1,84 @@
+//! Tables as comma-separated values: the same names as the columns of the text and the keys of JSON.
+
+use std::io;
+
+use pgcensus_core::names::Dimension;
+use pgcensus_core::snapshot::{CensusSnapshot, HistorySnapshot};
+
+use super::row::{Row, RowForm};
+use super::{InputReport, Show, table};
+
+/// Every name of every dimension: `dimension,name,open,at_peak,connects,refused`.
+pub(crate) fn summary(
+    census: &CensusSnapshot,
+    show: &Show<'_>,
+    out: &mut impl io::Write,
+) -> io::Result<()> {
+    let mut line = b"dimension,name,open,at_peak,connects,refused\n".to_vec();
+    let dimensions = match show.by {
+        [one] => std::slice::from_ref(one),
+        _ => &Dimension::ALL,
+    };
+    for &dimension in dimensions {
+        let rows = table::rows(census, dimension);
+        for entry in &rows[..show.rows(rows.len(), usize::MAX)] {
+            let mut row = Row::begin(RowForm::Csv, &mut line);
+            row.word("dimension", Some(dimension.as_str()));
+            row.text("name", Some(entry.name));
+            row.number("open", entry.open);
+            row.number("at_peak", entry.at_peak);
+            row.number("connects", Some(entry.connects));
+            row.number("refused", Some(entry.refused));
+            row.end();
+            out.write_all(&line)?;
+            line.clear();
+        }
+    }
+    out.write_all(&line)
+}
+
+/// One row a bucket; open counts are empty where the log carries no pid.
+pub(crate) fn history(
+    history: &HistorySnapshot,
+    report: &InputReport,
+    show: &Show<'_>,
+    out: &mut impl io::Write,
+) -> io::Result<()> {
+    let mut lines =
+        b"start,connects,disconnects,net,open_start,open_min,open_max,open_end,refused,certainty\n"
+            .to_vec();
+    let known = |n: u64| report.has_pid.then_some(n);
+    for bucket in &history.buckets {
+        let mut row = Row::begin(RowForm::Csv, &mut lines);
+        row.time("start", Some(bucket.start), show.zone);
+        row.number("connects", Some(bucket.connects));
+        row.number("disconnects", Some(bucket.disconnects));
+        row.signed("net", bucket.net());
+        row.number("open_start", known(bucket.open_start));
+        row.number("open_min", known(bucket.open_min));
+        row.number("open_max", known(bucket.open_max));
+        row.number("open_end", known(bucket.open_end));
+        row.number("refused", Some(bucket.refused));
+        row.word("certainty", Some(bucket.certainty.as_str()));
+        row.end();
+    }
+    out.write_all(&lines)
+}
+
+#[cfg(test)]
+mod tests {
+    use pgcensus_core::names::Names;
+
+    use super::*;
+    use crate::view::example;
+
+    #[test]
+    fn tables_are_one_row_a_name_or_a_bucket() {
+        let (zone, mut names) = (example::zone(), Names::default());
+        let show = example::show(&zone, 80);
+        let mut out = Vec::new();
+        summary(&example::census(&mut names), &show, &mut out).unwrap();
+        history(&example::history(), &example::report(), &show, &mut out).unwrap();
+        insta::assert_snapshot!(String::from_utf8(out).unwrap());
+    }
+}

@@ -1,0 +1,390 @@
+//! `history` for people: one row a bucket, connects and disconnects as bars on one scale.
+//!
+//! ```text
+//! start    connects            disconnects          net  least   most  refused
+//! 02:15     812  ████████▎        640  ██████▌     +172     12     93       17
+//! ```
+
+use std::io;
+
+use pgcensus_core::instant::Instant;
+use pgcensus_core::names::Dimension;
+use pgcensus_core::snapshot::{Bucket, Certainty, HistorySnapshot, Ranking};
+use unicode_width::UnicodeWidthStr;
+
+use super::summary::{Missing, all_notes, peak};
+use super::text::{bar, cut, glued, left, paragraph, right, shown, signed, sparkline, thousands};
+use super::{InputReport, Show, Tone, table};
+
+/// The history of a window, for people.
+pub(crate) fn text(
+    history: &HistorySnapshot,
+    report: &InputReport,
+    show: &Show<'_>,
+    out: &mut impl io::Write,
+) -> io::Result<()> {
+    let missing = Missing::of(report);
+    // Refusals are logged whatever the settings.
+    let refused = history.buckets.iter().any(|bucket| bucket.refused > 0);
+    if missing != Missing::Everything || refused {
+        window(history, report, show, out)?;
+        if !history.buckets.is_empty() {
+            writeln!(out)?;
+            rows(history, report, show, out)?;
+            who(history, show, out)?;
+        }
+    }
+    missing.text(report, show, out)?;
+    for (tone, note) in all_notes(&history.bounds, report) {
+        paragraph(out, show, (0, 2), &[(tone, &note)])?;
+    }
+    Ok(())
+}
+
+/// Which part of the input is shown.
+fn window(
+    history: &HistorySnapshot,
+    report: &InputReport,
+    show: &Show<'_>,
+    out: &mut impl io::Write,
+) -> io::Result<()> {
+    let Some((since, until)) = history.window else {
+        let why = if report.has_time {
+            "no records"
+        } else {
+            "the log carries no time: it has no history"
+        };
+        return writeln!(out, "{why}");
+    };
+    let zone = show.zone.abbreviation(until);
+    let Some((first, last)) = history.input else {
+        let text = format!("{} to {}", show.minute(since), show.zoned(until));
+        return writeln!(out, "{text}");
+    };
+    let whole = since <= first && until >= last;
+    let last_day = show.same_day(since, last) && show.same_day(until, last);
+    let time = |at| {
+        if last_day && !whole {
+            show.clock(at)
+        } else {
+            show.minute(at)
+        }
+    };
+    let mut text = format!("{} to {} {zone}", glued(&time(since)), glued(&time(until)));
+    if !whole {
+        let all = format!(
+            "{} to {}",
+            glued(&show.minute(first)),
+            glued(&show.minute(last))
+        );
+        if show.window_is_default {
+            let minutes = history.buckets.len() as u64 * history.bucket_s / 60;
+            text += &format!(
+                ", the last {minutes} min of {all}; {}",
+                glued("--last all shows everything")
+            );
+        } else {
+            text += &format!(", part of {all}");
+        }
+    }
+    paragraph(out, show, (0, 0), &[(Tone::Plain, &text)])
+}
+
+/// Widths of the columns; bars take what is left.
+struct Columns {
+    start: usize,
+    count: usize,
+    bar: usize,
+    net: usize,
+    open: usize,
+    refused: usize,
+}
+
+impl Columns {
+    fn new(history: &HistorySnapshot, starts: &[String], show: &Show<'_>) -> Columns {
+        let widest = |head: &str, text: &dyn Fn(&Bucket) -> String| {
+            let texts = history.buckets.iter().map(|bucket| text(bucket).width());
+            texts.chain([head.len()]).max().unwrap_or(0)
+        };
+        let open = widest("least", &|bucket| marked(bucket.open_max, bucket.certainty));
+        let connects = widest("", &|bucket| thousands(bucket.connects));
+        let mut columns = Columns {
+            start: starts
+                .iter()
+                .map(|start| start.width())
+                .max()
+                .unwrap_or(0)
+                .max(5),
+            count: widest("", &|bucket| thousands(bucket.disconnects)).max(connects),
+            bar: 0,
+            net: widest("net", &|bucket| signed(bucket.net())),
+            open,
+            refused: widest("refused", &|bucket| thousands(bucket.refused)),
+        };
+        let numbers = columns.start + 2 * columns.count + columns.net + 2 * open + columns.refused;
+        let rest = show.width.saturating_sub(numbers + 2 * 6 + 2);
+        // A bar of less than four columns shows nothing that the number does not.
+        columns.bar = Some((rest / 2).min(30))
+            .filter(|&bar| bar >= 4)
+            .unwrap_or(0);
+        columns
+    }
+
+    /// Number and bar.
+    fn pair(&self) -> usize {
+        let gap = usize::from(self.bar > 0);
+        (self.count + gap + self.bar).max("disconnects".len())
+    }
+}
+
+fn rows(
+    history: &HistorySnapshot,
+    report: &InputReport,
+    show: &Show<'_>,
+    out: &mut impl io::Write,
+) -> io::Result<()> {
+    // Without pids nobody can be seen to leave.
+    let open = |n: u64, certainty| {
+        if report.has_pid {
+            marked(n, certainty)
+        } else {
+            "?".to_owned()
+        }
+    };
+    let starts = starts(history, show);
+    let columns = Columns::new(history, &starts, show);
+    let pair = columns.pair();
+    let head = format!(
+        "{}  {}  {}  {}  {}  {}  {}",
+        left("start", columns.start),
+        left("connects", pair),
+        left("disconnects", pair),
+        right("net", columns.net),
+        right("least", columns.open),
+        right("most", columns.open),
+        right("refused", columns.refused),
+    );
+    writeln!(out, "{}", show.paint(Tone::Dim, head.trim_end()))?;
+    let most = history
+        .buckets
+        .iter()
+        .map(|bucket| bucket.connects.max(bucket.disconnects))
+        .max()
+        .unwrap_or(0);
+    for (bucket, start) in history.buckets.iter().zip(&starts) {
+        let counted = |n: u64, tone: Tone| {
+            let number = if n == 0 { String::new() } else { thousands(n) };
+            let gap = if columns.bar > 0 { " " } else { "" };
+            let bar = bar(n, most, columns.bar);
+            let fill = pair - columns.count - gap.len() - bar.width();
+            let number = right(&number, columns.count);
+            format!("{number}{gap}{}{:fill$}", show.paint(tone, &bar), "")
+        };
+        let quiet = |n: u64, tone: Tone| if n == 0 { Tone::Dim } else { tone };
+        let line = format!(
+            "{}  {}  {}  {}  {}  {}  {}",
+            left(start, columns.start),
+            counted(bucket.connects, Tone::Connected),
+            counted(bucket.disconnects, Tone::Disconnected),
+            right(&signed(bucket.net()), columns.net),
+            right(&open(bucket.open_min, bucket.certainty), columns.open),
+            right(&open(bucket.open_max, bucket.certainty), columns.open),
+            show.paint(
+                quiet(bucket.refused, Tone::Refused),
+                &right(&thousands(bucket.refused), columns.refused)
+            ),
+        );
+        writeln!(out, "{}", line.trim_end())?;
+    }
+    legend(history, show, out)
+}
+
+/// The start of each bucket, with the day where it is not that of the one before; partial ones are marked.
+fn starts(history: &HistorySnapshot, show: &Show<'_>) -> Vec<String> {
+    let Some((first, last)) = history.buckets.first().zip(history.buckets.last()) else {
+        return Vec::new();
+    };
+    let one_day = show.same_day(first.start, last.start);
+    let days = history.bucket_s >= 86_400;
+    let mut before: Option<Instant> = None;
+    history
+        .buckets
+        .iter()
+        .map(|bucket| {
+            let at = bucket.start;
+            let fresh = before.is_none_or(|before| !show.same_day(before, at));
+            before = Some(at);
+            let mark = if bucket.partial { "*" } else { "" };
+            let day = if fresh { show.day(at) } else { String::new() };
+            match (days, one_day) {
+                (true, _) => format!("{:>6}{mark}", show.day(at)),
+                (false, true) => format!("{}{mark}", show.clock(at)),
+                (false, false) => format!("{day:>6} {}{mark}", show.clock(at)),
+            }
+        })
+        .collect()
+}
+
+/// What the marks of the rows mean, and the shape of the whole.
+fn legend(history: &HistorySnapshot, show: &Show<'_>, out: &mut impl io::Write) -> io::Result<()> {
+    let mut parts: Vec<String> = Vec::new();
+    for bucket in history.buckets.iter().filter(|bucket| bucket.partial) {
+        let (start, end) = (show.clock(bucket.start), show.clock_s(bucket.end));
+        parts.push(glued(&format!("* partial: {start} to {end}")));
+    }
+    let has = |certainty| {
+        history
+            .buckets
+            .iter()
+            .any(|bucket| bucket.certainty == certainty)
+    };
+    for (certainty, meaning) in [
+        (Certainty::AtLeast, "≥ or more: some sessions began unseen"),
+        (Certainty::AtMost, "≤ or fewer: some sessions ended unseen"),
+        (
+            Certainty::Unknown,
+            "~ about: some began and some ended unseen",
+        ),
+    ] {
+        if has(certainty) {
+            parts.push(glued(meaning));
+        }
+    }
+    if !parts.is_empty() {
+        paragraph(out, show, (0, 0), &[(Tone::Dim, &parts.join("; "))])?;
+    }
+    writeln!(out)
+}
+
+/// A count of open sessions with the mark of its certainty.
+fn marked(count: u64, certainty: Certainty) -> String {
+    let mark = match certainty {
+        Certainty::Exact => "",
+        Certainty::AtLeast => "≥",
+        Certainty::AtMost => "≤",
+        Certainty::Unknown => "~",
+    };
+    format!("{mark}{}", thousands(count))
+}
+
+/// How the number of open sessions went, its peak, and who was there then.
+fn who(history: &HistorySnapshot, show: &Show<'_>, out: &mut impl io::Write) -> io::Result<()> {
+    let most: Vec<u64> = history
+        .buckets
+        .iter()
+        .map(|bucket| bucket.open_max)
+        .collect();
+    if most.len() > 1 && most.iter().any(|&n| n > 0) {
+        let line = sparkline(&most);
+        let title = show.paint(Tone::Title, "Open");
+        writeln!(out, "{title} {}", show.paint(Tone::Connected, &line))?;
+    }
+    let Some(peak) = peak(&history.peak, show) else {
+        return Ok(());
+    };
+    paragraph(
+        out,
+        show,
+        (0, 5),
+        &[(Tone::Title, "Peak "), (Tone::Headline, &peak)],
+    )?;
+    for dimension in Dimension::ALL {
+        let ranking = &history.peak.by[dimension as usize];
+        if !ranking.is_empty() {
+            let label = format!("  {:11}  ", table::title(dimension));
+            let names = top(ranking, show.width.saturating_sub(label.len()));
+            writeln!(out, "{}{names}", show.paint(Tone::Dim, &label))?;
+        }
+    }
+    writeln!(out)
+}
+
+/// As many of the first names as fit: `shop 80, reporting 13, 4 more`.
+fn top(ranking: &Ranking, width: usize) -> String {
+    let mut line = String::new();
+    for (i, (name, count)) in ranking.iter().enumerate() {
+        let comma = if i > 0 { ", " } else { "" };
+        let entry = format!("{comma}{} {}", cut(&shown(name), 24), thousands(*count));
+        let after = ranking.len() - i - 1;
+        let more = if after > 0 {
+            format!(", {} more", thousands(after as u64))
+        } else {
+            String::new()
+        };
+        if i > 0 && line.width() + entry.width() + more.width() > width {
+            return format!("{line}, {} more", thousands(after as u64 + 1));
+        }
+        line += &entry;
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+
+    use super::*;
+    use crate::view::example;
+
+    fn render(history: &HistorySnapshot, show: &Show<'_>) -> String {
+        let mut out = Vec::new();
+        text(history, &example::report(), show, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn history_of_the_last_hour() {
+        let zone = example::zone();
+        for width in [80, 120] {
+            let text = render(&example::history(), &example::show(&zone, width));
+            assert!(text.lines().all(|line| line.width() <= width), "{text}");
+            insta::assert_snapshot!(format!("history_{width}"), text);
+        }
+    }
+
+    #[test]
+    fn history_in_colour() {
+        let zone = example::zone();
+        let show = Show {
+            color: true,
+            ..example::show(&zone, 80)
+        };
+        insta::assert_snapshot!(render(&example::history(), &show).replace('\x1b', "␛"));
+    }
+
+    #[test]
+    fn history_of_several_days_with_huge_numbers() {
+        let zone = example::zone();
+        let mut history = example::history();
+        history.bucket_s = 3_600 * 6;
+        for (i, bucket) in history.buckets.iter_mut().enumerate() {
+            bucket.start = example::at(6 * i as i64 - 9, 0, 0);
+            bucket.end = example::at(6 * i as i64 - 3, 0, 0);
+            bucket.certainty = [
+                Certainty::AtLeast,
+                Certainty::AtMost,
+                Certainty::Unknown,
+                Certainty::Exact,
+            ][i];
+            bucket.connects *= 1_000;
+            bucket.open_max *= 1_000;
+        }
+        history.window = history.input;
+        history.peak.by[2] = (0..100)
+            .map(|i| (format!("worker\x1b-{i}").into_bytes().into(), 1_000 - i))
+            .collect();
+        let show = Show {
+            window_is_default: false,
+            ..example::show(&zone, 80)
+        };
+        let text = render(&history, &show);
+        assert!(text.lines().all(|line| line.width() <= 80), "{text}");
+        insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn history_of_nothing_is_calm() {
+        let zone = example::zone();
+        let show = example::show(&zone, 80);
+        insta::assert_snapshot!(render(&HistorySnapshot::default(), &show), @"no records");
+    }
+}
