@@ -317,7 +317,7 @@ impl Asked<'_> {
         self.write(&outcome, |show, format, out| match format {
             OutputFormat::Text => view::history::text(&history, &report, show, out),
             OutputFormat::Json => view::json::history(&history, &report, show, out),
-            OutputFormat::Csv => view::csv::history(&history, show, out),
+            OutputFormat::Csv => view::csv::history(&history, &report, show, out),
         })?;
         Ok(outcome)
     }

@@ -186,7 +186,6 @@ struct Done {
     server: usize,
     number: u64,
     file: usize,
-    base: u64,
     buffers: Buffers,
     after: After,
 }
@@ -200,8 +199,8 @@ fn work(queue: &Mutex<Receiver<Job>>, done: &Sender<Done>) {
         };
         job.buffers.batch.clear();
         job.decoder.decode(&job.buffers.chunk, job.base, &mut job.buffers.batch);
-        let Job { server, number, file, base, buffers, after, .. } = job;
-        if done.send(Done { server, number, file, base, buffers, after }).is_err() {
+        let Job { server, number, file, buffers, after, .. } = job;
+        if done.send(Done { server, number, file, buffers, after }).is_err() {
             return;
         }
     }
@@ -230,7 +229,7 @@ impl Reader<'_> {
                     let Ok(buffers) = self.free.recv() else { return };
                     let after = After { error: Some(err.to_string()), is_last: true, ..After::default() };
                     number += 1;
-                    if done.send(Done { server: self.server, number: number - 1, file, base: 0, buffers, after }).is_err() {
+                    if done.send(Done { server: self.server, number: number - 1, file, buffers, after }).is_err() {
                         return;
                     }
                     continue;
@@ -493,7 +492,7 @@ impl<'a, 's> Fold<'a, 's> {
 
     /// Folds one decoded chunk; its buffers can be used again.
     fn batch(&mut self, done: Done) -> anyhow::Result<Buffers> {
-        let Done { server, file, base: _, buffers, after, .. } = done;
+        let Done { server, file, buffers, after, .. } = done;
         let times = buffers.batch.log_times;
         {
             let state = &mut self.servers[server];

@@ -77,7 +77,7 @@ pub(crate) fn of(plan: &Plan, outcome: &Outcome) -> InputReport {
 pub(crate) fn unreadable(plan: &Plan, outcome: &Outcome, out: &mut dyn Write) -> io::Result<()> {
     for span in &outcome.unreadable {
         let excerpt = span.excerpt.split(|&b| b == b'\n').next().unwrap_or_default();
-        writeln!(out, "{}: {}: {}", place(plan, span), span.why, shown(excerpt))?;
+        writeln!(out, "{}: {} bytes: {}: {}", place(plan, span), thousands(span.len), span.why, shown(excerpt))?;
     }
     let all = outcome.unreadable_total + outcome.untrusted_total;
     let more = all.saturating_sub(outcome.unreadable.len() as u64);

@@ -2,7 +2,6 @@
 //!
 //! Reading comes first, when the command line is read; meaning comes later ([`TimeSpec::resolve`]), since
 //! it needs the zone and the ends of the input. Both are pure.
-#![allow(dead_code)]
 
 use std::fmt;
 

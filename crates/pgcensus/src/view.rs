@@ -15,7 +15,6 @@
 )]
 
 pub(crate) mod csv;
-pub(crate) mod event_queue;
 pub(crate) mod events;
 pub(crate) mod history;
 pub(crate) mod json;

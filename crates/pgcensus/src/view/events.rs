@@ -6,7 +6,7 @@
 //! 23 Nov 02:42:01.007 [!] refused: hba_no_entry (28000)  eve@shop  10.0.0.9:40112 [pid 4243]
 //! ```
 //!
-//! A change that may still be taken back is not for here: [`EventQueue`](super::event_queue::EventQueue)
+//! A change that may still be taken back is not for here: [`Hold`](pgcensus_core::hold::Hold)
 //! comes before.
 
 use std::io;
