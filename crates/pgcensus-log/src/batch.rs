@@ -59,8 +59,6 @@ pub struct Unreadable {
 pub enum Why {
     /// A csv record with this number of columns, where csvlog has 23, 24 or 26.
     CsvColumns(u16),
-    /// A csv record whose beginning cannot be found.
-    CsvRecord,
     /// A json line that is no object of jsonlog.
     Json,
     /// A line with a message of interest whose head does not match the `log_line_prefix`.
@@ -77,7 +75,6 @@ impl std::fmt::Display for Why {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Why::CsvColumns(n) => write!(f, "{n} fields where csvlog has 23, 24 or 26"),
-            Why::CsvRecord => f.write_str("a csv record whose beginning is not found"),
             Why::Json => f.write_str("a line that is no jsonlog object"),
             Why::Prefix => f.write_str("the line does not begin with the log_line_prefix"),
             Why::Untrusted => f.write_str("not trusted: the message contradicts its own prefix or columns"),

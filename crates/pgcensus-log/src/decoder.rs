@@ -194,10 +194,9 @@ fn decode_csvlog(chunk: &[u8], done: usize, candidate: usize, out: &mut Out<'_>)
     {
         return candidate + 1;
     }
+    // Where no record begins near before it, it opens a later column than the message.
     let Some(start) = csvlog::record_start(chunk, candidate).filter(|&start| start >= done) else {
-        let next = stderr::next_line(chunk, candidate);
-        out.unreadable(candidate, next, Why::CsvRecord);
-        return next;
+        return candidate + 1;
     };
     match csvlog::read(chunk, start) {
         Ok((record, end)) => {

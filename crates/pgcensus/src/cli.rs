@@ -171,20 +171,6 @@ pub(crate) enum LogFormat {
     Jsonlog,
 }
 
-impl InputArgs {
-    /// All inputs in the order given: the words, then what the lists name. Empty: nothing was named.
-    pub(crate) fn paths(&self) -> anyhow::Result<Vec<PathBuf>> {
-        let mut paths = self.inputs.clone();
-        for list in &self.lists {
-            let text = std::fs::read_to_string(list)
-                .with_context(|| format!("--logfile-list '{}'", list.display()))?;
-            let lines = text.lines().map(str::trim);
-            paths.extend(lines.filter(|line| !line.is_empty()).map(PathBuf::from));
-        }
-        Ok(paths)
-    }
-}
-
 /// Which sessions count.
 #[derive(Debug, Default, clap::Args)]
 #[command(next_help_heading = "Which sessions (exact names, * is a wildcard; repeat for more)")]

@@ -72,7 +72,7 @@ fn first_word_is_the_command_if_it_is_one() {
         let args = args(words);
         assert_eq!(args.command, command, "{words:?}");
         let inputs: Vec<PathBuf> = inputs.iter().map(PathBuf::from).collect();
-        assert_eq!(args.input.paths().unwrap(), inputs, "{words:?}");
+        assert_eq!(args.input.inputs, inputs, "{words:?}");
     }
 }
 
@@ -395,25 +395,6 @@ fn extension_says_the_format_of_a_file() {
     ] {
         assert_eq!(args(words).show.outputs().unwrap(), outputs, "{words:?}");
     }
-}
-
-#[test]
-fn lists_of_inputs_are_read_after_the_words() {
-    let dir = tempfile::tempdir().unwrap();
-    let list = dir.path().join("list");
-    std::fs::write(&list, "a.log\r\n\n  b c.log\n").unwrap();
-    let args = args(&["-L", list.to_str().unwrap(), "pg.log"]);
-    let expected: Vec<PathBuf> = ["pg.log", "a.log", "b c.log"].map(PathBuf::from).into();
-    assert_eq!(args.input.paths().unwrap(), expected);
-
-    let missing = self::args(&["-L", "/missing/list"])
-        .input
-        .paths()
-        .unwrap_err();
-    assert_eq!(
-        format!("{missing:#}"),
-        "--logfile-list '/missing/list': No such file or directory (os error 2)"
-    );
 }
 
 #[test]

@@ -240,6 +240,7 @@ pub(crate) fn session(
         application_name: application.clone(),
         application_name_last: application,
         client_host: Some(names.name(Dimension::ClientHost, host.as_bytes())),
+        client_host_is_late: false,
         client_port: port,
         session_start: Some(start),
         authorized_at: Some(start.plus_ms(4)),
