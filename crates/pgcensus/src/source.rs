@@ -496,6 +496,15 @@ fn judge(
     }
     let asked = way == Way::Asked;
     Err(match guess {
+        // Notes and scripts about logs hold such lines too.
+        Guess::Log(_, Some(inferred)) if !asked && inferred.lines_read * 2 < inferred.lines => {
+            let (read, lines) = (inferred.lines_read as u64, inferred.lines as u64);
+            Taken::Ignored(format!(
+                "text with {} lines such as a log has, of which the best log_line_prefix reads {}",
+                thousands(lines),
+                thousands(read)
+            ))
+        }
         Guess::Log(format, inferred) => return Ok((format, inferred)),
         Guess::Empty => Taken::Empty,
         Guess::PgBouncer => {

@@ -45,7 +45,11 @@ pub(super) fn leave_out(found: Vec<Found>) -> (Vec<Found>, Vec<LeftOut>) {
                 let (a, b) = (&found[first].file, &found[second].file);
                 let of = |other: &LogFile, what: &str| Some(format!("{what} {}", other.display));
                 // A file that cannot be read again will say so when it is.
-                match compare(a, b).unwrap_or(Shared::Nothing) {
+                let shared = match compare(a, b).unwrap_or(Shared::Nothing) {
+                    shared if is_telling(&found[first], &found[second], shared) => shared,
+                    _ => Shared::Nothing,
+                };
+                match shared {
                     Shared::SameFile => reasons[second] = of(a, "the same file as"),
                     Shared::SameContent => reasons[second] = of(a, "the same content as"),
                     Shared::SecondInFirst => reasons[second] = of(a, "a copy of the begin of"),
@@ -77,17 +81,24 @@ fn compare(a: &LogFile, b: &LogFile) -> io::Result<Shared> {
     if same_file::is_same_file(path_a, path_b)? {
         return Ok(Shared::SameFile);
     }
-    let shared = match (a.compression, b.compression, a.size, b.size) {
+    match (a.compression, b.compression, a.size, b.size) {
         (None, None, Some(size_a), Some(size_b)) => {
-            compare_plain((path_a, size_a), (path_b, size_b))?
+            compare_plain((path_a, size_a), (path_b, size_b))
         }
-        _ => compare_streams(a.open()?, b.open()?)?,
-    };
-    // Without times, the first lines of two servers are equal often enough.
-    let timeless = a.first.is_none() || b.first.is_none();
+        _ => compare_streams(a.open()?, b.open()?),
+    }
+}
+
+/// Whether equal bytes tell that two files are copies. Without times, the first lines of two
+/// servers are equal often enough; four kilobytes hold ports and session times.
+fn is_telling(a: &Found, b: &Found, shared: Shared) -> bool {
+    let timeless = a.file.first.is_none() || b.file.first.is_none();
     match shared {
-        Shared::FirstInSecond | Shared::SecondInFirst if timeless => Ok(Shared::Nothing),
-        shared => Ok(shared),
+        Shared::SameFile | Shared::Nothing => true,
+        Shared::SameContent => {
+            !timeless || a.server == b.server || a.file.size.max(b.file.size) > Some(4096)
+        }
+        Shared::FirstInSecond | Shared::SecondInFirst => !timeless,
     }
 }
 

@@ -70,16 +70,25 @@ pub(super) fn leave_out(servers: &mut Vec<ServerInput>, left_out: &mut Vec<LeftO
         let covers = covers(&server.files);
         let mut kept = Vec::new();
         let files = std::mem::take(&mut server.files);
-        for (mut file, covers) in files.into_iter().zip(covers) {
+        for (mut file, mut covers) in files.into_iter().zip(covers) {
             let (Some(first), false) = (file.first.as_ref(), covers.is_empty()) else {
                 kept.push(file);
                 continue;
             };
             let first = first.wall_ms;
             let last = last_ms(&file).unwrap_or(i64::MAX);
-            let ranges = merged(&file, &covers);
+            let all = |ranges: &[(i64, i64)]| matches!(ranges, [(begin, end)] if *begin <= first && last <= *end);
+            let mut ranges = merged(&file, &covers);
+            // Jsonlog alone is named where csvlog holds the same and is left out itself.
+            let best = covers.iter().map(|cover| cover.rank).max();
+            let of_best = covers.iter().filter(|cover| Some(cover.rank) == best);
+            let of_best: Vec<_> = of_best.cloned().collect();
+            let ranges_of_best = merged(&file, &of_best);
+            if all(&ranges_of_best) || ranges_of_best == ranges {
+                (covers, ranges) = (of_best, ranges_of_best);
+            }
+            let all = all(&ranges);
             let by = names(&covers);
-            let all = matches!(ranges[..], [(begin, end)] if begin <= first && last <= end);
             let mut left = LeftOut {
                 path: file.display.clone(),
                 server: Some(server.name.clone()),
@@ -99,8 +108,10 @@ pub(super) fn leave_out(servers: &mut Vec<ServerInput>, left_out: &mut Vec<LeftO
 }
 
 /// A file that holds the events of another one, and the time for which it does.
+#[derive(Clone)]
 struct Cover {
     display: String,
+    rank: u8,
     range: (i64, i64),
 }
 
@@ -188,8 +199,14 @@ fn covers(files: &[LogFile]) -> Vec<Vec<Cover>> {
             .filter_map(|(_, other)| {
                 Some(Cover {
                     display: other.display.clone(),
+                    rank: rank(other),
                     range: (other.first.as_ref()?.wall_ms, last_ms(other)?),
                 })
+            })
+            .filter(|cover| {
+                let (begin, end) = printed(cover.range, file);
+                let first = file.first.as_ref().map_or(i64::MAX, |first| first.wall_ms);
+                first <= end && last_ms(file).unwrap_or(i64::MAX) >= begin
             })
             .collect();
         covers.sort_by_key(|cover| cover.range);
@@ -309,11 +326,7 @@ fn look_for(asked: &LogFile, other: &LogFile, begin: i64, unit: i64) -> io::Resu
 fn merged(file: &LogFile, covers: &[Cover]) -> Vec<(i64, i64)> {
     let mut ranges: Vec<(i64, i64)> = Vec::new();
     for cover in covers {
-        let (mut begin, mut end) = cover.range;
-        if !file.has_ms {
-            begin -= begin.rem_euclid(1000);
-            end -= end.rem_euclid(1000);
-        }
+        let (begin, end) = printed(cover.range, file);
         match ranges.last_mut() {
             Some(before) if begin <= before.1 || !has_record(file, before.1 + 1, begin) => {
                 before.1 = before.1.max(end);
@@ -328,6 +341,12 @@ fn merged(file: &LogFile, covers: &[Cover]) -> Vec<(i64, i64)> {
         last.1 = i64::MAX;
     }
     ranges
+}
+
+/// A time range as a file prints times: perhaps in whole seconds.
+fn printed((begin, end): (i64, i64), file: &LogFile) -> (i64, i64) {
+    let unit = if file.has_ms { 1 } else { 1000 };
+    (begin - begin.rem_euclid(unit), end - end.rem_euclid(unit))
 }
 
 /// Whether a file has a record from `begin` until before `end`.

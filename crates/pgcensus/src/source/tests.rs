@@ -260,6 +260,18 @@ fn events_in_two_formats_are_found_under_other_names_and_inside_rotated_files() 
 }
 
 #[test]
+fn a_record_from_before_the_other_format_began_is_read() {
+    let logs = Logs::new(&[
+        ("run/start.csv", csvlog(100, 0, 2).as_bytes()),
+        ("run/pg.csv", csvlog(100, 2, 900).as_bytes()),
+        ("run/pg.json", jsonlog(100, 2, 900).as_bytes()),
+    ]);
+    let plan = logs.plan(&["run"]);
+    assert_eq!(logs.servers(&plan), ["run: run/start.csv run/pg.json"]);
+    assert_eq!(plan.servers[0].files[0].skip, []);
+}
+
+#[test]
 fn two_servers_in_one_directory_are_not_taken_for_two_formats() {
     let logs = Logs::new(&[
         ("pg/15.csv", csvlog(100, 0, 300).as_bytes()),
