@@ -159,7 +159,17 @@ fn check_log(wrong: &mut Wrong<'_>) -> Option<Vec<Session>> {
     let whole = Input::Files(&log.files);
     let summary = wrong.keep(json_object(&["summary", "--json"], &whole))?;
     if !log.carries.pid || !log.carries.time || log.carries.forged_lines {
-        // Sessions cannot be told apart, or lines not be trusted: the rest is anybody's guess.
+        // Sessions cannot be told apart, or lines not be trusted. Where all lines are true, each
+        // refusal still has its own.
+        let required = log.run.refusals.len() as u64;
+        let possible = required + log.run.perhaps_refused.len() as u64;
+        let refused = summary
+            .pointer("/refused/connections")
+            .and_then(serde_json::Value::as_u64);
+        let right = refused.is_some_and(|refused| (required..=possible).contains(&refused));
+        wrong.unless(right || log.carries.forged_lines, || {
+            format!("{required} to {possible} were refused, reported {refused:?}")
+        });
         return None;
     }
     open_sets(wrong);

@@ -236,7 +236,7 @@ pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
             Instant::now() < deadline,
             "after {PATIENCE:?} still not so: {what}"
         );
-        std::thread::sleep(Duration::from_millis(5));
+        std::thread::sleep(Duration::from_millis(10));
     }
 }
 
