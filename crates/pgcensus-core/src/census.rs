@@ -18,8 +18,8 @@ use crate::lives::Lives;
 use crate::names::{Dimension, Name, NameId, Names};
 use crate::session::{End, RefusalReason, Session};
 use crate::snapshot::{
-    By, CensusSnapshot, Certainty, Cross, CrossRow, OLDEST_MAX, OpenSnapshot, PeakSnapshot, Ranking, SESSION_TIME_BOUNDS_MS,
-    SessionTimeSnapshot,
+    By, CensusSnapshot, Certainty, Cross, CrossRow, OLDEST_MAX, OpenSnapshot, PeakSnapshot,
+    Ranking, SESSION_TIME_BOUNDS_MS, SessionTimeSnapshot,
 };
 use crate::window::Window;
 
@@ -165,7 +165,8 @@ impl Census {
         let inside = self.window.contains(at);
         let is_over = !self.window.is_after(at);
         let cross = self.cross;
-        let began_inside = self.window.contains(opened) && self.first.is_some_and(|first| opened >= first);
+        let began_inside =
+            self.window.contains(opened) && self.first.is_some_and(|first| opened >= first);
         let count = self.count(session);
         if inside {
             count.peak_check(at);
@@ -195,7 +196,10 @@ impl Census {
         self.disconnects[session.end.unwrap_or(End::Lost) as usize] += 1;
         if let Some(ms) = session.session_time_ms {
             self.session_time_max = self.session_time_max.max(Some(ms));
-            let class = SESSION_TIME_BOUNDS_MS.iter().position(|&bound| ms < bound).unwrap_or(8);
+            let class = SESSION_TIME_BOUNDS_MS
+                .iter()
+                .position(|&bound| ms < bound)
+                .unwrap_or(8);
             self.histogram[class] += 1;
             // A bound is no measured time.
             if !session.session_end_is_bound {
@@ -208,25 +212,39 @@ impl Census {
         self.refused_attempts += u64::from(!refusal.is_retry);
         *self.refused.entry(refusal.reason).or_default() += 1;
         for dimension in Dimension::ALL {
-            self.clients.name(dimension, id(refusal.name(dimension))).refused += 1;
+            self.clients
+                .name(dimension, id(refusal.name(dimension)))
+                .refused += 1;
         }
         if let Some((a, b)) = self.cross {
-            self.clients.cross(id(refusal.name(a)), id(refusal.name(b))).refused += 1;
+            self.clients
+                .cross(id(refusal.name(a)), id(refusal.name(b)))
+                .refused += 1;
         }
     }
 
     /// A session that is open at the end of the window: `until`, or the input's end, which is `end`.
     pub fn still_open(&mut self, session: &Session, end: Instant) {
-        if session.walsender || session.opened_at().is_some_and(|opened| self.window.is_after(opened)) {
+        if session.walsender
+            || session
+                .opened_at()
+                .is_some_and(|opened| self.window.is_after(opened))
+        {
             return;
         }
         let end = self.window.until.unwrap_or(end);
         let start = session.session_start.or(session.authorized_at);
         let age = start.map_or(0, |start| end.since(start));
-        let class = [60_000, 3_600_000, 86_400_000].iter().position(|&bound| age < bound).unwrap_or(3);
+        let class = [60_000, 3_600_000, 86_400_000]
+            .iter()
+            .position(|&bound| age < bound)
+            .unwrap_or(3);
         self.open_by_age[class] += 1;
-        let rank = |session: &Session| (session.session_start.or(session.authorized_at), session.pid);
-        let place = self.oldest.partition_point(|older| rank(older) <= rank(session));
+        let rank =
+            |session: &Session| (session.session_start.or(session.authorized_at), session.pid);
+        let place = self
+            .oldest
+            .partition_point(|older| rank(older) <= rank(session));
         if place < OLDEST_MAX {
             self.oldest.insert(place, session.clone());
             self.oldest.truncate(OLDEST_MAX);
@@ -241,37 +259,66 @@ impl Census {
     }
 
     fn count(&mut self, session: &Session) -> &mut Count {
-        if session.walsender { &mut self.walsenders } else { &mut self.clients }
+        if session.walsender {
+            &mut self.walsenders
+        } else {
+            &mut self.clients
+        }
     }
 
     /// The numbers. `input` is the first and last log time, `lives` those of all servers.
-    pub fn snapshot(&self, names: &Names, lives: &[&Lives], input: Option<(Instant, Instant)>) -> CensusSnapshot {
+    pub fn snapshot(
+        &self,
+        names: &Names,
+        lives: &[&Lives],
+        input: Option<(Instant, Instant)>,
+    ) -> CensusSnapshot {
         let window = input.map(|(first, last)| {
-            (self.window.since.map_or(first, |since| since.max(first)), self.window.until.unwrap_or(last))
+            (
+                self.window.since.map_or(first, |since| since.max(first)),
+                self.window.until.unwrap_or(last),
+            )
         });
         let certainty = |since, until| {
-            lives.iter().map(|lives| lives.between(since, until)).reduce(Certainty::and).unwrap_or(Certainty::Unknown)
+            lives
+                .iter()
+                .map(|lives| lives.between(since, until))
+                .reduce(Certainty::and)
+                .unwrap_or(Certainty::Unknown)
         };
         let (open_certainty, peak_certainty) = match window {
             Some((since, until)) if self.knows_open => {
                 // The count at the end of the input is that after its last record.
                 let end = self.window.until.map_or(until, |until| until.plus_ms(-1));
-                (certainty(end, end.plus_ms(1)), certainty(since, until.plus_ms(1)))
+                (
+                    certainty(end, end.plus_ms(1)),
+                    certainty(since, until.plus_ms(1)),
+                )
             }
             _ => (Certainty::Unknown, Certainty::Unknown),
         };
         let exact_since = match lives {
-            [lives] if open_certainty == Certainty::Exact => lives.exact_at(window.map_or(Instant::UNKNOWN, |(_, end)| end)),
+            [lives] if open_certainty == Certainty::Exact => {
+                lives.exact_at(window.map_or(Instant::UNKNOWN, |(_, end)| end))
+            }
             _ => None,
         };
         let open = |count: &Count| OpenSnapshot {
             count: self.knows_open.then_some(count.now.max(0) as u64),
             certainty: open_certainty,
             exact_since,
-            by: if self.knows_open { count.ranking(names, |name, _| name.now) } else { By::default() },
+            by: if self.knows_open {
+                count.ranking(names, |name, _| name.now)
+            } else {
+                By::default()
+            },
         };
         let clients = &self.clients;
-        let mut refused_by_reason: Vec<_> = self.refused.iter().map(|(&reason, &n)| (reason, n)).collect();
+        let mut refused_by_reason: Vec<_> = self
+            .refused
+            .iter()
+            .map(|(&reason, &n)| (reason, n))
+            .collect();
         refused_by_reason.sort_by_key(|&(reason, n)| (std::cmp::Reverse(n), reason.as_str()));
         let quantile = |q| {
             let ms = self.session_times.quantile(q).ok()??;
@@ -295,10 +342,19 @@ impl Census {
             pending: self.pending,
             peak: PeakSnapshot {
                 count: self.knows_open.then_some(clients.peak.max(0) as u64),
-                at: clients.peak_at.and_then(Instant::known).filter(|_| self.knows_open && clients.peak > 0),
+                at: clients
+                    .peak_at
+                    .and_then(Instant::known)
+                    .filter(|_| self.knows_open && clients.peak > 0),
                 certainty: peak_certainty,
                 by: if self.knows_open {
-                    clients.ranking(names, |name, peaks| if name.peaks == peaks { name.at_peak } else { name.now })
+                    clients.ranking(names, |name, peaks| {
+                        if name.peaks == peaks {
+                            name.at_peak
+                        } else {
+                            name.now
+                        }
+                    })
                 } else {
                     By::default()
                 },
@@ -312,7 +368,9 @@ impl Census {
             },
             open_by_age: self.open_by_age,
             oldest: self.oldest.clone(),
-            cross: self.cross.map(|dimensions| clients.cross_rows(names, dimensions)),
+            cross: self
+                .cross
+                .map(|dimensions| clients.cross_rows(names, dimensions)),
             timeline: Vec::new(),
             bounds: Vec::new(),
         }
@@ -321,7 +379,13 @@ impl Census {
 
 impl Count {
     /// Adds `n` sessions under the names of this one, of them `connects` to those that opened.
-    fn add(&mut self, session: &Session, cross: Option<(Dimension, Dimension)>, n: i64, connects: i64) {
+    fn add(
+        &mut self,
+        session: &Session,
+        cross: Option<(Dimension, Dimension)>,
+        n: i64,
+        connects: i64,
+    ) {
         self.now += n;
         self.level += n;
         self.connects += connects;
@@ -369,7 +433,11 @@ impl Count {
 
     fn cross(&mut self, a: NameId, b: NameId) -> &mut CrossCount {
         let full = self.cross.len() >= CROSS_MAX;
-        let key = if full && !self.cross.contains_key(&(a, b)) { (NameId::OTHER, NameId::OTHER) } else { (a, b) };
+        let key = if full && !self.cross.contains_key(&(a, b)) {
+            (NameId::OTHER, NameId::OTHER)
+        } else {
+            (a, b)
+        };
         self.cross.entry(key).or_default()
     }
 
@@ -378,30 +446,45 @@ impl Count {
             let counts = self.by[dimension as usize].iter().enumerate();
             let mut ranking: Ranking = counts
                 .filter_map(|(id, name)| {
-                    let n = u64::try_from(count(name, self.peaks)).ok().filter(|&n| n > 0)?;
+                    let n = u64::try_from(count(name, self.peaks))
+                        .ok()
+                        .filter(|&n| n > 0)?;
                     Some((names.text_of(dimension, NameId(id as u32)).into(), n))
                 })
                 .collect();
             ranking.sort_by(|(a, n), (b, m)| m.cmp(n).then_with(|| a.cmp(b)));
             // A role may really be called `unknown`: its sessions and those without a name share a row.
-            ranking.dedup_by(|(b, m), (a, n)| a == b && { *n += *m; true });
+            ranking.dedup_by(|(b, m), (a, n)| {
+                a == b && {
+                    *n += *m;
+                    true
+                }
+            });
             ranking
         })
     }
 
     fn cross_rows(&self, names: &Names, dimensions: (Dimension, Dimension)) -> Cross {
         let (a, b) = dimensions;
-        let rows = self.cross.iter().filter(|(_, n)| n.now > 0 || n.connects > 0 || n.refused > 0);
+        let rows = self
+            .cross
+            .iter()
+            .filter(|(_, n)| n.now > 0 || n.connects > 0 || n.refused > 0);
         let mut rows: Vec<CrossRow> = rows
             .map(|(key, n)| CrossRow {
-                names: (names.text_of(a, key.0).into(), names.text_of(b, key.1).into()),
+                names: (
+                    names.text_of(a, key.0).into(),
+                    names.text_of(b, key.1).into(),
+                ),
                 open: n.now.max(0) as u64,
                 connects: n.connects.max(0) as u64,
                 refused: n.refused,
             })
             .collect();
         rows.sort_by(|x, y| {
-            (y.open, y.connects, y.refused).cmp(&(x.open, x.connects, x.refused)).then_with(|| x.names.cmp(&y.names))
+            (y.open, y.connects, y.refused)
+                .cmp(&(x.open, x.connects, x.refused))
+                .then_with(|| x.names.cmp(&y.names))
         });
         Cross { dimensions, rows }
     }

@@ -71,7 +71,11 @@ impl History {
 
     /// A history of at most this many rows, for a sparkline.
     pub fn timeline(window: Window, rows: usize, zone: DisplayZone) -> History {
-        History { bucket_s: 1, widens: Some(rows), ..History::new(window, None, zone) }
+        History {
+            bucket_s: 1,
+            widens: Some(rows),
+            ..History::new(window, None, zone)
+        }
     }
 
     /// The log, or one of its files, begins or goes on at this time.
@@ -172,7 +176,11 @@ impl History {
             return None;
         }
         self.reach(at);
-        if self.slots.back().is_some_and(|last| at >= last.start) { self.slots.back_mut() } else { self.find(at) }
+        if self.slots.back().is_some_and(|last| at >= last.start) {
+            self.slots.back_mut()
+        } else {
+            self.find(at)
+        }
     }
 
     /// Makes the slots up to that of `at`.
@@ -215,17 +223,22 @@ impl History {
 
     fn find(&mut self, at: Instant) -> Option<&mut Slot> {
         let next = self.slots.partition_point(|slot| slot.start <= at);
-        self.slots.get_mut(next.checked_sub(1)?).filter(|slot| at < slot.end)
+        self.slots
+            .get_mut(next.checked_sub(1)?)
+            .filter(|slot| at < slot.end)
     }
 
     /// Takes the next longer bucket, joining slots; false where there is none.
     fn widen(&mut self) -> bool {
         let timeline = self.bucket_s < LENGTHS_S[0];
         let next = if timeline || self.widens != Some(ROWS_MAX) {
-            [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 43_200, 86_400]
-                .into_iter()
-                .find(|&s| s > self.bucket_s)
-                .or(Some(self.bucket_s * 2).filter(|&s| s < 1 << 31))
+            [
+                1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 43_200,
+                86_400,
+            ]
+            .into_iter()
+            .find(|&s| s > self.bucket_s)
+            .or(Some(self.bucket_s * 2).filter(|&s| s < 1 << 31))
         } else {
             LENGTHS_S.into_iter().find(|&s| s > self.bucket_s)
         };
@@ -235,21 +248,22 @@ impl History {
         self.bucket_s = next;
         let mut joined: VecDeque<Slot> = VecDeque::with_capacity(self.slots.len());
         for slot in self.slots.drain(..) {
-            match joined.back_mut().filter(|wide| slot.start < wide.end) {
-                Some(wide) => {
-                    wide.connects += slot.connects;
-                    wide.disconnects += slot.disconnects;
-                    wide.refused += slot.refused;
-                    // What was added late to an earlier part lifts the later ones.
-                    wide.level_min = wide.level_min.min(slot.level_min + wide.late.min(0));
-                    wide.level_max = wide.level_max.max(slot.level_max);
-                    wide.level_end = slot.level_end;
-                    wide.late += slot.late;
-                }
-                None => {
-                    let start = bucket_start(&self.zone, next, slot.start);
-                    joined.push_back(Slot { start, end: bucket_end(&self.zone, next, start), ..slot });
-                }
+            if let Some(wide) = joined.back_mut().filter(|wide| slot.start < wide.end) {
+                wide.connects += slot.connects;
+                wide.disconnects += slot.disconnects;
+                wide.refused += slot.refused;
+                // What was added late to an earlier part lifts the later ones.
+                wide.level_min = wide.level_min.min(slot.level_min + wide.late.min(0));
+                wide.level_max = wide.level_max.max(slot.level_max);
+                wide.level_end = slot.level_end;
+                wide.late += slot.late;
+            } else {
+                let start = bucket_start(&self.zone, next, slot.start);
+                joined.push_back(Slot {
+                    start,
+                    end: bucket_end(&self.zone, next, start),
+                    ..slot
+                });
             }
         }
         self.slots = joined;
@@ -257,15 +271,28 @@ impl History {
     }
 
     /// The rows. `input` is the first and last log time, `lives` those of all servers.
-    pub fn snapshot(mut self, lives: &[&Lives], input: Option<(Instant, Instant)>, peak: PeakSnapshot) -> HistorySnapshot {
+    pub fn snapshot(
+        mut self,
+        lives: &[&Lives],
+        input: Option<(Instant, Instant)>,
+        peak: PeakSnapshot,
+    ) -> HistorySnapshot {
         let Some((first, last)) = input else {
-            return HistorySnapshot { bucket_s: self.bucket_s, peak, ..HistorySnapshot::default() };
+            return HistorySnapshot {
+                bucket_s: self.bucket_s,
+                peak,
+                ..HistorySnapshot::default()
+            };
         };
         let since = self.window.since.map_or(first, |since| since.max(first));
         let until = self.window.until.unwrap_or(last);
         self.begins(since);
         // Up to the last record, and also where nothing happened.
-        self.reach(self.window.until.map_or(last, |until| until.plus_ms(-1).min(last)));
+        self.reach(
+            self.window
+                .until
+                .map_or(last, |until| until.plus_ms(-1).min(last)),
+        );
         let mut late = self.before;
         let mut buckets = Vec::with_capacity(self.slots.len());
         let count = |level: i64| level.max(0) as u64;
@@ -279,7 +306,10 @@ impl History {
                 .iter()
                 .map(|lives| lives.between(slot.start.max(since), slot.end.min(until.plus_ms(1))))
                 .reduce(Certainty::and);
-            let (open_start, open_end) = (count(slot.level_start + start), count(slot.level_end + late));
+            let (open_start, open_end) = (
+                count(slot.level_start + start),
+                count(slot.level_end + late),
+            );
             buckets.push(Bucket {
                 start: slot.start,
                 end: slot.end.min(until),
@@ -287,20 +317,37 @@ impl History {
                 connects: count(slot.connects),
                 disconnects: count(slot.disconnects),
                 open_start,
-                open_min: count(slot.level_min + start.min(late)).min(open_start).min(open_end),
-                open_max: count(slot.level_max + start.max(late)).max(open_start).max(open_end),
+                open_min: count(slot.level_min + start.min(late))
+                    .min(open_start)
+                    .min(open_end),
+                open_max: count(slot.level_max + start.max(late))
+                    .max(open_start)
+                    .max(open_end),
                 open_end,
                 refused: slot.refused,
                 certainty: certainty.unwrap_or(Certainty::Unknown),
             });
         }
         if self.window.daily.is_some() {
-            buckets.retain(|b| self.window.contains(b.start.max(since)) || b.connects + b.disconnects + b.refused > 0);
+            buckets.retain(|b| {
+                self.window.contains(b.start.max(since))
+                    || b.connects + b.disconnects + b.refused > 0
+            });
         }
         let mut bounds = Vec::new();
         if self.dropped > 0 {
-            bounds.push(format!("{} older buckets dropped ({BUCKETS_MAX} kept); ask for a longer --bucket", self.dropped));
+            bounds.push(format!(
+                "{} older buckets dropped ({BUCKETS_MAX} kept); ask for a longer --bucket",
+                self.dropped
+            ));
         }
-        HistorySnapshot { input, window: Some((since, until)), bucket_s: self.bucket_s, buckets, peak, bounds }
+        HistorySnapshot {
+            input,
+            window: Some((since, until)),
+            bucket_s: self.bucket_s,
+            buckets,
+            peak,
+            bounds,
+        }
     }
 }

@@ -44,7 +44,8 @@ impl Hold {
         self.now = self.now.max(change.at);
         match &mut change.what {
             What::Opened(session) => {
-                self.held.insert(key(session), self.first + self.waiting.len() as u64);
+                self.held
+                    .insert(key(session), self.first + self.waiting.len() as u64);
             }
             What::TakenBack(session) => {
                 if let Some(number) = self.held.remove(&key(session)) {
@@ -54,7 +55,10 @@ impl Hold {
                 }
             }
             What::Refused(refusal) => {
-                if refusal.takes_back && self.dropped.take() == Some((refusal.server, refusal.pid, refusal.session_id)) {
+                if refusal.takes_back
+                    && self.dropped.take()
+                        == Some((refusal.server, refusal.pid, refusal.session_id))
+                {
                     refusal.takes_back = false;
                 }
             }

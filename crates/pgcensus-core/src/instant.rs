@@ -21,6 +21,10 @@ impl Instant {
     /// This many milliseconds later.
     #[must_use]
     pub fn plus_ms(self, ms: i64) -> Instant {
-        if self == Instant::UNKNOWN { self } else { Instant(self.0.saturating_add(ms)) }
+        if self == Instant::UNKNOWN {
+            self
+        } else {
+            Instant(self.0.saturating_add(ms))
+        }
     }
 }

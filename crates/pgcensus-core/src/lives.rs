@@ -35,7 +35,12 @@ impl Lives {
             Marker::Crash => (self.current.saw_authorized, self.current.saw_disconnection),
             Marker::Start => (false, false),
         };
-        let next = Life { marker: Some((at, marker)), saw_authorized, saw_disconnection, ..Life::default() };
+        let next = Life {
+            marker: Some((at, marker)),
+            saw_authorized,
+            saw_disconnection,
+            ..Life::default()
+        };
         self.done.push(std::mem::replace(&mut self.current, next));
         if self.done.len() > LIVES_MAX {
             self.done.remove(0);
@@ -70,7 +75,10 @@ impl Lives {
     /// The marker since which the count at `at` is exact, if it is.
     pub fn exact_at(&self, at: Instant) -> Option<(Instant, Marker)> {
         let lives = self.done.iter().chain([&self.current]);
-        let marker = lives.filter_map(|life| life.marker).take_while(|&(begin, _)| begin <= at).last()?;
+        let marker = lives
+            .filter_map(|life| life.marker)
+            .take_while(|&(begin, _)| begin <= at)
+            .last()?;
         (self.between(marker.0, at.plus_ms(1)) == Certainty::Exact).then_some(marker)
     }
 
@@ -90,12 +98,16 @@ impl Lives {
         let lives: Vec<&Life> = self.done.iter().chain([&self.current]).collect();
         for (i, life) in lives.iter().enumerate() {
             let begin = life.marker.map_or(Instant(i64::MIN), |(at, _)| at);
-            let end = lives.get(i + 1).and_then(|next| next.marker).map_or(Instant(i64::MAX), |(at, _)| at);
+            let end = lives
+                .get(i + 1)
+                .and_then(|next| next.marker)
+                .map_or(Instant(i64::MAX), |(at, _)| at);
             if begin >= until || end <= since {
                 continue;
             }
             let before_end = |from: Option<Instant>| from.is_some_and(|from| from < until);
-            beginnings &= life.marker.is_some() && life.saw_authorized && !before_end(life.beginnings_unseen);
+            beginnings &=
+                life.marker.is_some() && life.saw_authorized && !before_end(life.beginnings_unseen);
             ends &= life.saw_disconnection && !before_end(life.ends_unseen);
         }
         match (beginnings, ends) {

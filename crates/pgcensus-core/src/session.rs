@@ -88,7 +88,10 @@ impl Session {
             Dimension::Database => self.database.as_ref(),
             Dimension::User => self.user.as_ref(),
             Dimension::ApplicationName => self.application_name.as_ref(),
-            Dimension::ClientHost => self.client_host.as_ref().filter(|_| !self.client_host_is_late),
+            Dimension::ClientHost => self
+                .client_host
+                .as_ref()
+                .filter(|_| !self.client_host_is_late),
         }
     }
 

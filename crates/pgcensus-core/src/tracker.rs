@@ -65,6 +65,7 @@ pub struct Tracker {
 
 /// Which lines the log had.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Saw {
     /// `connection received`
     pub received: bool,
@@ -140,12 +141,18 @@ impl Tracker {
 
     /// The sessions that are open, in no order.
     pub fn open_sessions(&self) -> impl Iterator<Item = &Session> {
-        self.backends.values().filter(|b| b.stage == Stage::Open).map(|b| &*b.session)
+        self.backends
+            .values()
+            .filter(|b| b.stage == Stage::Open)
+            .map(|b| &*b.session)
     }
 
     /// Connections received, not yet authorized, refused or expired, with the time of that.
     pub fn pending(&self) -> impl Iterator<Item = (&Session, Option<Instant>)> {
-        self.backends.values().filter(|b| b.stage == Stage::Pending).map(|b| (&*b.session, b.received_at))
+        self.backends
+            .values()
+            .filter(|b| b.stage == Stage::Pending)
+            .map(|b| (&*b.session, b.received_at))
     }
 
     /// The lives of the server.
@@ -181,10 +188,16 @@ impl Tracker {
     }
 
     /// Takes in one event; what it changed is added to `out`.
-    pub fn observe(&mut self, event: &Event<&[u8]>, at: Option<Instant>, names: &mut Names, out: &mut Vec<Change>) {
+    pub fn observe(
+        &mut self,
+        event: &Event<&[u8]>,
+        at: Option<Instant>,
+        names: &mut Names,
+        out: &mut Vec<Change>,
+    ) {
         let at = at.unwrap_or(self.now);
         self.first.get_or_insert(at);
-        self.advance(at, names, out);
+        self.advance(at, out);
         match &event.kind {
             EventKind::Received { .. } => self.saw.received = true,
             EventKind::Authorized { .. } => {
@@ -203,7 +216,7 @@ impl Tracker {
             _ if event.backend_type == Some(BackendType::Other) => {}
             (_, None) => self.without_pid(event, at, names, out),
             (EventKind::Received { client }, Some(pid)) => {
-                self.pid_returns(pid, at, names, out);
+                self.pid_returns(pid, at, out);
                 self.insert(pid, event, at, names, |b, names| {
                     b.received_at = Some(at);
                     b.session.session_start = Some(at);
@@ -211,7 +224,14 @@ impl Tracker {
                 });
                 self.pending.push_back((at, pid, self.serial));
             }
-            (EventKind::Authenticated { identity, method, hba }, Some(pid)) => {
+            (
+                EventKind::Authenticated {
+                    identity,
+                    method,
+                    hba,
+                },
+                Some(pid),
+            ) => {
                 let backend = self.pending_backend(pid, event, at, names, out);
                 if let Some(backend) = backend {
                     backend.session.auth = Some(Box::new(SessionAuth {
@@ -221,17 +241,29 @@ impl Tracker {
                     }));
                 }
             }
-            (EventKind::Authorized { .. }, Some(pid)) => self.authorized(pid, event, at, names, out),
+            (EventKind::Authorized { .. }, Some(pid)) => {
+                self.authorized(pid, event, at, names, out);
+            }
             (EventKind::Ready { setup_us }, Some(pid)) => {
-                if let Some(backend) = self.backends.get_mut(&pid).filter(|b| b.is(event) && b.stage == Stage::Open) {
+                if let Some(backend) = self
+                    .backends
+                    .get_mut(&pid)
+                    .filter(|b| b.is(event) && b.stage == Stage::Open)
+                {
                     backend.session.setup_us = Some(*setup_us);
                     backend.session.set_last_application_name(event, names);
                 }
             }
-            (EventKind::Disconnected { .. }, Some(pid)) => self.disconnected(pid, event, at, names, out),
+            (EventKind::Disconnected { .. }, Some(pid)) => {
+                self.disconnected(pid, event, at, names, out);
+            }
             (EventKind::Refused { .. }, Some(pid)) => self.refused(pid, event, at, names, out),
             (EventKind::Probe { reason }, Some(pid)) => {
-                if self.backends.get(&pid).is_some_and(|b| b.stage == Stage::Done && b.is(event)) {
+                if self
+                    .backends
+                    .get(&pid)
+                    .is_some_and(|b| b.stage == Stage::Done && b.is(event))
+                {
                     return;
                 }
                 if let Some(backend) = self.pending_backend(pid, event, at, names, out) {
@@ -252,14 +284,14 @@ impl Tracker {
     }
 
     /// The input is over: what waited for more is decided.
-    pub fn finish(&mut self, names: &mut Names, out: &mut Vec<Change>) {
+    pub fn finish(&mut self, out: &mut Vec<Change>) {
         while let Some((_, pid, serial)) = self.dying.pop_front() {
-            self.died(pid, serial, names, out);
+            self.died(pid, serial, out);
         }
     }
 
     /// The log's clock is at least here: pending connections expire, FATALs are decided.
-    fn advance(&mut self, at: Instant, names: &mut Names, out: &mut Vec<Change>) {
+    fn advance(&mut self, at: Instant, out: &mut Vec<Change>) {
         self.now = self.now.max(at);
         while let Some(&(received, pid, serial)) = self.pending.front() {
             if self.now.since(received) <= PENDING_MAX_MS {
@@ -280,13 +312,16 @@ impl Tracker {
                 break;
             }
             self.dying.pop_front();
-            self.died(pid, serial, names, out);
+            self.died(pid, serial, out);
         }
     }
 
     /// No disconnection came after a FATAL.
-    fn died(&mut self, pid: u32, serial: u64, names: &mut Names, out: &mut Vec<Change>) {
-        if self.backends.get(&pid).is_some_and(|b| b.serial == serial && b.fatal.is_some() && b.stage != Stage::Done)
+    fn died(&mut self, pid: u32, serial: u64, out: &mut Vec<Change>) {
+        if self
+            .backends
+            .get(&pid)
+            .is_some_and(|b| b.serial == serial && b.fatal.is_some() && b.stage != Stage::Done)
             && let Some(mut backend) = self.backends.remove(&pid)
             && let Some(fatal) = backend.fatal.take()
         {
@@ -294,10 +329,19 @@ impl Tracker {
                 // log_disconnections is off, but a FATAL is a backend's last word.
                 (Stage::Open, Some(reason)) => {
                     self.open -= 1;
-                    self.close(backend.session, Some(fatal.at), None, Some(reason), &fatal.message, out);
+                    self.close(
+                        backend.session,
+                        Some(fatal.at),
+                        None,
+                        Some(reason),
+                        &fatal.message,
+                        out,
+                    );
                 }
-                (Stage::Open, None) => self.take_back(backend, fatal, names, out),
-                (Stage::Pending, _) => self.refuse(&backend.session, backend.received_at, &fatal, false, names, out),
+                (Stage::Open, None) => self.take_back(backend, &fatal, out),
+                (Stage::Pending, _) => {
+                    self.refuse(&backend.session, backend.received_at, &fatal, false, out);
+                }
                 (Stage::Unseen | Stage::Done, _) => {}
             }
         }
@@ -345,8 +389,12 @@ impl Tracker {
         names: &mut Names,
         out: &mut Vec<Change>,
     ) -> Option<&mut Backend> {
-        if !self.backends.get(&pid).is_some_and(|b| b.stage == Stage::Pending && b.is(event)) {
-            self.pid_returns(pid, at, names, out);
+        if !self
+            .backends
+            .get(&pid)
+            .is_some_and(|b| b.stage == Stage::Pending && b.is(event))
+        {
+            self.pid_returns(pid, at, out);
             self.insert(pid, event, at, names, |_, _| {})?;
             self.pending.push_back((at, pid, self.serial));
         }
@@ -356,13 +404,13 @@ impl Tracker {
     }
 
     /// A new backend has this pid: whatever held it is over.
-    fn pid_returns(&mut self, pid: u32, at: Instant, names: &mut Names, out: &mut Vec<Change>) {
+    fn pid_returns(&mut self, pid: u32, at: Instant, out: &mut Vec<Change>) {
         let Some(backend) = self.backends.get(&pid) else {
             return;
         };
         if backend.fatal.is_some() {
             let serial = backend.serial;
-            return self.died(pid, serial, names, out);
+            return self.died(pid, serial, out);
         }
         let Some(mut backend) = self.backends.remove(&pid) else {
             return;
@@ -370,7 +418,8 @@ impl Tracker {
         match backend.stage {
             Stage::Open => {
                 self.open -= 1;
-                self.lives.ends_unseen(backend.session.opened_at().unwrap_or(at));
+                self.lives
+                    .ends_unseen(backend.session.opened_at().unwrap_or(at));
                 backend.session.end = Some(End::Lost);
                 backend.session.end_reason = Some(EndReason::PidReturned);
                 out.push(Change::new(at, What::Closed(backend.session), b""));
@@ -391,7 +440,9 @@ impl Tracker {
         names: &mut Names,
         out: &mut Vec<Change>,
     ) {
-        let EventKind::Authorized { .. } = &event.kind else { return };
+        let EventKind::Authorized { .. } = &event.kind else {
+            return;
+        };
         let Some(backend) = self.pending_backend(pid, event, at, names, out) else {
             return;
         };
@@ -413,11 +464,22 @@ impl Tracker {
         names: &mut Names,
         out: &mut Vec<Change>,
     ) {
-        let EventKind::Disconnected { session_time_ms, user, database, client } = &event.kind else { return };
+        let EventKind::Disconnected {
+            session_time_ms,
+            user,
+            database,
+            client,
+        } = &event.kind
+        else {
+            return;
+        };
         let start = at.plus_ms(-(*session_time_ms as i64));
-        let is_it = self.backends.get(&pid).is_some_and(|b| b.is(event) && b.may_have_begun(start));
+        let is_it = self
+            .backends
+            .get(&pid)
+            .is_some_and(|b| b.is(event) && b.may_have_begun(start));
         if !is_it {
-            self.pid_returns(pid, at, names, out);
+            self.pid_returns(pid, at, out);
         }
         let (mut session, reason) = match self.backends.remove(&pid).filter(|_| is_it) {
             // A refusal that the server ends like a session (max_wal_senders until 11), or a session that a
@@ -427,7 +489,10 @@ impl Tracker {
                 self.open -= usize::from(backend.stage == Stage::Open);
                 (backend.session, backend.reason)
             }
-            None => (Box::new(Session::new(self.server, Some(pid), event.session_id)), None),
+            None => (
+                Box::new(Session::new(self.server, Some(pid), event.session_id)),
+                None,
+            ),
         };
         if session.authorized_at.is_none() {
             self.begun_unseen(start, at);
@@ -439,8 +504,13 @@ impl Tracker {
 
     /// A session proves to have begun at `start` without a line.
     fn begun_unseen(&mut self, start: Instant, at: Instant) {
-        let after_marker = self.lives.last_marker().is_some_and(|(marker, _)| start >= marker);
-        let inside_the_log = self.first.is_some_and(|first| start >= first.plus_ms(START_TOLERANCE_MS));
+        let after_marker = self
+            .lives
+            .last_marker()
+            .is_some_and(|(marker, _)| start >= marker);
+        let inside_the_log = self
+            .first
+            .is_some_and(|first| start >= first.plus_ms(START_TOLERANCE_MS));
         if after_marker || inside_the_log {
             self.lives.beginnings_unseen(start.min(at));
         }
@@ -465,16 +535,41 @@ impl Tracker {
         };
         session.session_end = at;
         let start = session.session_start.or(session.authorized_at);
-        session.session_time_ms =
-            session_time_ms.or_else(|| Some(at?.since(start?).max(0) as u64));
+        session.session_time_ms = session_time_ms.or_else(|| Some(at?.since(start?).max(0) as u64));
         session.end = Some(end(reason));
         session.end_reason = Some(reason);
-        out.push(Change::new(at.unwrap_or(self.now), What::Closed(session), message));
+        out.push(Change::new(
+            at.unwrap_or(self.now),
+            What::Closed(session),
+            message,
+        ));
     }
 
-    fn refused(&mut self, pid: u32, event: &Event<&[u8]>, at: Instant, names: &mut Names, out: &mut Vec<Change>) {
-        let EventKind::Refused { reason, after_authorized, host, user, database, tls } = &event.kind else { return };
-        let fatal = Fatal { at, refusal: *reason, sqlstate: event.sqlstate, message: event.message.into() };
+    fn refused(
+        &mut self,
+        pid: u32,
+        event: &Event<&[u8]>,
+        at: Instant,
+        names: &mut Names,
+        out: &mut Vec<Change>,
+    ) {
+        let EventKind::Refused {
+            reason,
+            after_authorized,
+            host,
+            user,
+            database,
+            tls,
+        } = &event.kind
+        else {
+            return;
+        };
+        let fatal = Fatal {
+            at,
+            refusal: *reason,
+            sqlstate: event.sqlstate,
+            message: event.message.into(),
+        };
         if let Some(backend) = self.backends.get(&pid)
             && backend.is(event)
             && backend.stage == Stage::Open
@@ -493,7 +588,7 @@ impl Tracker {
             }
             if same || *after_authorized && recent {
                 if let Some(backend) = self.backends.remove(&pid) {
-                    self.take_back(backend, fatal, names, out);
+                    self.take_back(backend, &fatal, out);
                 }
                 return;
             }
@@ -518,14 +613,14 @@ impl Tracker {
             session.tls = Some(tls.then(|| Box::new(SessionTls::unknown())));
         }
         let (session, received_at) = (backend.session.clone(), backend.received_at);
-        self.refuse(&session, received_at, &fatal, false, names, out);
+        self.refuse(&session, received_at, &fatal, false, out);
     }
 
     /// Authorized was not connected.
-    fn take_back(&mut self, backend: Backend, fatal: Fatal, names: &mut Names, out: &mut Vec<Change>) {
+    fn take_back(&mut self, backend: Backend, fatal: &Fatal, out: &mut Vec<Change>) {
         let session = backend.session;
         self.open -= 1;
-        self.refuse(&session, backend.received_at, &fatal, true, names, out);
+        self.refuse(&session, backend.received_at, fatal, true, out);
         let refused = out.pop();
         out.push(Change::new(fatal.at, What::TakenBack(session.clone()), b""));
         out.extend(refused);
@@ -548,7 +643,6 @@ impl Tracker {
         received_at: Option<Instant>,
         fatal: &Fatal,
         takes_back: bool,
-        _names: &mut Names,
         out: &mut Vec<Change>,
     ) {
         let mut refusal = Refusal {
@@ -568,19 +662,35 @@ impl Tracker {
             is_retry: false,
         };
         let tls = session.tls.as_ref().map(Option::is_some);
-        while self.recent_refusals.front().is_some_and(|r| fatal.at.since(r.at) > RETRY_MS) {
+        while self
+            .recent_refusals
+            .front()
+            .is_some_and(|r| fatal.at.since(r.at) > RETRY_MS)
+        {
             self.recent_refusals.pop_front();
         }
-        if let Some(first) = self.recent_refusals.iter().position(|r| r.is_retried_by(&refusal, tls)) {
+        if let Some(first) = self
+            .recent_refusals
+            .iter()
+            .position(|r| r.is_retried_by(&refusal, tls))
+        {
             self.recent_refusals.remove(first);
             refusal.is_retry = true;
         } else {
-            self.recent_refusals.push_back(RecentRefusal { at: fatal.at, refusal: refusal.clone(), tls });
+            self.recent_refusals.push_back(RecentRefusal {
+                at: fatal.at,
+                refusal: refusal.clone(),
+                tls,
+            });
             if self.recent_refusals.len() > 1000 {
                 self.recent_refusals.pop_front();
             }
         }
-        out.push(Change::new(fatal.at, What::Refused(Box::new(refusal)), &fatal.message));
+        out.push(Change::new(
+            fatal.at,
+            What::Refused(Box::new(refusal)),
+            &fatal.message,
+        ));
     }
 
     #[allow(clippy::too_many_arguments)] // one event, taken apart by the caller
@@ -595,7 +705,7 @@ impl Tracker {
         out: &mut Vec<Change>,
     ) {
         if self.backends.get(&pid).is_some_and(|b| !b.is(event)) {
-            self.pid_returns(pid, at, names, out);
+            self.pid_returns(pid, at, out);
         }
         let last_word = fatal.then(|| Fatal {
             at,
@@ -605,13 +715,15 @@ impl Tracker {
         });
         match self.backends.get_mut(&pid) {
             Some(backend) if backend.stage == Stage::Done => return,
-            Some(backend) if backend.stage == Stage::Pending && self.lives.has_seen_authorized() => {
+            Some(backend)
+                if backend.stage == Stage::Pending && self.lives.has_seen_authorized() =>
+            {
                 // With authorized lines in the log, a backend without one is no session.
                 if let Some(fatal) = last_word {
                     backend.stage = Stage::Done;
                     backend.session.fill(event, names);
                     let (session, received_at) = (backend.session.clone(), backend.received_at);
-                    self.refuse(&session, received_at, &fatal, false, names, out);
+                    self.refuse(&session, received_at, &fatal, false, out);
                 }
                 return;
             }
@@ -642,7 +754,8 @@ impl Tracker {
         out: &mut Vec<Change>,
     ) {
         // Anybody can RAISE LOG such a text; the postmaster and its helpers hold no connection.
-        let holds_connection = |b: &Backend| b.is(event) && matches!(b.stage, Stage::Open | Stage::Pending);
+        let holds_connection =
+            |b: &Backend| b.is(event) && matches!(b.stage, Stage::Open | Stage::Pending);
         if pid.is_some_and(|pid| self.backends.get(&pid).is_some_and(holds_connection)) {
             return;
         }
@@ -674,7 +787,11 @@ impl Tracker {
                 self.close_all(at, down.unwrap_or(EndReason::FastShutdown), false, out);
             }
             ServerEvent::ChildCrashed { pid } => {
-                if let Some(backend) = self.backends.get_mut(&pid).filter(|b| b.stage == Stage::Open) {
+                if let Some(backend) = self
+                    .backends
+                    .get_mut(&pid)
+                    .filter(|b| b.stage == Stage::Open)
+                {
                     backend.reason = Some(EndReason::Crash);
                 }
             }
@@ -685,7 +802,11 @@ impl Tracker {
             }
             ServerEvent::ShuttingDown | ServerEvent::Reinitializing | ServerEvent::Reloading => {}
         }
-        out.push(Change::new(at, What::Server(self.server, server), event.message));
+        out.push(Change::new(
+            at,
+            What::Server(self.server, server),
+            event.message,
+        ));
     }
 
     /// No session can be open any more.
@@ -694,12 +815,16 @@ impl Tracker {
             .backends
             .iter()
             // A connection that a starting server has just received may still be refused.
-            .filter(|(_, b)| b.stage == Stage::Open || b.stage == Stage::Pending && reason != EndReason::Restart)
+            .filter(|(_, b)| {
+                b.stage == Stage::Open || b.stage == Stage::Pending && reason != EndReason::Restart
+            })
             .map(|(&pid, b)| (pid, b.serial))
             .collect();
         gone.sort_unstable_by_key(|&(_, serial)| serial);
         for (pid, _) in gone {
-            let Some(backend) = self.backends.get_mut(&pid) else { continue };
+            let Some(backend) = self.backends.get_mut(&pid) else {
+                continue;
+            };
             if backend.stage == Stage::Pending {
                 let probe = backend.probe(ProbeReason::Silent);
                 out.push(Change::new(at, What::Probe(Box::new(probe)), b""));
@@ -715,8 +840,10 @@ impl Tracker {
                 session.end_reason = Some(reason);
                 session.session_end = Some(at);
                 let start = session.opened_at();
-                session.session_time_ms =
-                    session.session_start.or(start).map(|start| at.since(start).max(0) as u64);
+                session.session_time_ms = session
+                    .session_start
+                    .or(start)
+                    .map(|start| at.since(start).max(0) as u64);
                 out.push(Change::new(at, What::Closed(session), b""));
             }
             // Late words of it are swallowed.
@@ -729,7 +856,10 @@ impl Tracker {
         match name {
             b"log_connections" => {
                 let on = value.split(|&b| b == b',').any(|item| {
-                    matches!(item.trim_ascii(), b"on" | b"true" | b"yes" | b"1" | b"all" | b"authorization")
+                    matches!(
+                        item.trim_ascii(),
+                        b"on" | b"true" | b"yes" | b"1" | b"all" | b"authorization"
+                    )
                 });
                 if !on || !self.lives.has_seen_authorized() {
                     self.lives.beginnings_unseen(at);
@@ -746,7 +876,13 @@ impl Tracker {
     }
 
     /// Without pids, lines cannot be joined: beginnings and ends are told one by one.
-    fn without_pid(&mut self, event: &Event<&[u8]>, at: Instant, names: &mut Names, out: &mut Vec<Change>) {
+    fn without_pid(
+        &mut self,
+        event: &Event<&[u8]>,
+        at: Instant,
+        names: &mut Names,
+        out: &mut Vec<Change>,
+    ) {
         self.saw.no_pid = true;
         let mut session = Box::new(Session::new(self.server, None, None));
         session.fill(event, names);
@@ -756,7 +892,12 @@ impl Tracker {
                 self.last_without_pid = Some(session.clone());
                 out.push(Change::new(at, What::Opened(session), b""));
             }
-            EventKind::Disconnected { session_time_ms, user, database, client } => {
+            EventKind::Disconnected {
+                session_time_ms,
+                user,
+                database,
+                client,
+            } => {
                 let start = at.plus_ms(-(*session_time_ms as i64));
                 session.session_start = Some(start);
                 // Its beginning was told by a line of its own.
@@ -764,21 +905,37 @@ impl Tracker {
                 session.complete(event, user, *database, *client, names);
                 self.close(session, Some(at), Some(*session_time_ms), None, b"", out);
             }
-            EventKind::Refused { reason, after_authorized, host, user, database, .. } => {
-                let fatal = Fatal { at, refusal: *reason, sqlstate: event.sqlstate, message: event.message.into() };
+            EventKind::Refused {
+                reason,
+                after_authorized,
+                host,
+                user,
+                database,
+                ..
+            } => {
+                let fatal = Fatal {
+                    at,
+                    refusal: *reason,
+                    sqlstate: event.sqlstate,
+                    message: event.message.into(),
+                };
                 let opened = self.last_without_pid.take().filter(|s| {
                     *after_authorized && at.since(s.opened_at().unwrap_or(at)) <= FATAL_MS
                 });
                 if let Some(opened) = opened {
                     out.push(Change::new(at, What::TakenBack(opened.clone()), b""));
-                    self.refuse(&opened, None, &fatal, true, names, out);
+                    self.refuse(&opened, None, &fatal, true, out);
                 } else {
-                    session.user = session.user.or_else(|| user.map(|user| names.name(Dimension::User, user)));
-                    session.database =
-                        session.database.or_else(|| database.map(|name| names.name(Dimension::Database, name)));
-                    session.client_host =
-                        session.client_host.or_else(|| host.map(|host| names.name(Dimension::ClientHost, host)));
-                    self.refuse(&session, None, &fatal, false, names, out);
+                    session.user = session
+                        .user
+                        .or_else(|| user.map(|user| names.name(Dimension::User, user)));
+                    session.database = session
+                        .database
+                        .or_else(|| database.map(|name| names.name(Dimension::Database, name)));
+                    session.client_host = session
+                        .client_host
+                        .or_else(|| host.map(|host| names.name(Dimension::ClientHost, host)));
+                    self.refuse(&session, None, &fatal, false, out);
                 }
             }
             EventKind::Probe { reason } => {
@@ -824,7 +981,11 @@ fn end(reason: EndReason) -> End {
 
 impl Change {
     fn new(at: Instant, what: What, message: &[u8]) -> Change {
-        Change { at: at.known(), what, message: message.into() }
+        Change {
+            at: at.known(),
+            what,
+            message: message.into(),
+        }
     }
 }
 
@@ -841,9 +1002,8 @@ impl Backend {
     fn may_have_begun(&self, start: Instant) -> bool {
         match (self.session.session_start, self.session.authorized_at) {
             (Some(mine), _) => start.since(mine).abs() <= START_TOLERANCE_MS,
-            (None, Some(authorized)) => {
-                (-START_TOLERANCE_MS..=PENDING_MAX_MS + START_TOLERANCE_MS).contains(&authorized.since(start))
-            }
+            (None, Some(authorized)) => (-START_TOLERANCE_MS..=PENDING_MAX_MS + START_TOLERANCE_MS)
+                .contains(&authorized.since(start)),
             (None, None) => true,
         }
     }
@@ -876,7 +1036,11 @@ impl RecentRefusal {
 
 impl SessionTls {
     fn unknown() -> SessionTls {
-        SessionTls { protocol: Box::default(), cipher: Box::default(), bits: None }
+        SessionTls {
+            protocol: Box::default(),
+            cipher: Box::default(),
+            bits: None,
+        }
     }
 }
 
@@ -900,7 +1064,9 @@ impl Session {
 
     fn set_client(&mut self, client: Client<&[u8]>, names: &mut Names) {
         self.client_host = Some(names.name(Dimension::ClientHost, client.host));
-        self.client_port = client.port.and_then(|port| std::str::from_utf8(port).ok()?.parse().ok());
+        self.client_port = client
+            .port
+            .and_then(|port| std::str::from_utf8(port).ok()?.parse().ok());
     }
 
     fn set_last_application_name(&mut self, event: &Event<&[u8]>, names: &mut Names) {
@@ -910,7 +1076,14 @@ impl Session {
     }
 
     fn authorize(&mut self, event: &Event<&[u8]>, at: Instant, names: &mut Names) {
-        let EventKind::Authorized { replication, user, database, application_name, tls } = &event.kind else {
+        let EventKind::Authorized {
+            replication,
+            user,
+            database,
+            application_name,
+            tls,
+        } = &event.kind
+        else {
             return;
         };
         self.walsender = *replication;
@@ -918,11 +1091,17 @@ impl Session {
         if let Some(database) = database {
             self.database = Some(names.name(Dimension::Database, database));
         }
-        self.application_name = application_name.map(|name| names.name(Dimension::ApplicationName, name));
-        self.application_name_last.clone_from(&self.application_name);
+        self.application_name =
+            application_name.map(|name| names.name(Dimension::ApplicationName, name));
+        self.application_name_last
+            .clone_from(&self.application_name);
         self.authorized_at = Some(at);
         self.tls = Some(tls.map(|tls| {
-            Box::new(SessionTls { protocol: tls.protocol.into(), cipher: tls.cipher.into(), bits: tls.bits })
+            Box::new(SessionTls {
+                protocol: tls.protocol.into(),
+                cipher: tls.cipher.into(),
+                bits: tls.bits,
+            })
         }));
     }
 
@@ -947,8 +1126,9 @@ impl Session {
             self.client_host_is_late = self.authorized_at.is_some();
             self.set_client(client, names);
         } else if self.client_port.is_none() {
-            self.client_port = client.port.and_then(|port| std::str::from_utf8(port).ok()?.parse().ok());
+            self.client_port = client
+                .port
+                .and_then(|port| std::str::from_utf8(port).ok()?.parse().ok());
         }
     }
 }
-

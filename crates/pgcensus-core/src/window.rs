@@ -26,6 +26,8 @@ impl Window {
 
     /// This instant counts.
     pub fn contains(&self, at: Instant) -> bool {
-        !self.is_before(at) && !self.is_after(at) && self.daily.as_ref().is_none_or(|daily| daily(at))
+        !self.is_before(at)
+            && !self.is_after(at)
+            && self.daily.as_ref().is_none_or(|daily| daily(at))
     }
 }

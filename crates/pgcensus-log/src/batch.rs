@@ -77,7 +77,9 @@ impl std::fmt::Display for Why {
             Why::CsvColumns(n) => write!(f, "{n} fields where csvlog has 23, 24 or 26"),
             Why::Json => f.write_str("a line that is no jsonlog object"),
             Why::Prefix => f.write_str("the line does not begin with the log_line_prefix"),
-            Why::Untrusted => f.write_str("not trusted: the message contradicts its own prefix or columns"),
+            Why::Untrusted => {
+                f.write_str("not trusted: the message contradicts its own prefix or columns")
+            }
             Why::Incomplete => f.write_str("incomplete: the record is cut off"),
             Why::TooLong => f.write_str("a record longer than 1 MiB without a readable head"),
         }
@@ -117,7 +119,11 @@ impl Batch {
     pub fn push_event(&mut self, event: Event<&[u8]>) {
         // Nearly all events of a chunk share their zone: it is kept once.
         let time = event.log_time.map(|time| self.keep_time(time));
-        let mut event = Event { log_time: None, ..event }.map(&mut |text| self.keep(text));
+        let mut event = Event {
+            log_time: None,
+            ..event
+        }
+        .map(&mut |text| self.keep(text));
         event.log_time = time;
         self.items.push(Item::Event(event));
     }
@@ -131,7 +137,14 @@ impl Batch {
     /// Adds a span that could not be read; of its bytes, the first are kept.
     pub fn push_unreadable(&mut self, offset: u64, bytes: &[u8], why: Why) {
         let excerpt = self.keep(&bytes[..bytes.len().min(EXCERPT_MAX)]);
-        self.items.push(Item::Unreadable(Unreadable { offset, len: bytes.len() as u64, why }, excerpt));
+        self.items.push(Item::Unreadable(
+            Unreadable {
+                offset,
+                len: bytes.len() as u64,
+                why,
+            },
+            excerpt,
+        ));
     }
 
     /// Keeps the log times of the chunk's first and last record.
@@ -142,7 +155,10 @@ impl Batch {
     fn keep(&mut self, text: &[u8]) -> Span {
         let start = self.arena.len() as u32;
         self.arena.extend_from_slice(text);
-        Span { start, len: text.len() as u32 }
+        Span {
+            start,
+            len: text.len() as u32,
+        }
     }
 
     fn keep_time(&mut self, time: LogTime<&[u8]>) -> LogTime<Span> {

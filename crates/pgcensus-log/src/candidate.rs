@@ -24,16 +24,26 @@ impl Candidates {
             Format::Csvlog => (b",\"", b",FATAL,"),
             Format::Jsonlog => (b"\"message\":\"", b"\"error_severity\":\"FATAL\""),
         };
-        let mut literals: Vec<Vec<u8>> = message::candidate_texts().map(|text| [before, text].concat()).collect();
+        let mut literals: Vec<Vec<u8>> = message::candidate_texts()
+            .map(|text| [before, text].concat())
+            .collect();
         literals.push(fatal.to_vec());
         // A quote in a message is escaped in csv and json: search what comes before it.
         for literal in &mut literals {
             let from = before.len();
-            if let Some(quote) = literal[from..].iter().position(|&b| b == b'"').filter(|_| from > 0 && literal != fatal) {
+            if let Some(quote) = literal[from..]
+                .iter()
+                .position(|&b| b == b'"')
+                .filter(|_| from > 0 && literal != fatal)
+            {
                 literal.truncate(from + quote);
             }
         }
-        let packed = packed::Config::new().match_kind(packed::MatchKind::LeftmostFirst).builder().extend(&literals).build();
+        let packed = packed::Config::new()
+            .match_kind(packed::MatchKind::LeftmostFirst)
+            .builder()
+            .extend(&literals)
+            .build();
         let automaton = AhoCorasick::builder()
             .match_kind(MatchKind::LeftmostFirst)
             .build(&literals)

@@ -74,7 +74,9 @@ fn boundary(buf: &[u8], mut inside: bool, mut end: usize) -> Option<usize> {
 
 /// Log times of the first and last record of a chunk of whole records.
 pub(crate) fn log_times(chunk: &[u8]) -> Option<(LogTime<&[u8]>, LogTime<&[u8]>)> {
-    let first_line = chunk.split(|&b| b == b'\n').position(|line| log_time::read(line, Some(b',')).is_some())?;
+    let first_line = chunk
+        .split(|&b| b == b'\n')
+        .position(|line| log_time::read(line, Some(b',')).is_some())?;
     let mut first = chunk;
     for _ in 0..first_line {
         first = &first[memchr(b'\n', first)? + 1..];
@@ -98,7 +100,10 @@ fn begins_record(rest: &[u8]) -> bool {
 
 fn count(bytes: &[u8], byte: u8) -> usize {
     // In pieces whose count fits a byte, this loop is vectorised by the compiler.
-    bytes.chunks(255).map(|piece| usize::from(piece.iter().map(|&b| u8::from(b == byte)).sum::<u8>())).sum()
+    bytes
+        .chunks(255)
+        .map(|piece| usize::from(piece.iter().map(|&b| u8::from(b == byte)).sum::<u8>()))
+        .sum()
 }
 
 /// Reads the record at `chunk[start]`: the record and where the next one begins.
@@ -177,7 +182,13 @@ impl<'c> Column<'c> {
         if chunk.get(at) != Some(&b'"') {
             let end = memchr2(b',', b'\n', &chunk[at..]).map_or(chunk.len(), |n| at + n);
             let raw = &chunk[at..end];
-            return Some((Column { raw: raw.strip_suffix(b"\r").unwrap_or(raw), doubled: false }, end));
+            return Some((
+                Column {
+                    raw: raw.strip_suffix(b"\r").unwrap_or(raw),
+                    doubled: false,
+                },
+                end,
+            ));
         }
         let open = at + 1;
         let mut from = open;
@@ -189,9 +200,23 @@ impl<'c> Column<'c> {
                     doubled = true;
                     from = quote + 2;
                 }
-                Some(b',' | b'\n') | None => return Some((Column { raw: &chunk[open..quote], doubled }, quote + 1)),
+                Some(b',' | b'\n') | None => {
+                    return Some((
+                        Column {
+                            raw: &chunk[open..quote],
+                            doubled,
+                        },
+                        quote + 1,
+                    ));
+                }
                 Some(b'\r') if chunk.get(quote + 2) == Some(&b'\n') => {
-                    return Some((Column { raw: &chunk[open..quote], doubled }, quote + 2));
+                    return Some((
+                        Column {
+                            raw: &chunk[open..quote],
+                            doubled,
+                        },
+                        quote + 2,
+                    ));
                 }
                 // A quote that was not doubled: `connection_from` of a bound client socket.
                 Some(_) => from = quote + 1,
@@ -216,17 +241,26 @@ impl<'c> Column<'c> {
 
 /// `127.0.0.1:59250`, `::1:52706` (split at the last colon), `[local]`, `[local]:/path`.
 fn client(from: Cow<'_, [u8]>) -> Client<Cow<'_, [u8]>> {
-    let colon = if from.starts_with(b"[local]") { Some(7).filter(|&n| from.len() > n) } else { memrchr(b':', &from) };
+    let colon = if from.starts_with(b"[local]") {
+        Some(7).filter(|&n| from.len() > n)
+    } else {
+        memrchr(b':', &from)
+    };
     let Some(colon) = colon else {
-        return Client { host: from, port: None };
+        return Client {
+            host: from,
+            port: None,
+        };
     };
     match from {
-        Cow::Borrowed(from) => {
-            Client { host: Cow::Borrowed(&from[..colon]), port: Some(Cow::Borrowed(&from[colon + 1..])) }
-        }
-        Cow::Owned(from) => {
-            Client { host: Cow::Owned(from[..colon].to_vec()), port: Some(Cow::Owned(from[colon + 1..].to_vec())) }
-        }
+        Cow::Borrowed(from) => Client {
+            host: Cow::Borrowed(&from[..colon]),
+            port: Some(Cow::Borrowed(&from[colon + 1..])),
+        },
+        Cow::Owned(from) => Client {
+            host: Cow::Owned(from[..colon].to_vec()),
+            port: Some(Cow::Owned(from[colon + 1..].to_vec())),
+        },
     }
 }
 
@@ -235,5 +269,8 @@ pub(crate) fn ascii_number(text: &[u8]) -> Option<u32> {
     if text.is_empty() {
         return None;
     }
-    text.iter().try_fold(0u32, |n, &b| n.checked_mul(10)?.checked_add(u32::from(b.checked_sub(b'0').filter(|&d| d < 10)?)))
+    text.iter().try_fold(0u32, |n, &b| {
+        n.checked_mul(10)?
+            .checked_add(u32::from(b.checked_sub(b'0').filter(|&d| d < 10)?))
+    })
 }

@@ -37,7 +37,11 @@ impl Decoder {
     /// A decoder for this format.
     pub fn new(format: Format) -> Decoder {
         let candidates = Candidates::new(&format);
-        Decoder { format, later: Vec::new(), candidates }
+        Decoder {
+            format,
+            later: Vec::new(),
+            candidates,
+        }
     }
 
     /// The format that it reads.
@@ -92,7 +96,11 @@ impl Decoder {
             }
             Format::Jsonlog => (lines, jsonlog::read(tail, tail.len()).0.is_ok()),
         };
-        if last == tail.len() || is_whole { tail.len() } else { last }
+        if last == tail.len() || is_whole {
+            tail.len()
+        } else {
+            last
+        }
     }
 
     /// A record begins at the first byte.
@@ -135,7 +143,11 @@ impl Decoder {
     /// Decodes one record that was [`Unmatched`](crate::batch::Item::Unmatched), by the prefixes known now;
     /// false where none reads it.
     pub fn decode_unmatched(&self, record: &[u8], offset: u64, batch: &mut Batch) -> bool {
-        let mut out = Out { chunk: record, base: offset, batch };
+        let mut out = Out {
+            chunk: record,
+            base: offset,
+            batch,
+        };
         self.prefixes().iter().any(|prefix| {
             let label = prefix.read(record, 0).map(|head| head.text_start);
             label.is_some_and(|at| decode_line(prefix, record, 0, at, &mut out).is_some())
@@ -151,7 +163,11 @@ struct Out<'b> {
 
 impl Out<'_> {
     fn unreadable(&mut self, start: usize, end: usize, why: Why) {
-        self.batch.push_unreadable(self.base + start as u64, &self.chunk[start..end.max(start)], why);
+        self.batch.push_unreadable(
+            self.base + start as u64,
+            &self.chunk[start..end.max(start)],
+            why,
+        );
     }
 
     /// Adds what a record says; true where it is not to be trusted.
@@ -163,7 +179,10 @@ impl Out<'_> {
         };
         let has_text = matches!(
             kind,
-            EventKind::Refused { .. } | EventKind::Probe { .. } | EventKind::Ending { .. } | EventKind::Server(_)
+            EventKind::Refused { .. }
+                | EventKind::Probe { .. }
+                | EventKind::Ending { .. }
+                | EventKind::Server(_)
         );
         self.batch.push_event(Event {
             offset: self.base + start as u64,
@@ -222,7 +241,13 @@ fn decode_jsonlog(chunk: &[u8], candidate: usize, out: &mut Out<'_>) -> usize {
     next
 }
 
-fn decode_stderr(prefixes: &[LinePrefix], chunk: &[u8], done: usize, candidate: usize, out: &mut Out<'_>) -> usize {
+fn decode_stderr(
+    prefixes: &[LinePrefix],
+    chunk: &[u8],
+    done: usize,
+    candidate: usize,
+    out: &mut Out<'_>,
+) -> usize {
     let (line_start, next) = stderr::line(chunk, candidate);
     if chunk[line_start] == b'\t' {
         return next;
@@ -235,23 +260,35 @@ fn decode_stderr(prefixes: &[LinePrefix], chunk: &[u8], done: usize, candidate: 
     }
     // Only a message at the start of its line's text can be an event: `LOG:  connection received: `.
     let before = &chunk[line_start..candidate];
-    let message = before.ends_with(b":  ") || before.ends_with(b": ") || chunk[candidate..].starts_with(b"FATAL:  ");
+    let message = before.ends_with(b":  ")
+        || before.ends_with(b": ")
+        || chunk[candidate..].starts_with(b"FATAL:  ");
     if message {
         let end = next.min(line_start + UNMATCHED_MAX);
-        out.batch.push_unmatched(out.base + line_start as u64, &chunk[line_start..end]);
+        out.batch
+            .push_unmatched(out.base + line_start as u64, &chunk[line_start..end]);
     }
     next
 }
 
 /// Decodes the record whose head begins at `start` and whose message may be at `candidate`; where the
 /// next one begins. `None`: the prefix does not read it.
-fn decode_line(prefix: &LinePrefix, chunk: &[u8], start: usize, candidate: usize, out: &mut Out<'_>) -> Option<usize> {
+fn decode_line(
+    prefix: &LinePrefix,
+    chunk: &[u8],
+    start: usize,
+    candidate: usize,
+    out: &mut Out<'_>,
+) -> Option<usize> {
     let mut head = prefix.read(&chunk[start..], 0)?;
     let mut untrusted = None;
     for _ in 0..READINGS_MAX {
         let Label::Severity(severity) = head.label else {
             // The candidate stands in a labelled line, whose record said nothing of interest.
-            return Some(stderr::next_line(chunk, candidate.max(start + head.text_start)));
+            return Some(stderr::next_line(
+                chunk,
+                candidate.max(start + head.text_start),
+            ));
         };
         let first_line_end = stderr::next_line(chunk, start + head.text_start);
         // A longer line holds the candidate somewhere in its text: it is no message of interest.

@@ -24,7 +24,8 @@ use crate::record::{BackendType, Client, Record, SessionId, Severity, Sqlstate};
 /// Why it could not be read, with the same two positions.
 pub(crate) fn read(chunk: &[u8], at: usize) -> (Result<Record<'_>, Why>, usize, usize) {
     let start = memrchr(b'\n', &chunk[..at]).map_or(0, |n| n + 1);
-    let (end, next) = memchr(b'\n', &chunk[at..]).map_or((chunk.len(), chunk.len()), |n| (at + n, at + n + 1));
+    let (end, next) =
+        memchr(b'\n', &chunk[at..]).map_or((chunk.len(), chunk.len()), |n| (at + n, at + n + 1));
     let line = &chunk[start..end];
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     let record = match object(line) {
@@ -55,8 +56,15 @@ fn object(line: &[u8]) -> Option<Record<'_>> {
     let mut seen_message = false;
     loop {
         let (key, after) = string(rest.trim_ascii_start())?;
-        let after = after.trim_ascii_start().strip_prefix(b":")?.trim_ascii_start();
-        let (value, after) = if after.first() == Some(&b'"') { string(after)? } else { bare(after)? };
+        let after = after
+            .trim_ascii_start()
+            .strip_prefix(b":")?
+            .trim_ascii_start();
+        let (value, after) = if after.first() == Some(&b'"') {
+            string(after)?
+        } else {
+            bare(after)?
+        };
         let text = || Some(value.text()).filter(|text| !text.is_empty());
         match key.raw {
             b"timestamp" => record.log_time = log_time::read(value.raw, None).map(|(time, _)| time),
@@ -104,7 +112,13 @@ fn string(text: &[u8]) -> Option<(Value<'_>, &[u8])> {
     loop {
         let at = from + memchr2(b'"', b'\\', text.get(from..)?)?;
         if text[at] == b'"' {
-            return Some((Value { raw: &text[..at], escaped }, &text[at + 1..]));
+            return Some((
+                Value {
+                    raw: &text[..at],
+                    escaped,
+                },
+                &text[at + 1..],
+            ));
         }
         escaped = true;
         from = at + 2;
@@ -114,12 +128,22 @@ fn string(text: &[u8]) -> Option<(Value<'_>, &[u8])> {
 /// A number, or whatever the server wrote bare, up to the next key or the end of the object.
 fn bare(text: &[u8]) -> Option<(Value<'_>, &[u8])> {
     let end = memmem::find(text, b",\"").or_else(|| memrchr(b'}', text))?;
-    Some((Value { raw: text[..end].trim_ascii_end(), escaped: false }, &text[end..]))
+    Some((
+        Value {
+            raw: text[..end].trim_ascii_end(),
+            escaped: false,
+        },
+        &text[end..],
+    ))
 }
 
 impl<'c> Value<'c> {
     fn text(&self) -> Cow<'c, [u8]> {
-        if self.escaped { Cow::Owned(unescape(self.raw)) } else { Cow::Borrowed(self.raw) }
+        if self.escaped {
+            Cow::Owned(unescape(self.raw))
+        } else {
+            Cow::Borrowed(self.raw)
+        }
     }
 }
 
@@ -155,7 +179,9 @@ fn unescape(raw: &[u8]) -> Vec<u8> {
 fn code_point(text: &[u8]) -> (char, &[u8]) {
     let unit = |text: &[u8]| {
         let digits = text.get(..4)?;
-        digits.iter().try_fold(0u32, |n, &b| Some(n * 16 + char::from(b).to_digit(16)?))
+        digits
+            .iter()
+            .try_fold(0u32, |n, &b| Some(n * 16 + char::from(b).to_digit(16)?))
     };
     let Some(first) = unit(text) else {
         return (char::REPLACEMENT_CHARACTER, text);
@@ -165,7 +191,13 @@ fn code_point(text: &[u8]) -> (char, &[u8]) {
         && let Some(second @ 0xdc00..=0xdfff) = text.strip_prefix(b"\\u").and_then(unit)
     {
         let c = 0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00);
-        return (char::from_u32(c).unwrap_or(char::REPLACEMENT_CHARACTER), &text[6..]);
+        return (
+            char::from_u32(c).unwrap_or(char::REPLACEMENT_CHARACTER),
+            &text[6..],
+        );
     }
-    (char::from_u32(first).unwrap_or(char::REPLACEMENT_CHARACTER), text)
+    (
+        char::from_u32(first).unwrap_or(char::REPLACEMENT_CHARACTER),
+        text,
+    )
 }

@@ -33,7 +33,12 @@ pub(crate) fn next_line(chunk: &[u8], at: usize) -> usize {
 
 /// Where the record begins whose first line holds `line_start`: there, or at an earlier line that a name
 /// with a newline tore. Lines before `floor` belong to records that are done.
-pub(crate) fn head_start(prefix: &LinePrefix, chunk: &[u8], floor: usize, line_start: usize) -> usize {
+pub(crate) fn head_start(
+    prefix: &LinePrefix,
+    chunk: &[u8],
+    floor: usize,
+    line_start: usize,
+) -> usize {
     let floor = floor.max(line_start.saturating_sub(TORN_MAX));
     let mut start = line_start;
     let mut before = line_start;
@@ -69,7 +74,8 @@ pub(crate) fn last_record_start(prefixes: &[LinePrefix], buf: &[u8]) -> Option<u
         }
         None
     };
-    last(&|start| begins_record(prefixes, buf, start)).or_else(|| last(&|start| is_labelled(&buf[start..next_line(buf, start)])))
+    last(&|start| begins_record(prefixes, buf, start))
+        .or_else(|| last(&|start| is_labelled(&buf[start..next_line(buf, start)])))
 }
 
 /// A line that begins a record of some prefix.
@@ -77,28 +83,43 @@ fn is_labelled(line: &[u8]) -> bool {
     const SEVERITIES: [&[u8]; 6] = [b"LOG", b"FATAL", b"ERROR", b"WARNING", b"PANIC", b"NOTICE"];
     let head = &line[..line.len().min(512)];
     !line.starts_with(b"\t")
-        && memchr::memmem::find_iter(head, b":  ").any(|at| SEVERITIES.iter().any(|word| head[..at].ends_with(word)))
+        && memchr::memmem::find_iter(head, b":  ")
+            .any(|at| SEVERITIES.iter().any(|word| head[..at].ends_with(word)))
 }
 
 /// The first position in `buf` at or after `from` where a record begins.
 pub(crate) fn next_record_start(prefixes: &[LinePrefix], buf: &[u8], from: usize) -> Option<usize> {
-    memchr_iter(b'\n', &buf[from..]).map(|newline| from + newline + 1).find(|&start| begins_record(prefixes, buf, start))
+    memchr_iter(b'\n', &buf[from..])
+        .map(|newline| from + newline + 1)
+        .find(|&start| begins_record(prefixes, buf, start))
 }
 
 fn begins_record(prefixes: &[LinePrefix], buf: &[u8], start: usize) -> bool {
     // The whole line must be there, or the label may not be.
     memchr(b'\n', &buf[start..]).is_some()
         && prefixes.iter().any(|prefix| {
-            prefix.read(&buf[start..], 0).is_some_and(|head| matches!(head.label, Label::Severity(_)))
+            prefix
+                .read(&buf[start..], 0)
+                .is_some_and(|head| matches!(head.label, Label::Severity(_)))
                 && head_start(prefix, buf, 0, start) == start
         })
 }
 
 /// Log times of the first and last record of a chunk of whole records.
-pub(crate) fn log_times<'c>(prefixes: &[LinePrefix], chunk: &'c [u8]) -> Option<(LogTime<&'c [u8]>, LogTime<&'c [u8]>)> {
-    let time = |line: &'c [u8]| prefixes.iter().find_map(|prefix| prefix.read(line, 0)?.log_time);
+pub(crate) fn log_times<'c>(
+    prefixes: &[LinePrefix],
+    chunk: &'c [u8],
+) -> Option<(LogTime<&'c [u8]>, LogTime<&'c [u8]>)> {
+    let time = |line: &'c [u8]| {
+        prefixes
+            .iter()
+            .find_map(|prefix| prefix.read(line, 0)?.log_time)
+    };
     let first = chunk.split_inclusive(|&b| b == b'\n').find_map(time)?;
-    let last = chunk.rsplit(|&b| b == b'\n').find_map(time).unwrap_or(first);
+    let last = chunk
+        .rsplit(|&b| b == b'\n')
+        .find_map(time)
+        .unwrap_or(first);
     Some((first, last))
 }
 
@@ -122,7 +143,13 @@ pub(crate) fn tail<'c>(
 ) -> Tail<'c> {
     let limit = chunk.len().min(first_line_end.saturating_add(LABELLED_MAX));
     let mut at = continuation_end(chunk, first_line_end, limit);
-    let mut tail = Tail { message_end: at, detail: None, has_context: false, has_statement: false, end: at };
+    let mut tail = Tail {
+        message_end: at,
+        detail: None,
+        has_context: false,
+        has_statement: false,
+        end: at,
+    };
     while at < limit {
         let Some(next) = prefix.read(&chunk[at..], 0) else {
             break;
@@ -159,7 +186,11 @@ pub(crate) fn untabbed(field: &[u8]) -> Cow<'_, [u8]> {
     }
     let mut text = Vec::with_capacity(field.len());
     for line in field.split_inclusive(|&b| b == b'\n') {
-        text.extend_from_slice(if text.is_empty() { line } else { line.strip_prefix(b"\t").unwrap_or(line) });
+        text.extend_from_slice(if text.is_empty() {
+            line
+        } else {
+            line.strip_prefix(b"\t").unwrap_or(line)
+        });
     }
     Cow::Owned(text)
 }

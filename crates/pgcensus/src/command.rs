@@ -8,7 +8,6 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use jiff::tz::TimeZone;
-use tempfile::NamedTempFile;
 use pgcensus_core::census::Census;
 use pgcensus_core::change::{Change, What};
 use pgcensus_core::filter::{Filter, Who};
@@ -22,6 +21,7 @@ use pgcensus_core::tracker::BACKENDS_MAX;
 use pgcensus_core::window::Window;
 use pgcensus_core::zone::{DisplayZone, LogClock, bucket_start};
 use pgcensus_log::line_prefix::LinePrefix;
+use tempfile::NamedTempFile;
 
 use clap::ColorChoice;
 
@@ -30,7 +30,7 @@ use crate::pipeline::{self, Outcome, Run, Sink};
 use crate::report;
 use crate::source::file::FileTime;
 use crate::source::{FormatOption, Plan, Readable, Request, Stdin};
-use crate::time_spec::{Between, DurationSpec, TimeSpec, WindowRequest, parse_bucket};
+use crate::time_spec::{self, Between, DurationSpec, TimeSpec, WindowRequest, parse_bucket};
 use crate::view::events::Events;
 use crate::view::sessions::Sessions;
 use crate::view::{self, Form, InputReport, Show};
@@ -51,13 +51,28 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let outputs = args.show.outputs()?;
     let request = window_request(args)?;
     let bucket_s = args.show.bucket.as_deref().map(parse_bucket).transpose()?;
-    let log_timezone = args.input.log_timezone.as_deref().map(|name| time_zone("--log-timezone", name)).transpose()?;
-    let timezone = args.show.timezone.as_deref().map(|name| time_zone("--timezone", name)).transpose()?;
+    let log_timezone = args
+        .input
+        .log_timezone
+        .as_deref()
+        .map(|name| time_zone("--log-timezone", name))
+        .transpose()?;
+    let timezone = args
+        .show
+        .timezone
+        .as_deref()
+        .map(|name| time_zone("--timezone", name))
+        .transpose()?;
 
-    let is_default_window = args.command == Command::History && bucket_s.is_none() && request.is_empty();
+    let is_default_window =
+        args.command == Command::History && bucket_s.is_none() && request.is_empty();
     let needs_end = is_default_window || request.needs_end();
     let mut input = input_request(&args.input)?;
-    let spool = if needs_end { Spool::of_stdin(&mut input)? } else { Spool(None) };
+    let spool = if needs_end {
+        Spool::of_stdin(&mut input)?
+    } else {
+        Spool(None)
+    };
     let mut plan = Plan::of(&input, Stdin::of_process());
     spool.rename(&mut plan);
     let mut err = io::stderr().lock();
@@ -81,31 +96,60 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         (Some(zone), _) | (None, Some(zone)) => DisplayZone::Zone(zone.clone()),
         (None, None) => DisplayZone::Log(clock.log_zone()),
     };
-    let mut window = Window::default();
+    let mut window = time_spec::Window::default();
     if let (Some(first), Some(last)) = (first, last.or(first)) {
         if !request.is_empty() {
             // Without the end of a stream at hand, a time that does not need it cannot be outside.
-            let end = if needs_end || last > first { last } else { Instant(i64::MAX / 2) };
+            let end = if needs_end || last > first {
+                last
+            } else {
+                Instant(i64::MAX / 2)
+            };
             let resolved = request.resolve(&zone, first, end)?;
-            (window.since, window.until) = (resolved.since, resolved.until);
+            window = resolved;
         } else if is_default_window {
-            let since = bucket_start(&zone, BUCKET_S, last).plus_ms(-(BUCKETS - 1) * BUCKET_S as i64 * 1000);
+            let since = bucket_start(&zone, BUCKET_S, last)
+                .plus_ms(-(BUCKETS - 1) * BUCKET_S as i64 * 1000);
             window.since = Some(since).filter(|&since| since > first);
         }
     } else if !request.is_empty() && plan.servers.iter().any(|server| !server.files.is_empty()) {
-        anyhow::bail!("the log has no times (its log_line_prefix has no %m, %t or %n): no window can be taken of it");
+        anyhow::bail!(
+            "the log has no times (its log_line_prefix has no %m, %t or %n): no window can be taken of it"
+        );
     }
 
-    let threads = args.input.threads.map_or_else(default_threads, std::num::NonZero::get);
+    let threads = args
+        .input
+        .threads
+        .map_or_else(default_threads, std::num::NonZero::get);
     let run = Run {
         servers: &plan.servers,
         log_timezone,
         threads,
-        chunk_size: args.input.chunk_size.map_or(pipeline::CHUNK_SIZE, std::num::NonZero::get),
+        chunk_size: args
+            .input
+            .chunk_size
+            .map_or(pipeline::CHUNK_SIZE, std::num::NonZero::get),
         filter,
     };
-    let daily = Daily { between: request.between, zone: zone.clone() };
-    let asked = Asked { args, plan: &plan, outputs: &outputs, zone, fixed_zone: timezone.is_some(), daily, is_default_window, servers: plan.servers.iter().map(|server| server.name.clone()).collect() };
+    let daily = Daily {
+        between: request.between,
+        zone: zone.clone(),
+    };
+    let asked = Asked {
+        args,
+        plan: &plan,
+        outputs: &outputs,
+        zone,
+        fixed_zone: timezone.is_some(),
+        daily,
+        is_default_window,
+        servers: plan
+            .servers
+            .iter()
+            .map(|server| server.name.clone())
+            .collect(),
+    };
     let outcome = match args.command {
         Command::Summary => asked.summary(run, window)?,
         Command::History => asked.history(run, window, bucket_s)?,
@@ -116,16 +160,28 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     for (server, input) in outcome.servers.iter().zip(&plan.servers) {
         for (file, log) in server.files.iter().zip(&input.files) {
             if let Some(error) = &file.error {
-                writeln!(err, "pgcensus: {}: {error}; what was read before that is counted", log.display).ok();
+                writeln!(
+                    err,
+                    "pgcensus: {}: {error}; what was read before that is counted",
+                    log.display
+                )
+                .ok();
             }
         }
     }
     if args.show.unreadable {
         report::unreadable(&plan, &outcome, &mut err)?;
     }
-    let failed = outcome.servers.iter().any(|server| server.files.iter().any(|file| file.error.is_some()));
+    let failed = outcome
+        .servers
+        .iter()
+        .any(|server| server.files.iter().any(|file| file.error.is_some()));
     let all = matches!(plan.readable(), Readable::All) && !failed;
-    Ok(if all { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    Ok(if all {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(1)
+    })
 }
 
 fn default_threads() -> usize {
@@ -133,31 +189,53 @@ fn default_threads() -> usize {
 }
 
 fn time_zone(flag: &str, name: &str) -> anyhow::Result<TimeZone> {
-    TimeZone::get(name).with_context(|| format!("{flag} '{name}': no such time zone; give a name such as Europe/Berlin"))
+    TimeZone::get(name).with_context(|| {
+        format!("{flag} '{name}': no such time zone; give a name such as Europe/Berlin")
+    })
 }
 
 fn window_request(args: &Args) -> anyhow::Result<WindowRequest> {
     let time = |flag: &'static str, text: &Option<String>| {
-        text.as_deref().map(|text| TimeSpec::parse(text).with_context(|| flag)).transpose()
+        text.as_deref()
+            .map(|text| TimeSpec::parse(text).with_context(|| flag))
+            .transpose()
     };
     Ok(WindowRequest {
         since: time("--since", &args.window.since)?,
         until: time("--until", &args.window.until)?,
         at: time("--at", &args.window.at)?,
-        last: args.window.last.as_deref().map(DurationSpec::parse).transpose().context("--last")?,
-        between: args.window.between.as_deref().map(Between::parse).transpose().context("--between")?,
+        last: args
+            .window
+            .last
+            .as_deref()
+            .map(DurationSpec::parse)
+            .transpose()
+            .context("--last")?,
+        between: args
+            .window
+            .between
+            .as_deref()
+            .map(Between::parse)
+            .transpose()
+            .context("--between")?,
     })
 }
 
 fn input_request(input: &InputArgs) -> anyhow::Result<Request> {
     let line_prefix = input.line_prefix.as_deref();
     let line_prefix = line_prefix
-        .map(|text| LinePrefix::parse(text).map_err(|err| anyhow::anyhow!("--line-prefix '{text}': {err}")))
+        .map(|text| {
+            LinePrefix::parse(text).map_err(|err| anyhow::anyhow!("--line-prefix '{text}': {err}"))
+        })
         .transpose()?;
     Ok(Request {
         paths: input.inputs.clone(),
         log_lists: input.lists.clone(),
-        servers: input.servers.iter().map(|server| (server.name.clone(), server.path.clone())).collect(),
+        servers: input
+            .servers
+            .iter()
+            .map(|server| (server.name.clone(), server.path.clone()))
+            .collect(),
         format: input.format.map(|format| match format {
             LogFormat::Stderr => FormatOption::Stderr,
             LogFormat::Csvlog => FormatOption::Csvlog,
@@ -175,14 +253,17 @@ impl Spool {
     /// Puts the file in the place of standard input.
     fn of_stdin(request: &mut Request) -> anyhow::Result<Spool> {
         let is_stdin = |path: &PathBuf| path == Path::new("-");
-        let nothing = request.paths.is_empty() && request.log_lists.is_empty() && request.servers.is_empty();
+        let nothing =
+            request.paths.is_empty() && request.log_lists.is_empty() && request.servers.is_empty();
         if io::stdin().is_terminal() || !nothing && !request.paths.iter().any(is_stdin) {
             return Ok(Spool(None));
         }
         let mut file = NamedTempFile::new().context("a temporary file for standard input")?;
         io::copy(&mut io::stdin().lock(), &mut file).context("standard input")?;
         request.paths.retain(|path| !is_stdin(path));
-        request.servers.push(("stdin".to_owned(), file.path().to_owned()));
+        request
+            .servers
+            .push(("stdin".to_owned(), file.path().to_owned()));
         Ok(Spool(Some(file)))
     }
 
@@ -201,7 +282,11 @@ impl Spool {
 
 /// First and last log time of the input, as far as the heads of its files tell; the last one of compressed
 /// files only where it is needed, since it takes reading them.
-fn ends(plan: &Plan, clock: &mut LogClock, needs_end: bool) -> anyhow::Result<(Option<Instant>, Option<Instant>)> {
+fn ends(
+    plan: &Plan,
+    clock: &mut LogClock,
+    needs_end: bool,
+) -> anyhow::Result<(Option<Instant>, Option<Instant>)> {
     let (mut first, mut last) = (None::<Instant>, None::<Instant>);
     for log in plan.servers.iter().flat_map(|server| &server.files) {
         let mut instant = |time: &FileTime| clock.instant(time.as_deref());
@@ -209,7 +294,11 @@ fn ends(plan: &Plan, clock: &mut LogClock, needs_end: bool) -> anyhow::Result<(O
             let at = instant(time);
             first = Some(first.map_or(at, |first| first.min(at)));
         }
-        let end = if needs_end { log.last_time().with_context(|| log.display.clone())? } else { log.last.clone() };
+        let end = if needs_end {
+            log.last_time().with_context(|| log.display.clone())?
+        } else {
+            log.last.clone()
+        };
         if let Some(time) = &end {
             last = last.max(Some(instant(time)));
         }
@@ -225,12 +314,16 @@ struct Daily {
 }
 
 impl Daily {
-    fn limit(&self, window: Window) -> Window {
+    fn limit(&self, since: Option<Instant>, until: Option<Instant>) -> Window {
         let Daily { between, zone } = self.clone();
         let daily = between.map(|between| -> Box<dyn Fn(Instant) -> bool + Send> {
             Box::new(move |at| between.contains(&zone, at))
         });
-        Window { daily, ..window }
+        Window {
+            since,
+            until,
+            daily,
+        }
     }
 }
 
@@ -248,7 +341,7 @@ struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    fn summary(&self, run: Run<'_>, window: Window) -> anyhow::Result<Outcome> {
+    fn summary(&self, run: Run<'_>, window: time_spec::Window) -> anyhow::Result<Outcome> {
         struct Both {
             census: Census,
             timeline: History,
@@ -270,14 +363,28 @@ impl Asked<'_> {
         };
         let (since, until) = (window.since, window.until);
         let mut both = Both {
-            census: Census::new(self.daily.limit(window), cross),
-            timeline: History::timeline(Window { since, until, daily: None }, TIMELINE, self.zone.clone()),
+            census: Census::new(self.daily.limit(since, until), cross),
+            timeline: History::timeline(
+                Window {
+                    since,
+                    until,
+                    daily: None,
+                },
+                TIMELINE,
+                self.zone.clone(),
+            ),
         };
         let outcome = pipeline::run(run, &mut both)?;
-        let census = self.census_snapshot(both.census, &outcome);
+        let census = Self::census_snapshot(both.census, &outcome);
         let lives = lives(&outcome);
-        let timeline = both.timeline.snapshot(&lives, outcome.input, census.peak.clone());
-        let timeline = timeline.buckets.iter().map(|bucket| bucket.open_max).collect();
+        let timeline = both
+            .timeline
+            .snapshot(&lives, outcome.input, census.peak.clone());
+        let timeline = timeline
+            .buckets
+            .iter()
+            .map(|bucket| bucket.open_max)
+            .collect();
         let census = CensusSnapshot { timeline, ..census };
         let report = self.report(&outcome);
         self.write(&outcome, |show, format, out| match format {
@@ -288,7 +395,12 @@ impl Asked<'_> {
         Ok(outcome)
     }
 
-    fn history(&self, run: Run<'_>, window: Window, bucket_s: Option<u64>) -> anyhow::Result<Outcome> {
+    fn history(
+        &self,
+        run: Run<'_>,
+        window: time_spec::Window,
+        bucket_s: Option<u64>,
+    ) -> anyhow::Result<Outcome> {
         struct Both {
             census: Census,
             history: History,
@@ -307,12 +419,14 @@ impl Asked<'_> {
         let bucket_s = bucket_s.or(self.is_default_window.then_some(BUCKET_S));
         let (since, until) = (window.since, window.until);
         let mut both = Both {
-            census: Census::new(self.daily.limit(window), None),
-            history: History::new(self.daily.limit(Window { since, until, daily: None }), bucket_s, self.zone.clone()),
+            census: Census::new(self.daily.limit(since, until), None),
+            history: History::new(self.daily.limit(since, until), bucket_s, self.zone.clone()),
         };
         let outcome = pipeline::run(run, &mut both)?;
-        let census = self.census_snapshot(both.census, &outcome);
-        let history: HistorySnapshot = both.history.snapshot(&lives(&outcome), outcome.input, census.peak);
+        let census = Self::census_snapshot(both.census, &outcome);
+        let history: HistorySnapshot =
+            both.history
+                .snapshot(&lives(&outcome), outcome.input, census.peak);
         let report = self.report(&outcome);
         self.write(&outcome, |show, format, out| match format {
             OutputFormat::Text => view::history::text(&history, &report, show, out),
@@ -322,10 +436,14 @@ impl Asked<'_> {
         Ok(outcome)
     }
 
-    fn census_snapshot(&self, mut census: Census, outcome: &Outcome) -> CensusSnapshot {
+    fn census_snapshot(mut census: Census, outcome: &Outcome) -> CensusSnapshot {
         let end = outcome.input.map_or(Instant::UNKNOWN, |(_, last)| last);
         for server in &outcome.servers {
-            for session in server.tracker.open_sessions().filter(|session| counts(&outcome.filter, &outcome.names, session)) {
+            for session in server
+                .tracker
+                .open_sessions()
+                .filter(|session| counts(&outcome.filter, &outcome.names, session))
+            {
                 census.still_open(session, end);
             }
             for (session, received_at) in server.tracker.pending() {
@@ -339,7 +457,7 @@ impl Asked<'_> {
         snapshot
     }
 
-    fn sessions(&self, run: Run<'_>, window: Window) -> anyhow::Result<Outcome> {
+    fn sessions(&self, run: Run<'_>, window: time_spec::Window) -> anyhow::Result<Outcome> {
         struct Rows<'s> {
             window: Window,
             only_open: bool,
@@ -351,16 +469,23 @@ impl Asked<'_> {
         }
         impl Rows<'_> {
             fn keep(&mut self, session: Session) {
-                if self.kept.len() < SORTED_MAX { self.kept.push(session) } else { self.more += 1 }
+                if self.kept.len() < SORTED_MAX {
+                    self.kept.push(session)
+                } else {
+                    self.more += 1
+                }
             }
         }
         impl Sink for Rows<'_> {
             fn begins(&mut self, _: Instant) {}
             fn change(&mut self, names: &Names, change: &Change) -> anyhow::Result<()> {
-                let What::Closed(session) = &change.what else { return Ok(()) };
+                let What::Closed(session) = &change.what else {
+                    return Ok(());
+                };
                 let at = change.at.unwrap_or(Instant::UNKNOWN);
                 let opened = session.opened_at();
-                let outside = self.window.is_before(at) || opened.is_some_and(|opened| self.window.is_after(opened));
+                let outside = self.window.is_before(at)
+                    || opened.is_some_and(|opened| self.window.is_after(opened));
                 if outside || !self.window.daily.as_ref().is_none_or(|daily| daily(at)) {
                     return Ok(());
                 }
@@ -377,7 +502,10 @@ impl Asked<'_> {
         let show = self.show(&self.zone, false);
         let mut outputs: Vec<(Sessions<'_>, Box<dyn Write>)> = Vec::new();
         for output in self.outputs {
-            outputs.push((Sessions::new(form(output.format), self.show_for(&show, output)), open(output)?));
+            outputs.push((
+                Sessions::new(form(output.format), self.show_for(&show, output)),
+                open(output)?,
+            ));
         }
         let mut write = |session: &Session, names: &Names, until: Option<Instant>| {
             for (view, out) in &mut outputs {
@@ -386,16 +514,24 @@ impl Asked<'_> {
             anyhow::Ok(())
         };
         let until = window.until;
-        let window = self.daily.limit(window);
+        let window = self.daily.limit(window.since, until);
         let sort = self.args.show.sort;
         let only_open = self.args.show.open;
-        let mut rows =
-            Rows { window, only_open, kept: Vec::new(), keeps_all: sort.is_some(), more: 0, write: &mut write };
+        let mut rows = Rows {
+            window,
+            only_open,
+            kept: Vec::new(),
+            keeps_all: sort.is_some(),
+            more: 0,
+            write: &mut write,
+        };
         let outcome = pipeline::run(run, &mut rows)?;
         let mut open_at_end: Vec<Session> = Vec::new();
         for server in &outcome.servers {
             for session in server.tracker.open_sessions() {
-                let begun = !session.opened_at().is_some_and(|opened| rows.window.is_after(opened));
+                let begun = !session
+                    .opened_at()
+                    .is_some_and(|opened| rows.window.is_after(opened));
                 if begun && counts(&outcome.filter, &outcome.names, session) {
                     open_at_end.push(session.clone());
                 }
@@ -407,11 +543,18 @@ impl Asked<'_> {
         let more = rows.more;
         match sort.or(only_open.then_some(Sort::Age)) {
             // The longest-lived first, whether it has ended or not.
-            Some(Sort::Age | Sort::Start) => kept.sort_by_key(|session| (start(session), session.pid)),
+            Some(Sort::Age | Sort::Start) => {
+                kept.sort_by_key(|session| (start(session), session.pid))
+            }
             Some(Sort::Time) => {
-                let end = until.or(outcome.input.map(|(_, last)| last)).unwrap_or(Instant::UNKNOWN);
+                let end = until
+                    .or(outcome.input.map(|(_, last)| last))
+                    .unwrap_or(Instant::UNKNOWN);
                 let length = |session: &Session| {
-                    session.session_time_ms.map_or_else(|| start(session).map_or(0, |start| end.since(start)), |ms| ms as i64)
+                    session.session_time_ms.map_or_else(
+                        || start(session).map_or(0, |start| end.since(start)),
+                        |ms| ms as i64,
+                    )
                 };
                 kept.sort_by_key(|session| (std::cmp::Reverse(length(session)), session.pid));
             }
@@ -432,7 +575,7 @@ impl Asked<'_> {
         Ok(outcome)
     }
 
-    fn events(&self, run: Run<'_>, window: Window) -> anyhow::Result<Outcome> {
+    fn events(&self, run: Run<'_>, window: time_spec::Window) -> anyhow::Result<Outcome> {
         struct Rows<'s> {
             window: Window,
             write: &'s mut dyn FnMut(&Change, &Names) -> anyhow::Result<()>,
@@ -440,13 +583,20 @@ impl Asked<'_> {
         impl Sink for Rows<'_> {
             fn begins(&mut self, _: Instant) {}
             fn change(&mut self, names: &Names, change: &Change) -> anyhow::Result<()> {
-                if change.at.is_none_or(|at| self.window.contains(at)) { (self.write)(change, names) } else { Ok(()) }
+                if change.at.is_none_or(|at| self.window.contains(at)) {
+                    (self.write)(change, names)
+                } else {
+                    Ok(())
+                }
             }
         }
         let show = self.show(&self.zone, false);
         let mut outputs: Vec<(Events<'_>, Box<dyn Write>)> = Vec::new();
         for output in self.outputs {
-            outputs.push((Events::new(form(output.format), self.show_for(&show, output)), open(output)?));
+            outputs.push((
+                Events::new(form(output.format), self.show_for(&show, output)),
+                open(output)?,
+            ));
         }
         let mut write = |change: &Change, names: &Names| {
             for (view, out) in &mut outputs {
@@ -454,7 +604,10 @@ impl Asked<'_> {
             }
             anyhow::Ok(())
         };
-        let mut rows = Rows { window: self.daily.limit(window), write: &mut write };
+        let mut rows = Rows {
+            window: self.daily.limit(window.since, window.until),
+            write: &mut write,
+        };
         let outcome = pipeline::run(run, &mut rows)?;
         for (view, mut out) in outputs {
             view.finish(&mut out)?;
@@ -471,8 +624,15 @@ impl Asked<'_> {
         word: impl Fn(&Show<'_>, OutputFormat, &mut Box<dyn Write>) -> io::Result<()>,
     ) -> anyhow::Result<()> {
         // The whole log has been seen: each time is shown in the zone that the log had then.
-        let seen = outcome.servers.first().map(|server| DisplayZone::Log(server.clock.log_zone()));
-        let zone = if self.fixed_zone || self.args.input.log_timezone.is_some() { None } else { seen };
+        let seen = outcome
+            .servers
+            .first()
+            .map(|server| DisplayZone::Log(server.clock.log_zone()));
+        let zone = if self.fixed_zone || self.args.input.log_timezone.is_some() {
+            None
+        } else {
+            seen
+        };
         let zone = zone.as_ref().unwrap_or(&self.zone);
         let show = self.show(zone, self.is_default_window);
         for output in self.outputs {
@@ -480,7 +640,7 @@ impl Asked<'_> {
             word(&self.show_for(&show, output), output.format, &mut out)?;
             out.flush()?;
         }
-        self.nothing_matched(outcome);
+        Self::nothing_matched(outcome);
         Ok(())
     }
 
@@ -505,10 +665,17 @@ impl Asked<'_> {
         let color = match self.args.show.color {
             ColorChoice::Always => is_stdout,
             ColorChoice::Never => false,
-            ColorChoice::Auto => terminal && wanted && std::env::var_os("TERM").is_none_or(|term| term != "dumb"),
+            ColorChoice::Auto => {
+                terminal && wanted && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+            }
         };
         let size = terminal_size::terminal_size().filter(|_| terminal);
-        Show { color, terminal, width: size.map_or(80, |(width, _)| usize::from(width.0)), ..*show }
+        Show {
+            color,
+            terminal,
+            width: size.map_or(80, |(width, _)| usize::from(width.0)),
+            ..*show
+        }
     }
 
     fn report(&self, outcome: &Outcome) -> InputReport {
@@ -517,7 +684,7 @@ impl Asked<'_> {
 
     /// What a stream of rows does not say by itself.
     fn tell(&self, outcome: &Outcome) {
-        self.nothing_matched(outcome);
+        Self::nothing_matched(outcome);
         if self.args.show.quiet {
             return;
         }
@@ -527,7 +694,7 @@ impl Asked<'_> {
         }
     }
 
-    fn nothing_matched(&self, outcome: &Outcome) {
+    fn nothing_matched(outcome: &Outcome) {
         if let Some(text) = outcome.filter.unmatched(&outcome.names) {
             writeln!(io::stderr(), "pgcensus: {text}").ok();
         }
@@ -551,18 +718,30 @@ fn counts(filter: &Filter, names: &Names, session: &Session) -> bool {
 }
 
 fn lives(outcome: &Outcome) -> Vec<&Lives> {
-    outcome.servers.iter().map(|server| server.tracker.lives()).collect()
+    outcome
+        .servers
+        .iter()
+        .map(|server| server.tracker.lives())
+        .collect()
 }
 
 /// Bounds that were reached, in words.
 fn bounds(outcome: &Outcome) -> Vec<String> {
     let mut bounds = Vec::new();
     if outcome.names.overflowed() {
-        bounds.push(format!("more than {NAMES_MAX} names, or 16 MiB of them: further ones are counted as (other)"));
+        bounds.push(format!(
+            "more than {NAMES_MAX} names, or 16 MiB of them: further ones are counted as (other)"
+        ));
     }
-    let untracked: u64 = outcome.servers.iter().map(|server| server.tracker.untracked()).sum();
+    let untracked: u64 = outcome
+        .servers
+        .iter()
+        .map(|server| server.tracker.untracked())
+        .sum();
     if untracked > 0 {
-        bounds.push(format!("more than {BACKENDS_MAX} connections at once: {untracked} further ones are not tracked"));
+        bounds.push(format!(
+            "more than {BACKENDS_MAX} connections at once: {untracked} further ones are not tracked"
+        ));
     }
     bounds
 }

@@ -31,6 +31,9 @@ fn main() -> ExitCode {
 
 /// Whoever reads the output has seen enough (`pgcensus … | head`).
 fn is_broken_pipe(err: &anyhow::Error) -> bool {
-    let kind = |cause: &(dyn std::error::Error + 'static)| cause.downcast_ref::<io::Error>().map(io::Error::kind);
-    err.chain().any(|cause| kind(cause) == Some(io::ErrorKind::BrokenPipe))
+    let kind = |cause: &(dyn std::error::Error + 'static)| {
+        cause.downcast_ref::<io::Error>().map(io::Error::kind)
+    };
+    err.chain()
+        .any(|cause| kind(cause) == Some(io::ErrorKind::BrokenPipe))
 }

@@ -125,12 +125,18 @@ pub(crate) fn run(run: Run<'_>, sink: &mut dyn Sink) -> anyhow::Result<Outcome> 
         for (server, input) in fold.run_servers().iter().enumerate() {
             let (give, free) = channel();
             // One is read into while the others are decoded or wait for their turn.
-            for _ in 0..threads * 2 + 1 {
+            for _ in 0..=threads * 2 {
                 give.send(Buffers::default()).ok();
             }
             buffers.push(give);
             let decoders = fold.decoders[server].clone();
-            let reader = Reader { server, files: &input.files, decoders, chunk_size: fold.chunk_size, free };
+            let reader = Reader {
+                server,
+                files: &input.files,
+                decoders,
+                chunk_size: fold.chunk_size,
+                free,
+            };
             let (jobs, done) = (jobs.clone(), done.clone());
             scope.spawn(move || reader.run(&jobs, &done));
         }
@@ -198,9 +204,26 @@ fn work(queue: &Mutex<Receiver<Job>>, done: &Sender<Done>) {
             return;
         };
         job.buffers.batch.clear();
-        job.decoder.decode(&job.buffers.chunk, job.base, &mut job.buffers.batch);
-        let Job { server, number, file, buffers, after, .. } = job;
-        if done.send(Done { server, number, file, buffers, after }).is_err() {
+        job.decoder
+            .decode(&job.buffers.chunk, job.base, &mut job.buffers.batch);
+        let Job {
+            server,
+            number,
+            file,
+            buffers,
+            after,
+            ..
+        } = job;
+        if done
+            .send(Done {
+                server,
+                number,
+                file,
+                buffers,
+                after,
+            })
+            .is_err()
+        {
             return;
         }
     }
@@ -226,10 +249,25 @@ impl Reader<'_> {
             let mut input = match log.open() {
                 Ok(input) => input,
                 Err(err) => {
-                    let Ok(buffers) = self.free.recv() else { return };
-                    let after = After { error: Some(err.to_string()), is_last: true, ..After::default() };
+                    let Ok(buffers) = self.free.recv() else {
+                        return;
+                    };
+                    let after = After {
+                        error: Some(err.to_string()),
+                        is_last: true,
+                        ..After::default()
+                    };
                     number += 1;
-                    if done.send(Done { server: self.server, number: number - 1, file, buffers, after }).is_err() {
+                    if done
+                        .send(Done {
+                            server: self.server,
+                            number: number - 1,
+                            file,
+                            buffers,
+                            after,
+                        })
+                        .is_err()
+                    {
                         return;
                     }
                     continue;
@@ -241,13 +279,21 @@ impl Reader<'_> {
             let mut skipping = false;
             let mut at_end = false;
             while !at_end {
-                let Ok(mut buffers) = self.free.recv() else { return };
+                let Ok(mut buffers) = self.free.recv() else {
+                    return;
+                };
                 let decoder = self.decoder(file);
                 buffers.chunk.clear();
                 buffers.chunk.append(&mut rest);
                 let mut after = After::default();
                 let start = base;
-                let piece = Piece::read(&mut *input, &mut buffers.chunk, self.chunk_size, &decoder, &mut skipping);
+                let piece = Piece::read(
+                    &mut *input,
+                    &mut buffers.chunk,
+                    self.chunk_size,
+                    &decoder,
+                    &mut skipping,
+                );
                 base += piece.skipped;
                 let offset = base;
                 let chunk = &mut buffers.chunk;
@@ -270,7 +316,15 @@ impl Reader<'_> {
                 }
                 base += chunk.len() as u64;
                 after.bytes = base - start;
-                let job = Job { server: self.server, number, file, base: offset, decoder, buffers, after };
+                let job = Job {
+                    server: self.server,
+                    number,
+                    file,
+                    base: offset,
+                    decoder,
+                    buffers,
+                    after,
+                };
                 number += 1;
                 if jobs.send(job).is_err() {
                     return;
@@ -280,7 +334,10 @@ impl Reader<'_> {
     }
 
     fn decoder(&self, file: usize) -> Arc<Decoder> {
-        self.decoders[file].read().map_or_else(|poisoned| poisoned.into_inner().clone(), |decoder| decoder.clone())
+        self.decoders[file].read().map_or_else(
+            |poisoned| poisoned.into_inner().clone(),
+            |decoder| decoder.clone(),
+        )
     }
 }
 
@@ -298,8 +355,20 @@ struct Piece {
 impl Piece {
     /// Reads into `chunk`, which may hold a beginning already, until it has about `size` bytes and ends with a whole
     /// record, or the input is over.
-    fn read(input: &mut dyn Read, chunk: &mut Vec<u8>, size: usize, decoder: &Decoder, skipping: &mut bool) -> Piece {
-        let mut piece = Piece { skipped: 0, end: 0, at_end: false, error: None, too_long: false };
+    fn read(
+        input: &mut dyn Read,
+        chunk: &mut Vec<u8>,
+        size: usize,
+        decoder: &Decoder,
+        skipping: &mut bool,
+    ) -> Piece {
+        let mut piece = Piece {
+            skipped: 0,
+            end: 0,
+            at_end: false,
+            error: None,
+            too_long: false,
+        };
         let mut wanted = size;
         loop {
             while chunk.len() < wanted && !piece.at_end {
@@ -320,7 +389,11 @@ impl Piece {
                     continue;
                 }
                 // The end of the buffer may hold the begin of the line that ends the record.
-                let keep = if piece.at_end { 0 } else { chunk.len().min(4096) };
+                let keep = if piece.at_end {
+                    0
+                } else {
+                    chunk.len().min(4096)
+                };
                 let dropped = chunk.len() - keep;
                 chunk.drain(..dropped);
                 piece.skipped += dropped as u64;
@@ -388,8 +461,11 @@ struct Unmatched {
 impl<'a, 's> Fold<'a, 's> {
     fn new(run: Run<'a>, sink: &'s mut dyn Sink) -> Fold<'a, 's> {
         let decoder = |file: &LogFile| RwLock::new(Arc::new(Decoder::new(file.format.clone())));
-        let decoders =
-            run.servers.iter().map(|server| Arc::new(server.files.iter().map(decoder).collect())).collect();
+        let decoders = run
+            .servers
+            .iter()
+            .map(|server| Arc::new(server.files.iter().map(decoder).collect()))
+            .collect();
         let servers = run.servers.iter().enumerate();
         let servers = servers
             .map(|(id, server)| ServerFold {
@@ -401,7 +477,11 @@ impl<'a, 's> Fold<'a, 's> {
                 changes: VecDeque::new(),
                 scratch: Vec::new(),
                 spent: Vec::new(),
-                files: server.files.iter().map(|_| FileOutcome::default()).collect(),
+                files: server
+                    .files
+                    .iter()
+                    .map(|_| FileOutcome::default())
+                    .collect(),
                 unmatched: Unmatched::default(),
             })
             .collect();
@@ -430,12 +510,13 @@ impl<'a, 's> Fold<'a, 's> {
             let server = done.server;
             self.servers[server].early.insert(done.number, done);
             while let Some(done) = self.servers[server].take_next() {
-                let is_over = done.after.is_last && done.file + 1 == self.run.servers[server].files.len();
-                let back = self.batch(done)?;
+                let is_over =
+                    done.after.is_last && done.file + 1 == self.run.servers[server].files.len();
+                let back = self.batch(done);
                 self.servers[server].spent.push(back);
                 if is_over {
                     let state = &mut self.servers[server];
-                    state.tracker.finish(&mut self.names, &mut state.scratch);
+                    state.tracker.finish(&mut state.scratch);
                     state.changes.extend(state.scratch.drain(..));
                     state.is_over = true;
                 }
@@ -475,7 +556,13 @@ impl<'a, 's> Fold<'a, 's> {
             // With one server nothing has to be compared.
             let alone = self.servers.len() == 1;
             while let Some(change) = self.servers[id].changes.pop_front() {
-                let Fold { hold, sink, names, run, .. } = self;
+                let Fold {
+                    hold,
+                    sink,
+                    names,
+                    run,
+                    ..
+                } = self;
                 let mut result = Ok(());
                 hold.push(change, |change| {
                     if result.is_ok() {
@@ -491,8 +578,14 @@ impl<'a, 's> Fold<'a, 's> {
     }
 
     /// Folds one decoded chunk; its buffers can be used again.
-    fn batch(&mut self, done: Done) -> anyhow::Result<Buffers> {
-        let Done { server, file, buffers, after, .. } = done;
+    fn batch(&mut self, done: Done) -> Buffers {
+        let Done {
+            server,
+            file,
+            buffers,
+            after,
+            ..
+        } = done;
         let times = buffers.batch.log_times;
         {
             let state = &mut self.servers[server];
@@ -520,22 +613,38 @@ impl<'a, 's> Fold<'a, 's> {
         for item in &buffers.batch.items {
             match item {
                 Item::Event(event) => self.event(server, file, &buffers.batch, event),
-                Item::Unmatched { offset, record } => self.unmatched(server, file, *offset, buffers.batch.text(*record)),
+                Item::Unmatched { offset, record } => {
+                    self.unmatched(server, file, *offset, buffers.batch.text(*record))
+                }
                 Item::Unreadable(span, excerpt) => {
-                    self.unreadable(server, file, span.offset, span.len, span.why, buffers.batch.text(*excerpt));
+                    self.unreadable(
+                        server,
+                        file,
+                        span.offset,
+                        span.len,
+                        span.why,
+                        buffers.batch.text(*excerpt),
+                    );
                 }
             }
         }
         if after.is_last {
             self.infer(server, file, true);
             if let Some((offset, text)) = after.incomplete {
-                self.unreadable(server, file, offset, text.len() as u64, Why::Incomplete, &text[..text.len().min(200)]);
+                self.unreadable(
+                    server,
+                    file,
+                    offset,
+                    text.len() as u64,
+                    Why::Incomplete,
+                    &text[..text.len().min(200)],
+                );
             }
             if self.servers[server].files[file].error.is_some() {
                 self.servers[server].tracker.gap(None);
             }
         }
-        Ok(buffers)
+        buffers
     }
 
     fn event(
@@ -548,7 +657,10 @@ impl<'a, 's> Fold<'a, 's> {
         let event = batch.event(event);
         if let Some(time) = event.log_time {
             let skip = &self.run.servers[server].files[file].skip;
-            if skip.iter().any(|&(first, last)| (first..=last).contains(&time.wall_ms)) {
+            if skip
+                .iter()
+                .any(|&(first, last)| (first..=last).contains(&time.wall_ms))
+            {
                 return;
             }
         }
@@ -559,12 +671,18 @@ impl<'a, 's> Fold<'a, 's> {
             self.input = Some((from.min(at), to.max(at)));
         }
         self.events += 1;
-        state.tracker.observe(&event, at, &mut self.names, &mut state.scratch);
+        state
+            .tracker
+            .observe(&event, at, &mut self.names, &mut state.scratch);
         state.changes.extend(state.scratch.drain(..));
-        if let EventKind::Setting { name: b"log_line_prefix", value: Some(value) } = event.kind {
+        if let EventKind::Setting {
+            name: b"log_line_prefix",
+            value: Some(value),
+        } = event.kind
+        {
             let value = String::from_utf8_lossy(value).into_owned();
             if let Ok(prefix) = LinePrefix::parse(&value) {
-                self.add_prefix(server, file, prefix);
+                self.add_prefix(server, file, &prefix);
             }
         }
     }
@@ -595,11 +713,14 @@ impl<'a, 's> Fold<'a, 's> {
         if lines.is_empty() {
             return;
         }
-        let sample: Vec<u8> = lines.iter().flat_map(|(_, line)| line.iter().copied()).collect();
+        let sample: Vec<u8> = lines
+            .iter()
+            .flat_map(|(_, line)| line.iter().copied())
+            .collect();
         if let Some(inference) = line_prefix::infer(&sample)
             && inference.lines_read * 2 > inference.lines
         {
-            self.add_prefix(server, file, inference.prefix);
+            self.add_prefix(server, file, &inference.prefix);
             lines.retain(|(offset, line)| !self.decode_unmatched(server, file, *offset, line));
         }
         if at_end {
@@ -612,7 +733,10 @@ impl<'a, 's> Fold<'a, 's> {
     }
 
     fn decode_unmatched(&mut self, server: usize, file: usize, offset: u64, line: &[u8]) -> bool {
-        let Ok(decoder) = self.decoders[server][file].read().map(|decoder| Arc::clone(&decoder)) else {
+        let Ok(decoder) = self.decoders[server][file]
+            .read()
+            .map(|decoder| Arc::clone(&decoder))
+        else {
             return false;
         };
         let mut batch = Batch::default();
@@ -628,8 +752,10 @@ impl<'a, 's> Fold<'a, 's> {
     }
 
     /// A prefix that this file and those after it have further on.
-    fn add_prefix(&mut self, server: usize, file: usize, prefix: LinePrefix) {
-        self.servers[server].files[file].later_prefixes.push(prefix.as_str().to_owned());
+    fn add_prefix(&mut self, server: usize, file: usize, prefix: &LinePrefix) {
+        self.servers[server].files[file]
+            .later_prefixes
+            .push(prefix.as_str().to_owned());
         for decoder in &self.decoders[server][file..=file] {
             if let Ok(mut shared) = decoder.write() {
                 let mut decoder = (**shared).clone();
@@ -639,7 +765,15 @@ impl<'a, 's> Fold<'a, 's> {
         }
     }
 
-    fn unreadable(&mut self, server: usize, file: usize, offset: u64, len: u64, why: Why, excerpt: &[u8]) {
+    fn unreadable(
+        &mut self,
+        server: usize,
+        file: usize,
+        offset: u64,
+        len: u64,
+        why: Why,
+        excerpt: &[u8],
+    ) {
         if why == Why::Untrusted {
             self.untrusted_total += 1;
         } else {
@@ -648,13 +782,26 @@ impl<'a, 's> Fold<'a, 's> {
         }
         if self.unreadable.len() < UNREADABLE_MAX {
             let excerpt = excerpt[..excerpt.len().min(200)].into();
-            self.unreadable.push(UnreadableSpan { server, file, offset, len, why, excerpt });
+            self.unreadable.push(UnreadableSpan {
+                server,
+                file,
+                offset,
+                len,
+                why,
+                excerpt,
+            });
         }
     }
 
     fn finish(mut self) -> anyhow::Result<Outcome> {
         self.merge()?;
-        let Fold { hold, sink, names, run, .. } = &mut self;
+        let Fold {
+            hold,
+            sink,
+            names,
+            run,
+            ..
+        } = &mut self;
         let mut result = Ok(());
         hold.finish(|change| {
             if result.is_ok() {
@@ -667,7 +814,11 @@ impl<'a, 's> Fold<'a, 's> {
             names: self.names,
             filter: self.run.filter,
             servers: servers
-                .map(|server| ServerOutcome { tracker: server.tracker, clock: server.clock, files: server.files })
+                .map(|server| ServerOutcome {
+                    tracker: server.tracker,
+                    clock: server.clock,
+                    files: server.files,
+                })
                 .collect(),
             input: self.input,
             events: self.events,
@@ -679,7 +830,12 @@ impl<'a, 's> Fold<'a, 's> {
 }
 
 /// Hands a change to the sink, if its session counts.
-fn hand_on(sink: &mut dyn Sink, filter: &mut Filter, names: &Names, change: &Change) -> anyhow::Result<()> {
+fn hand_on(
+    sink: &mut dyn Sink,
+    filter: &mut Filter,
+    names: &Names,
+    change: &Change,
+) -> anyhow::Result<()> {
     let counts = filter.is_empty()
         || match &change.what {
             What::Opened(session) | What::TakenBack(session) | What::Closed(session) => {
@@ -689,7 +845,11 @@ fn hand_on(sink: &mut dyn Sink, filter: &mut Filter, names: &Names, change: &Cha
             What::Probe(probe) => filter.matches(names, &Who::from(&**probe)),
             What::Server(..) => false,
         };
-    if counts { sink.change(names, change) } else { Ok(()) }
+    if counts {
+        sink.change(names, change)
+    } else {
+        Ok(())
+    }
 }
 
 impl ServerFold {

@@ -38,7 +38,10 @@ pub(crate) fn of(plan: &Plan, outcome: &Outcome) -> InputReport {
                 Format::Jsonlog => ("jsonlog", None),
             };
             if let Some(later) = file.later_prefixes.last() {
-                report.notes.push(format!("{}: the log_line_prefix changed in it, to '{later}'", log.display));
+                report.notes.push(format!(
+                    "{}: the log_line_prefix changed in it, to '{later}'",
+                    log.display
+                ));
             }
             report.sources.push(SourceReport {
                 path: log.display.clone(),
@@ -67,8 +70,15 @@ pub(crate) fn of(plan: &Plan, outcome: &Outcome) -> InputReport {
             ..SourceReport::default()
         });
     }
-    if let Some(first) = outcome.unreadable.iter().find(|span| span.why != pgcensus_log::batch::Why::Untrusted) {
-        report.notes.push(format!("the first that could not be read: {}", place(plan, first)));
+    if let Some(first) = outcome
+        .unreadable
+        .iter()
+        .find(|span| span.why != pgcensus_log::batch::Why::Untrusted)
+    {
+        report.notes.push(format!(
+            "the first that could not be read: {}",
+            place(plan, first)
+        ));
     }
     report
 }
@@ -76,8 +86,19 @@ pub(crate) fn of(plan: &Plan, outcome: &Outcome) -> InputReport {
 /// `--unreadable`: every span with its place, why, and how it begins.
 pub(crate) fn unreadable(plan: &Plan, outcome: &Outcome, out: &mut dyn Write) -> io::Result<()> {
     for span in &outcome.unreadable {
-        let excerpt = span.excerpt.split(|&b| b == b'\n').next().unwrap_or_default();
-        writeln!(out, "{}: {} bytes: {}: {}", place(plan, span), thousands(span.len), span.why, shown(excerpt))?;
+        let excerpt = span
+            .excerpt
+            .split(|&b| b == b'\n')
+            .next()
+            .unwrap_or_default();
+        writeln!(
+            out,
+            "{}: {} bytes: {}: {}",
+            place(plan, span),
+            thousands(span.len),
+            span.why,
+            shown(excerpt)
+        )?;
     }
     let all = outcome.unreadable_total + outcome.untrusted_total;
     let more = all.saturating_sub(outcome.unreadable.len() as u64);
