@@ -260,3 +260,6 @@ impl std::fmt::Display for LinePrefixError {
 }
 
 impl std::error::Error for LinePrefixError {}
+
+#[cfg(test)]
+mod tests;

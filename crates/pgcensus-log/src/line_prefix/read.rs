@@ -370,11 +370,13 @@ impl<'c> Reader<'c, '_> {
 
     fn set_text(&mut self, field: Field, mut value: &'c [u8]) {
         if value.len() == field.width {
-            value = if field.left {
-                value.trim_ascii_end()
+            while let Some(rest) = if field.left {
+                value.strip_suffix(b" ")
             } else {
-                value.trim_ascii_start()
-            };
+                value.strip_prefix(b" ")
+            } {
+                value = rest;
+            }
         }
         let name = (label::unset(value) != Some(value.len()) && !value.is_empty()).then_some(value);
         match field.escape {

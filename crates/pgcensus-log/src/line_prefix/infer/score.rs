@@ -25,7 +25,7 @@ pub(super) fn of(prefix: &LinePrefix, lines: &[Line<'_>]) -> Score {
     let mut clean = true;
     let mut pids = Pids::default();
     for line in lines {
-        let Some(head) = prefix.read(line.text, 0) else {
+        let Some(head) = read(prefix, line) else {
             clean = false;
             continue;
         };
@@ -44,8 +44,15 @@ pub(super) fn of(prefix: &LinePrefix, lines: &[Line<'_>]) -> Score {
 
 /// Whether `prefix` reads this line with the fields that its message says.
 pub(super) fn explains(prefix: &LinePrefix, line: &Line<'_>) -> bool {
-    let head = prefix.read(line.text, 0);
-    head.is_some_and(|head| agreement(prefix, line, &head) >= 0)
+    read(prefix, line).is_some_and(|head| agreement(prefix, line, &head) >= 0)
+}
+
+/// A reading over more than one line speaks for a prefix less than it may speak for a wrong one.
+fn read<'c>(prefix: &LinePrefix, line: &Line<'c>) -> Option<Head<'c>> {
+    let head = prefix.read(line.text, 0)?;
+    memchr::memchr(b'\n', &line.text[..head.label_start])
+        .is_none()
+        .then_some(head)
 }
 
 /// Whether the fields of a head are what its message says.
