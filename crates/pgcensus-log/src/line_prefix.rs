@@ -11,7 +11,7 @@
 //! So each form is compiled to its own sequence of parts, in `read`; `infer` finds the prefix of a log
 //! that nobody described; `label` has the words that follow a prefix. Message texts are read elsewhere.
 //!
-//! Source: `log_status_format` in PostgreSQL's `src/backend/utils/error/elog.c`.
+//! Source: `log_status_format` in the server's `src/backend/utils/error/elog.c`.
 
 mod infer;
 mod label;

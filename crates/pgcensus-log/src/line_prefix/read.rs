@@ -27,6 +27,8 @@ const FAILED_PLACES: usize = 512;
 pub(super) struct Form {
     steps: Box<[Step]>,
     kind: Kind,
+    fields_searched: usize,
+    may_tear: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,18 +135,21 @@ impl Form {
                 fields_searched += 1;
             }
         }
+        let may_tear = kind == Kind::Session
+            && steps.iter().any(
+                |step| matches!(step, Step::Field { field, .. } if b"ud".contains(&field.escape)),
+            );
         Form {
             steps: steps.into(),
             kind,
+            fields_searched,
+            may_tear,
         }
     }
 
     /// It has a name that a line break may stand in.
     pub(super) fn may_tear(&self) -> bool {
-        self.kind == Kind::Session
-            && self.steps.iter().any(
-                |step| matches!(step, Step::Field { field, .. } if b"ud".contains(&field.escape)),
-            )
+        self.may_tear
     }
 
     /// It begins with a literal or a typed field.
@@ -163,13 +168,31 @@ impl Form {
         label_from: usize,
         newlines: Newlines,
     ) -> Option<Head<'c>> {
+        if !self.may_begin(text) {
+            return None;
+        }
+        // One searched field never comes to the same place twice.
+        if self.fields_searched < 2 {
+            return self.read_with(text, label_from, newlines, &mut []);
+        }
+        let mut failed = [[0; FAILED_PLACES / 64]; FAILED_FIELDS];
+        self.read_with(text, label_from, newlines, &mut failed)
+    }
+
+    fn read_with<'c>(
+        &self,
+        text: &'c [u8],
+        label_from: usize,
+        newlines: Newlines,
+        failed: &mut [Failed],
+    ) -> Option<Head<'c>> {
         let mut reader = Reader {
             text,
             form: self,
             label_from,
             newlines,
             tries: 0,
-            failed: [[0; FAILED_PLACES / 64]; FAILED_FIELDS],
+            failed,
             head: Head::default(),
         };
         reader.steps(0, 0).then(|| {
@@ -177,6 +200,19 @@ impl Form {
             head.pid = head.pid.or(head.session_id.map(|id| id.pid));
             head
         })
+    }
+
+    /// Most lines that are no heads show it in their first byte.
+    fn may_begin(&self, text: &[u8]) -> bool {
+        match self.steps.first() {
+            Some(Step::Literal(literal)) => text.first() == literal.first(),
+            Some(Step::Field { field, .. }) => {
+                field.width > 0
+                    || !b"mtsnp".contains(&field.escape)
+                    || text.first().is_some_and(u8::is_ascii_digit)
+            }
+            None => true,
+        }
     }
 }
 
@@ -191,13 +227,16 @@ impl Kind {
     }
 }
 
+/// A bit per place where a searched field has no end.
+type Failed = [u64; FAILED_PLACES / 64];
+
 struct Reader<'c, 'p> {
     text: &'c [u8],
     form: &'p Form,
     label_from: usize,
     newlines: Newlines,
     tries: u32,
-    failed: [[u64; FAILED_PLACES / 64]; FAILED_FIELDS],
+    failed: &'p mut [Failed],
     head: Head<'c>,
 }
 
@@ -208,7 +247,8 @@ impl<'c> Reader<'c, '_> {
         while let Some(step) = form.steps.get(i) {
             match step {
                 Step::Literal(literal) => {
-                    if !self.text[pos..].starts_with(literal) {
+                    let text = &self.text[pos..];
+                    if text.first() != literal.first() || !text.starts_with(literal) {
                         return false;
                     }
                     pos += literal.len();
@@ -245,7 +285,7 @@ impl<'c> Reader<'c, '_> {
 
     /// Tries the ends that this field may have at `pos`, remembering what failed.
     fn search(&mut self, i: usize, field: Field, number: usize, glued: bool, pos: usize) -> bool {
-        let bit = (number < FAILED_FIELDS && pos < FAILED_PLACES).then_some(1u64 << (pos % 64));
+        let bit = (number < self.failed.len() && pos < FAILED_PLACES).then_some(1u64 << (pos % 64));
         if let Some(bit) = bit
             && self.failed[number][pos / 64] & bit != 0
         {
@@ -266,15 +306,15 @@ impl<'c> Reader<'c, '_> {
         let is_name = matches!(field.escape, b'u' | b'd' | b'a');
         let max = if is_name { NAME_MAX } else { TEXT_MAX };
         let least = usize::from(is_name).max(field.width);
-        let mut last = self.text.len().min(pos + max.max(field.width));
+        let mut last_end = self.text.len().min(pos + max.max(field.width));
         let may_break = matches!(field.escape, b'u' | b'd');
         if may_break && self.newlines == Newlines::AtTheEnd && self.text.len() < pos + NAME_MAX {
             return true;
         }
         if !(may_break && self.newlines == Newlines::InNames)
-            && let Some(newline) = memchr::memchr(b'\n', &self.text[pos..last])
+            && let Some(newline) = memchr::memchr(b'\n', &self.text[pos..last_end])
         {
-            last = pos + newline;
+            last_end = pos + newline;
         }
         let mut least = least;
         if field.escape == b'b'
@@ -283,7 +323,7 @@ impl<'c> Reader<'c, '_> {
                 .find(|word| self.text[pos..].starts_with(word))
         {
             least = least.max(word.len());
-            last = last.min(pos + least);
+            last_end = last_end.min(pos + least);
         }
         let form = self.form;
         let literal: &[u8] = match form.steps.get(i + 1) {
@@ -291,9 +331,9 @@ impl<'c> Reader<'c, '_> {
             _ => b"",
         };
         let mut end = pos + least;
-        while end <= last {
+        while end <= last_end {
             if let Some(&first) = literal.first() {
-                let window = &self.text[end..self.text.len().min(last + 1)];
+                let window = &self.text[end..self.text.len().min(last_end + 1)];
                 let Some(skipped) = memchr::memchr(first, window) else {
                     return false;
                 };
@@ -591,7 +631,7 @@ pub(super) fn is_plausible_host(host: &[u8]) -> bool {
         return false;
     }
     let address = host.split(|b| *b == b'%').next().unwrap_or(host);
-    let colons = address.iter().filter(|b| **b == b':').count();
+    let colons = memchr::memchr_iter(b':', address).count();
     if colons == 0 {
         return !host.contains(&b'%');
     }

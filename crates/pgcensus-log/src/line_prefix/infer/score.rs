@@ -125,6 +125,11 @@ fn agreement(prefix: &LinePrefix, line: &Line<'_>, head: &Head<'_>) -> i64 {
             points -= 4;
         }
     }
+    if let Some(tag) = head.command_tag
+        && (!tag[0].is_ascii_alphabetic() || tag.iter().any(|b| b"[]=:,;|@".contains(b)))
+    {
+        points += DISAGREES;
+    }
     if let (Some(pid), Some(id)) = (head.pid, head.session_id)
         && pid != id.pid
     {
@@ -133,10 +138,13 @@ fn agreement(prefix: &LinePrefix, line: &Line<'_>, head: &Head<'_>) -> i64 {
     points
 }
 
+/// Host, port and pid.
+type Received<'c> = (&'c [u8], Option<&'c [u8]>, u32);
+
 /// What was seen of the pids: a number that behaves otherwise is no pid.
 #[derive(Default)]
 struct Pids<'c> {
-    received: Vec<(&'c [u8], Option<&'c [u8]>, u32)>,
+    received: Vec<Received<'c>>,
     last: Option<(usize, u32)>,
 }
 
