@@ -60,11 +60,17 @@ pub fn infer(sample: &[u8]) -> Option<Inference> {
         if offset < torn_until {
             continue;
         }
-        inference.lines += 1;
         if let Some(head) = inference.prefix.read(line.text, 0) {
             inference.lines_read += 1;
             torn_until = offset + head.text_start;
+        } else if let Some(before) = sample[..offset].strip_suffix(b"\n") {
+            // The rest of a head that a login name has torn counts with its beginning.
+            let start = memchr::memrchr(b'\n', before).map_or(0, |newline| newline + 1);
+            if inference.prefix.is_torn_head(&before[start..]) {
+                inference.lines_read += 1;
+            }
         }
+        inference.lines += 1;
     }
     (inference.lines_read > 0).then_some(inference)
 }
@@ -407,7 +413,7 @@ impl<'c> Ranking<'_, 'c> {
                 .collect();
             let mut better = false;
             for base in bases {
-                for edit in derive::edits(&base) {
+                for edit in derive::edits(&base, self.lines) {
                     better |= self.add(edit);
                 }
             }

@@ -9,8 +9,10 @@ use super::{Field, Head, Part, label};
 use crate::log_time;
 use crate::record::{BackendType, Client, SessionId, Sqlstate};
 
-/// The longest `%u`, `%d`, `%a` in bytes: `NAMEDATALEN` - 1 and one to spare.
+/// The longest `%u`, `%d` in bytes: `NAMEDATALEN` - 1 and one to spare.
 const NAME_MAX: usize = 64;
+/// The longest `%a`: cut to 63 bytes first, each of which may then become `\x0a` (16+).
+const APPLICATION_MAX: usize = 4 * 63;
 /// The longest `%i` or `%b`: `BGW_MAXLEN` is 96; the label of a base backup may be longer.
 const TEXT_MAX: usize = 128;
 /// The longest host name, and the longest path of a client socket.
@@ -161,22 +163,27 @@ impl Form {
         }
     }
 
-    /// The first reading of this form at the start of `text` with its label at `label_from` or after.
+    /// Puts into `head` the first reading of this form at the start of `text` with its label at
+    /// `label_from` or after; false, and an undefined `head`, where there is none.
+    ///
+    /// An argument rather than a result: a head is some 250 bytes, and copies of it cost more than
+    /// the reading.
     pub(super) fn read<'c>(
         &self,
         text: &'c [u8],
         label_from: usize,
         newlines: Newlines,
-    ) -> Option<Head<'c>> {
+        head: &mut Head<'c>,
+    ) -> bool {
         if !self.may_begin(text) {
-            return None;
+            return false;
         }
         // One searched field never comes to the same place twice.
         if self.fields_searched < 2 {
-            return self.read_with(text, label_from, newlines, &mut []);
+            return self.read_with(text, label_from, newlines, head, &mut []);
         }
         let mut failed = [[0; FAILED_PLACES / 64]; FAILED_FIELDS];
-        self.read_with(text, label_from, newlines, &mut failed)
+        self.read_with(text, label_from, newlines, head, &mut failed)
     }
 
     fn read_with<'c>(
@@ -184,8 +191,9 @@ impl Form {
         text: &'c [u8],
         label_from: usize,
         newlines: Newlines,
+        head: &mut Head<'c>,
         failed: &mut [Failed],
-    ) -> Option<Head<'c>> {
+    ) -> bool {
         let mut reader = Reader {
             text,
             form: self,
@@ -193,13 +201,13 @@ impl Form {
             newlines,
             tries: 0,
             failed,
-            head: Head::default(),
+            head,
         };
-        reader.steps(0, 0).then(|| {
-            let mut head = reader.head;
-            head.pid = head.pid.or(head.session_id.map(|id| id.pid));
-            head
-        })
+        if !reader.steps(0, 0) {
+            return false;
+        }
+        head.pid = head.pid.or(head.session_id.map(|id| id.pid));
+        true
     }
 
     /// Most lines that are no heads show it in their first byte.
@@ -237,7 +245,7 @@ struct Reader<'c, 'p> {
     newlines: Newlines,
     tries: u32,
     failed: &'p mut [Failed],
-    head: Head<'c>,
+    head: &'p mut Head<'c>,
 }
 
 impl<'c> Reader<'c, '_> {
@@ -304,7 +312,11 @@ impl<'c> Reader<'c, '_> {
 
     fn search_text(&mut self, i: usize, field: Field, glued: bool, pos: usize) -> bool {
         let is_name = matches!(field.escape, b'u' | b'd' | b'a');
-        let max = if is_name { NAME_MAX } else { TEXT_MAX };
+        let max = match field.escape {
+            b'u' | b'd' => NAME_MAX,
+            b'a' => APPLICATION_MAX,
+            _ => TEXT_MAX,
+        };
         let least = usize::from(is_name).max(field.width);
         let mut last_end = self.text.len().min(pos + max.max(field.width));
         let may_break = matches!(field.escape, b'u' | b'd');

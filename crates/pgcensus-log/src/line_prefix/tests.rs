@@ -246,6 +246,15 @@ fn a_label_in_a_name_is_one_reading_of_several() {
 }
 
 #[test]
+fn an_application_name_may_be_four_times_as_long_as_its_bytes() {
+    let prefix = prefix("%u,%a ");
+    let name = "\\x0a".repeat(63);
+    let line = format!("app,{name} LOG:  x");
+    let head = prefix.read(line.as_bytes(), 0).unwrap();
+    assert_eq!(head.application_name, Some(name.as_bytes()));
+}
+
+#[test]
 fn a_line_break_in_a_login_name_is_read_over() {
     let prefix = prefix("%t [%p]: user=%u,db=%d,app=%a,client=%h ");
     let time = "2026-11-23 05:25:49 UTC [24709]: ";
@@ -319,7 +328,8 @@ fn any_prefix() -> impl Strategy<Value = String> {
         let mut text = String::new();
         for (i, field) in fields.iter().enumerate() {
             let width = widths[i];
-            text += &format!("%{width}{}{}", char::from(*field), separators[i]);
+            let escape = char::from(*field);
+            let _ = write!(text, "%{width}{escape}{}", separators[i]);
         }
         text
     })

@@ -600,7 +600,7 @@ fn print(parts: &[Part]) -> Option<String> {
 
 /// Prefixes that differ from `base` in one thing: a `%q`, a field that is empty in many lines, the
 /// padding of a field, the kind of a number.
-pub(super) fn edits(base: &str) -> Vec<String> {
+pub(super) fn edits(base: &str, lines: &[Line<'_>]) -> Vec<String> {
     let parts = parse_parts(base.as_bytes());
     let mut texts = Vec::new();
     for new in [b'q', b'v', b'i', b'P'] {
@@ -653,6 +653,8 @@ pub(super) fn edits(base: &str) -> Vec<String> {
             }
         }
     }
+    let is_padded = |line: &Line<'_>| memchr::memmem::find(line.head, b"  ").is_some();
+    let may_pad = lines.iter().any(is_padded);
     for i in 0..parts.len() {
         let Part::Field(field) = parts[i] else {
             continue;
@@ -664,6 +666,9 @@ pub(super) fn edits(base: &str) -> Vec<String> {
                 ..field
             });
             texts.extend(print(&edited));
+        }
+        if !may_pad {
+            continue;
         }
         let is_free = b"udai".contains(&field.escape);
         for width in 2..=24 {

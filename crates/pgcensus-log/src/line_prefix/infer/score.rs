@@ -16,6 +16,8 @@ const AGREES: i64 = 20;
 const DISAGREES: i64 = -130;
 /// Per line and field of free text.
 const FREE_FIELD: i64 = -2;
+/// Per line and field that only what it is meant for can fill: better than to leave that to a name.
+const TYPED_FIELD: i64 = 1;
 /// Per line and word that stands in the prefix as it is and is no key.
 const WORD: i64 = -3;
 
@@ -37,7 +39,8 @@ pub(super) fn of(prefix: &LinePrefix, lines: &[Line<'_>]) -> Score {
         points += agreement;
     }
     let free = b"udai".iter().filter(|b| prefix.has(**b)).count() as i64;
-    let cost = free * FREE_FIELD + words(prefix.as_str()) * WORD;
+    let typed = b"mtnspclerh".iter().filter(|b| prefix.has(**b)).count() as i64;
+    let cost = free * FREE_FIELD + typed * TYPED_FIELD + words(prefix.as_str()) * WORD;
     points += cost * lines.len() as i64;
     Score { points, clean }
 }

@@ -217,3 +217,27 @@ fn prefixes_are_inferred_without_lifecycle_lines() {
         .collect();
     check_all(&prefixes, Mix::NoLifecycle, "UTC");
 }
+
+#[test]
+fn one_line_is_enough() {
+    for (line, expected) in [
+        ("2026-11-23 05:32:45.839 UTC [4000] LOG:  x", "%m [%p] "),
+        ("LOG:  x", ""),
+        (
+            "2026-11-23 05:32:45 UTC-6b03cbfa.4ec2-LOG:  connection received: host=[local]",
+            "%t-%c-",
+        ),
+        (
+            "4000;[unknown];[unknown];2026-11-23 05:32:45 CET;LOG:  connection received: host=::1 port=5",
+            "%p;%u;%d;%t;",
+        ),
+        ("[4000] app@shop 10.0.0.1 ERROR:  x", "[%p] %u@%d %h "),
+    ] {
+        let found = infer(line.as_bytes()).expect(line);
+        assert_eq!(found.prefix.as_str(), expected, "{line}");
+        assert_eq!((found.lines_read, found.lines), (1, 1), "{line}");
+    }
+    for nothing in ["", "\n\n", "no label", "\tLOG:  continued"] {
+        assert_eq!(infer(nothing.as_bytes()), None, "{nothing}");
+    }
+}
