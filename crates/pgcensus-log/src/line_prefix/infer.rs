@@ -165,12 +165,8 @@ fn labelled_lines(sample: &[u8]) -> Vec<Line<'_>> {
         let from_here = rest;
         let text = rest[..end].strip_suffix(b"\r").unwrap_or(&rest[..end]);
         rest = &rest[rest.len().min(end + 1)..];
-        // Further lines of a message begin with a tab; so may prefixes, but with a field behind it.
-        if text.starts_with(b"\t")
-            && !text[1..]
-                .first()
-                .is_some_and(|b| b"0123456789[".contains(b))
-        {
+        // Further lines of a message begin with a tab, whatever they look like.
+        if text.starts_with(b"\t") {
             continue;
         }
         if let Some((at, label, len)) = first_label(text) {
