@@ -11,7 +11,7 @@
 //! So each form is compiled to its own sequence of parts, in `read`; `infer` finds the prefix of a log
 //! that nobody described; `label` has the words that follow a prefix. Message texts are read elsewhere.
 //!
-//! Source: `log_status_format` in PostgreSQL's `src/backend/utils/error/elog.c`.
+//! Source: `log_status_format` in the server's `src/backend/utils/error/elog.c`.
 
 mod infer;
 mod label;
@@ -159,16 +159,25 @@ impl LinePrefix {
     /// those whose login name goes on in the next line. Where a reading turns out wrong (its user is
     /// not that of its message), `label_from = label_start + 1` asks for the next.
     pub fn read<'c>(&self, text: &'c [u8], label_from: usize) -> Option<Head<'c>> {
-        self.session
-            .read(text, label_from, read::Newlines::Never)
-            .or_else(|| {
-                let background = self.background.as_ref()?;
-                background.read(text, label_from, read::Newlines::Never)
-            })
-            .or_else(|| {
-                (self.session.may_tear() && memchr::memchr(b'\n', text).is_some())
-                    .then(|| self.session.read(text, label_from, read::Newlines::InNames))?
-            })
+        let mut head = Head::default();
+        let never = read::Newlines::Never;
+        if self.session.read(text, label_from, never, &mut head) {
+            return Some(head);
+        }
+        if let Some(background) = &self.background {
+            head = Head::default();
+            if background.read(text, label_from, never, &mut head) {
+                return Some(head);
+            }
+        }
+        if self.session.may_tear() && memchr::memchr(b'\n', text).is_some() {
+            head = Head::default();
+            let in_names = read::Newlines::InNames;
+            if self.session.read(text, label_from, in_names, &mut head) {
+                return Some(head);
+            }
+        }
+        None
     }
 
     /// Whether a login name with a line break may have torn this line (without its newline): it
@@ -182,8 +191,7 @@ impl LinePrefix {
             && self.read(line, 0).is_none()
             && self
                 .session
-                .read(line, 0, read::Newlines::AtTheEnd)
-                .is_some()
+                .read(line, 0, read::Newlines::AtTheEnd, &mut Head::default())
     }
 }
 
@@ -260,3 +268,6 @@ impl std::fmt::Display for LinePrefixError {
 }
 
 impl std::error::Error for LinePrefixError {}
+
+#[cfg(test)]
+mod tests;

@@ -60,11 +60,17 @@ pub fn infer(sample: &[u8]) -> Option<Inference> {
         if offset < torn_until {
             continue;
         }
-        inference.lines += 1;
         if let Some(head) = inference.prefix.read(line.text, 0) {
             inference.lines_read += 1;
             torn_until = offset + head.text_start;
+        } else if let Some(before) = sample[..offset].strip_suffix(b"\n") {
+            // The rest of a head that a login name has torn counts with its beginning.
+            let start = memchr::memrchr(b'\n', before).map_or(0, |newline| newline + 1);
+            if inference.prefix.is_torn_head(&before[start..]) {
+                inference.lines_read += 1;
+            }
         }
+        inference.lines += 1;
     }
     (inference.lines_read > 0).then_some(inference)
 }
@@ -159,12 +165,8 @@ fn labelled_lines(sample: &[u8]) -> Vec<Line<'_>> {
         let from_here = rest;
         let text = rest[..end].strip_suffix(b"\r").unwrap_or(&rest[..end]);
         rest = &rest[rest.len().min(end + 1)..];
-        // Further lines of a message begin with a tab; so may prefixes, but with a field behind it.
-        if text.starts_with(b"\t")
-            && !text[1..]
-                .first()
-                .is_some_and(|b| b"0123456789[".contains(b))
-        {
+        // Further lines of a message begin with a tab, whatever they look like.
+        if text.starts_with(b"\t") {
             continue;
         }
         if let Some((at, label, len)) = first_label(text) {
@@ -407,7 +409,7 @@ impl<'c> Ranking<'_, 'c> {
                 .collect();
             let mut better = false;
             for base in bases {
-                for edit in derive::edits(&base) {
+                for edit in derive::edits(&base, self.lines) {
                     better |= self.add(edit);
                 }
             }

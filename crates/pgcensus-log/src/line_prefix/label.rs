@@ -42,9 +42,10 @@ const UNSET: &[&str] = &[
 
 /// The label at the start of `text`, with its length including the spaces after the colon.
 pub(super) fn read(text: &[u8]) -> Option<(Label, usize)> {
+    let first = *text.first()?;
     LABELS
         .iter()
-        .find(|(word, _)| text.starts_with(word))
+        .find(|(word, _)| word[0] == first && text.starts_with(word))
         .map(|(word, label)| (*label, word.len()))
 }
 

@@ -9,8 +9,10 @@ use super::{Field, Head, Part, label};
 use crate::log_time;
 use crate::record::{BackendType, Client, SessionId, Sqlstate};
 
-/// The longest `%u`, `%d`, `%a` in bytes: `NAMEDATALEN` - 1 and one to spare.
+/// The longest `%u`, `%d` in bytes: `NAMEDATALEN` - 1 and one to spare.
 const NAME_MAX: usize = 64;
+/// The longest `%a`: cut to 63 bytes first, each of which may then become `\x0a` (16+).
+const APPLICATION_MAX: usize = 4 * 63;
 /// The longest `%i` or `%b`: `BGW_MAXLEN` is 96; the label of a base backup may be longer.
 const TEXT_MAX: usize = 128;
 /// The longest host name, and the longest path of a client socket.
@@ -27,6 +29,8 @@ const FAILED_PLACES: usize = 512;
 pub(super) struct Form {
     steps: Box<[Step]>,
     kind: Kind,
+    fields_searched: usize,
+    may_tear: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,18 +137,21 @@ impl Form {
                 fields_searched += 1;
             }
         }
+        let may_tear = kind == Kind::Session
+            && steps.iter().any(
+                |step| matches!(step, Step::Field { field, .. } if b"ud".contains(&field.escape)),
+            );
         Form {
             steps: steps.into(),
             kind,
+            fields_searched,
+            may_tear,
         }
     }
 
     /// It has a name that a line break may stand in.
     pub(super) fn may_tear(&self) -> bool {
-        self.kind == Kind::Session
-            && self.steps.iter().any(
-                |step| matches!(step, Step::Field { field, .. } if b"ud".contains(&field.escape)),
-            )
+        self.may_tear
     }
 
     /// It begins with a literal or a typed field.
@@ -156,27 +163,64 @@ impl Form {
         }
     }
 
-    /// The first reading of this form at the start of `text` with its label at `label_from` or after.
+    /// Puts into `head` the first reading of this form at the start of `text` with its label at
+    /// `label_from` or after; false, and an undefined `head`, where there is none.
+    ///
+    /// An argument rather than a result: a head is some 250 bytes, and copies of it cost more than
+    /// the reading.
     pub(super) fn read<'c>(
         &self,
         text: &'c [u8],
         label_from: usize,
         newlines: Newlines,
-    ) -> Option<Head<'c>> {
+        head: &mut Head<'c>,
+    ) -> bool {
+        if !self.may_begin(text) {
+            return false;
+        }
+        // One searched field never comes to the same place twice.
+        if self.fields_searched < 2 {
+            return self.read_with(text, label_from, newlines, head, &mut []);
+        }
+        let mut failed = [[0; FAILED_PLACES / 64]; FAILED_FIELDS];
+        self.read_with(text, label_from, newlines, head, &mut failed)
+    }
+
+    fn read_with<'c>(
+        &self,
+        text: &'c [u8],
+        label_from: usize,
+        newlines: Newlines,
+        head: &mut Head<'c>,
+        failed: &mut [Failed],
+    ) -> bool {
         let mut reader = Reader {
             text,
             form: self,
             label_from,
             newlines,
             tries: 0,
-            failed: [[0; FAILED_PLACES / 64]; FAILED_FIELDS],
-            head: Head::default(),
+            failed,
+            head,
         };
-        reader.steps(0, 0).then(|| {
-            let mut head = reader.head;
-            head.pid = head.pid.or(head.session_id.map(|id| id.pid));
-            head
-        })
+        if !reader.steps(0, 0) {
+            return false;
+        }
+        head.pid = head.pid.or(head.session_id.map(|id| id.pid));
+        true
+    }
+
+    /// Most lines that are no heads show it in their first byte.
+    fn may_begin(&self, text: &[u8]) -> bool {
+        match self.steps.first() {
+            Some(Step::Literal(literal)) => text.first() == literal.first(),
+            Some(Step::Field { field, .. }) => {
+                field.width > 0
+                    || !b"mtsnp".contains(&field.escape)
+                    || text.first().is_some_and(u8::is_ascii_digit)
+            }
+            None => true,
+        }
     }
 }
 
@@ -191,14 +235,17 @@ impl Kind {
     }
 }
 
+/// A bit per place where a searched field has no end.
+type Failed = [u64; FAILED_PLACES / 64];
+
 struct Reader<'c, 'p> {
     text: &'c [u8],
     form: &'p Form,
     label_from: usize,
     newlines: Newlines,
     tries: u32,
-    failed: [[u64; FAILED_PLACES / 64]; FAILED_FIELDS],
-    head: Head<'c>,
+    failed: &'p mut [Failed],
+    head: &'p mut Head<'c>,
 }
 
 impl<'c> Reader<'c, '_> {
@@ -208,7 +255,8 @@ impl<'c> Reader<'c, '_> {
         while let Some(step) = form.steps.get(i) {
             match step {
                 Step::Literal(literal) => {
-                    if !self.text[pos..].starts_with(literal) {
+                    let text = &self.text[pos..];
+                    if text.first() != literal.first() || !text.starts_with(literal) {
                         return false;
                     }
                     pos += literal.len();
@@ -245,7 +293,7 @@ impl<'c> Reader<'c, '_> {
 
     /// Tries the ends that this field may have at `pos`, remembering what failed.
     fn search(&mut self, i: usize, field: Field, number: usize, glued: bool, pos: usize) -> bool {
-        let bit = (number < FAILED_FIELDS && pos < FAILED_PLACES).then_some(1u64 << (pos % 64));
+        let bit = (number < self.failed.len() && pos < FAILED_PLACES).then_some(1u64 << (pos % 64));
         if let Some(bit) = bit
             && self.failed[number][pos / 64] & bit != 0
         {
@@ -264,17 +312,21 @@ impl<'c> Reader<'c, '_> {
 
     fn search_text(&mut self, i: usize, field: Field, glued: bool, pos: usize) -> bool {
         let is_name = matches!(field.escape, b'u' | b'd' | b'a');
-        let max = if is_name { NAME_MAX } else { TEXT_MAX };
+        let max = match field.escape {
+            b'u' | b'd' => NAME_MAX,
+            b'a' => APPLICATION_MAX,
+            _ => TEXT_MAX,
+        };
         let least = usize::from(is_name).max(field.width);
-        let mut last = self.text.len().min(pos + max.max(field.width));
+        let mut last_end = self.text.len().min(pos + max.max(field.width));
         let may_break = matches!(field.escape, b'u' | b'd');
         if may_break && self.newlines == Newlines::AtTheEnd && self.text.len() < pos + NAME_MAX {
             return true;
         }
         if !(may_break && self.newlines == Newlines::InNames)
-            && let Some(newline) = memchr::memchr(b'\n', &self.text[pos..last])
+            && let Some(newline) = memchr::memchr(b'\n', &self.text[pos..last_end])
         {
-            last = pos + newline;
+            last_end = pos + newline;
         }
         let mut least = least;
         if field.escape == b'b'
@@ -283,7 +335,7 @@ impl<'c> Reader<'c, '_> {
                 .find(|word| self.text[pos..].starts_with(word))
         {
             least = least.max(word.len());
-            last = last.min(pos + least);
+            last_end = last_end.min(pos + least);
         }
         let form = self.form;
         let literal: &[u8] = match form.steps.get(i + 1) {
@@ -291,9 +343,9 @@ impl<'c> Reader<'c, '_> {
             _ => b"",
         };
         let mut end = pos + least;
-        while end <= last {
+        while end <= last_end {
             if let Some(&first) = literal.first() {
-                let window = &self.text[end..self.text.len().min(last + 1)];
+                let window = &self.text[end..self.text.len().min(last_end + 1)];
                 let Some(skipped) = memchr::memchr(first, window) else {
                     return false;
                 };
@@ -370,11 +422,13 @@ impl<'c> Reader<'c, '_> {
 
     fn set_text(&mut self, field: Field, mut value: &'c [u8]) {
         if value.len() == field.width {
-            value = if field.left {
-                value.trim_ascii_end()
+            while let Some(rest) = if field.left {
+                value.strip_suffix(b" ")
             } else {
-                value.trim_ascii_start()
-            };
+                value.strip_prefix(b" ")
+            } {
+                value = rest;
+            }
         }
         let name = (label::unset(value) != Some(value.len()) && !value.is_empty()).then_some(value);
         match field.escape {
@@ -589,7 +643,7 @@ pub(super) fn is_plausible_host(host: &[u8]) -> bool {
         return false;
     }
     let address = host.split(|b| *b == b'%').next().unwrap_or(host);
-    let colons = address.iter().filter(|b| **b == b':').count();
+    let colons = memchr::memchr_iter(b':', address).count();
     if colons == 0 {
         return !host.contains(&b'%');
     }

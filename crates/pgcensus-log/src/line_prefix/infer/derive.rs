@@ -35,6 +35,9 @@ const APPLICATIONS: &[&[u8]] = &[
     b"pg_basebackup",
 ];
 
+/// Chooses the lines that candidates are derived from.
+type IsBase = fn(&Line<'_>) -> bool;
+
 /// Prefixes that some lines of the sample look like.
 pub(super) fn candidates(lines: &[Line<'_>]) -> Vec<String> {
     let mut known = Known {
@@ -62,7 +65,7 @@ pub(super) fn candidates(lines: &[Line<'_>]) -> Vec<String> {
         }
     }
     let mut texts = Vec::new();
-    let bases: [(fn(&Line<'_>) -> bool, usize); 6] = [
+    let bases: [(IsBase, usize); 6] = [
         (|line| matches!(line.says, Says::Authorized { .. }), 4),
         (|line| matches!(line.says, Says::Received { .. }), 3),
         (|line| matches!(line.says, Says::Disconnected { .. }), 4),
@@ -229,10 +232,10 @@ fn token_at(line: &Line<'_>, known: &Known<'_>, pos: usize, before: &[Token]) ->
             .find(|word| text.starts_with(word) && ends_word(word.len()));
         word.map(|word| word.len())
     };
-    if is_lifecycle || line.says != Says::Background {
-        if let Some(len) = starts_with(TAGS) {
-            return token(len, b"i");
-        }
+    if line.says != Says::Background
+        && let Some(len) = starts_with(TAGS)
+    {
+        return token(len, b"i");
     }
     if let Some(len) = starts_with(TYPES) {
         return token(len, &[b'b', LITERAL]);
@@ -358,7 +361,7 @@ fn is_address(host: &[u8], known: &Known<'_>) -> bool {
     host.contains(&b':')
         && read::is_plausible_host(host)
         && (memchr::memmem::find(host, b"::").is_some()
-            || host.iter().filter(|b| **b == b':').count() == 7)
+            || memchr::memchr_iter(b':', host).count() == 7)
 }
 
 /// In the head of a background process names are empty: `user=,db=` and `@`.
@@ -597,7 +600,7 @@ fn print(parts: &[Part]) -> Option<String> {
 
 /// Prefixes that differ from `base` in one thing: a `%q`, a field that is empty in many lines, the
 /// padding of a field, the kind of a number.
-pub(super) fn edits(base: &str) -> Vec<String> {
+pub(super) fn edits(base: &str, lines: &[Line<'_>]) -> Vec<String> {
     let parts = parse_parts(base.as_bytes());
     let mut texts = Vec::new();
     for new in [b'q', b'v', b'i', b'P'] {
@@ -650,6 +653,8 @@ pub(super) fn edits(base: &str) -> Vec<String> {
             }
         }
     }
+    let is_padded = |line: &Line<'_>| memchr::memmem::find(line.head, b"  ").is_some();
+    let may_pad = lines.iter().any(is_padded);
     for i in 0..parts.len() {
         let Part::Field(field) = parts[i] else {
             continue;
@@ -661,6 +666,9 @@ pub(super) fn edits(base: &str) -> Vec<String> {
                 ..field
             });
             texts.extend(print(&edited));
+        }
+        if !may_pad {
+            continue;
         }
         let is_free = b"udai".contains(&field.escape);
         for width in 2..=24 {

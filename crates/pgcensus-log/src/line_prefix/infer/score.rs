@@ -16,6 +16,8 @@ const AGREES: i64 = 20;
 const DISAGREES: i64 = -130;
 /// Per line and field of free text.
 const FREE_FIELD: i64 = -2;
+/// Per line and field that only what it is meant for can fill: better than to leave that to a name.
+const TYPED_FIELD: i64 = 1;
 /// Per line and word that stands in the prefix as it is and is no key.
 const WORD: i64 = -3;
 
@@ -25,7 +27,7 @@ pub(super) fn of(prefix: &LinePrefix, lines: &[Line<'_>]) -> Score {
     let mut clean = true;
     let mut pids = Pids::default();
     for line in lines {
-        let Some(head) = prefix.read(line.text, 0) else {
+        let Some(head) = read(prefix, line) else {
             clean = false;
             continue;
         };
@@ -37,15 +39,23 @@ pub(super) fn of(prefix: &LinePrefix, lines: &[Line<'_>]) -> Score {
         points += agreement;
     }
     let free = b"udai".iter().filter(|b| prefix.has(**b)).count() as i64;
-    let cost = free * FREE_FIELD + words(prefix.as_str()) * WORD;
+    let typed = b"mtnspclerh".iter().filter(|b| prefix.has(**b)).count() as i64;
+    let cost = free * FREE_FIELD + typed * TYPED_FIELD + words(prefix.as_str()) * WORD;
     points += cost * lines.len() as i64;
     Score { points, clean }
 }
 
 /// Whether `prefix` reads this line with the fields that its message says.
 pub(super) fn explains(prefix: &LinePrefix, line: &Line<'_>) -> bool {
-    let head = prefix.read(line.text, 0);
-    head.is_some_and(|head| agreement(prefix, line, &head) >= 0)
+    read(prefix, line).is_some_and(|head| agreement(prefix, line, &head) >= 0)
+}
+
+/// A reading over more than one line speaks for a prefix less than it may speak for a wrong one.
+fn read<'c>(prefix: &LinePrefix, line: &Line<'c>) -> Option<Head<'c>> {
+    let head = prefix.read(line.text, 0)?;
+    memchr::memchr(b'\n', &line.text[..head.label_start])
+        .is_none()
+        .then_some(head)
 }
 
 /// Whether the fields of a head are what its message says.
@@ -118,6 +128,11 @@ fn agreement(prefix: &LinePrefix, line: &Line<'_>, head: &Head<'_>) -> i64 {
             points -= 4;
         }
     }
+    if let Some(tag) = head.command_tag
+        && (!tag[0].is_ascii_alphabetic() || tag.iter().any(|b| b"[]=:,;|@".contains(b)))
+    {
+        points += DISAGREES;
+    }
     if let (Some(pid), Some(id)) = (head.pid, head.session_id)
         && pid != id.pid
     {
@@ -126,10 +141,13 @@ fn agreement(prefix: &LinePrefix, line: &Line<'_>, head: &Head<'_>) -> i64 {
     points
 }
 
+/// Host, port and pid.
+type Received<'c> = (&'c [u8], Option<&'c [u8]>, u32);
+
 /// What was seen of the pids: a number that behaves otherwise is no pid.
 #[derive(Default)]
 struct Pids<'c> {
-    received: Vec<(&'c [u8], Option<&'c [u8]>, u32)>,
+    received: Vec<Received<'c>>,
     last: Option<(usize, u32)>,
 }
 

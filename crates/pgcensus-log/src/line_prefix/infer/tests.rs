@@ -202,5 +202,42 @@ fn prefixes_are_inferred_from_one_session() {
 
 #[test]
 fn prefixes_are_inferred_without_lifecycle_lines() {
-    check_all(PREFIXES, Mix::NoLifecycle, "UTC");
+    // Nothing in such a log says which of two words is the user.
+    const AMBIGUOUS: &[&str] = &[
+        "%a %u %d %r %h %p %t %m %i %e %c %l %s %v %x ",
+        "%m %d %u [%p] ",
+        "%d:%u:%m:%p:",
+        "%m [%p] %a ",
+        "%m [%p] %d ",
+    ];
+    let prefixes: Vec<&str> = PREFIXES
+        .iter()
+        .copied()
+        .filter(|prefix| !AMBIGUOUS.contains(prefix))
+        .collect();
+    check_all(&prefixes, Mix::NoLifecycle, "UTC");
+}
+
+#[test]
+fn one_line_is_enough() {
+    for (line, expected) in [
+        ("2026-11-23 05:32:45.839 UTC [4000] LOG:  x", "%m [%p] "),
+        ("LOG:  x", ""),
+        (
+            "2026-11-23 05:32:45 UTC-6b03cbfa.4ec2-LOG:  connection received: host=[local]",
+            "%t-%c-",
+        ),
+        (
+            "4000;[unknown];[unknown];2026-11-23 05:32:45 CET;LOG:  connection received: host=::1 port=5",
+            "%p;%u;%d;%t;",
+        ),
+        ("[4000] app@shop 10.0.0.1 ERROR:  x", "[%p] %u@%d %h "),
+    ] {
+        let found = infer(line.as_bytes()).expect(line);
+        assert_eq!(found.prefix.as_str(), expected, "{line}");
+        assert_eq!((found.lines_read, found.lines), (1, 1), "{line}");
+    }
+    for nothing in ["", "\n\n", "no label", "\tLOG:  continued"] {
+        assert_eq!(infer(nothing.as_bytes()), None, "{nothing}");
+    }
 }
