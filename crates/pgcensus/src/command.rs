@@ -470,9 +470,9 @@ impl Asked<'_> {
         impl Rows<'_> {
             fn keep(&mut self, session: Session) {
                 if self.kept.len() < SORTED_MAX {
-                    self.kept.push(session)
+                    self.kept.push(session);
                 } else {
-                    self.more += 1
+                    self.more += 1;
                 }
             }
         }
@@ -544,7 +544,7 @@ impl Asked<'_> {
         match sort.or(only_open.then_some(Sort::Age)) {
             // The longest-lived first, whether it has ended or not.
             Some(Sort::Age | Sort::Start) => {
-                kept.sort_by_key(|session| (start(session), session.pid))
+                kept.sort_by_key(|session| (start(session), session.pid));
             }
             Some(Sort::Time) => {
                 let end = until

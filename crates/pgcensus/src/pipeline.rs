@@ -614,7 +614,7 @@ impl<'a, 's> Fold<'a, 's> {
             match item {
                 Item::Event(event) => self.event(server, file, &buffers.batch, event),
                 Item::Unmatched { offset, record } => {
-                    self.unmatched(server, file, *offset, buffers.batch.text(*record))
+                    self.unmatched(server, file, *offset, buffers.batch.text(*record));
                 }
                 Item::Unreadable(span, excerpt) => {
                     self.unreadable(
