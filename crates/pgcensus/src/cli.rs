@@ -190,8 +190,13 @@ pub(crate) struct FilterArgs {
         value_name = "NAME"
     )]
     pub(crate) app: Vec<String>,
-    /// … from this address, 10.0.0.0/8, name or \[local\]
-    #[arg(short = 'c', long, aliases = ["client-host", "dbclient"], value_name = "HOST")]
+    #[arg(
+        help = "… from this address, 10.0.0.0/8, name or [local]",
+        short = 'c',
+        long,
+        aliases = ["client-host", "dbclient"],
+        value_name = "HOST"
+    )]
     pub(crate) host: Vec<String>,
     /// Not in this database; exclusions win
     #[arg(long, aliases = ["exclude-database", "exclude-dbname"], value_name = "NAME")]
