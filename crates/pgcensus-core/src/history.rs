@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 
+use crate::census::START_GRACE_MS;
 use crate::change::{Change, What};
 use crate::instant::Instant;
 use crate::lives::Lives;
@@ -122,13 +123,15 @@ impl History {
         if self.window.is_after(start) {
             return;
         }
-        let in_log = self.first.is_some_and(|first| start >= first);
-        match self.find(start) {
-            Some(slot) if in_log => {
+        let first = self
+            .first
+            .filter(|&first| start.plus_ms(START_GRACE_MS) >= first);
+        match first.and_then(|first| self.slot(start.max(first))) {
+            Some(slot) => {
                 slot.connects += 1;
                 slot.late += 1;
             }
-            _ => self.before += 1,
+            None => self.before += 1,
         }
     }
 
