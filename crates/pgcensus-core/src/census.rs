@@ -187,6 +187,12 @@ impl Census {
                 count.peak += 1;
                 count.add_at_peak(session, 1);
             }
+            // Among those that began in the log unseen, the count of now can be more than any before.
+            if inside && count.now > count.peak {
+                count.peak = count.now;
+                count.peak_at = Some(at);
+                count.peaks += 1;
+            }
         }
         if !is_over {
             // At the end of the window it was still there.
