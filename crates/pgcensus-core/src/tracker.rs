@@ -357,7 +357,10 @@ impl Tracker {
         fill: impl FnOnce(&mut Backend, &mut Names),
     ) -> Option<&mut Backend> {
         if self.backends.len() >= BACKENDS_MAX {
-            self.backends.retain(|_, b| b.stage != Stage::Done);
+            // Looking for those that are done takes a while: not for every connection past the bound.
+            if self.untracked.is_multiple_of(BACKENDS_MAX as u64 / 4) {
+                self.backends.retain(|_, b| b.stage != Stage::Done);
+            }
             if self.backends.len() >= BACKENDS_MAX {
                 self.untracked += 1;
                 self.lives.beginnings_unseen(at);
