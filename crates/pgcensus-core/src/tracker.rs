@@ -179,6 +179,7 @@ impl Tracker {
     /// The log, or one of its files, has its first record here.
     pub fn begins(&mut self, first: Instant) {
         self.first = Some(self.first.map_or(first, |known| known.min(first)));
+        self.lives.log_begins(first);
     }
 
     /// A span could not be read, or the log is known to lack something: beginnings and ends may be unseen.
