@@ -92,7 +92,10 @@ impl Decoder {
             Format::Stderr(_) => (lines, false),
             Format::Csvlog => {
                 let last = csvlog::last_record_end(tail).unwrap_or(0);
-                (last, csvlog::read(tail, last).is_ok())
+                match csvlog::read(tail, last) {
+                    Ok((_, end)) => (end, false),
+                    Err(_) => (last, false),
+                }
             }
             Format::Jsonlog => (lines, jsonlog::read(tail, tail.len()).0.is_ok()),
         };
@@ -214,20 +217,18 @@ fn decode_csvlog(chunk: &[u8], done: usize, candidate: usize, out: &mut Out<'_>)
         return candidate + 1;
     }
     // Where no record begins near before it, it opens a later column than the message.
-    let Some(start) = csvlog::record_start(chunk, candidate).filter(|&start| start >= done) else {
-        return candidate + 1;
-    };
-    match csvlog::read(chunk, start) {
-        Ok((record, end)) => {
+    match csvlog::read_around(chunk, candidate) {
+        Some(Ok((start, record, end))) if start >= done => {
             if out.record(start, &record) {
                 out.unreadable(start, end, Why::Untrusted);
             }
             end
         }
-        Err((why, end)) => {
+        Some(Err((start, why, end))) if start >= done => {
             out.unreadable(start, end, why);
             end
         }
+        _ => candidate + 1,
     }
 }
 

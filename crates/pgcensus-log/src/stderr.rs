@@ -74,8 +74,15 @@ pub(crate) fn last_record_start(prefixes: &[LinePrefix], buf: &[u8]) -> Option<u
         }
         None
     };
-    last(&|start| begins_record(prefixes, buf, start))
-        .or_else(|| last(&|start| is_labelled(&buf[start..next_line(buf, start)])))
+    last(&|start| begins_record(prefixes, buf, start)).or_else(|| {
+        last(&|start| {
+            is_labelled(&buf[start..next_line(buf, start)])
+                && prefixes.iter().all(|prefix| {
+                    prefix.read(&buf[start..], 0).is_none()
+                        && head_start(prefix, buf, 0, start) == start
+                })
+        })
+    })
 }
 
 /// A line that begins a record of some prefix.

@@ -601,10 +601,13 @@ impl<'a, 's> Fold<'a, 's> {
                     outcome.first = Some(first);
                     self.sink.begins(first);
                     state.tracker.begins(first);
+                    widen(&mut self.input, first);
                 }
-                outcome.last = outcome.last.max(Some(last));
-                let (from, to) = self.input.unwrap_or((first, last));
-                self.input = Some((from.min(first), to.max(last)));
+                outcome.last = Some(last);
+            }
+            // Log times are not quite in order: that of a chunk's last record would depend on the cut.
+            if let Some(last) = outcome.last.filter(|_| after.is_last) {
+                widen(&mut self.input, last);
             }
         }
         if let Some(offset) = after.too_long {
@@ -667,8 +670,7 @@ impl<'a, 's> Fold<'a, 's> {
         let state = &mut self.servers[server];
         let at = event.log_time.map(|time| state.clock.instant(time));
         if let Some(at) = at {
-            let (from, to) = self.input.unwrap_or((at, at));
-            self.input = Some((from.min(at), to.max(at)));
+            widen(&mut self.input, at);
         }
         self.events += 1;
         state
@@ -827,6 +829,12 @@ impl<'a, 's> Fold<'a, 's> {
             untrusted_total: self.untrusted_total,
         })
     }
+}
+
+/// Takes an instant into the time that the input covers.
+fn widen(input: &mut Option<(Instant, Instant)>, at: Instant) {
+    let (first, last) = input.unwrap_or((at, at));
+    *input = Some((first.min(at), last.max(at)));
 }
 
 /// Hands a change to the sink, if its session counts.
