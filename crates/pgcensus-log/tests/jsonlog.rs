@@ -91,7 +91,7 @@ fn keys_are_absent_where_nothing_is_known() {
             ),
             (
                 "{\"timestamp\":\"2026-11-23 04:56:44.170 UTC\",\"message\":\"connection received: host=[local]\",\"pid\":5,}\n",
-                &["unreadable 0+103 a line that is no jsonlog object"],
+                &["unreadable 0+99 a line that is no jsonlog object"],
             ),
         ],
     );
