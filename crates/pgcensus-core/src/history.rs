@@ -123,9 +123,14 @@ impl History {
             return;
         }
         let in_log = self.first.is_some_and(|first| start >= first);
+        if in_log && !self.window.is_before(start) {
+            // Nothing may have happened in its stretch, nor in those between.
+            self.reach(start);
+        }
+        let counts = i64::from(self.window.contains(start));
         match self.find(start) {
             Some(slot) if in_log => {
-                slot.connects += 1;
+                slot.connects += counts;
                 slot.late += 1;
             }
             _ => self.before += 1,

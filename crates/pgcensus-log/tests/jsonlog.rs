@@ -167,14 +167,8 @@ fn messages_are_read_from_their_own_key_alone() {
                 )),
                 &[],
             ),
-            (
-                &in_function,
-                &[&untrusted(&in_function)],
-            ),
-            (
-                &in_block,
-                &[&untrusted(&in_block)],
-            ),
+            (&in_function, &[&untrusted(&in_function)]),
+            (&in_block, &[&untrusted(&in_block)]),
             (
                 &raised("\"application_name\":\"psql\""),
                 &["30630 disconnected 1 ms a@b [local]"],

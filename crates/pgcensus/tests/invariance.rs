@@ -60,11 +60,7 @@ fn results_do_not_depend_on_chunks_and_threads_verbose() {
 fn each_way(run: &str) {
     for log in Log::all(run) {
         let expected = log.answers(&["--threads", "1"], &log.plain());
-        assert!(
-            expected[0].lines().count() > 1,
-            "{}: no sessions",
-            log.name
-        );
+        assert!(expected[0].lines().count() > 1, "{}: no sessions", log.name);
         let ways: [&[&str]; 6] = [
             &["--threads", "2", "--chunk-size", "300"],
             &["--threads", "1", "--chunk-size", "4096"],

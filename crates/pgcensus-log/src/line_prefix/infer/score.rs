@@ -32,7 +32,11 @@ pub(super) fn of(prefix: &LinePrefix, lines: &[Line<'_>]) -> Score {
             continue;
         };
         points += READ;
-        let agreement = agreement(prefix, line, &head) + pids.agreement(line, &head);
+        let mut agreement = agreement(prefix, line, &head) + pids.agreement(line, &head);
+        // Nobody prints line numbers without the pid that they count for: rather a pid that returned.
+        if prefix.has(b'l') && !prefix.has_pid() && matches!(line.says, Says::Received { .. }) {
+            agreement += DISAGREES / 2;
+        }
         if agreement < 0 {
             clean = false;
         }
