@@ -33,8 +33,9 @@ pub(super) fn of(prefix: &LinePrefix, lines: &[Line<'_>]) -> Score {
         };
         points += READ;
         let mut agreement = agreement(prefix, line, &head) + pids.agreement(line, &head);
-        // Nobody prints line numbers without the pid that they count for: rather a pid that returned.
-        if prefix.has(b'l') && !prefix.has_pid() && matches!(line.says, Says::Received { .. }) {
+        // Nobody prints another number without the pid that it belongs to: rather a pid that returned.
+        let has_number = b"lxQ".iter().any(|&escape| prefix.has(escape));
+        if has_number && !prefix.has_pid() && matches!(line.says, Says::Received { .. }) {
             agreement += DISAGREES / 2;
         }
         if agreement < 0 {
