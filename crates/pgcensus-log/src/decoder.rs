@@ -18,8 +18,9 @@ use crate::{csvlog, jsonlog, stderr};
 /// The head of a longer record is decoded, the rest is skipped.
 pub const RECORD_MAX: usize = 1 << 20;
 
-/// Of a line that no prefix reads, this much is kept for whoever infers one.
-const UNMATCHED_MAX: usize = 2048;
+/// Of a record that no prefix reads, this much is kept for whoever infers one: names, message and the context
+/// that tells where it was raised.
+const UNMATCHED_MAX: usize = 8192;
 
 /// One line has at most this many readings: a name that holds a label makes a second one.
 const READINGS_MAX: usize = 4;
@@ -121,12 +122,7 @@ impl Decoder {
     /// Decodes a chunk of whole records that lies at `base` in its file.
     pub fn decode(&self, chunk: &[u8], base: u64, batch: &mut Batch) {
         let prefixes = self.prefixes();
-        let times = match &self.format {
-            Format::Stderr(_) => stderr::log_times(&prefixes, chunk),
-            Format::Csvlog => csvlog::log_times(chunk),
-            Format::Jsonlog => jsonlog::log_times(chunk),
-        };
-        if let Some((first, last)) = times {
+        if let Some((first, last)) = self.log_times(chunk) {
             batch.set_log_times(first, last);
         }
         let mut out = Out { chunk, base, batch };
@@ -140,6 +136,15 @@ impl Decoder {
                     Format::Jsonlog => decode_jsonlog(chunk, candidate, &mut out),
                 };
             }
+        }
+    }
+
+    /// Log times of the first and last record of a chunk of whole records, whatever they say.
+    pub fn log_times<'c>(&self, chunk: &'c [u8]) -> Option<(LogTime<&'c [u8]>, LogTime<&'c [u8]>)> {
+        match &self.format {
+            Format::Stderr(_) => stderr::log_times(&self.prefixes(), chunk),
+            Format::Csvlog => csvlog::log_times(chunk),
+            Format::Jsonlog => jsonlog::log_times(chunk),
         }
     }
 
@@ -264,12 +269,14 @@ fn decode_stderr(
     let message = before.ends_with(b":  ")
         || before.ends_with(b": ")
         || chunk[candidate..].starts_with(b"FATAL:  ");
-    if message {
-        let end = next.min(line_start + UNMATCHED_MAX);
-        out.batch
-            .push_unmatched(out.base + line_start as u64, &chunk[line_start..end]);
+    if !message {
+        return next;
     }
-    next
+    let end = stderr::unmatched_end(prefixes, chunk, next);
+    let kept = end.min(line_start + UNMATCHED_MAX);
+    out.batch
+        .push_unmatched(out.base + line_start as u64, &chunk[line_start..kept]);
+    end
 }
 
 /// Decodes the record whose head begins at `start` and whose message may be at `candidate`; where the

@@ -85,13 +85,39 @@ pub(crate) fn last_record_start(prefixes: &[LinePrefix], buf: &[u8]) -> Option<u
     })
 }
 
-/// A line that begins a record of some prefix.
+/// A line that begins a record of some prefix: its first label is a severity.
 fn is_labelled(line: &[u8]) -> bool {
-    const SEVERITIES: [&[u8]; 6] = [b"LOG", b"FATAL", b"ERROR", b"WARNING", b"PANIC", b"NOTICE"];
+    const SEVERITIES: [&[u8]; 8] = [
+        b"LOG", b"FATAL", b"ERROR", b"WARNING", b"PANIC", b"NOTICE", b"INFO", b"DEBUG",
+    ];
+    const OTHERS: [&[u8]; 7] = [
+        b"DETAIL",
+        b"HINT",
+        b"QUERY",
+        b"CONTEXT",
+        b"STATEMENT",
+        b"LOCATION",
+        b"BACKTRACE",
+    ];
     let head = &line[..line.len().min(512)];
-    !line.starts_with(b"\t")
-        && memchr::memmem::find_iter(head, b":  ")
-            .any(|at| SEVERITIES.iter().any(|word| head[..at].ends_with(word)))
+    let is = |words: &[&[u8]], at: usize| words.iter().any(|word| head[..at].ends_with(word));
+    let first =
+        memchr::memmem::find_iter(head, b":  ").find(|&at| is(&SEVERITIES, at) || is(&OTHERS, at));
+    !line.starts_with(b"\t") && first.is_some_and(|at| is(&SEVERITIES, at))
+}
+
+/// Where the record ends that begins in the line before `from` with a prefix that is not known: at the next
+/// line that may begin one.
+pub(crate) fn unmatched_end(prefixes: &[LinePrefix], chunk: &[u8], from: usize) -> usize {
+    let mut at = from;
+    while at < chunk.len() {
+        let next = next_line(chunk, at);
+        if is_labelled(&chunk[at..next]) || begins_record(prefixes, chunk, at) {
+            break;
+        }
+        at = next;
+    }
+    at
 }
 
 /// The first position in `buf` at or after `from` where a record begins.

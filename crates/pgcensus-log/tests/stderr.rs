@@ -260,6 +260,21 @@ fn lines_of_another_prefix_are_handed_on() {
                     "4000 disconnected 62345 ms app@shop 10.0.0.7:51842",
                 ],
             ),
+            // With its labelled lines: the context tells that it was raised.
+            (
+                &format!(
+                    "{}{other}23/11/2026 <4001> CONTEXT:  LOG:  x\n\ty\n{other}",
+                    lines(&[RECEIVED])
+                ),
+                &[
+                    "4000 received 10.0.0.7:51842",
+                    &format!(
+                        "unmatched {at} {}23/11/2026 <4001> CONTEXT:  LOG:  x\\n\\ty\\n",
+                        other.escape_debug()
+                    ),
+                    &format!("unmatched {} {}", at + 97, other.escape_debug()),
+                ],
+            ),
             ("text of somebody else: connection received\n", &[]),
         ],
     );

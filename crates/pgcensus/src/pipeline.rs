@@ -605,10 +605,6 @@ impl<'a, 's> Fold<'a, 's> {
                 }
                 outcome.last = Some(last);
             }
-            // Log times are not quite in order: that of a chunk's last record would depend on the cut.
-            if let Some(last) = outcome.last.filter(|_| after.is_last) {
-                widen(&mut self.input, last);
-            }
         }
         if let Some(offset) = after.too_long {
             self.unreadable(server, file, offset, RECORD_MAX as u64, Why::TooLong, b"");
@@ -633,6 +629,7 @@ impl<'a, 's> Fold<'a, 's> {
         }
         if after.is_last {
             self.infer(server, file, true);
+            self.last_time(server, file, &buffers.chunk);
             if let Some((offset, text)) = after.incomplete {
                 self.unreadable(
                     server,
@@ -707,6 +704,30 @@ impl<'a, 's> Fold<'a, 's> {
         }
     }
 
+    /// The log time of the last record of a file, which ends with `chunk`. Log times are not quite in order:
+    /// that of the last record of each chunk would depend on where it is cut.
+    fn last_time(&mut self, server: usize, file: usize, chunk: &[u8]) {
+        let decoder = self.decoder(server, file);
+        let state = &mut self.servers[server];
+        let outcome = &mut state.files[file];
+        // The prefix of its last lines may not have been known when the chunk was decoded.
+        if !outcome.later_prefixes.is_empty()
+            && let Some((_, last)) = decoder.log_times(chunk)
+        {
+            outcome.last = Some(state.clock.instant(last));
+        }
+        if let Some(last) = outcome.last {
+            widen(&mut self.input, last);
+        }
+    }
+
+    fn decoder(&self, server: usize, file: usize) -> Arc<Decoder> {
+        self.decoders[server][file].read().map_or_else(
+            |poisoned| poisoned.into_inner().clone(),
+            |decoder| decoder.clone(),
+        )
+    }
+
     /// Infers the prefix of the lines that none reads, and decodes them.
     fn infer(&mut self, server: usize, file: usize, at_end: bool) {
         let unmatched = &mut self.servers[server].unmatched;
@@ -735,19 +756,19 @@ impl<'a, 's> Fold<'a, 's> {
     }
 
     fn decode_unmatched(&mut self, server: usize, file: usize, offset: u64, line: &[u8]) -> bool {
-        let Ok(decoder) = self.decoders[server][file]
-            .read()
-            .map(|decoder| Arc::clone(&decoder))
-        else {
-            return false;
-        };
         let mut batch = Batch::default();
+        let decoder = self.decoder(server, file);
         if !decoder.decode_unmatched(line, offset, &mut batch) {
             return false;
         }
         for item in &batch.items {
-            if let Item::Event(event) = item {
-                self.event(server, file, &batch, event);
+            match item {
+                Item::Event(event) => self.event(server, file, &batch, event),
+                Item::Unreadable(span, excerpt) => {
+                    let excerpt = batch.text(*excerpt);
+                    self.unreadable(server, file, span.offset, span.len, span.why, excerpt);
+                }
+                Item::Unmatched { .. } => {}
             }
         }
         true

@@ -56,38 +56,89 @@ fn results_do_not_depend_on_chunks_and_threads_verbose() {
     each_way("17/verbose");
 }
 
+/// The prefix changes within the log, without a word; some of its lines are raised by clients.
+#[test]
+fn results_do_not_depend_on_where_a_new_prefix_is_found_out() {
+    let mut text = String::new();
+    for n in 0..400 {
+        let (pid, port) = (1000 + n, 4000 + n);
+        let head = |user: &str, database: &str| {
+            let (minute, second) = (n / 60, n % 60);
+            if n < 150 {
+                format!("2026-11-23 10:{minute:02}:{second:02}.100 UTC [{pid}] ")
+            } else {
+                format!(
+                    "2026-11-23 10:{minute:02}:{second:02} UTC [{pid}]: user={user},db={database},app=[unknown],client=10.0.0.7 "
+                )
+            }
+        };
+        let (before, after) = (head("[unknown]", "[unknown]"), head("app", "shop"));
+        let disconnected = format!(
+            "{after}LOG:  disconnection: session time: 0:00:00.001 user=app database=shop host=10.0.0.7 port={port}\n"
+        );
+        text.extend([format!(
+            "{before}LOG:  connection received: host=10.0.0.7 port={port}\n{after}LOG:  connection authorized: user=app database=shop\n"
+        )]);
+        if n % 5 == 0 {
+            text.extend([format!(
+                "{disconnected}{after}CONTEXT:  PL/pgSQL function inline_code_block line 1 at RAISE\n{after}STATEMENT:  do\n\t$$ LOG:  $$\n"
+            )]);
+        }
+        if n % 3 > 0 {
+            text += &disconnected;
+        }
+    }
+    text += "2026-11-23 11:00:00 UTC [1]: user=,db=,app=,client= LOG:  checkpoint starting: time\n";
+    let log = Log {
+        name: "a change of prefix".to_owned(),
+        texts: vec![text.into_bytes()],
+        extension: "log",
+    };
+    in_each_way(&log);
+    let summary = &log.answers(&[], &log.plain())[2];
+    let summary: Value = serde_json::from_str(summary).expect("an object");
+    let count = |path: &str| summary.pointer(path).and_then(Value::as_u64);
+    assert_eq!(count("/connects/total"), Some(400));
+    assert_eq!(count("/open/count"), Some(134));
+    assert_eq!(summary["until"], "2026-11-23T11:00:00.000+00:00");
+}
+
 /// Each format of a run of `testdata`, read in each way.
 fn each_way(run: &str) {
     for log in Log::all(run) {
-        let expected = log.answers(&["--threads", "1"], &log.plain());
-        assert!(expected[0].lines().count() > 1, "{}: no sessions", log.name);
-        let ways: [&[&str]; 6] = [
-            &["--threads", "2", "--chunk-size", "300"],
-            &["--threads", "1", "--chunk-size", "4096"],
-            &["--threads", "4", "--chunk-size", "4096"],
-            &["--threads", "4", "--chunk-size", "65536"],
-            &["--threads", "2", "--chunk-size", "1048576"],
-            &["--threads", "1", "--chunk-size", "1"],
-        ];
-        for way in ways {
-            log.same(&expected, &log.answers(way, &log.plain()), &way.join(" "));
-        }
-        for compression in ["gz", "zst"] {
-            let way = ["--chunk-size", "4096"];
-            log.same(
-                &expected,
-                &log.answers(&way, &log.compressed(compression)),
-                compression,
-            );
-        }
-        if let [text] = &log.texts[..] {
-            let way = ["--chunk-size", "4096"];
-            let answers = QUESTIONS.map(|question| {
-                let args = [question, &way, &["-"]].concat();
-                normal(question, &ask(&args, text).expect("an answer"))
-            });
-            log.same(&expected, &answers, "stdin");
-        }
+        in_each_way(&log);
+    }
+}
+
+fn in_each_way(log: &Log) {
+    let expected = log.answers(&["--threads", "1"], &log.plain());
+    assert!(expected[0].lines().count() > 1, "{}: no sessions", log.name);
+    let ways: [&[&str]; 6] = [
+        &["--threads", "2", "--chunk-size", "300"],
+        &["--threads", "1", "--chunk-size", "4096"],
+        &["--threads", "4", "--chunk-size", "4096"],
+        &["--threads", "4", "--chunk-size", "65536"],
+        &["--threads", "2", "--chunk-size", "1048576"],
+        &["--threads", "1", "--chunk-size", "1"],
+    ];
+    for way in ways {
+        log.same(&expected, &log.answers(way, &log.plain()), &way.join(" "));
+    }
+    for compression in ["gz", "zst"] {
+        let way = ["--chunk-size", "4096"];
+        log.same(
+            &expected,
+            &log.answers(&way, &log.compressed(compression)),
+            compression,
+        );
+    }
+    if let [text] = &log.texts[..] {
+        let way = ["--chunk-size", "4096"];
+        let answers = QUESTIONS.map(|question| {
+            let args = [question, &way, &["-"]].concat();
+            normal(question, &ask(&args, text).expect("an answer"))
+        });
+        log.same(&expected, &answers, "stdin");
     }
 }
 
@@ -218,7 +269,12 @@ impl Log {
             let args = [question, how].concat();
             let output = call(&args, &files.paths, None);
             assert!(output.status.success(), "{}: {output:?}", self.name);
-            normal(question, &String::from_utf8(output.stdout).expect("UTF-8"))
+            let answer = String::from_utf8(output.stdout).expect("UTF-8");
+            let paths = files.paths.iter();
+            let answer = paths.fold(answer, |answer, path| {
+                answer.replace(&path.display().to_string(), "-")
+            });
+            normal(question, &answer)
         })
     }
 

@@ -75,13 +75,14 @@ fn show(event: &Event<&[u8]>) -> String {
             application_name,
             tls,
         } => {
-            let mut line = format!("authorized {}", names(user, *database));
-            if let Some(name) = application_name {
-                line += &format!(" {}", text(name));
-            }
-            line += if tls.is_some() { " tls" } else { "" };
-            line += if *replication { " walsender" } else { "" };
-            line
+            let application_name =
+                application_name.map_or_else(String::new, |name| format!(" {}", text(name)));
+            format!(
+                "authorized {}{application_name}{}{}",
+                names(user, *database),
+                if tls.is_some() { " tls" } else { "" },
+                if *replication { " walsender" } else { "" }
+            )
         }
         EventKind::Ready { setup_us } => format!("ready {setup_us} us"),
         EventKind::Disconnected {
