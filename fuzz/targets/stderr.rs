@@ -4,7 +4,10 @@
 
 mod decode;
 
+use std::sync::LazyLock;
+
 use libfuzzer_sys::fuzz_target;
+use pgcensus_log::decoder::Decoder;
 use pgcensus_log::format::Format;
 use pgcensus_log::line_prefix::LinePrefix;
 
@@ -17,15 +20,20 @@ const PREFIXES: [&str; 6] = [
     "",
 ];
 
+static DECODERS: LazyLock<[Decoder; PREFIXES.len()]> = LazyLock::new(|| {
+    PREFIXES.map(|prefix| {
+        let prefix = LinePrefix::parse(prefix).expect("a prefix that is in use");
+        Decoder::new(Format::Stderr(prefix))
+    })
+});
+
 // The first byte is the prefix, the second says where to cut.
 fuzz_target!(|data: &[u8]| {
     let [prefix, cut, log @ ..] = data else {
         return;
     };
-    let prefix = PREFIXES[usize::from(*prefix) % PREFIXES.len()];
-    let prefix = LinePrefix::parse(prefix).expect("a prefix that is in use");
     decode::decode(
-        &Format::Stderr(prefix),
+        &DECODERS[usize::from(*prefix) % PREFIXES.len()],
         log,
         log.len() * usize::from(*cut) / 256,
     );

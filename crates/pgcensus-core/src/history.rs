@@ -128,9 +128,17 @@ impl History {
         let first = self
             .first
             .filter(|&first| start.plus_ms(START_GRACE_MS) >= first);
-        match first.and_then(|first| self.slot(start.max(first))) {
+        let at = first
+            .map(|first| start.max(first))
+            .filter(|&at| !self.window.is_before(at));
+        if let Some(at) = at {
+            // Nothing may have happened in its stretch, nor in those between.
+            self.reach(at);
+        }
+        let connects = i64::from(at.is_some_and(|at| self.window.contains(at)));
+        match at.and_then(|at| self.find(at)) {
             Some(slot) => {
-                slot.connects += 1;
+                slot.connects += connects;
                 slot.late += 1;
                 slot.late_from_start += i64::from(first.is_some_and(|first| start <= first));
             }

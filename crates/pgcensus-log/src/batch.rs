@@ -37,6 +37,8 @@ pub enum Item {
         offset: u64,
         /// The line and the labelled lines after it.
         record: Span,
+        /// What is wrong with it, if no other prefix reads it.
+        why: Why,
     },
     /// A span that should have held an event and could not be read, or was not believed; with its first
     /// bytes, for a message.
@@ -63,8 +65,10 @@ pub enum Why {
     Json,
     /// A line with a message of interest whose head does not match the `log_line_prefix`.
     Prefix,
-    /// A message that contradicts its own prefix or columns: forged, or torn.
+    /// A message that contradicts its own prefix: forged, or torn.
     Untrusted,
+    /// A message of the server's, raised by a client inside a function.
+    Raised,
     /// The last record lacks its end.
     Incomplete,
     /// A record longer than the bound, of which not even the head could be read.
@@ -77,9 +81,8 @@ impl std::fmt::Display for Why {
             Why::CsvColumns(n) => write!(f, "{n} fields where csvlog has 23, 24 or 26"),
             Why::Json => f.write_str("a line that is no jsonlog object"),
             Why::Prefix => f.write_str("the line does not begin with the log_line_prefix"),
-            Why::Untrusted => {
-                f.write_str("not trusted: the message contradicts its own prefix or columns")
-            }
+            Why::Untrusted => f.write_str("not trusted: the message contradicts its own prefix"),
+            Why::Raised => f.write_str("not trusted: a client wrote it by RAISE"),
             Why::Incomplete => f.write_str("incomplete: the record is cut off"),
             Why::TooLong => f.write_str("a record longer than 1 MiB without a readable head"),
         }
@@ -129,9 +132,13 @@ impl Batch {
     }
 
     /// Adds a line that no prefix reads.
-    pub fn push_unmatched(&mut self, offset: u64, record: &[u8]) {
+    pub fn push_unmatched(&mut self, offset: u64, record: &[u8], why: Why) {
         let record = self.keep(record);
-        self.items.push(Item::Unmatched { offset, record });
+        self.items.push(Item::Unmatched {
+            offset,
+            record,
+            why,
+        });
     }
 
     /// Adds a span that could not be read; of its bytes, the first are kept.

@@ -7,13 +7,16 @@
 //! found backwards by counting quotes, and its columns are then read forwards and counted.
 //!
 //! Source: `write_csvlog` in PostgreSQL's `src/backend/utils/error/csvlog.c`; `connection_from` alone is
-//! written without doubling its quotes (a client socket bound to a path with quotes).
+//! written without doubling its quotes (a client socket bound to a path with quotes). Such a quote would turn
+//! inside into outside for all that is counted across it, so it is looked for by the `,"[local]:` before it
+//! and not counted.
 
 use std::borrow::Cow;
 
-use memchr::{memchr, memchr2, memrchr, memrchr2};
+use memchr::{memchr, memchr_iter, memchr2, memmem, memrchr, memrchr2};
 
 use crate::batch::Why;
+use crate::decoder::RECORD_MAX;
 use crate::log_time::{self, LogTime};
 use crate::record::{BackendType, Client, Record, SessionId, Severity, Sqlstate};
 
@@ -24,23 +27,87 @@ const COLUMNS_MAX: usize = 27;
 /// byte a doubled quote, and the fixed columns.
 const HEAD_MAX: usize = 4096;
 
+/// `[local]:`, the longest path of a socket, and `",`.
+const SOCKET_MAX: usize = 8 + 108 + 2;
+
+/// Reads the record whose message column, or the comma before its severity, stands at `candidate`: where it
+/// begins, the record, and where the next one begins. `None`: no record has it there.
+///
+/// # Errors
+/// Why it could not be read, and where it begins and the next one does.
+#[expect(
+    clippy::type_complexity,
+    reason = "a record with its place, or why not"
+)]
+pub(crate) fn read_around(
+    chunk: &[u8],
+    candidate: usize,
+) -> Option<Result<(usize, Record<'_>, usize), (usize, Why, usize)>> {
+    let floor = candidate.saturating_sub(HEAD_MAX);
+    let start = record_start(chunk, floor, candidate, &[]);
+    let read_at = |start: usize| match read(chunk, start) {
+        Ok((record, end)) => Ok((start, record, end)),
+        Err((why, end)) => Err((start, why, end)),
+    };
+    let found = start.map(read_at);
+    if let Some(Ok((_, _, end))) = &found
+        && *end > candidate
+    {
+        return found;
+    }
+    let undoubled = undoubled_quotes(&chunk[floor..candidate], floor);
+    if undoubled.is_empty() {
+        return found;
+    }
+    record_start(chunk, floor, candidate, &undoubled).map(read_at)
+}
+
 /// Where the record begins whose message column opens at `message` (the position of its quote).
 ///
 /// Between columns one stands outside quotes; going backwards, each quote turns inside into outside,
 /// and the first newline outside ends the record before.
-pub(crate) fn record_start(chunk: &[u8], message: usize) -> Option<usize> {
-    let floor = message.saturating_sub(HEAD_MAX);
+fn record_start(chunk: &[u8], floor: usize, message: usize, undoubled: &[usize]) -> Option<usize> {
     let mut inside = false;
     let mut end = message;
     while let Some(at) = memrchr2(b'"', b'\n', &chunk[floor..end]) {
         end = floor + at;
         if chunk[end] == b'"' {
-            inside = !inside;
+            inside ^= !undoubled.contains(&end);
         } else if !inside {
             return Some(end + 1);
         }
     }
     (floor == 0 && !inside).then_some(0)
+}
+
+/// The quotes inside `connection_from` of bound client sockets, which are not doubled, ascending; `base` is
+/// added to their positions. `,"[local]:` opens such a column, since within other columns quotes are doubled.
+fn undoubled_quotes(text: &[u8], base: usize) -> Vec<usize> {
+    let mut found = Vec::new();
+    let mut from = 0;
+    while let Some(at) = memmem::find(&text[from..], b",\"[local]:") {
+        let open = from + at + 2;
+        from = open;
+        if let Some(close) = socket_end(text, open) {
+            let quotes = memchr_iter(b'"', &text[open..close]);
+            found.extend(quotes.map(|quote| base + open + quote));
+            from = close;
+        }
+    }
+    found
+}
+
+/// Where the `connection_from` of a bound client socket ends that begins at `open`, after its quote: before a
+/// session id and a line number, at the last such place that a path can reach.
+fn socket_end(text: &[u8], open: usize) -> Option<usize> {
+    let reach = &text[open..text.len().min(open + SOCKET_MAX)];
+    memmem::rfind_iter(reach, b"\",")
+        .map(|close| open + close)
+        .find(|close| {
+            let mut columns = text[close + 2..].splitn(3, |&b| b == b',');
+            let mut next = || columns.next().unwrap_or_default();
+            SessionId::parse(next()).is_some() && ascii_number(next()).is_some()
+        })
 }
 
 /// A quoted column opens here: an odd number of quotes, then its text. Inside a quoted column quotes come
@@ -53,17 +120,22 @@ pub(crate) fn opens_column(text: &[u8]) -> bool {
 /// The last position in `buf` at which a record has ended: after a newline outside quotes that is
 /// followed by a log time or by nothing. `buf` begins at a record.
 pub(crate) fn last_record_end(buf: &[u8]) -> Option<usize> {
-    let odd = count(buf, b'"') % 2 == 1;
-    // A quote that the server did not double (see the module's head) flips the parity to the end of the
-    // buffer; then the other parity finds lines that begin as records do.
-    boundary(buf, odd, buf.len()).or_else(|| boundary(buf, !odd, buf.len()))
+    let undoubled = undoubled_quotes(buf, 0);
+    let odd = (count(buf, b'"') - undoubled.len()) % 2 == 1;
+    let end = boundary(buf, odd, buf.len(), &undoubled);
+    if end.is_some() || buf.len() < RECORD_MAX {
+        return end;
+    }
+    // No record is that long: where one is damaged, the parity is wrong from there on. A newline at the very
+    // end says nothing then.
+    boundary(buf, !odd, buf.len() - 1, &undoubled)
 }
 
 /// The last record end in `buf`, if at its end one stands inside quotes or not.
-fn boundary(buf: &[u8], mut inside: bool, mut end: usize) -> Option<usize> {
+fn boundary(buf: &[u8], mut inside: bool, mut end: usize, undoubled: &[usize]) -> Option<usize> {
     while let Some(at) = memrchr2(b'"', b'\n', &buf[..end]) {
         if buf[at] == b'"' {
-            inside = !inside;
+            inside ^= undoubled.binary_search(&at).is_err();
         } else if !inside && begins_record(&buf[at + 1..]) {
             return Some(at + 1);
         }
@@ -82,16 +154,24 @@ pub(crate) fn log_times(chunk: &[u8]) -> Option<(LogTime<&[u8]>, LogTime<&[u8]>)
         first = &first[memchr(b'\n', first)? + 1..];
     }
     let (first_time, _) = log_time::read(first, Some(b','))?;
-    let mut last = first_time;
+    let is_whole = |at: &usize| read(chunk, *at).is_ok_and(|(_, end)| end == chunk.len());
+    let last = last_begin(chunk, &[])
+        .filter(is_whole)
+        .or_else(|| last_begin(chunk, &undoubled_quotes(chunk, 0)))
+        .and_then(|at| log_time::read(&chunk[at..], Some(b',')));
+    Some((first_time, last.map_or(first_time, |(time, _)| time)))
+}
+
+/// Where the last record of a chunk of whole records begins; not 0.
+fn last_begin(chunk: &[u8], undoubled: &[usize]) -> Option<usize> {
     let mut end = chunk.strip_suffix(b"\n").map_or(chunk.len(), <[u8]>::len);
-    while let Some(at) = boundary(chunk, false, end) {
-        if let Some((time, _)) = log_time::read(&chunk[at..], Some(b',')) {
-            last = time;
-            break;
+    while let Some(at) = boundary(chunk, false, end, undoubled) {
+        if log_time::read(&chunk[at..], Some(b',')).is_some() {
+            return Some(at);
         }
         end = at.saturating_sub(1);
     }
-    Some((first_time, last))
+    None
 }
 
 fn begins_record(rest: &[u8]) -> bool {
@@ -115,7 +195,14 @@ pub(crate) fn read(chunk: &[u8], start: usize) -> Result<(Record<'_>, usize), (W
     let mut n = 0;
     let mut at = start;
     let end = loop {
-        let Some((column, next)) = Column::read(chunk, at) else {
+        let socket = (n == 4 && chunk[at..].starts_with(b"\"[local]:"))
+            .then(|| socket_end(chunk, at + 1))
+            .flatten();
+        let column = match socket {
+            Some(end) => Some((Column::plain(&chunk[at + 1..end]), end + 1)),
+            None => Column::read(chunk, at),
+        };
+        let Some((column, next)) = column else {
             return Err((Why::Incomplete, resume(chunk, start)));
         };
         if n < COLUMNS_MAX {
@@ -177,18 +264,19 @@ struct Column<'c> {
 }
 
 impl<'c> Column<'c> {
+    fn plain(raw: &'c [u8]) -> Column<'c> {
+        Column {
+            raw,
+            doubled: false,
+        }
+    }
+
     /// The column at `chunk[at]`, and the position of the comma or newline after it.
     fn read(chunk: &'c [u8], at: usize) -> Option<(Column<'c>, usize)> {
         if chunk.get(at) != Some(&b'"') {
             let end = memchr2(b',', b'\n', &chunk[at..]).map_or(chunk.len(), |n| at + n);
             let raw = &chunk[at..end];
-            return Some((
-                Column {
-                    raw: raw.strip_suffix(b"\r").unwrap_or(raw),
-                    doubled: false,
-                },
-                end,
-            ));
+            return Some((Column::plain(raw.strip_suffix(b"\r").unwrap_or(raw)), end));
         }
         let open = at + 1;
         let mut from = open;

@@ -9,17 +9,18 @@ use crate::batch::{Batch, Why};
 use crate::candidate::Candidates;
 use crate::event::{Event, EventKind};
 use crate::format::Format;
-use crate::line_prefix::{Label, LinePrefix};
+use crate::line_prefix::{Head, Label, LinePrefix, Names, Wanted};
 use crate::log_time::LogTime;
 use crate::message::{self, Classified};
-use crate::record::Record;
+use crate::record::{Record, Severity};
 use crate::{csvlog, jsonlog, stderr};
 
 /// The head of a longer record is decoded, the rest is skipped.
 pub const RECORD_MAX: usize = 1 << 20;
 
-/// Of a line that no prefix reads, this much is kept for whoever infers one.
-const UNMATCHED_MAX: usize = 2048;
+/// Of a record that no prefix reads, this much is kept for whoever infers one: names, message and the context
+/// that tells where it was raised.
+const UNMATCHED_MAX: usize = 8192;
 
 /// One line has at most this many readings: a name that holds a label makes a second one.
 const READINGS_MAX: usize = 4;
@@ -92,7 +93,10 @@ impl Decoder {
             Format::Stderr(_) => (lines, false),
             Format::Csvlog => {
                 let last = csvlog::last_record_end(tail).unwrap_or(0);
-                (last, csvlog::read(tail, last).is_ok())
+                match csvlog::read(tail, last) {
+                    Ok((_, end)) => (end, false),
+                    Err(_) => (last, false),
+                }
             }
             Format::Jsonlog => (lines, jsonlog::read(tail, tail.len()).0.is_ok()),
         };
@@ -118,12 +122,7 @@ impl Decoder {
     /// Decodes a chunk of whole records that lies at `base` in its file.
     pub fn decode(&self, chunk: &[u8], base: u64, batch: &mut Batch) {
         let prefixes = self.prefixes();
-        let times = match &self.format {
-            Format::Stderr(_) => stderr::log_times(&prefixes, chunk),
-            Format::Csvlog => csvlog::log_times(chunk),
-            Format::Jsonlog => jsonlog::log_times(chunk),
-        };
-        if let Some((first, last)) = times {
+        if let Some((first, last)) = self.log_times(chunk) {
             batch.set_log_times(first, last);
         }
         let mut out = Out { chunk, base, batch };
@@ -140,6 +139,15 @@ impl Decoder {
         }
     }
 
+    /// Log times of the first and last record of a chunk of whole records, whatever they say.
+    pub fn log_times<'c>(&self, chunk: &'c [u8]) -> Option<(LogTime<&'c [u8]>, LogTime<&'c [u8]>)> {
+        match &self.format {
+            Format::Stderr(_) => stderr::log_times(&self.prefixes(), chunk),
+            Format::Csvlog => csvlog::log_times(chunk),
+            Format::Jsonlog => jsonlog::log_times(chunk),
+        }
+    }
+
     /// Decodes one record that was [`Unmatched`](crate::batch::Item::Unmatched), by the prefixes known now;
     /// false where none reads it.
     pub fn decode_unmatched(&self, record: &[u8], offset: u64, batch: &mut Batch) -> bool {
@@ -149,8 +157,13 @@ impl Decoder {
             batch,
         };
         self.prefixes().iter().any(|prefix| {
-            let label = prefix.read(record, 0).map(|head| head.text_start);
-            label.is_some_and(|at| decode_line(prefix, record, 0, at, &mut out).is_some())
+            let text = prefix.read(record, 0).map(|head| head.text_start);
+            text.is_some_and(|at| {
+                matches!(
+                    decode_line(prefix, record, 0, at, &mut out),
+                    Reading::Done(_)
+                )
+            })
         })
     }
 }
@@ -170,11 +183,15 @@ impl Out<'_> {
         );
     }
 
-    /// Adds what a record says; true where it is not to be trusted.
-    fn record(&mut self, start: usize, record: &Record<'_>) -> bool {
+    /// Adds what a record says; false where its message contradicts its prefix or columns.
+    fn record(&mut self, start: usize, end: usize, record: &Record<'_>) -> bool {
         let (kind, sqlstate) = match message::classify(record) {
-            Classified::Nothing => return false,
-            Classified::Untrusted => return true,
+            Classified::Nothing => return true,
+            Classified::Untrusted if record.has_context || record.has_statement => {
+                self.unreadable(start, end, Why::Raised);
+                return true;
+            }
+            Classified::Untrusted => return false,
             Classified::Event(kind, sqlstate) => (kind, sqlstate),
         };
         let has_text = matches!(
@@ -202,7 +219,7 @@ impl Out<'_> {
             detail: record.detail.as_deref().filter(|_| has_text),
             kind,
         });
-        false
+        true
     }
 }
 
@@ -214,28 +231,27 @@ fn decode_csvlog(chunk: &[u8], done: usize, candidate: usize, out: &mut Out<'_>)
         return candidate + 1;
     }
     // Where no record begins near before it, it opens a later column than the message.
-    let Some(start) = csvlog::record_start(chunk, candidate).filter(|&start| start >= done) else {
-        return candidate + 1;
-    };
-    match csvlog::read(chunk, start) {
-        Ok((record, end)) => {
-            if out.record(start, &record) {
-                out.unreadable(start, end, Why::Untrusted);
+    match csvlog::read_around(chunk, candidate) {
+        Some(Ok((start, record, end))) if start >= done => {
+            // Columns cannot be forged: what contradicts them was raised by a client.
+            if !out.record(start, end, &record) {
+                out.unreadable(start, end, Why::Raised);
             }
             end
         }
-        Err((why, end)) => {
+        Some(Err((start, why, end))) if start >= done => {
             out.unreadable(start, end, why);
             end
         }
+        _ => candidate + 1,
     }
 }
 
 fn decode_jsonlog(chunk: &[u8], candidate: usize, out: &mut Out<'_>) -> usize {
     let (record, start, next) = jsonlog::read(chunk, candidate);
     match record {
-        Ok(record) if !out.record(start, &record) => {}
-        Ok(_) => out.unreadable(start, next, Why::Untrusted),
+        Ok(record) if out.record(start, next, &record) => {}
+        Ok(_) => out.unreadable(start, next, Why::Raised),
         Err(why) => out.unreadable(start, next, why),
     }
     next
@@ -252,60 +268,156 @@ fn decode_stderr(
     if chunk[line_start] == b'\t' {
         return next;
     }
+    let mut contradiction = None;
     for prefix in prefixes {
         let start = stderr::head_start(prefix, chunk, done, line_start);
-        if let Some(end) = decode_line(prefix, chunk, start, candidate, out) {
-            return end.max(next);
+        match decode_line(prefix, chunk, start, candidate, out) {
+            Reading::Done(end) => return end.max(next),
+            Reading::Contradicts(end) => contradiction = contradiction.or(Some((start, end))),
+            Reading::None => {}
         }
+    }
+    if let Some((start, end)) = contradiction {
+        // Perhaps another prefix was meant; else it is not trusted.
+        let kept = end.min(start + UNMATCHED_MAX);
+        let offset = out.base + start as u64;
+        out.batch
+            .push_unmatched(offset, &chunk[start..kept], Why::Untrusted);
+        return end.max(next);
     }
     // Only a message at the start of its line's text can be an event: `LOG:  connection received: `.
     let before = &chunk[line_start..candidate];
     let message = before.ends_with(b":  ")
         || before.ends_with(b": ")
         || chunk[candidate..].starts_with(b"FATAL:  ");
-    if message {
-        let end = next.min(line_start + UNMATCHED_MAX);
-        out.batch
-            .push_unmatched(out.base + line_start as u64, &chunk[line_start..end]);
+    if !message {
+        return next;
     }
-    next
+    let end = stderr::unmatched_end(prefixes, chunk, next);
+    if prefixes
+        .iter()
+        .any(|prefix| stderr::follows_torn_head(prefix, chunk, line_start))
+    {
+        out.unreadable(line_start, end, Why::Untrusted);
+        return end;
+    }
+    let kept = end.min(line_start + UNMATCHED_MAX);
+    let offset = out.base + line_start as u64;
+    out.batch
+        .push_unmatched(offset, &chunk[line_start..kept], Why::Prefix);
+    end
 }
 
-/// Decodes the record whose head begins at `start` and whose message may be at `candidate`; where the
-/// next one begins. `None`: the prefix does not read it.
+/// What a prefix makes of a line.
+enum Reading {
+    /// The record was read; where the next one begins.
+    Done(usize),
+    /// Its message contradicts its prefix in every reading; where the record ends.
+    Contradicts(usize),
+    /// The prefix does not read it.
+    None,
+}
+
+/// Decodes the record whose head begins at `start` and whose message may be at `candidate`.
 fn decode_line(
     prefix: &LinePrefix,
     chunk: &[u8],
     start: usize,
     candidate: usize,
     out: &mut Out<'_>,
-) -> Option<usize> {
-    let mut head = prefix.read(&chunk[start..], 0)?;
-    let mut untrusted = None;
+) -> Reading {
+    let mut contradiction = None;
+    let mut next = prefix.read(&chunk[start..], 0);
     for _ in 0..READINGS_MAX {
+        let Some(head) = next else {
+            break;
+        };
         let Label::Severity(severity) = head.label else {
             // The candidate stands in a labelled line, whose record said nothing of interest.
-            return Some(stderr::next_line(
-                chunk,
-                candidate.max(start + head.text_start),
-            ));
+            let text = candidate.max(start + head.text_start);
+            return Reading::Done(stderr::next_line(chunk, text));
         };
         let first_line_end = stderr::next_line(chunk, start + head.text_start);
         // A longer line holds the candidate somewhere in its text: it is no message of interest.
         let tail = stderr::tail(prefix, chunk, &head, first_line_end);
         let record = stderr::record(chunk, start, &head, severity, &tail);
-        if !out.record(start, &record) {
-            return Some(tail.end);
+        let mut is_read = !misnames_refused(&record) && out.record(start, tail.end, &record);
+        if !is_read && let Some(named) = named_by_message(prefix, &chunk[start..], &head, &record) {
+            let record = stderr::record(chunk, start, &named, severity, &tail);
+            is_read = out.record(start, tail.end, &record);
+        } else if !is_read && severity == Severity::Fatal {
+            is_read = out.record(start, tail.end, &record);
         }
-        untrusted.get_or_insert(tail.end);
-        let Some(next) = prefix.read(&chunk[start..], head.label_start + 1) else {
-            break;
-        };
-        head = next;
+        if is_read {
+            return Reading::Done(tail.end);
+        }
+        contradiction = contradiction.or(Some(tail.end));
+        next = prefix.read(&chunk[start..], head.label_start + 1);
     }
-    let end = untrusted?;
-    out.unreadable(start, end, Why::Untrusted);
-    Some(end)
+    contradiction.map_or(Reading::None, Reading::Contradicts)
+}
+
+/// The message of a refusal names another user than its prefix: that may have been taken apart wrongly.
+fn misnames_refused(record: &Record<'_>) -> bool {
+    record.severity == Severity::Fatal
+        && record.user.is_some()
+        && match message::classify(record) {
+            Classified::Event(
+                EventKind::Refused {
+                    user: Some(user), ..
+                },
+                _,
+            ) => record.user.as_deref() != Some(user),
+            _ => false,
+        }
+}
+
+/// The head with the names that the message has: where names hold what separates them in the prefix
+/// (`joe@corp.com@shop`), only that tells them apart.
+fn named_by_message<'c>(
+    prefix: &LinePrefix,
+    text: &'c [u8],
+    head: &Head<'c>,
+    record: &Record<'_>,
+) -> Option<Head<'c>> {
+    let bare = Record {
+        user: None,
+        database: None,
+        application_name: None,
+        ..record.clone()
+    };
+    let Classified::Event(kind, _) = message::classify(&bare) else {
+        return None;
+    };
+    fn is(name: Option<&[u8]>) -> Wanted<'_> {
+        name.map_or(Wanted::Any, Wanted::Is)
+    }
+    let names = match kind {
+        EventKind::Received { .. } => Names {
+            user: Wanted::Unset,
+            database: Wanted::Unset,
+            application_name: Wanted::Unset,
+        },
+        EventKind::Authorized { user, database, .. } => Names {
+            user: Wanted::Is(user),
+            database: is(database),
+            application_name: Wanted::Unset,
+        },
+        EventKind::Disconnected { user, database, .. } => Names {
+            user: Wanted::Is(user),
+            database: database.map_or(Wanted::Unset, Wanted::Is),
+            application_name: Wanted::Any,
+        },
+        EventKind::Refused { user, database, .. } => Names {
+            user: is(user),
+            database: is(database),
+            application_name: Wanted::Any,
+        },
+        _ => return None,
+    };
+    prefix
+        .read_named(text, &names)
+        .filter(|named| named.label_start == head.label_start)
 }
 
 /// The log time of the first record in `text`, whatever it says.

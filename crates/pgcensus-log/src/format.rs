@@ -576,7 +576,8 @@ b",30630,"127.0.0.1:60546",6b03c78c.77a6,3,"authentication",2026-11-23 04:56:44 
     fn any_piece_of_a_log_is_looked_at_without_panic() {
         let text = format!("{CSV}\n{CSV_FORGED}\r\n{JSON}\n");
         for begin in 0..text.len() {
-            for end in begin..text.len() {
+            // Every end of some begin: all of them of each would be half a million pieces.
+            for end in (begin + begin % 5..text.len()).step_by(5) {
                 let piece = &text.as_bytes()[begin..end];
                 for format in [Format::Csvlog, Format::Jsonlog] {
                     let found = heads(&format, piece, 100);

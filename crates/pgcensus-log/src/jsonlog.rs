@@ -60,10 +60,10 @@ fn object(line: &[u8]) -> Option<Record<'_>> {
             .trim_ascii_start()
             .strip_prefix(b":")?
             .trim_ascii_start();
-        let (value, after) = if after.first() == Some(&b'"') {
-            string(after)?
-        } else {
-            bare(after)?
+        let (value, after) = match (after.first(), key.raw) {
+            (Some(b'"'), _) => string(after)?,
+            (_, b"remote_port") => remote_port(after)?,
+            _ => bare(after)?,
         };
         let text = || Some(value.text()).filter(|text| !text.is_empty());
         match key.raw {
@@ -125,19 +125,34 @@ fn string(text: &[u8]) -> Option<(Value<'_>, &[u8])> {
     }
 }
 
+/// A number, or the path of a bound client socket, which is written as it is: up to the last session id, since
+/// in strings its quotes are escaped.
+fn remote_port(text: &[u8]) -> Option<(Value<'_>, &[u8])> {
+    let is_port = text.first().is_some_and(u8::is_ascii_digit);
+    match memmem::rfind(text, b",\"session_id\":\"").filter(|_| !is_port) {
+        Some(end) => Some((Value::plain(&text[..end]), &text[end..])),
+        None => bare(text),
+    }
+}
+
 /// A number, or whatever the server wrote bare, up to the next key or the end of the object.
 fn bare(text: &[u8]) -> Option<(Value<'_>, &[u8])> {
-    let end = memmem::find(text, b",\"").or_else(|| memrchr(b'}', text))?;
-    Some((
-        Value {
-            raw: text[..end].trim_ascii_end(),
-            escaped: false,
-        },
-        &text[end..],
-    ))
+    let number = text.iter().position(|b| !matches!(b, b'0'..=b'9' | b'-'));
+    let end = number
+        .filter(|&n| n > 0)
+        .or_else(|| memmem::find(text, b",\""))
+        .or_else(|| memrchr(b'}', text))?;
+    Some((Value::plain(text[..end].trim_ascii_end()), &text[end..]))
 }
 
 impl<'c> Value<'c> {
+    fn plain(raw: &'c [u8]) -> Value<'c> {
+        Value {
+            raw,
+            escaped: false,
+        }
+    }
+
     fn text(&self) -> Cow<'c, [u8]> {
         if self.escaped {
             Cow::Owned(unescape(self.raw))

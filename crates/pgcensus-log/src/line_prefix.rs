@@ -76,6 +76,29 @@ pub struct Head<'c> {
     pub text_start: usize,
 }
 
+/// What is known of the names in a prefix.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Names<'n> {
+    /// `%u`
+    pub user: Wanted<'n>,
+    /// `%d`
+    pub database: Wanted<'n>,
+    /// `%a`
+    pub application_name: Wanted<'n>,
+}
+
+/// What is known of one name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Wanted<'n> {
+    /// Nothing.
+    #[default]
+    Any,
+    /// It is not set.
+    Unset,
+    /// It.
+    Is(&'n [u8]),
+}
+
 /// What stands between the prefix and the text of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Label {
@@ -161,23 +184,39 @@ impl LinePrefix {
     pub fn read<'c>(&self, text: &'c [u8], label_from: usize) -> Option<Head<'c>> {
         let mut head = Head::default();
         let never = read::Newlines::Never;
-        if self.session.read(text, label_from, never, &mut head) {
+        let any = Names::default();
+        if self.session.read(text, label_from, never, &any, &mut head) {
             return Some(head);
         }
         if let Some(background) = &self.background {
             head = Head::default();
-            if background.read(text, label_from, never, &mut head) {
+            if background.read(text, label_from, never, &any, &mut head) {
                 return Some(head);
             }
         }
         if self.session.may_tear() && memchr::memchr(b'\n', text).is_some() {
             head = Head::default();
             let in_names = read::Newlines::InNames;
-            if self.session.read(text, label_from, in_names, &mut head) {
+            if self
+                .session
+                .read(text, label_from, in_names, &any, &mut head)
+            {
                 return Some(head);
             }
         }
         None
+    }
+
+    /// Reads the head of a session's record whose names are known from elsewhere, such as its message: between
+    /// `joe@corp.com` and `@shop` the prefix `%u@%d` alone does not tell.
+    pub fn read_named<'c>(&self, text: &'c [u8], names: &Names<'_>) -> Option<Head<'c>> {
+        let newlines = [read::Newlines::Never, read::Newlines::InNames];
+        newlines.into_iter().find_map(|newlines| {
+            let mut head = Head::default();
+            self.session
+                .read(text, 0, newlines, names, &mut head)
+                .then_some(head)
+        })
     }
 
     /// Whether a login name with a line break may have torn this line (without its newline): it
@@ -189,9 +228,13 @@ impl LinePrefix {
         self.session.may_tear()
             && self.session.begins_with_known()
             && self.read(line, 0).is_none()
-            && self
-                .session
-                .read(line, 0, read::Newlines::AtTheEnd, &mut Head::default())
+            && self.session.read(
+                line,
+                0,
+                read::Newlines::AtTheEnd,
+                &Names::default(),
+                &mut Head::default(),
+            )
     }
 }
 

@@ -74,17 +74,50 @@ pub(crate) fn last_record_start(prefixes: &[LinePrefix], buf: &[u8]) -> Option<u
         }
         None
     };
-    last(&|start| begins_record(prefixes, buf, start))
-        .or_else(|| last(&|start| is_labelled(&buf[start..next_line(buf, start)])))
+    last(&|start| begins_record(prefixes, buf, start)).or_else(|| {
+        last(&|start| {
+            is_labelled(&buf[start..next_line(buf, start)])
+                && prefixes.iter().all(|prefix| {
+                    prefix.read(&buf[start..], 0).is_none()
+                        && head_start(prefix, buf, 0, start) == start
+                })
+        })
+    })
 }
 
-/// A line that begins a record of some prefix.
+/// A line that begins a record of some prefix: its first label is a severity.
 fn is_labelled(line: &[u8]) -> bool {
-    const SEVERITIES: [&[u8]; 6] = [b"LOG", b"FATAL", b"ERROR", b"WARNING", b"PANIC", b"NOTICE"];
+    const SEVERITIES: [&[u8]; 8] = [
+        b"LOG", b"FATAL", b"ERROR", b"WARNING", b"PANIC", b"NOTICE", b"INFO", b"DEBUG",
+    ];
+    const OTHERS: [&[u8]; 7] = [
+        b"DETAIL",
+        b"HINT",
+        b"QUERY",
+        b"CONTEXT",
+        b"STATEMENT",
+        b"LOCATION",
+        b"BACKTRACE",
+    ];
     let head = &line[..line.len().min(512)];
-    !line.starts_with(b"\t")
-        && memchr::memmem::find_iter(head, b":  ")
-            .any(|at| SEVERITIES.iter().any(|word| head[..at].ends_with(word)))
+    let is = |words: &[&[u8]], at: usize| words.iter().any(|word| head[..at].ends_with(word));
+    let first =
+        memchr::memmem::find_iter(head, b":  ").find(|&at| is(&SEVERITIES, at) || is(&OTHERS, at));
+    !line.starts_with(b"\t") && first.is_some_and(|at| is(&SEVERITIES, at))
+}
+
+/// Where the record ends that begins in the line before `from` with a prefix that is not known: at the next
+/// line that may begin one.
+pub(crate) fn unmatched_end(prefixes: &[LinePrefix], chunk: &[u8], from: usize) -> usize {
+    let mut at = from;
+    while at < chunk.len() {
+        let next = next_line(chunk, at);
+        if is_labelled(&chunk[at..next]) || begins_record(prefixes, chunk, at) {
+            break;
+        }
+        at = next;
+    }
+    at
 }
 
 /// The first position in `buf` at or after `from` where a record begins.
@@ -232,5 +265,13 @@ pub(crate) fn record<'c>(
         has_statement: tail.has_statement,
         command_tag: head.command_tag.map(Cow::Borrowed),
         backend_type: head.backend_type,
+    }
+}
+
+/// The line at `line_start` comes after one that a name with a newline tore: it may be all that name.
+pub(crate) fn follows_torn_head(prefix: &LinePrefix, chunk: &[u8], line_start: usize) -> bool {
+    line_start > 0 && {
+        let (previous, end) = line(chunk, line_start - 1);
+        prefix.is_torn_head(&chunk[previous..end - 1])
     }
 }

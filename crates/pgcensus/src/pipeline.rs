@@ -28,7 +28,7 @@ use pgcensus_core::zone::LogClock;
 use pgcensus_log::batch::{Batch, Item, Why};
 use pgcensus_log::decoder::{Decoder, RECORD_MAX};
 use pgcensus_log::event::EventKind;
-use pgcensus_log::line_prefix::{self, LinePrefix};
+use pgcensus_log::line_prefix::{self, Inference, LinePrefix};
 
 use crate::source::ServerInput;
 use crate::source::file::LogFile;
@@ -45,6 +45,9 @@ const UNMATCHED_MIN: usize = 8;
 
 /// Changes of a server that wait for those of others; past it, its reader waits too.
 const CHANGES_MAX: usize = 100_000;
+
+/// Lines that a prefix must read to be believed in mid-file.
+const LINES_TO_TAKE_OVER: usize = 3;
 
 /// Lines of an unknown prefix that are kept at most.
 const UNMATCHED_MAX: usize = 1000;
@@ -454,8 +457,15 @@ struct ServerFold {
 /// Lines of one file that no known prefix reads.
 #[derive(Default)]
 struct Unmatched {
-    lines: Vec<(u64, Box<[u8]>)>,
+    lines: Vec<Line>,
     tried: usize,
+}
+
+/// A line with what is wrong with it, if no other prefix reads it.
+struct Line {
+    offset: u64,
+    text: Box<[u8]>,
+    why: Why,
 }
 
 impl<'a, 's> Fold<'a, 's> {
@@ -601,10 +611,9 @@ impl<'a, 's> Fold<'a, 's> {
                     outcome.first = Some(first);
                     self.sink.begins(first);
                     state.tracker.begins(first);
+                    widen(&mut self.input, first);
                 }
-                outcome.last = outcome.last.max(Some(last));
-                let (from, to) = self.input.unwrap_or((first, last));
-                self.input = Some((from.min(first), to.max(last)));
+                outcome.last = Some(last);
             }
         }
         if let Some(offset) = after.too_long {
@@ -613,8 +622,21 @@ impl<'a, 's> Fold<'a, 's> {
         for item in &buffers.batch.items {
             match item {
                 Item::Event(event) => self.event(server, file, &buffers.batch, event),
-                Item::Unmatched { offset, record } => {
-                    self.unmatched(server, file, *offset, buffers.batch.text(*record));
+                Item::Unmatched {
+                    offset,
+                    record,
+                    why,
+                } => {
+                    let text = buffers.batch.text(*record).into();
+                    self.unmatched(
+                        server,
+                        file,
+                        Line {
+                            offset: *offset,
+                            text,
+                            why: *why,
+                        },
+                    );
                 }
                 Item::Unreadable(span, excerpt) => {
                     self.unreadable(
@@ -630,6 +652,7 @@ impl<'a, 's> Fold<'a, 's> {
         }
         if after.is_last {
             self.infer(server, file, true);
+            self.last_time(server, file, &buffers.chunk);
             if let Some((offset, text)) = after.incomplete {
                 self.unreadable(
                     server,
@@ -667,8 +690,7 @@ impl<'a, 's> Fold<'a, 's> {
         let state = &mut self.servers[server];
         let at = event.log_time.map(|time| state.clock.instant(time));
         if let Some(at) = at {
-            let (from, to) = self.input.unwrap_or((at, at));
-            self.input = Some((from.min(at), to.max(at)));
+            widen(&mut self.input, at);
         }
         self.events += 1;
         state
@@ -688,21 +710,46 @@ impl<'a, 's> Fold<'a, 's> {
     }
 
     /// A line that no known prefix reads: the prefix may have changed here.
-    fn unmatched(&mut self, server: usize, file: usize, offset: u64, line: &[u8]) {
+    fn unmatched(&mut self, server: usize, file: usize, line: Line) {
         // It may be known by now: the chunk was decoded before it was found.
-        if self.decode_unmatched(server, file, offset, line) {
+        if self.decode_unmatched(server, file, &line) {
             return;
         }
         let unmatched = &mut self.servers[server].unmatched;
         if unmatched.lines.len() >= UNMATCHED_MAX {
-            self.unreadable(server, file, offset, line.len() as u64, Why::Prefix, line);
+            let Line { offset, text, why } = line;
+            self.unreadable(server, file, offset, text.len() as u64, why, &text);
             return;
         }
-        unmatched.lines.push((offset, line.into()));
+        unmatched.lines.push(line);
         let n = unmatched.lines.len();
         if n >= UNMATCHED_MIN && n >= unmatched.tried * 2 {
             self.infer(server, file, false);
         }
+    }
+
+    /// The log time of the last record of a file, which ends with `chunk`. Log times are not quite in order:
+    /// that of the last record of each chunk would depend on where it is cut.
+    fn last_time(&mut self, server: usize, file: usize, chunk: &[u8]) {
+        let decoder = self.decoder(server, file);
+        let state = &mut self.servers[server];
+        let outcome = &mut state.files[file];
+        // The prefix of its last lines may not have been known when the chunk was decoded.
+        if !outcome.later_prefixes.is_empty()
+            && let Some((_, last)) = decoder.log_times(chunk)
+        {
+            outcome.last = Some(state.clock.instant(last));
+        }
+        if let Some(last) = outcome.last {
+            widen(&mut self.input, last);
+        }
+    }
+
+    fn decoder(&self, server: usize, file: usize) -> Arc<Decoder> {
+        self.decoders[server][file].read().map_or_else(
+            |poisoned| poisoned.into_inner().clone(),
+            |decoder| decoder.clone(),
+        )
     }
 
     /// Infers the prefix of the lines that none reads, and decodes them.
@@ -715,37 +762,50 @@ impl<'a, 's> Fold<'a, 's> {
         }
         let sample: Vec<u8> = lines
             .iter()
-            .flat_map(|(_, line)| line.iter().copied())
+            .flat_map(|line| line.text.iter().copied())
             .collect();
         if let Some(inference) = line_prefix::infer(&sample)
             && inference.lines_read * 2 > inference.lines
+            && self.may_take_over(server, file, &inference)
         {
             self.add_prefix(server, file, &inference.prefix);
-            lines.retain(|(offset, line)| !self.decode_unmatched(server, file, *offset, line));
+            lines.retain(|line| !self.decode_unmatched(server, file, line));
         }
         if at_end {
-            for (offset, line) in lines {
-                self.unreadable(server, file, offset, line.len() as u64, Why::Prefix, &line);
+            for Line { offset, text, why } in lines {
+                self.unreadable(server, file, offset, text.len() as u64, why, &text);
             }
         } else {
             self.servers[server].unmatched.lines = lines;
         }
     }
 
-    fn decode_unmatched(&mut self, server: usize, file: usize, offset: u64, line: &[u8]) -> bool {
-        let Ok(decoder) = self.decoders[server][file]
-            .read()
-            .map(|decoder| Arc::clone(&decoder))
-        else {
-            return false;
-        };
+    /// A client can write a few lines into the log by its login name, but hardly such as begin with a time and
+    /// a pid like all the others.
+    fn may_take_over(&self, server: usize, file: usize, inference: &Inference) -> bool {
+        let known = self.decoder(server, file).prefixes();
+        let new = &inference.prefix;
+        inference.lines_read >= LINES_TO_TAKE_OVER
+            && !known.contains(new)
+            && known.first().is_none_or(|first| {
+                new.has_time() >= first.has_time() && new.has_pid() >= first.has_pid()
+            })
+    }
+
+    fn decode_unmatched(&mut self, server: usize, file: usize, line: &Line) -> bool {
         let mut batch = Batch::default();
-        if !decoder.decode_unmatched(line, offset, &mut batch) {
+        let decoder = self.decoder(server, file);
+        if !decoder.decode_unmatched(&line.text, line.offset, &mut batch) {
             return false;
         }
         for item in &batch.items {
-            if let Item::Event(event) = item {
-                self.event(server, file, &batch, event);
+            match item {
+                Item::Event(event) => self.event(server, file, &batch, event),
+                Item::Unreadable(span, excerpt) => {
+                    let excerpt = batch.text(*excerpt);
+                    self.unreadable(server, file, span.offset, span.len, span.why, excerpt);
+                }
+                Item::Unmatched { .. } => {}
             }
         }
         true
@@ -774,10 +834,15 @@ impl<'a, 's> Fold<'a, 's> {
         why: Why,
         excerpt: &[u8],
     ) {
-        if why == Why::Untrusted {
+        if matches!(why, Why::Untrusted | Why::Raised) {
             self.untrusted_total += 1;
         } else {
             self.unreadable_total += 1;
+        }
+        // What a client raised stands beside the server's own lines; and the last record of a log that
+        // goes on is whole at the next look.
+        let goes_on = why == Why::Incomplete && file + 1 == self.run.servers[server].files.len();
+        if why != Why::Raised && !goes_on {
             self.servers[server].tracker.gap(None);
         }
         if self.unreadable.len() < UNREADABLE_MAX {
@@ -827,6 +892,12 @@ impl<'a, 's> Fold<'a, 's> {
             untrusted_total: self.untrusted_total,
         })
     }
+}
+
+/// Takes an instant into the time that the input covers.
+fn widen(input: &mut Option<(Instant, Instant)>, at: Instant) {
+    let (first, last) = input.unwrap_or((at, at));
+    *input = Some((first.min(at), last.max(at)));
 }
 
 /// Hands a change to the sink, if its session counts.

@@ -2,6 +2,7 @@
 
 use std::io::{self, Read, Write};
 
+use pgcensus_log::batch::Why;
 use pgcensus_log::format::Format;
 use pgcensus_log::log_time::Zone;
 
@@ -80,7 +81,7 @@ pub(crate) fn of(plan: &Plan, outcome: &Outcome) -> InputReport {
     if let Some(first) = outcome
         .unreadable
         .iter()
-        .find(|span| span.why != pgcensus_log::batch::Why::Untrusted)
+        .find(|span| !matches!(span.why, Why::Untrusted | Why::Raised))
     {
         report.notes.push(format!(
             "the first that could not be read: {}",

@@ -310,11 +310,12 @@ fn true_sessions(wrong: &mut Wrong<'_>, reported: &[Session]) {
         let same = same_backend
             && far <= within
             && log.has_names(&truth.names, truth.walsender, user, database);
-        // Of several that fit, the one of the same kind comes first.
+        // Of several that fit, the one of the same kind and name comes first.
         let vague = truth.pid.is_none() && truth.port.is_none();
+        let app = session.application_name.as_deref();
         let other_kind = truth.walsender != session.is_walsender()
             || (vague && session.client_host.as_deref() != Some("[local]"))
-            || (vague && session.application_name.is_none());
+            || (vague && !truth.names.has_app(app, log.carries.text));
         same.then_some(far + if other_kind { 1.0 } else { 0.0 })
     };
     let truths = &log.run.sessions;

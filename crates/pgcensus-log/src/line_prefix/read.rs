@@ -5,7 +5,7 @@
 //! a search with backtracking. It stays small because a failure at (field, place) is remembered in a
 //! bitmap on the stack, and because the number of tries has a limit besides.
 
-use super::{Field, Head, Part, label};
+use super::{Field, Head, Names, Part, Wanted, label};
 use crate::log_time;
 use crate::record::{BackendType, Client, SessionId, Sqlstate};
 
@@ -173,6 +173,7 @@ impl Form {
         text: &'c [u8],
         label_from: usize,
         newlines: Newlines,
+        names: &Names<'_>,
         head: &mut Head<'c>,
     ) -> bool {
         if !self.may_begin(text) {
@@ -180,10 +181,10 @@ impl Form {
         }
         // One searched field never comes to the same place twice.
         if self.fields_searched < 2 {
-            return self.read_with(text, label_from, newlines, head, &mut []);
+            return self.read_with(text, label_from, newlines, names, head, &mut []);
         }
         let mut failed = [[0; FAILED_PLACES / 64]; FAILED_FIELDS];
-        self.read_with(text, label_from, newlines, head, &mut failed)
+        self.read_with(text, label_from, newlines, names, head, &mut failed)
     }
 
     fn read_with<'c>(
@@ -191,6 +192,7 @@ impl Form {
         text: &'c [u8],
         label_from: usize,
         newlines: Newlines,
+        names: &Names<'_>,
         head: &mut Head<'c>,
         failed: &mut [Failed],
     ) -> bool {
@@ -199,6 +201,7 @@ impl Form {
             form: self,
             label_from,
             newlines,
+            names,
             tries: 0,
             failed,
             head,
@@ -235,6 +238,20 @@ impl Kind {
     }
 }
 
+/// A value without the blanks that bring it to its width.
+fn unpadded(field: Field, mut value: &[u8]) -> &[u8] {
+    if value.len() == field.width {
+        while let Some(rest) = if field.left {
+            value.strip_suffix(b" ")
+        } else {
+            value.strip_prefix(b" ")
+        } {
+            value = rest;
+        }
+    }
+    value
+}
+
 /// A bit per place where a searched field has no end.
 type Failed = [u64; FAILED_PLACES / 64];
 
@@ -243,6 +260,8 @@ struct Reader<'c, 'p> {
     form: &'p Form,
     label_from: usize,
     newlines: Newlines,
+    /// What the names are, where that is known.
+    names: &'p Names<'p>,
     tries: u32,
     failed: &'p mut [Failed],
     head: &'p mut Head<'c>,
@@ -355,7 +374,8 @@ impl<'c> Reader<'c, '_> {
             if self.tries > TRIES_MAX {
                 return false;
             }
-            if self.text[end..].starts_with(literal) {
+            if self.text[end..].starts_with(literal) && self.is_wanted(field, &self.text[pos..end])
+            {
                 let next = i + 1 + usize::from(!literal.is_empty());
                 if self.steps(next, end + literal.len()) {
                     if !glued {
@@ -367,6 +387,22 @@ impl<'c> Reader<'c, '_> {
             end += 1;
         }
         false
+    }
+
+    /// The names are not known, or this is the one.
+    fn is_wanted(&self, field: Field, text: &[u8]) -> bool {
+        let wanted = match field.escape {
+            b'u' => self.names.user,
+            b'd' => self.names.database,
+            b'a' => self.names.application_name,
+            _ => Wanted::Any,
+        };
+        let value = unpadded(field, text);
+        match wanted {
+            Wanted::Any => true,
+            Wanted::Unset => value.is_empty() || label::unset(value) == Some(value.len()),
+            Wanted::Is(name) => text == name || value == name,
+        }
     }
 
     /// A host where the byte after it may also stand in a host: the longest plausible one first.
@@ -420,16 +456,8 @@ impl<'c> Reader<'c, '_> {
         })
     }
 
-    fn set_text(&mut self, field: Field, mut value: &'c [u8]) {
-        if value.len() == field.width {
-            while let Some(rest) = if field.left {
-                value.strip_suffix(b" ")
-            } else {
-                value.strip_prefix(b" ")
-            } {
-                value = rest;
-            }
-        }
+    fn set_text(&mut self, field: Field, value: &'c [u8]) {
+        let value = unpadded(field, value);
         let name = (label::unset(value) != Some(value.len()) && !value.is_empty()).then_some(value);
         match field.escape {
             b'u' => self.head.user = name,

@@ -281,15 +281,13 @@ fn a_line_break_in_a_login_name_is_read_over() {
     assert_eq!(prefix.read(line.as_bytes(), 0).unwrap().user, None);
 }
 
+/// Without a bound on the tries, eight fields between a million places would not end in a lifetime.
 #[test]
-fn hostile_names_cost_little() {
+fn hostile_names_are_given_up() {
     let prefix = prefix("%p %u,%d,%a,%i,%u,%d,%a,%i ");
-    let line = format!("5 {}", ",".repeat(4000));
-    let start = std::time::Instant::now();
-    for _ in 0..20 {
-        assert_eq!(prefix.read(line.as_bytes(), 0), None);
-    }
-    assert!(start.elapsed().as_secs() < 5);
+    let line = format!("5 {}", ",".repeat(1 << 20));
+    assert_eq!(prefix.read(line.as_bytes(), 0), None);
+    assert!(!prefix.is_torn_head(line.as_bytes()));
 }
 
 #[test]

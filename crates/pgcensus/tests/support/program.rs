@@ -53,6 +53,9 @@ pub(crate) struct Event {
     pub(crate) sqlstate: Option<String>,
     pub(crate) reason: Option<String>,
     pub(crate) message: Option<String>,
+    /// A refusal after its session has been told.
+    #[serde(default)]
+    pub(crate) takes_back: bool,
 }
 
 impl TryFrom<String> for Epoch {

@@ -141,7 +141,8 @@ pub(crate) fn of_summary(
             format!("summary: {path} is {whole:?}, {told} {name} events"),
         );
     }
-    let (connected, disconnected) = (kind("connected"), kind("disconnected"));
+    let taken_back = events.iter().filter(|event| event.takes_back).count() as i64;
+    let (connected, disconnected) = (kind("connected") - taken_back, kind("disconnected"));
     let closed = sessions.iter().filter(|session| !session.is_open()).count() as i64;
     let begun = sessions
         .iter()

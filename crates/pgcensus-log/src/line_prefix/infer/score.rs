@@ -32,7 +32,12 @@ pub(super) fn of(prefix: &LinePrefix, lines: &[Line<'_>]) -> Score {
             continue;
         };
         points += READ;
-        let agreement = agreement(prefix, line, &head) + pids.agreement(line, &head);
+        let mut agreement = agreement(prefix, line, &head) + pids.agreement(line, &head);
+        // Nobody prints another number without the pid that it belongs to: rather a pid that returned.
+        let has_number = b"lxQ".iter().any(|&escape| prefix.has(escape));
+        if has_number && !prefix.has_pid() && matches!(line.says, Says::Received { .. }) {
+            agreement += DISAGREES / 2;
+        }
         if agreement < 0 {
             clean = false;
         }
