@@ -308,3 +308,32 @@ fn a_prefix_that_nothing_tells_apart_reads_every_line() {
         ]
     );
 }
+
+#[test]
+fn names_that_hold_what_separates_them_are_told_apart_by_the_message() {
+    use pgcensus_log::batch::{Batch, Item};
+    use pgcensus_log::decoder::Decoder;
+    use pgcensus_log::format::Format;
+    use pgcensus_log::line_prefix::LinePrefix;
+
+    let log = b"2026-03-14 10:00:00.010 UTC [2005] [unknown]@[unknown] LOG:  connection received: host=[local]\n\
+2026-03-14 10:00:00.017 UTC [2005] joe@corp.com@shop LOG:  connection authorized: user=joe@corp.com database=shop application_name=psql\n\
+2026-03-14 10:00:01.017 UTC [2006] joe@corp.com@shop FATAL:  password authentication failed for user \"joe@corp.com\"\n\
+2026-03-14 10:00:02.878 UTC [2005] joe@corp.com@shop LOG:  disconnection: session time: 0:00:02.864 user=joe@corp.com database=shop host=[local]\n";
+    let prefix = LinePrefix::parse("%m [%p] %q%u@%d ").unwrap();
+    let mut batch = Batch::default();
+    Decoder::new(Format::Stderr(prefix)).decode(log, 0, &mut batch);
+    let names: Vec<_> = batch
+        .items
+        .iter()
+        .map(|item| match item {
+            Item::Event(event) => {
+                let event = batch.event(event);
+                (event.user.map(<[u8]>::to_vec), event.database.map(<[u8]>::to_vec))
+            }
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    let joe = (Some(b"joe@corp.com".to_vec()), Some(b"shop".to_vec()));
+    assert_eq!(names, [(None, None), joe.clone(), joe.clone(), joe]);
+}
