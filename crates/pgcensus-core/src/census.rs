@@ -47,7 +47,11 @@ pub struct Census {
     histogram: [u64; 9],
     open_by_age: [u64; 4],
     oldest: Vec<Session>,
-    knows_open: bool,
+    /// The first instant of the window has come.
+    entered: bool,
+    /// Sessions of logs with pids were seen, and of logs without: those are not told from each other.
+    with_pid: bool,
+    without_pid: bool,
     first: Option<Instant>,
 }
 
@@ -98,12 +102,14 @@ impl Census {
             probes: 0,
             pending: 0,
             // One per cent; bins enough for session times from a millisecond to centuries.
-            session_times: DDSketch::new(Config::new(0.005, 4096, 1.0)),
+            session_times: DDSketch::new(Config::new(0.005, 4096, 0.1)),
             session_time_max: None,
             histogram: [0; 9],
             open_by_age: [0; 4],
             oldest: Vec::new(),
-            knows_open: true,
+            entered: false,
+            with_pid: false,
+            without_pid: false,
             first: None,
         }
     }
@@ -116,6 +122,9 @@ impl Census {
     /// Takes in a change.
     pub fn observe(&mut self, change: &Change) {
         let at = change.at.unwrap_or(Instant::UNKNOWN);
+        if !self.entered && !self.window.is_before(at) {
+            self.enter(self.window.since.unwrap_or(at));
+        }
         match &change.what {
             What::Opened(session) => self.opened(session, at),
             What::TakenBack(session) => self.taken_back(session, at),
@@ -126,10 +135,29 @@ impl Census {
         }
     }
 
-    fn opened(&mut self, session: &Session, at: Instant) {
-        if session.pid.is_none() {
-            self.knows_open = false;
+    /// Whoever is there at the first instant of the window may already be the peak.
+    fn enter(&mut self, at: Instant) {
+        self.entered = true;
+        if self.window.contains(at) {
+            self.clients.peak_check(at);
+            self.walsenders.peak_check(at);
         }
+    }
+
+    /// How much this session counts among the open ones: without a pid nobody is seen to leave.
+    fn weight(&mut self, session: &Session) -> i64 {
+        let has_pid = session.pid.is_some();
+        self.with_pid |= has_pid;
+        self.without_pid |= !has_pid;
+        i64::from(has_pid)
+    }
+
+    fn knows_open(&self) -> bool {
+        self.with_pid || !self.without_pid
+    }
+
+    fn opened(&mut self, session: &Session, at: Instant) {
+        let weight = self.weight(session);
         if self.window.is_after(at) {
             return;
         }
@@ -139,7 +167,7 @@ impl Census {
         if inside {
             count.peak_check(at);
         }
-        count.add(session, cross, 1, i64::from(inside));
+        count.add(session, cross, weight, i64::from(inside));
         if inside {
             count.peak_check(at);
         }
@@ -150,15 +178,16 @@ impl Census {
         if self.window.is_after(opened) {
             return;
         }
+        let weight = self.weight(session);
         let inside = self.window.contains(opened);
         let cross = self.cross;
         let count = self.count(session);
         if count.peak_at.is_some_and(|peak| peak >= opened) {
-            count.peak -= 1;
-            count.peak_level -= 1;
-            count.add_at_peak(session, -1);
+            count.peak -= weight;
+            count.peak_level -= weight;
+            count.add_at_peak(session, -weight);
         }
-        count.add(session, cross, -1, -i64::from(inside));
+        count.add(session, cross, -weight, -i64::from(inside));
     }
 
     fn closed(&mut self, session: &Session, at: Instant) {
@@ -166,6 +195,7 @@ impl Census {
         if self.window.is_after(opened) && at != Instant::UNKNOWN {
             return;
         }
+        let weight = self.weight(session);
         let inside = self.window.contains(at);
         let is_over = !self.window.is_after(at);
         let cross = self.cross;
@@ -181,11 +211,11 @@ impl Census {
         }
         if !session.was_seen_to_open() {
             // It was there from its start on, unseen until now.
-            count.add(session, cross, 1, i64::from(began_inside));
-            count.level -= 1;
+            count.add(session, cross, weight, i64::from(began_inside));
+            count.level -= weight;
             if count.peak_at.is_some_and(|peak| peak >= opened) {
-                count.peak += 1;
-                count.add_at_peak(session, 1);
+                count.peak += weight;
+                count.add_at_peak(session, weight);
             }
             // Among those that began in the log unseen, the count of now can be more than any before.
             if inside && count.now > count.peak {
@@ -199,7 +229,7 @@ impl Census {
             self.still_open(session, at);
             return;
         }
-        count.add(session, cross, -1, 0);
+        count.add(session, cross, -weight, 0);
         if !inside {
             return;
         }
@@ -282,11 +312,16 @@ impl Census {
 
     /// The numbers. `input` is the first and last log time, `lives` those of all servers.
     pub fn snapshot(
-        &self,
+        &mut self,
         names: &Names,
         lives: &[&Lives],
         input: Option<(Instant, Instant)>,
     ) -> CensusSnapshot {
+        if !self.entered
+            && let Some((first, _)) = input
+        {
+            self.enter(self.window.since.unwrap_or(first));
+        }
         let window = input.map(|(first, last)| {
             (
                 self.window.since.map_or(first, |since| since.max(first)),
@@ -301,27 +336,34 @@ impl Census {
                 .unwrap_or(Certainty::Unknown)
         };
         let (open_certainty, peak_certainty) = match window {
-            Some((since, until)) if self.knows_open => {
+            Some((since, until)) if self.knows_open() => {
                 // The count at the end of the input is that after its last record.
-                let end = self.window.until.map_or(until, |until| until.plus_ms(-1));
-                (
-                    certainty(end, end.plus_ms(1)),
-                    certainty(since, until.plus_ms(1)),
-                )
+                let until = self.window.until.unwrap_or(until.plus_ms(1));
+                let unseen = if self.without_pid {
+                    Certainty::AtLeast
+                } else {
+                    Certainty::Exact
+                };
+                let certainty = |since| certainty(since, until).and(unseen);
+                (certainty(until.plus_ms(-1)), certainty(since))
             }
             _ => (Certainty::Unknown, Certainty::Unknown),
         };
         let exact_since = match lives {
             [lives] if open_certainty == Certainty::Exact => {
-                lives.exact_at(window.map_or(Instant::UNKNOWN, |(_, end)| end))
+                let end = self.window.until.map(|until| until.plus_ms(-1));
+                lives.exact_at(
+                    end.or(window.map(|(_, end)| end))
+                        .unwrap_or(Instant::UNKNOWN),
+                )
             }
             _ => None,
         };
         let open = |count: &Count| OpenSnapshot {
-            count: self.knows_open.then_some(count.now.max(0) as u64),
+            count: self.knows_open().then_some(count.now.max(0) as u64),
             certainty: open_certainty,
             exact_since,
-            by: if self.knows_open {
+            by: if self.knows_open() {
                 count.ranking(names, |name, _| name.now)
             } else {
                 By::default()
@@ -355,13 +397,13 @@ impl Census {
             probes: self.probes,
             pending: self.pending,
             peak: PeakSnapshot {
-                count: self.knows_open.then_some(clients.peak.max(0) as u64),
+                count: self.knows_open().then_some(clients.peak.max(0) as u64),
                 at: clients
                     .peak_at
                     .and_then(Instant::known)
-                    .filter(|_| self.knows_open && clients.peak > 0),
+                    .filter(|_| self.knows_open() && clients.peak > 0),
                 certainty: peak_certainty,
-                by: if self.knows_open {
+                by: if self.knows_open() {
                     clients.ranking(names, |name, peaks| {
                         if name.peaks == peaks {
                             name.at_peak

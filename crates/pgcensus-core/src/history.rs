@@ -90,9 +90,14 @@ impl History {
     pub fn observe(&mut self, change: &Change) {
         let Some(at) = change.at else { return };
         match &change.what {
-            What::Opened(session) if !session.walsender => self.opened(at),
-            What::TakenBack(session) if !session.walsender => self.taken_back(session, at),
-            What::Closed(session) if !session.walsender => self.closed(session, at),
+            What::Opened(session) | What::TakenBack(session) | What::Closed(session)
+                if session.walsender || session.pid.is_none() =>
+            {
+                self.without_pid(&change.what, session, at);
+            }
+            What::Opened(_) => self.opened(at),
+            What::TakenBack(session) => self.taken_back(session, at),
+            What::Closed(session) => self.closed(session, at),
             What::Refused(_) => {
                 if let Some(slot) = self.slot(at) {
                     slot.refused += 1;
@@ -107,6 +112,21 @@ impl History {
             slot.connects += 1;
         }
         self.step(at, 1);
+    }
+
+    /// Without a pid nobody is seen to leave: such a session counts as a connect and a disconnect, never as open.
+    fn without_pid(&mut self, what: &What, session: &Session, at: Instant) {
+        if session.walsender {
+            return;
+        }
+        if let Some(slot) = self.slot(at) {
+            match what {
+                What::Opened(_) => slot.connects += 1,
+                What::TakenBack(_) => slot.connects -= 1,
+                What::Closed(_) => slot.disconnects += 1,
+                What::Refused(_) | What::Probe(_) | What::Server(..) => {}
+            }
+        }
     }
 
     fn closed(&mut self, session: &Session, at: Instant) {

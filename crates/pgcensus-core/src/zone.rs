@@ -10,6 +10,7 @@
 mod abbreviation;
 mod bucket;
 mod civil;
+mod daylight;
 mod log_clock;
 
 use std::fmt::Write as _;
@@ -19,6 +20,7 @@ use jiff::tz::TimeZone;
 pub use abbreviation::numeric_offset_s;
 pub use bucket::{bucket_end, bucket_start};
 pub use civil::Civil;
+pub use daylight::display_zone;
 pub use log_clock::{LogClock, LogZone};
 
 use crate::instant::Instant;

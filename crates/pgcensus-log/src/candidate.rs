@@ -1,7 +1,7 @@
 //! Candidates: the few literals worth stopping for.
 //!
 //! stderr: the text of each message of interest, and `FATAL:  `. csvlog and jsonlog: the same where a
-//! message column opens, which cannot stand inside a quoted column (see `csvlog`), and their severity.
+//! column or string opens, which cannot stand inside a quoted one (see `csvlog`), and their severity.
 
 use aho_corasick::packed::{self, Searcher};
 use aho_corasick::{AhoCorasick, MatchKind};
@@ -22,7 +22,7 @@ impl Candidates {
         let (before, fatal): (&[u8], &[u8]) = match format {
             Format::Stderr(_) => (b"", b"FATAL:  "),
             Format::Csvlog => (b",\"", b",FATAL,"),
-            Format::Jsonlog => (b"\"message\":\"", b"\"error_severity\":\"FATAL\""),
+            Format::Jsonlog => (b"\"", b"\"FATAL\""),
         };
         let mut literals: Vec<Vec<u8>> = message::candidate_texts()
             .map(|text| [before, text].concat())

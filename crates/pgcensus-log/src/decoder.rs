@@ -372,6 +372,10 @@ fn misnames_refused(record: &Record<'_>) -> bool {
         }
 }
 
+fn is(name: Option<&[u8]>) -> Wanted<'_> {
+    name.map_or(Wanted::Any, Wanted::Is)
+}
+
 /// The head with the names that the message has: where names hold what separates them in the prefix
 /// (`joe@corp.com@shop`), only that tells them apart.
 fn named_by_message<'c>(
@@ -389,9 +393,6 @@ fn named_by_message<'c>(
     let Classified::Event(kind, _) = message::classify(&bare) else {
         return None;
     };
-    fn is(name: Option<&[u8]>) -> Wanted<'_> {
-        name.map_or(Wanted::Any, Wanted::Is)
-    }
     let names = match kind {
         EventKind::Received { .. } => Names {
             user: Wanted::Unset,

@@ -79,7 +79,7 @@ fn keys_are_absent_where_nothing_is_known() {
             // Other programs write the keys again, with spaces and in another order.
             (
                 "{ \"message\": \"connection received: host=[local]\", \"remote_port\": 5, \"session_id\": \"1.5\", \"pid\" : 5, \"timestamp\":\"2026-11-23 04:56:44.170 UTC\" }\n",
-                &[],
+                &["5 received [local]"],
             ),
             (
                 "{\"message\":\"connection received: host=[local]\", \"remote_port\": 5, \"session_id\": \"1.5\", \"pid\" : 5, \"timestamp\":\"2026-11-23 04:56:44.170 UTC\" }\n",
@@ -148,7 +148,7 @@ fn messages_are_read_from_their_own_key_alone() {
     let in_block = raised("\"statement\":\"do $$…$$\"");
     let untrusted = |log: &str| {
         format!(
-            "unreadable 0+{} not trusted: the message contradicts its own prefix or columns",
+            "unreadable 0+{} not trusted: a client wrote it by RAISE",
             log.len()
         )
     };

@@ -25,7 +25,7 @@ fn lines(lines: &[&str]) -> String {
 
 const RECEIVED: &str = "LOG:  connection received: host=10.0.0.7 port=51842";
 const DISCONNECTED: &str = "LOG:  disconnection: session time: 0:01:02.345 user=app database=shop host=10.0.0.7 port=51842";
-const UNTRUSTED: &str = "not trusted: the message contradicts its own prefix or columns";
+const UNTRUSTED: &str = "not trusted: a client wrote it by RAISE";
 
 #[test]
 fn a_record_is_its_lines() {
@@ -329,7 +329,10 @@ fn names_that_hold_what_separates_them_are_told_apart_by_the_message() {
         .map(|item| match item {
             Item::Event(event) => {
                 let event = batch.event(event);
-                (event.user.map(<[u8]>::to_vec), event.database.map(<[u8]>::to_vec))
+                (
+                    event.user.map(<[u8]>::to_vec),
+                    event.database.map(<[u8]>::to_vec),
+                )
             }
             other => panic!("{other:?}"),
         })

@@ -18,7 +18,7 @@ use pgcensus_core::names::{NAMES_MAX, Names};
 use pgcensus_core::session::Session;
 use pgcensus_core::tracker::BACKENDS_MAX;
 use pgcensus_core::window::Window;
-use pgcensus_core::zone::{DisplayZone, LogClock, bucket_start};
+use pgcensus_core::zone::{DisplayZone, LogClock, bucket_start, display_zone};
 
 use crate::cli::{Args, Command, Output, OutputFormat, Target};
 use crate::pipeline::{self, Outcome, Run};
@@ -81,7 +81,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let (first, last) = ends(&plan, &mut clock, needs_end)?;
     let zone = match (&timezone, &log_timezone) {
         (Some(zone), _) | (None, Some(zone)) => DisplayZone::Zone(zone.clone()),
-        (None, None) => DisplayZone::Log(clock.log_zone()),
+        (None, None) => {
+            let first = first.unwrap_or_default();
+            display_zone(clock.log_zone(), first, last.unwrap_or(first))
+        }
     };
     let mut window = time_spec::Window::default();
     if let (Some(first), Some(last)) = (first, last.or(first)) {
@@ -217,10 +220,9 @@ impl Asked<'_> {
         word: impl Fn(&Show<'_>, OutputFormat, &mut Box<dyn Write>) -> io::Result<()>,
     ) -> anyhow::Result<()> {
         // The whole log has been seen: each time is shown in the zone that the log had then.
-        let seen = outcome
-            .servers
-            .first()
-            .map(|server| DisplayZone::Log(server.clock.log_zone()));
+        let seen = outcome.servers.first().zip(outcome.input);
+        let seen =
+            seen.map(|(server, (first, last))| display_zone(server.clock.log_zone(), first, last));
         let zone = if self.fixed_zone || self.args.input.log_timezone.is_some() {
             None
         } else {

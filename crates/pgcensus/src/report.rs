@@ -23,12 +23,15 @@ pub(crate) fn of(plan: &Plan, outcome: &Outcome) -> InputReport {
         has_pid: true,
         ..InputReport::default()
     };
+    let mut without_pid = Vec::new();
     for (server, input) in outcome.servers.iter().zip(&plan.servers) {
         let saw = server.tracker.saw();
         report.saw_received |= saw.received;
         report.saw_authorized |= saw.authorized;
         report.saw_disconnection |= saw.disconnection;
-        report.has_pid &= !saw.no_pid;
+        if saw.no_pid {
+            without_pid.push(&*input.name);
+        }
         report.server_major = report.server_major.max(server.tracker.major());
         report.notes.extend(server.clock.notes());
         for (file, log) in server.files.iter().zip(&input.files) {
@@ -68,6 +71,13 @@ pub(crate) fn of(plan: &Plan, outcome: &Outcome) -> InputReport {
                 bytes: file.bytes,
             });
         }
+    }
+    report.has_pid = without_pid.len() < plan.servers.len() || plan.servers.is_empty();
+    if report.has_pid && !without_pid.is_empty() {
+        let text = "the log_line_prefix has neither %p nor %c: its open sessions are not known, nor among those shown";
+        report
+            .notes
+            .push(format!("server {}: {text}", without_pid.join(", ")));
     }
     for left_out in &plan.left_out {
         report.sources.push(SourceReport {
