@@ -1,0 +1,229 @@
+//! A backend as the tracker knows it, and what its records add to it.
+
+use std::sync::Arc;
+
+use pgcensus_log::event::{EndReason, Event, EventKind, ProbeReason, RefusalReason};
+use pgcensus_log::record::{BackendType, Client, Sqlstate};
+
+use super::{PENDING_MAX_MS, START_TOLERANCE_MS};
+use crate::change::{Change, Probe, Refusal, What};
+use crate::instant::Instant;
+use crate::names::{Dimension, Names};
+use crate::session::{End, Session, SessionTls};
+
+#[derive(Debug)]
+pub(super) struct Backend {
+    pub(super) serial: u64,
+    pub(super) stage: Stage,
+    pub(super) session: Box<Session>,
+    pub(super) received_at: Option<Instant>,
+    pub(super) reason: Option<EndReason>,
+    pub(super) fatal: Option<Fatal>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// Received or authenticated.
+    Pending,
+    /// Authorized.
+    Open,
+    /// Its beginning was not seen; it is about to end.
+    Unseen,
+    /// Refused, or a probe: nothing of it counts any more.
+    Done,
+}
+
+/// A FATAL that leaves open what it ended until the disconnection comes, or does not.
+#[derive(Debug)]
+pub(super) struct Fatal {
+    pub(super) at: Instant,
+    /// What it was, if no disconnection comes and the session is not known to have begun.
+    pub(super) refusal: RefusalReason,
+    pub(super) sqlstate: Option<Sqlstate>,
+    pub(super) message: Box<[u8]>,
+}
+
+#[derive(Debug)]
+pub(super) struct RecentRefusal {
+    pub(super) at: Instant,
+    pub(super) refusal: Refusal,
+    pub(super) tls: Option<bool>,
+}
+
+/// How a session ended that ended for this reason.
+pub(super) fn end(reason: EndReason) -> End {
+    match reason {
+        EndReason::Closed
+        | EndReason::Reset
+        | EndReason::SendFailed
+        | EndReason::EofInTransaction
+        | EndReason::ProtocolError
+        | EndReason::ConnectionLost => End::Client,
+        EndReason::Administrator | EndReason::RecoveryConflict => End::Terminated,
+        EndReason::IdleSessionTimeout
+        | EndReason::IdleInTransactionTimeout
+        | EndReason::TransactionTimeout
+        | EndReason::ReplicationTimeout => End::Timeout,
+        EndReason::FastShutdown
+        | EndReason::SmartShutdown
+        | EndReason::ImmediateShutdown
+        | EndReason::Crash
+        | EndReason::Restart
+        | EndReason::PostmasterExit => End::Server,
+        EndReason::PidReturned | EndReason::Gap => End::Lost,
+    }
+}
+
+impl Change {
+    pub(super) fn new(at: Instant, what: What, message: &[u8]) -> Change {
+        Change {
+            at: at.known(),
+            what,
+            message: message.into(),
+        }
+    }
+}
+
+impl Backend {
+    /// This event can be of the same backend, as far as session ids tell.
+    pub(super) fn is(&self, event: &Event<&[u8]>) -> bool {
+        match (self.session.session_id, event.session_id) {
+            (Some(mine), Some(its)) => mine == its,
+            _ => true,
+        }
+    }
+
+    /// A session that began at `start`, by its own session time, can be this one.
+    pub(super) fn may_have_begun(&self, start: Instant) -> bool {
+        match (self.session.session_start, self.session.authorized_at) {
+            (Some(mine), _) => start.since(mine).abs() <= START_TOLERANCE_MS,
+            (None, Some(authorized)) => (-START_TOLERANCE_MS..=PENDING_MAX_MS + START_TOLERANCE_MS)
+                .contains(&authorized.since(start)),
+            (None, None) => true,
+        }
+    }
+
+    pub(super) fn probe(&self, reason: ProbeReason) -> Probe {
+        Probe {
+            server: self.session.server,
+            pid: self.session.pid,
+            session_id: self.session.session_id,
+            client_host: self.session.client_host.clone(),
+            client_port: self.session.client_port,
+            received_at: self.received_at,
+            reason,
+        }
+    }
+}
+
+impl RecentRefusal {
+    /// libpq tries again without TLS (or with it) from the next port, and is refused for the same reason.
+    pub(super) fn is_retried_by(&self, next: &Refusal, tls: Option<bool>) -> bool {
+        let first = &self.refusal;
+        matches!((self.tls, tls), (Some(a), Some(b)) if a != b)
+            && first.client_host == next.client_host
+            && first.user == next.user
+            && first.database == next.database
+            && first.sqlstate == next.sqlstate
+            && matches!((first.client_port, next.client_port), (Some(a), Some(b)) if a < b)
+    }
+}
+
+impl SessionTls {
+    pub(super) fn unknown() -> SessionTls {
+        SessionTls {
+            protocol: Box::default(),
+            cipher: Box::default(),
+            bits: None,
+        }
+    }
+}
+
+impl Session {
+    /// Takes what the prefix or the columns of an event carry, where it was not known.
+    pub(super) fn fill(&mut self, event: &Event<&[u8]>, names: &mut Names) {
+        if self.session_id.is_none() {
+            self.session_id = event.session_id;
+        }
+        if let (None, Some(user)) = (&self.user, event.user) {
+            self.user = Some(names.name(Dimension::User, user));
+        }
+        if let (None, Some(database)) = (&self.database, event.database) {
+            self.database = Some(names.name(Dimension::Database, database));
+        }
+        if let (None, Some(client)) = (&self.client_host, event.client) {
+            self.set_client(client, names);
+        }
+        self.walsender |= event.backend_type == Some(BackendType::Walsender);
+    }
+
+    pub(super) fn set_client(&mut self, client: Client<&[u8]>, names: &mut Names) {
+        self.client_host = Some(names.name(Dimension::ClientHost, client.host));
+        self.client_port = client
+            .port
+            .and_then(|port| std::str::from_utf8(port).ok()?.parse().ok());
+    }
+
+    pub(super) fn set_last_application_name(&mut self, event: &Event<&[u8]>, names: &mut Names) {
+        if let Some(name) = event.application_name {
+            self.application_name_last = Some(names.name(Dimension::ApplicationName, name));
+        }
+    }
+
+    pub(super) fn authorize(&mut self, event: &Event<&[u8]>, at: Instant, names: &mut Names) {
+        let EventKind::Authorized {
+            replication,
+            user,
+            database,
+            application_name,
+            tls,
+        } = &event.kind
+        else {
+            return;
+        };
+        self.walsender = *replication;
+        self.user = Some(names.name(Dimension::User, user));
+        if let Some(database) = database {
+            self.database = Some(names.name(Dimension::Database, database));
+        }
+        self.application_name =
+            application_name.map(|name| names.name(Dimension::ApplicationName, name));
+        self.application_name_last
+            .clone_from(&self.application_name);
+        self.authorized_at = Some(at);
+        self.tls = Some(tls.map(|tls| {
+            Arc::new(SessionTls {
+                protocol: tls.protocol.into(),
+                cipher: tls.cipher.into(),
+                bits: tls.bits,
+            })
+        }));
+    }
+
+    /// Takes what the disconnection says.
+    pub(super) fn complete(
+        &mut self,
+        event: &Event<&[u8]>,
+        user: &[u8],
+        database: Option<&[u8]>,
+        client: Client<&[u8]>,
+        names: &mut Names,
+    ) {
+        self.fill(event, names);
+        self.set_last_application_name(event, names);
+        if self.authorized_at.is_none() {
+            self.user = Some(names.name(Dimension::User, user));
+            self.database = database.map(|database| names.name(Dimension::Database, database));
+            // Physical walsenders alone have no database.
+            self.walsender |= database.is_none();
+        }
+        if self.client_host.is_none() {
+            self.client_host_is_late = self.authorized_at.is_some();
+            self.set_client(client, names);
+        } else if self.client_port.is_none() {
+            self.client_port = client
+                .port
+                .and_then(|port| std::str::from_utf8(port).ok()?.parse().ok());
+        }
+    }
+}
