@@ -3,6 +3,8 @@
 pub use pgcensus_log::event::{EndReason, ProbeReason, RefusalReason};
 pub use pgcensus_log::record::{SessionId, Sqlstate};
 
+use std::sync::Arc;
+
 use crate::instant::Instant;
 use crate::names::{Dimension, Name};
 
@@ -49,9 +51,9 @@ pub struct Session {
     /// Why, in more detail.
     pub end_reason: Option<EndReason>,
     /// TLS facts; outer `None`: its authorized line was not seen; inner: it had none.
-    pub tls: Option<Option<Box<SessionTls>>>,
+    pub tls: Option<Option<Arc<SessionTls>>>,
     /// Authentication facts, where the line was seen.
-    pub auth: Option<Box<SessionAuth>>,
+    pub auth: Option<Arc<SessionAuth>>,
 }
 
 impl Session {

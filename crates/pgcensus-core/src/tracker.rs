@@ -10,6 +10,7 @@
 //! the same pid. Time is that of the log.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use pgcensus_log::event::{EndReason, Event, EventKind, ProbeReason, RefusalReason, ServerEvent};
 use pgcensus_log::record::{BackendType, Client, Sqlstate};
@@ -234,7 +235,7 @@ impl Tracker {
             ) => {
                 let backend = self.pending_backend(pid, event, at, names, out);
                 if let Some(backend) = backend {
-                    backend.session.auth = Some(Box::new(SessionAuth {
+                    backend.session.auth = Some(Arc::new(SessionAuth {
                         identity: identity.map(Into::into),
                         method: (*method).into(),
                         hba: (*hba).into(),
@@ -610,7 +611,7 @@ impl Tracker {
         if session.tls.is_none()
             && let Some(tls) = tls
         {
-            session.tls = Some(tls.then(|| Box::new(SessionTls::unknown())));
+            session.tls = Some(tls.then(|| Arc::new(SessionTls::unknown())));
         }
         let (session, received_at) = (backend.session.clone(), backend.received_at);
         self.refuse(&session, received_at, &fatal, false, out);
@@ -1097,7 +1098,7 @@ impl Session {
             .clone_from(&self.application_name);
         self.authorized_at = Some(at);
         self.tls = Some(tls.map(|tls| {
-            Box::new(SessionTls {
+            Arc::new(SessionTls {
                 protocol: tls.protocol.into(),
                 cipher: tls.cipher.into(),
                 bits: tls.bits,

@@ -327,6 +327,25 @@ impl Daily {
     }
 }
 
+/// What `summary` and `history` add up.
+struct Both {
+    census: Census,
+    history: History,
+}
+
+impl Sink for Both {
+    fn begins(&mut self, first: Instant) {
+        self.census.begins(first);
+        self.history.begins(first);
+    }
+
+    fn change(&mut self, _: &Names, change: &Change) -> anyhow::Result<()> {
+        self.census.observe(change);
+        self.history.observe(change);
+        Ok(())
+    }
+}
+
 /// A command that is about to run.
 struct Asked<'a> {
     args: &'a Args,
@@ -342,21 +361,6 @@ struct Asked<'a> {
 
 impl Asked<'_> {
     fn summary(&self, run: Run<'_>, window: time_spec::Window) -> anyhow::Result<Outcome> {
-        struct Both {
-            census: Census,
-            timeline: History,
-        }
-        impl Sink for Both {
-            fn begins(&mut self, first: Instant) {
-                self.census.begins(first);
-                self.timeline.begins(first);
-            }
-            fn change(&mut self, _: &Names, change: &Change) -> anyhow::Result<()> {
-                self.census.observe(change);
-                self.timeline.observe(change);
-                Ok(())
-            }
-        }
         let cross = match *self.args.show.by {
             [a, b] => Some((a, b)),
             _ => None,
@@ -364,7 +368,7 @@ impl Asked<'_> {
         let (since, until) = (window.since, window.until);
         let mut both = Both {
             census: Census::new(self.daily.limit(since, until), cross),
-            timeline: History::timeline(
+            history: History::timeline(
                 Window {
                     since,
                     until,
@@ -377,14 +381,11 @@ impl Asked<'_> {
         let outcome = pipeline::run(run, &mut both)?;
         let census = Self::census_snapshot(both.census, &outcome);
         let lives = lives(&outcome);
-        let timeline = both
-            .timeline
+        let history = both
+            .history
             .snapshot(&lives, outcome.input, census.peak.clone());
-        let timeline = timeline
-            .buckets
-            .iter()
-            .map(|bucket| bucket.open_max)
-            .collect();
+        let most = history.buckets.iter().map(|bucket| bucket.open_max);
+        let timeline = most.filter(|_| census.open.count.is_some()).collect();
         let census = CensusSnapshot { timeline, ..census };
         let report = self.report(&outcome);
         self.write(&outcome, |show, format, out| match format {
@@ -401,21 +402,6 @@ impl Asked<'_> {
         window: time_spec::Window,
         bucket_s: Option<u64>,
     ) -> anyhow::Result<Outcome> {
-        struct Both {
-            census: Census,
-            history: History,
-        }
-        impl Sink for Both {
-            fn begins(&mut self, first: Instant) {
-                self.census.begins(first);
-                self.history.begins(first);
-            }
-            fn change(&mut self, _: &Names, change: &Change) -> anyhow::Result<()> {
-                self.census.observe(change);
-                self.history.observe(change);
-                Ok(())
-            }
-        }
         let bucket_s = bucket_s.or(self.is_default_window.then_some(BUCKET_S));
         let (since, until) = (window.since, window.until);
         let mut both = Both {

@@ -5,6 +5,7 @@ mod cli;
 mod command;
 mod pipeline;
 mod report;
+mod settings;
 mod source;
 mod time_spec;
 mod view;

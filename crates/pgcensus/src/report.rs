@@ -6,6 +6,7 @@ use pgcensus_log::format::Format;
 use pgcensus_log::log_time::Zone;
 
 use crate::pipeline::{Outcome, UnreadableSpan};
+use crate::settings;
 use crate::source::Plan;
 use crate::source::file::{Kind, LogFile};
 use crate::view::text::{shown, thousands};
@@ -31,6 +32,12 @@ pub(crate) fn of(plan: &Plan, outcome: &Outcome) -> InputReport {
         report.notes.extend(server.clock.notes());
         for (file, log) in server.files.iter().zip(&input.files) {
             report.files += 1;
+            if let Kind::File(path) = &log.kind
+                && report.max_connections.is_none()
+                && plan.servers.len() == 1
+            {
+                report.max_connections = settings::connections_max(path);
+            }
             report.bytes += file.bytes;
             let (format, prefix) = match &log.format {
                 Format::Stderr(prefix) => ("stderr", Some(prefix.as_str().to_owned())),

@@ -1,5 +1,7 @@
 //! Handmade numbers for the tests of the views.
 
+use std::sync::Arc;
+
 use pgcensus_core::change::{Change, Probe, Refusal, What};
 use pgcensus_core::instant::Instant;
 use pgcensus_core::names::{Dimension, Names};
@@ -191,12 +193,12 @@ pub(crate) fn sessions(names: &mut Names) -> Vec<Session> {
         Some(51_842),
         at(2, 58, 0),
     );
-    api.tls = Some(Some(Box::new(SessionTls {
+    api.tls = Some(Some(Arc::new(SessionTls {
         protocol: (*b"TLSv1.3").into(),
         cipher: (*b"TLS_AES_256_GCM_SHA384").into(),
         bits: Some(256),
     })));
-    api.auth = Some(Box::new(SessionAuth {
+    api.auth = Some(Arc::new(SessionAuth {
         identity: Some((*b"app").into()),
         method: (*b"scram-sha-256").into(),
         hba: (*b"/data/pg_hba.conf:11").into(),

@@ -63,12 +63,13 @@ fn window(
     };
     let whole = since <= first && until >= last;
     let last_day = show.same_day(since, last) && show.same_day(until, last);
-    let time = |at| {
-        if last_day && !whole {
-            show.clock(at)
-        } else {
-            show.minute(at)
-        }
+    // Of minutes, the seconds matter.
+    let seconds = until.since(since) < 600_000;
+    let time = |at| match (last_day && !whole, seconds) {
+        (true, true) => show.clock_s(at),
+        (true, false) => show.clock(at),
+        (false, true) => show.second(at),
+        (false, false) => show.minute(at),
     };
     let mut text = format!("{} to {} {zone}", glued(&time(since)), glued(&time(until)));
     if !whole {
@@ -206,6 +207,13 @@ fn starts(history: &HistorySnapshot, show: &Show<'_>) -> Vec<String> {
     };
     let one_day = show.same_day(first.start, last.start);
     let days = history.bucket_s >= 86_400;
+    let clock = |at| {
+        if history.bucket_s.is_multiple_of(60) {
+            show.clock(at)
+        } else {
+            show.clock_s(at)
+        }
+    };
     let mut before: Option<Instant> = None;
     history
         .buckets
@@ -218,8 +226,8 @@ fn starts(history: &HistorySnapshot, show: &Show<'_>) -> Vec<String> {
             let day = if fresh { show.day(at) } else { String::new() };
             match (days, one_day) {
                 (true, _) => format!("{:>6}{mark}", show.day(at)),
-                (false, true) => format!("{}{mark}", show.clock(at)),
-                (false, false) => format!("{day:>6} {}{mark}", show.clock(at)),
+                (false, true) => format!("{}{mark}", clock(at)),
+                (false, false) => format!("{day:>6} {}{mark}", clock(at)),
             }
         })
         .collect()
