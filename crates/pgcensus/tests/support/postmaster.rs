@@ -99,15 +99,10 @@ impl Postmaster {
         let Some(mut child) = self.running.take() else {
             return;
         };
-        self.kill(signal, child.id());
+        signal_process(signal, child.id()).expect("our own process, or we are root");
         until("the postmaster is gone", || {
             child.try_wait().expect("our child").is_some()
         });
-    }
-
-    /// Sends a signal to one of the server's processes.
-    pub(crate) fn kill(&self, signal: &str, pid: u32) {
-        signal_process(signal, pid).expect("our own process, or we are root");
     }
 
     /// A superuser's session over the Unix socket, as soon as there can be one.
@@ -227,14 +222,14 @@ impl Drop for Postmaster {
 fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let own = (std::process::id() % 600) as u16 * 20;
-    (0..)
+    (0..12_000)
         .map(|_| 20_000 + (own + NEXT.fetch_add(1, Ordering::Relaxed)) % 12_000)
         .find(|&port| TcpListener::bind(("127.0.0.1", port)).is_ok())
         .expect("a free port")
 }
 
-/// By the shell's own `kill`: `pg_ctl` knows no `KILL` before version 13.
-fn signal_process(signal: &str, pid: u32) -> Result<(), String> {
+/// Sends a signal to a process of a server, by the shell's own `kill`: `pg_ctl` knows no `KILL` before version 13.
+pub(crate) fn signal_process(signal: &str, pid: u32) -> Result<(), String> {
     let script = format!("kill -s {signal} {pid}");
     let output = Command::new("sh")
         .args(["-c", &script])
