@@ -315,7 +315,13 @@ fn true_sessions(wrong: &mut Wrong<'_>, reported: &[Session]) {
         let other_kind = truth.walsender != session.is_walsender()
             || (vague && session.client_host.as_deref() != Some("[local]"))
             || (vague && session.application_name.is_none());
-        same.then_some(far + if other_kind { 1.0 } else { 0.0 })
+        let app = session.application_name.as_deref();
+        let misfit = if vague {
+            truth.names.app_misfit(app, log.carries.text)
+        } else {
+            0.0
+        };
+        same.then_some(far + misfit + if other_kind { 1.0 } else { 0.0 })
     };
     let truths = &log.run.sessions;
     let pairs = pair_up(truths, reported, far);
