@@ -23,6 +23,10 @@ use crate::snapshot::{
 };
 use crate::window::Window;
 
+/// Log times of whole seconds, and the milliseconds between fork and first line: a session that proves to have
+/// begun this short before the first record began with it.
+pub(crate) const START_GRACE_MS: i64 = 1_100;
+
 /// Rows of a cross at most; of more, the rest share a row `(other)`.
 pub const CROSS_MAX: usize = 100_000;
 
@@ -165,8 +169,12 @@ impl Census {
         let inside = self.window.contains(at);
         let is_over = !self.window.is_after(at);
         let cross = self.cross;
-        let began_inside =
-            self.window.contains(opened) && self.first.is_some_and(|first| opened >= first);
+        let began_inside = match self.first {
+            Some(first) => {
+                opened.plus_ms(START_GRACE_MS) >= first && self.window.contains(opened.max(first))
+            }
+            None => false,
+        };
         let count = self.count(session);
         if inside {
             count.peak_check(at);
@@ -178,6 +186,12 @@ impl Census {
             if count.peak_at.is_some_and(|peak| peak >= opened) {
                 count.peak += 1;
                 count.add_at_peak(session, 1);
+            }
+            // Among those that began in the log unseen, the count of now can be more than any before.
+            if inside && count.now > count.peak {
+                count.peak = count.now;
+                count.peak_at = Some(at);
+                count.peaks += 1;
             }
         }
         if !is_over {

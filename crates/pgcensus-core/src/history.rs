@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 
+use crate::census::START_GRACE_MS;
 use crate::change::{Change, What};
 use crate::instant::Instant;
 use crate::lives::Lives;
@@ -51,6 +52,8 @@ struct Slot {
     level_end: i64,
     /// Sessions that prove later to have begun in it (or, negative, to have been refused).
     late: i64,
+    /// Of those, the ones that were there before anything else happened in it.
+    late_from_start: i64,
 }
 
 impl History {
@@ -122,13 +125,16 @@ impl History {
         if self.window.is_after(start) {
             return;
         }
-        let in_log = self.first.is_some_and(|first| start >= first);
-        match self.find(start) {
-            Some(slot) if in_log => {
+        let first = self
+            .first
+            .filter(|&first| start.plus_ms(START_GRACE_MS) >= first);
+        match first.and_then(|first| self.slot(start.max(first))) {
+            Some(slot) => {
                 slot.connects += 1;
                 slot.late += 1;
+                slot.late_from_start += i64::from(first.is_some_and(|first| start <= first));
             }
-            _ => self.before += 1,
+            None => self.before += 1,
         }
     }
 
@@ -212,6 +218,7 @@ impl History {
             level_max: level,
             level_end: level,
             late: 0,
+            late_from_start: 0,
         });
         if self.slots.len() > BUCKETS_MAX
             && let Some(first) = self.slots.pop_front()
@@ -257,6 +264,7 @@ impl History {
                 wide.level_max = wide.level_max.max(slot.level_max);
                 wide.level_end = slot.level_end;
                 wide.late += slot.late;
+                wide.late_from_start += slot.late_from_start;
             } else {
                 let start = bucket_start(&self.zone, next, slot.start);
                 joined.push_back(Slot {
@@ -320,7 +328,7 @@ impl History {
                 open_min: count(slot.level_min + start.min(late))
                     .min(open_start)
                     .min(open_end),
-                open_max: count(slot.level_max + start.max(late))
+                open_max: count(slot.level_max + (start + slot.late_from_start).min(late))
                     .max(open_start)
                     .max(open_end),
                 open_end,

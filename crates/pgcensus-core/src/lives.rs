@@ -14,6 +14,10 @@ const LIVES_MAX: usize = 10_000;
 pub struct Lives {
     done: Vec<Life>,
     current: Life,
+    /// `log_connections` was last set to something without authorized lines.
+    connections_off: bool,
+    /// `log_disconnections` was last set to off.
+    disconnections_off: bool,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -30,15 +34,11 @@ struct Life {
 impl Lives {
     /// Every session of before is gone.
     pub(crate) fn begin(&mut self, at: Instant, marker: Marker) {
-        // A crash restarts the same server with the same settings: what is logged stays known.
-        let (saw_authorized, saw_disconnection) = match marker {
-            Marker::Crash => (self.current.saw_authorized, self.current.saw_disconnection),
-            Marker::Start => (false, false),
-        };
+        // What was logged before still is, as far as the log tells.
         let next = Life {
             marker: Some((at, marker)),
-            saw_authorized,
-            saw_disconnection,
+            saw_authorized: self.current.saw_authorized && !self.connections_off,
+            saw_disconnection: self.current.saw_disconnection && !self.disconnections_off,
             ..Life::default()
         };
         self.done.push(std::mem::replace(&mut self.current, next));
@@ -58,6 +58,21 @@ impl Lives {
 
     pub(crate) fn saw_disconnection(&mut self) {
         self.current.saw_disconnection = true;
+    }
+
+    /// `log_connections` was set; to something with authorized lines, or without.
+    pub(crate) fn set_log_connections(&mut self, authorized: bool, at: Instant) {
+        self.connections_off = !authorized;
+        if !authorized || !self.current.saw_authorized {
+            self.beginnings_unseen(at);
+        }
+    }
+
+    /// `log_disconnections` was set. What counts is its value at a session's start: whoever came before the
+    /// switch keeps theirs.
+    pub(crate) fn set_log_disconnections(&mut self, on: bool, at: Instant) {
+        self.disconnections_off = !on;
+        self.ends_unseen(at);
     }
 
     /// From `at` on, beginnings may be missing from the log.

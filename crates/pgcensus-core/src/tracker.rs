@@ -854,20 +854,15 @@ impl Tracker {
 
     fn setting(&mut self, name: &[u8], value: Option<&[u8]>, at: Instant) {
         let value = value.unwrap_or(b"off").to_ascii_lowercase();
+        let is_on = |item: &[u8]| matches!(item, b"on" | b"true" | b"yes" | b"1");
         match name {
             b"log_connections" => {
-                let on = value.split(|&b| b == b',').any(|item| {
-                    matches!(
-                        item.trim_ascii(),
-                        b"on" | b"true" | b"yes" | b"1" | b"all" | b"authorization"
-                    )
-                });
-                if !on || !self.lives.has_seen_authorized() {
-                    self.lives.beginnings_unseen(at);
-                }
+                // A list from 18 on.
+                let mut items = value.split(|&b| b == b',').map(<[u8]>::trim_ascii);
+                let on = items.any(|item| is_on(item) || matches!(item, b"all" | b"authorization"));
+                self.lives.set_log_connections(on, at);
             }
-            // What counts is the value at a session's start: whoever came before a switch keeps theirs.
-            b"log_disconnections" => self.lives.ends_unseen(at),
+            b"log_disconnections" => self.lives.set_log_disconnections(is_on(&value), at),
             b"log_min_messages" if matches!(&*value, b"fatal" | b"panic") => {
                 self.lives.beginnings_unseen(at);
                 self.lives.ends_unseen(at);

@@ -1,49 +1,36 @@
 //! From what was asked to what is shown: the input is found, the window settled, the pipeline run into the
 //! fold of the command, and the views word the result.
 
+mod input;
+mod rows;
+mod totals;
+
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
-use jiff::tz::TimeZone;
-use pgcensus_core::census::Census;
-use pgcensus_core::change::{Change, What};
+use clap::ColorChoice;
 use pgcensus_core::filter::{Filter, Who};
-use pgcensus_core::history::History;
 use pgcensus_core::instant::Instant;
 use pgcensus_core::lives::Lives;
 use pgcensus_core::names::{NAMES_MAX, Names};
 use pgcensus_core::session::Session;
-use pgcensus_core::snapshot::{CensusSnapshot, HistorySnapshot};
 use pgcensus_core::tracker::BACKENDS_MAX;
 use pgcensus_core::window::Window;
 use pgcensus_core::zone::{DisplayZone, LogClock, bucket_start};
-use pgcensus_log::line_prefix::LinePrefix;
-use tempfile::NamedTempFile;
 
-use clap::ColorChoice;
-
-use crate::cli::{Args, Command, InputArgs, LogFormat, Output, OutputFormat, Sort, Target};
-use crate::pipeline::{self, Outcome, Run, Sink};
+use crate::cli::{Args, Command, Output, OutputFormat, Target};
+use crate::pipeline::{self, Outcome, Run};
 use crate::report;
-use crate::source::file::FileTime;
-use crate::source::{FormatOption, Plan, Readable, Request, Stdin};
-use crate::time_spec::{self, Between, DurationSpec, TimeSpec, WindowRequest, parse_bucket};
-use crate::view::events::Events;
-use crate::view::sessions::Sessions;
+use crate::source::{Plan, Readable, Stdin};
+use crate::time_spec::{self, Between, parse_bucket};
 use crate::view::{self, Form, InputReport, Show};
+use input::{Spool, ends, input_request, time_zone, window_request};
 
-/// The default bucket of `history`, and its default window.
+/// The default bucket of `history`, and how many of them are its default window.
 const BUCKET_S: u64 = 15 * 60;
 const BUCKETS: i64 = 4;
-
-/// Columns of the sparkline of `summary`.
-const TIMELINE: usize = 60;
-
-/// Sessions that are sorted at most; past it, the rest is only counted.
-const SORTED_MAX: usize = 262_144;
 
 /// Runs a command to its end.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
@@ -188,124 +175,6 @@ fn default_threads() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
-fn time_zone(flag: &str, name: &str) -> anyhow::Result<TimeZone> {
-    TimeZone::get(name).with_context(|| {
-        format!("{flag} '{name}': no such time zone; give a name such as Europe/Berlin")
-    })
-}
-
-fn window_request(args: &Args) -> anyhow::Result<WindowRequest> {
-    let time = |flag: &'static str, text: &Option<String>| {
-        text.as_deref()
-            .map(|text| TimeSpec::parse(text).with_context(|| flag))
-            .transpose()
-    };
-    Ok(WindowRequest {
-        since: time("--since", &args.window.since)?,
-        until: time("--until", &args.window.until)?,
-        at: time("--at", &args.window.at)?,
-        last: args
-            .window
-            .last
-            .as_deref()
-            .map(DurationSpec::parse)
-            .transpose()
-            .context("--last")?,
-        between: args
-            .window
-            .between
-            .as_deref()
-            .map(Between::parse)
-            .transpose()
-            .context("--between")?,
-    })
-}
-
-fn input_request(input: &InputArgs) -> anyhow::Result<Request> {
-    let line_prefix = input.line_prefix.as_deref();
-    let line_prefix = line_prefix
-        .map(|text| {
-            LinePrefix::parse(text).map_err(|err| anyhow::anyhow!("--line-prefix '{text}': {err}"))
-        })
-        .transpose()?;
-    Ok(Request {
-        paths: input.inputs.clone(),
-        log_lists: input.lists.clone(),
-        servers: input
-            .servers
-            .iter()
-            .map(|server| (server.name.clone(), server.path.clone()))
-            .collect(),
-        format: input.format.map(|format| match format {
-            LogFormat::Stderr => FormatOption::Stderr,
-            LogFormat::Csvlog => FormatOption::Csvlog,
-            LogFormat::Jsonlog => FormatOption::Jsonlog,
-        }),
-        line_prefix,
-    })
-}
-
-/// Standard input in a temporary file, which is gone with the process: a window that is counted from the end
-/// of the input needs that end first.
-struct Spool(Option<NamedTempFile>);
-
-impl Spool {
-    /// Puts the file in the place of standard input.
-    fn of_stdin(request: &mut Request) -> anyhow::Result<Spool> {
-        let is_stdin = |path: &PathBuf| path == Path::new("-");
-        let nothing =
-            request.paths.is_empty() && request.log_lists.is_empty() && request.servers.is_empty();
-        if io::stdin().is_terminal() || !nothing && !request.paths.iter().any(is_stdin) {
-            return Ok(Spool(None));
-        }
-        let mut file = NamedTempFile::new().context("a temporary file for standard input")?;
-        io::copy(&mut io::stdin().lock(), &mut file).context("standard input")?;
-        request.paths.retain(|path| !is_stdin(path));
-        request
-            .servers
-            .push(("stdin".to_owned(), file.path().to_owned()));
-        Ok(Spool(Some(file)))
-    }
-
-    /// It is shown as what it is.
-    fn rename(&self, plan: &mut Plan) {
-        if let Some(file) = &self.0 {
-            let path = file.path().display().to_string();
-            for log in plan.servers.iter_mut().flat_map(|server| &mut server.files) {
-                if log.display == path {
-                    "-".clone_into(&mut log.display);
-                }
-            }
-        }
-    }
-}
-
-/// First and last log time of the input, as far as the heads of its files tell; the last one of compressed
-/// files only where it is needed, since it takes reading them.
-fn ends(
-    plan: &Plan,
-    clock: &mut LogClock,
-    needs_end: bool,
-) -> anyhow::Result<(Option<Instant>, Option<Instant>)> {
-    let (mut first, mut last) = (None::<Instant>, None::<Instant>);
-    for log in plan.servers.iter().flat_map(|server| &server.files) {
-        let mut instant = |time: &FileTime| clock.instant(time.as_deref());
-        if let Some(time) = &log.first {
-            let at = instant(time);
-            first = Some(first.map_or(at, |first| first.min(at)));
-        }
-        let end = if needs_end {
-            log.last_time().with_context(|| log.display.clone())?
-        } else {
-            log.last.clone()
-        };
-        if let Some(time) = &end {
-            last = last.max(Some(instant(time)));
-        }
-    }
-    Ok((first, last))
-}
-
 /// A part of each day.
 #[derive(Clone)]
 struct Daily {
@@ -327,25 +196,6 @@ impl Daily {
     }
 }
 
-/// What `summary` and `history` add up.
-struct Both {
-    census: Census,
-    history: History,
-}
-
-impl Sink for Both {
-    fn begins(&mut self, first: Instant) {
-        self.census.begins(first);
-        self.history.begins(first);
-    }
-
-    fn change(&mut self, _: &Names, change: &Change) -> anyhow::Result<()> {
-        self.census.observe(change);
-        self.history.observe(change);
-        Ok(())
-    }
-}
-
 /// A command that is about to run.
 struct Asked<'a> {
     args: &'a Args,
@@ -360,249 +210,6 @@ struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    fn summary(&self, run: Run<'_>, window: time_spec::Window) -> anyhow::Result<Outcome> {
-        let cross = match *self.args.show.by {
-            [a, b] => Some((a, b)),
-            _ => None,
-        };
-        let (since, until) = (window.since, window.until);
-        let mut both = Both {
-            census: Census::new(self.daily.limit(since, until), cross),
-            history: History::timeline(
-                Window {
-                    since,
-                    until,
-                    daily: None,
-                },
-                TIMELINE,
-                self.zone.clone(),
-            ),
-        };
-        let outcome = pipeline::run(run, &mut both)?;
-        let census = Self::census_snapshot(both.census, &outcome);
-        let lives = lives(&outcome);
-        let history = both
-            .history
-            .snapshot(&lives, outcome.input, census.peak.clone());
-        let most = history.buckets.iter().map(|bucket| bucket.open_max);
-        let timeline = most.filter(|_| census.open.count.is_some()).collect();
-        let census = CensusSnapshot { timeline, ..census };
-        let report = self.report(&outcome);
-        self.write(&outcome, |show, format, out| match format {
-            OutputFormat::Text => view::summary::text(&census, &report, &outcome.names, show, out),
-            OutputFormat::Json => view::json::summary(&census, &report, show, out),
-            OutputFormat::Csv => view::csv::summary(&census, show, out),
-        })?;
-        Ok(outcome)
-    }
-
-    fn history(
-        &self,
-        run: Run<'_>,
-        window: time_spec::Window,
-        bucket_s: Option<u64>,
-    ) -> anyhow::Result<Outcome> {
-        let bucket_s = bucket_s.or(self.is_default_window.then_some(BUCKET_S));
-        let (since, until) = (window.since, window.until);
-        let mut both = Both {
-            census: Census::new(self.daily.limit(since, until), None),
-            history: History::new(self.daily.limit(since, until), bucket_s, self.zone.clone()),
-        };
-        let outcome = pipeline::run(run, &mut both)?;
-        let census = Self::census_snapshot(both.census, &outcome);
-        let history: HistorySnapshot =
-            both.history
-                .snapshot(&lives(&outcome), outcome.input, census.peak);
-        let report = self.report(&outcome);
-        self.write(&outcome, |show, format, out| match format {
-            OutputFormat::Text => view::history::text(&history, &report, show, out),
-            OutputFormat::Json => view::json::history(&history, &report, show, out),
-            OutputFormat::Csv => view::csv::history(&history, &report, show, out),
-        })?;
-        Ok(outcome)
-    }
-
-    fn census_snapshot(mut census: Census, outcome: &Outcome) -> CensusSnapshot {
-        let end = outcome.input.map_or(Instant::UNKNOWN, |(_, last)| last);
-        for server in &outcome.servers {
-            for session in server
-                .tracker
-                .open_sessions()
-                .filter(|session| counts(&outcome.filter, &outcome.names, session))
-            {
-                census.still_open(session, end);
-            }
-            for (session, received_at) in server.tracker.pending() {
-                if counts(&outcome.filter, &outcome.names, session) {
-                    census.still_pending(received_at);
-                }
-            }
-        }
-        let mut snapshot = census.snapshot(&outcome.names, &lives(outcome), outcome.input);
-        snapshot.bounds = bounds(outcome);
-        snapshot
-    }
-
-    fn sessions(&self, run: Run<'_>, window: time_spec::Window) -> anyhow::Result<Outcome> {
-        struct Rows<'s> {
-            window: Window,
-            only_open: bool,
-            /// Rows that are sorted or come last: those that are open at the end.
-            kept: Vec<Session>,
-            keeps_all: bool,
-            more: u64,
-            write: &'s mut dyn FnMut(&Session, &Names, Option<Instant>) -> anyhow::Result<()>,
-        }
-        impl Rows<'_> {
-            fn keep(&mut self, session: Session) {
-                if self.kept.len() < SORTED_MAX {
-                    self.kept.push(session);
-                } else {
-                    self.more += 1;
-                }
-            }
-        }
-        impl Sink for Rows<'_> {
-            fn begins(&mut self, _: Instant) {}
-            fn change(&mut self, names: &Names, change: &Change) -> anyhow::Result<()> {
-                let What::Closed(session) = &change.what else {
-                    return Ok(());
-                };
-                let at = change.at.unwrap_or(Instant::UNKNOWN);
-                let opened = session.opened_at();
-                let outside = self.window.is_before(at)
-                    || opened.is_some_and(|opened| self.window.is_after(opened));
-                if outside || !self.window.daily.as_ref().is_none_or(|daily| daily(at)) {
-                    return Ok(());
-                }
-                if self.window.is_after(at) {
-                    self.keep(as_open((**session).clone()));
-                } else if self.keeps_all && !self.only_open {
-                    self.keep((**session).clone());
-                } else if !self.only_open {
-                    (self.write)(session, names, None)?;
-                }
-                Ok(())
-            }
-        }
-        let show = self.show(&self.zone, false);
-        let mut outputs: Vec<(Sessions<'_>, Box<dyn Write>)> = Vec::new();
-        for output in self.outputs {
-            outputs.push((
-                Sessions::new(form(output.format), self.show_for(&show, output)),
-                open(output)?,
-            ));
-        }
-        let mut write = |session: &Session, names: &Names, until: Option<Instant>| {
-            for (view, out) in &mut outputs {
-                view.row(session, names, until, out)?;
-            }
-            anyhow::Ok(())
-        };
-        let until = window.until;
-        let window = self.daily.limit(window.since, until);
-        let sort = self.args.show.sort;
-        let only_open = self.args.show.open;
-        let mut rows = Rows {
-            window,
-            only_open,
-            kept: Vec::new(),
-            keeps_all: sort.is_some(),
-            more: 0,
-            write: &mut write,
-        };
-        let outcome = pipeline::run(run, &mut rows)?;
-        let mut open_at_end: Vec<Session> = Vec::new();
-        for server in &outcome.servers {
-            for session in server.tracker.open_sessions() {
-                let begun = !session
-                    .opened_at()
-                    .is_some_and(|opened| rows.window.is_after(opened));
-                if begun && counts(&outcome.filter, &outcome.names, session) {
-                    open_at_end.push(session.clone());
-                }
-            }
-        }
-        rows.kept.extend(open_at_end);
-        let start = |session: &Session| session.session_start.or(session.authorized_at);
-        let mut kept = std::mem::take(&mut rows.kept);
-        let more = rows.more;
-        match sort.or(only_open.then_some(Sort::Age)) {
-            // The longest-lived first, whether it has ended or not.
-            Some(Sort::Age | Sort::Start) => {
-                kept.sort_by_key(|session| (start(session), session.pid));
-            }
-            Some(Sort::Time) => {
-                let end = until
-                    .or(outcome.input.map(|(_, last)| last))
-                    .unwrap_or(Instant::UNKNOWN);
-                let length = |session: &Session| {
-                    session.session_time_ms.map_or_else(
-                        || start(session).map_or(0, |start| end.since(start)),
-                        |ms| ms as i64,
-                    )
-                };
-                kept.sort_by_key(|session| (std::cmp::Reverse(length(session)), session.pid));
-            }
-            None => kept.sort_by_key(|session| (session.authorized_at, session.pid)),
-        }
-        let end = until.or(outcome.input.map(|(_, last)| last));
-        for session in &kept {
-            write(session, &outcome.names, end)?;
-        }
-        for (view, mut out) in outputs {
-            view.finish(&mut out)?;
-            out.flush()?;
-        }
-        if more > 0 {
-            writeln!(io::stderr(), "pgcensus: {more} more sessions not sorted ({SORTED_MAX} are kept); give a window or a filter").ok();
-        }
-        self.tell(&outcome);
-        Ok(outcome)
-    }
-
-    fn events(&self, run: Run<'_>, window: time_spec::Window) -> anyhow::Result<Outcome> {
-        struct Rows<'s> {
-            window: Window,
-            write: &'s mut dyn FnMut(&Change, &Names) -> anyhow::Result<()>,
-        }
-        impl Sink for Rows<'_> {
-            fn begins(&mut self, _: Instant) {}
-            fn change(&mut self, names: &Names, change: &Change) -> anyhow::Result<()> {
-                if change.at.is_none_or(|at| self.window.contains(at)) {
-                    (self.write)(change, names)
-                } else {
-                    Ok(())
-                }
-            }
-        }
-        let show = self.show(&self.zone, false);
-        let mut outputs: Vec<(Events<'_>, Box<dyn Write>)> = Vec::new();
-        for output in self.outputs {
-            outputs.push((
-                Events::new(form(output.format), self.show_for(&show, output)),
-                open(output)?,
-            ));
-        }
-        let mut write = |change: &Change, names: &Names| {
-            for (view, out) in &mut outputs {
-                view.row(change, names, out)?;
-            }
-            anyhow::Ok(())
-        };
-        let mut rows = Rows {
-            window: self.daily.limit(window.since, window.until),
-            write: &mut write,
-        };
-        let outcome = pipeline::run(run, &mut rows)?;
-        for (view, mut out) in outputs {
-            view.finish(&mut out)?;
-            out.flush()?;
-        }
-        self.tell(&outcome);
-        Ok(outcome)
-    }
-
     /// Writes a snapshot to every output.
     fn write(
         &self,
@@ -684,18 +291,6 @@ impl Asked<'_> {
         if let Some(text) = outcome.filter.unmatched(&outcome.names) {
             writeln!(io::stderr(), "pgcensus: {text}").ok();
         }
-    }
-}
-
-/// A session as it was at an instant before its end.
-fn as_open(session: Session) -> Session {
-    Session {
-        session_end: None,
-        session_end_is_bound: false,
-        session_time_ms: None,
-        end: None,
-        end_reason: None,
-        ..session
     }
 }
 

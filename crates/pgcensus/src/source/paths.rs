@@ -177,8 +177,15 @@ fn pattern(path: &Path) -> Option<&str> {
 const NAMELESS: [&str; 5] = ["log", "pg_log", "stderr", "csvlog", "jsonlog"];
 
 /// The server whose log lies at this path, where nobody says it: the nearest directory that is not
-/// called `log`, `pg_log`, `stderr`, `csvlog` or `jsonlog`.
+/// called `log`, `pg_log`, `stderr`, `csvlog` or `jsonlog`. Debian and Ubuntu keep the logs of all servers
+/// in one directory and name the file after version and cluster, as `pg_lsclusters` does: `16/main`.
 pub(super) fn server_name(canonical: &Path) -> String {
+    if let Some(cluster) = canonical
+        .file_name()
+        .and_then(|name| debian_cluster(name.to_str()?))
+    {
+        return cluster;
+    }
     canonical
         .ancestors()
         .skip(1)
@@ -186,6 +193,23 @@ pub(super) fn server_name(canonical: &Path) -> String {
         .map(|name| name.to_string_lossy())
         .find(|name| !NAMELESS.contains(&&**name))
         .map_or_else(|| "server".to_owned(), std::borrow::Cow::into_owned)
+}
+
+/// `postgresql-16-main.log.2.gz`: `16/main`.
+fn debian_cluster(file: &str) -> Option<String> {
+    let (version, rest) = file.strip_prefix("postgresql-")?.split_once('-')?;
+    let (cluster, _) = rest
+        .split_once(".log")
+        .or_else(|| rest.split_once(".csv"))
+        .or_else(|| rest.split_once(".json"))?;
+    let is_version =
+        matches!(version.len(), 2 | 3) && version.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    // `postgresql-11-23_0500.log` would be a date.
+    let is_cluster = cluster
+        .bytes()
+        .next()
+        .is_some_and(|b| b.is_ascii_alphabetic());
+    (is_version && is_cluster).then(|| format!("{version}/{cluster}"))
 }
 
 /// Orders the names of a rotated set, oldest first: `pg.log.2.gz`, `pg.log.1`,
@@ -233,7 +257,13 @@ mod tests {
         for (path, name) in [
             ("/var/lib/pg/main/log/postgresql.log", "main"),
             ("/logs/db7/stderr/log/pg_log/postgresql.log.1", "db7"),
-            ("/var/log/postgresql/postgresql-16-main.log", "postgresql"),
+            ("/var/log/postgresql/postgresql-16-main.log", "16/main"),
+            (
+                "/var/log/postgresql/postgresql-9.6-old.db.log.2.gz",
+                "9.6/old.db",
+            ),
+            ("/srv/pg/log/postgresql-2026-11-23_052431.log", "pg"),
+            ("/srv/pg/log/postgresql-Mon.log", "pg"),
             ("/pg.log", "server"),
         ] {
             assert_eq!(server_name(Path::new(path)), name, "{path}");

@@ -1,0 +1,134 @@
+//! The input and the window that were asked for.
+
+use std::io::{self, IsTerminal};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use jiff::tz::TimeZone;
+use pgcensus_core::instant::Instant;
+use pgcensus_core::zone::LogClock;
+use pgcensus_log::line_prefix::LinePrefix;
+use tempfile::NamedTempFile;
+
+use crate::cli::{Args, InputArgs, LogFormat};
+use crate::source::file::FileTime;
+use crate::source::{FormatOption, Plan, Request};
+use crate::time_spec::{Between, DurationSpec, TimeSpec, WindowRequest};
+
+pub(super) fn time_zone(flag: &str, name: &str) -> anyhow::Result<TimeZone> {
+    TimeZone::get(name).with_context(|| {
+        format!("{flag} '{name}': no such time zone; give a name such as Europe/Berlin")
+    })
+}
+
+pub(super) fn window_request(args: &Args) -> anyhow::Result<WindowRequest> {
+    let time = |flag: &'static str, text: &Option<String>| {
+        text.as_deref()
+            .map(|text| TimeSpec::parse(text).with_context(|| flag))
+            .transpose()
+    };
+    Ok(WindowRequest {
+        since: time("--since", &args.window.since)?,
+        until: time("--until", &args.window.until)?,
+        at: time("--at", &args.window.at)?,
+        last: args
+            .window
+            .last
+            .as_deref()
+            .map(DurationSpec::parse)
+            .transpose()
+            .context("--last")?,
+        between: args
+            .window
+            .between
+            .as_deref()
+            .map(Between::parse)
+            .transpose()
+            .context("--between")?,
+    })
+}
+
+pub(super) fn input_request(input: &InputArgs) -> anyhow::Result<Request> {
+    let line_prefix = input.line_prefix.as_deref();
+    let line_prefix = line_prefix
+        .map(|text| {
+            LinePrefix::parse(text).map_err(|err| anyhow::anyhow!("--line-prefix '{text}': {err}"))
+        })
+        .transpose()?;
+    Ok(Request {
+        paths: input.inputs.clone(),
+        log_lists: input.lists.clone(),
+        servers: input
+            .servers
+            .iter()
+            .map(|server| (server.name.clone(), server.path.clone()))
+            .collect(),
+        format: input.format.map(|format| match format {
+            LogFormat::Stderr => FormatOption::Stderr,
+            LogFormat::Csvlog => FormatOption::Csvlog,
+            LogFormat::Jsonlog => FormatOption::Jsonlog,
+        }),
+        line_prefix,
+    })
+}
+
+/// Standard input in a temporary file, which is gone with the process: a window that is counted from the end
+/// of the input needs that end first.
+pub(super) struct Spool(pub(super) Option<NamedTempFile>);
+
+impl Spool {
+    /// Puts the file in the place of standard input.
+    pub(super) fn of_stdin(request: &mut Request) -> anyhow::Result<Spool> {
+        let is_stdin = |path: &PathBuf| path == Path::new("-");
+        let nothing =
+            request.paths.is_empty() && request.log_lists.is_empty() && request.servers.is_empty();
+        if io::stdin().is_terminal() || !nothing && !request.paths.iter().any(is_stdin) {
+            return Ok(Spool(None));
+        }
+        let mut file = NamedTempFile::new().context("a temporary file for standard input")?;
+        io::copy(&mut io::stdin().lock(), &mut file).context("standard input")?;
+        request.paths.retain(|path| !is_stdin(path));
+        request
+            .servers
+            .push(("stdin".to_owned(), file.path().to_owned()));
+        Ok(Spool(Some(file)))
+    }
+
+    /// It is shown as what it is.
+    pub(super) fn rename(&self, plan: &mut Plan) {
+        if let Some(file) = &self.0 {
+            let path = file.path().display().to_string();
+            for log in plan.servers.iter_mut().flat_map(|server| &mut server.files) {
+                if log.display == path {
+                    "-".clone_into(&mut log.display);
+                }
+            }
+        }
+    }
+}
+
+/// First and last log time of the input, as far as the heads of its files tell; the last one of compressed
+/// files only where it is needed, since it takes reading them.
+pub(super) fn ends(
+    plan: &Plan,
+    clock: &mut LogClock,
+    needs_end: bool,
+) -> anyhow::Result<(Option<Instant>, Option<Instant>)> {
+    let (mut first, mut last) = (None::<Instant>, None::<Instant>);
+    for log in plan.servers.iter().flat_map(|server| &server.files) {
+        let mut instant = |time: &FileTime| clock.instant(time.as_deref());
+        if let Some(time) = &log.first {
+            let at = instant(time);
+            first = Some(first.map_or(at, |first| first.min(at)));
+        }
+        let end = if needs_end {
+            log.last_time().with_context(|| log.display.clone())?
+        } else {
+            log.last.clone()
+        };
+        if let Some(time) = &end {
+            last = last.max(Some(instant(time)));
+        }
+    }
+    Ok((first, last))
+}

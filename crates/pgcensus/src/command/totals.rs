@@ -1,0 +1,124 @@
+//! `summary` and `history`: what is added up.
+
+use pgcensus_core::census::Census;
+use pgcensus_core::change::Change;
+use pgcensus_core::history::History;
+use pgcensus_core::instant::Instant;
+use pgcensus_core::names::Names;
+use pgcensus_core::snapshot::{CensusSnapshot, HistorySnapshot};
+use pgcensus_core::window::Window;
+
+use super::{Asked, BUCKET_S, bounds, counts, lives};
+use crate::cli::OutputFormat;
+use crate::pipeline::{self, Outcome, Run, Sink};
+use crate::{time_spec, view};
+
+/// Columns of the sparkline of `summary`.
+const TIMELINE: usize = 60;
+
+/// What `summary` and `history` add up.
+struct Both {
+    census: Census,
+    history: History,
+}
+
+impl Sink for Both {
+    fn begins(&mut self, first: Instant) {
+        self.census.begins(first);
+        self.history.begins(first);
+    }
+
+    fn change(&mut self, _: &Names, change: &Change) -> anyhow::Result<()> {
+        self.census.observe(change);
+        self.history.observe(change);
+        Ok(())
+    }
+}
+impl Asked<'_> {
+    pub(super) fn summary(
+        &self,
+        run: Run<'_>,
+        window: time_spec::Window,
+    ) -> anyhow::Result<Outcome> {
+        let cross = match *self.args.show.by {
+            [a, b] => Some((a, b)),
+            _ => None,
+        };
+        let (since, until) = (window.since, window.until);
+        let mut both = Both {
+            census: Census::new(self.daily.limit(since, until), cross),
+            history: History::timeline(
+                Window {
+                    since,
+                    until,
+                    daily: None,
+                },
+                TIMELINE,
+                self.zone.clone(),
+            ),
+        };
+        let outcome = pipeline::run(run, &mut both)?;
+        let census = Self::census_snapshot(both.census, &outcome);
+        let lives = lives(&outcome);
+        let history = both
+            .history
+            .snapshot(&lives, outcome.input, census.peak.clone());
+        let most = history.buckets.iter().map(|bucket| bucket.open_max);
+        let timeline = most.filter(|_| census.open.count.is_some()).collect();
+        let census = CensusSnapshot { timeline, ..census };
+        let report = self.report(&outcome);
+        self.write(&outcome, |show, format, out| match format {
+            OutputFormat::Text => view::summary::text(&census, &report, &outcome.names, show, out),
+            OutputFormat::Json => view::json::summary(&census, &report, show, out),
+            OutputFormat::Csv => view::csv::summary(&census, show, out),
+        })?;
+        Ok(outcome)
+    }
+
+    pub(super) fn history(
+        &self,
+        run: Run<'_>,
+        window: time_spec::Window,
+        bucket_s: Option<u64>,
+    ) -> anyhow::Result<Outcome> {
+        let bucket_s = bucket_s.or(self.is_default_window.then_some(BUCKET_S));
+        let (since, until) = (window.since, window.until);
+        let mut both = Both {
+            census: Census::new(self.daily.limit(since, until), None),
+            history: History::new(self.daily.limit(since, until), bucket_s, self.zone.clone()),
+        };
+        let outcome = pipeline::run(run, &mut both)?;
+        let census = Self::census_snapshot(both.census, &outcome);
+        let history: HistorySnapshot =
+            both.history
+                .snapshot(&lives(&outcome), outcome.input, census.peak);
+        let report = self.report(&outcome);
+        self.write(&outcome, |show, format, out| match format {
+            OutputFormat::Text => view::history::text(&history, &report, show, out),
+            OutputFormat::Json => view::json::history(&history, &report, show, out),
+            OutputFormat::Csv => view::csv::history(&history, &report, show, out),
+        })?;
+        Ok(outcome)
+    }
+
+    fn census_snapshot(mut census: Census, outcome: &Outcome) -> CensusSnapshot {
+        let end = outcome.input.map_or(Instant::UNKNOWN, |(_, last)| last);
+        for server in &outcome.servers {
+            for session in server
+                .tracker
+                .open_sessions()
+                .filter(|session| counts(&outcome.filter, &outcome.names, session))
+            {
+                census.still_open(session, end);
+            }
+            for (session, received_at) in server.tracker.pending() {
+                if counts(&outcome.filter, &outcome.names, session) {
+                    census.still_pending(received_at);
+                }
+            }
+        }
+        let mut snapshot = census.snapshot(&outcome.names, &lives(outcome), outcome.input);
+        snapshot.bounds = bounds(outcome);
+        snapshot
+    }
+}
