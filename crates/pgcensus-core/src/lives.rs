@@ -9,9 +9,14 @@ use crate::snapshot::{Certainty, Marker};
 /// Lives kept apart at most; of more, the oldest are told as one that is not exact.
 const LIVES_MAX: usize = 10_000;
 
+/// A starting server has its first word within this before `starting PostgreSQL`.
+const PRELUDE_MS: i64 = 10_000;
+
 /// The lives of one server, in order.
 #[derive(Clone, Debug, Default)]
 pub struct Lives {
+    /// The first log time.
+    first: Option<Instant>,
     done: Vec<Life>,
     current: Life,
     /// `log_connections` was last set to something without authorized lines.
@@ -32,6 +37,11 @@ struct Life {
 }
 
 impl Lives {
+    /// The log, or one of its files, has its first record here.
+    pub(crate) fn log_begins(&mut self, first: Instant) {
+        self.first = Some(self.first.map_or(first, |known| known.min(first)));
+    }
+
     /// Every session of before is gone.
     pub(crate) fn begin(&mut self, at: Instant, marker: Marker) {
         // What was logged before still is, as far as the log tells.
@@ -107,6 +117,14 @@ impl Lives {
         self.between(at, at.plus_ms(1))
     }
 
+    /// What a server says before it says that it starts, such as where its log goes.
+    fn is_prelude(&self, life: &Life, end: Instant) -> bool {
+        let soon = self
+            .first
+            .is_some_and(|first| end.since(first) <= PRELUDE_MS);
+        soon && life.marker.is_none() && life.is_silent()
+    }
+
     /// The least certainty of any instant in `[since, until)`.
     pub fn between(&self, since: Instant, until: Instant) -> Certainty {
         let (mut beginnings, mut ends) = (true, true);
@@ -117,7 +135,7 @@ impl Lives {
                 .get(i + 1)
                 .and_then(|next| next.marker)
                 .map_or(Instant(i64::MAX), |(at, _)| at);
-            if begin >= until || end <= since {
+            if begin >= until || end <= since || self.is_prelude(life, end) {
                 continue;
             }
             let before_end = |from: Option<Instant>| from.is_some_and(|from| from < until);
@@ -131,6 +149,16 @@ impl Lives {
             (true, false) => Certainty::AtMost,
             (false, false) => Certainty::Unknown,
         }
+    }
+}
+
+impl Life {
+    /// No session line was in it.
+    fn is_silent(&self) -> bool {
+        !self.saw_authorized
+            && !self.saw_disconnection
+            && self.beginnings_unseen.is_none()
+            && self.ends_unseen.is_none()
     }
 }
 

@@ -179,6 +179,7 @@ impl Tracker {
     /// The log, or one of its files, has its first record here.
     pub fn begins(&mut self, first: Instant) {
         self.first = Some(self.first.map_or(first, |known| known.min(first)));
+        self.lives.log_begins(first);
     }
 
     /// A span could not be read, or the log is known to lack something: beginnings and ends may be unseen.
@@ -357,7 +358,10 @@ impl Tracker {
         fill: impl FnOnce(&mut Backend, &mut Names),
     ) -> Option<&mut Backend> {
         if self.backends.len() >= BACKENDS_MAX {
-            self.backends.retain(|_, b| b.stage != Stage::Done);
+            // Looking for those that are done takes a while: not for every connection past the bound.
+            if self.untracked.is_multiple_of(BACKENDS_MAX as u64 / 4) {
+                self.backends.retain(|_, b| b.stage != Stage::Done);
+            }
             if self.backends.len() >= BACKENDS_MAX {
                 self.untracked += 1;
                 self.lives.beginnings_unseen(at);

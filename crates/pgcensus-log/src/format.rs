@@ -90,7 +90,17 @@ pub fn guess(sample: &[u8]) -> Guess {
     {
         return guess.clone();
     }
-    match (line_prefix::infer(text), best) {
+    // A document that quotes log lines is no log.
+    let is_json = matches!(
+        text.trim_ascii_start(),
+        [b'{' | b'[', b'"' | b'{' | b' ' | b'\n' | b'\r', ..]
+    );
+    let inference = if is_json {
+        None
+    } else {
+        line_prefix::infer(text)
+    };
+    match (inference, best) {
         (Some(inference), best)
             if inference.lines_read > best.as_ref().map_or(0, |(_, lines)| *lines) =>
         {

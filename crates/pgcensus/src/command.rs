@@ -294,8 +294,8 @@ impl Asked<'_> {
     }
 }
 
-fn counts(filter: &Filter, names: &Names, session: &Session) -> bool {
-    filter.is_empty() || filter.clone().matches(names, &Who::from(session))
+fn counts(filter: &mut Filter, names: &Names, session: &Session) -> bool {
+    filter.is_empty() || filter.matches(names, &Who::from(session))
 }
 
 fn lives(outcome: &Outcome) -> Vec<&Lives> {

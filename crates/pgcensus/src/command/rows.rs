@@ -125,9 +125,10 @@ impl Asked<'_> {
         let outcome = pipeline::run(run, &mut rows)?;
         let end = window.until.or(outcome.input.map(|(_, last)| last));
         let servers = outcome.servers.iter();
+        let mut filter = outcome.filter.clone();
         for session in servers.flat_map(|server| server.tracker.open_sessions()) {
             if rows.overlaps(session, Instant(i64::MAX))
-                && counts(&outcome.filter, &outcome.names, session)
+                && counts(&mut filter, &outcome.names, session)
             {
                 rows.kept.push(session.clone());
             }

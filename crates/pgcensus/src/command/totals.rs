@@ -103,16 +103,15 @@ impl Asked<'_> {
 
     fn census_snapshot(mut census: Census, outcome: &Outcome) -> CensusSnapshot {
         let end = outcome.input.map_or(Instant::UNKNOWN, |(_, last)| last);
+        let mut filter = outcome.filter.clone();
         for server in &outcome.servers {
-            for session in server
-                .tracker
-                .open_sessions()
-                .filter(|session| counts(&outcome.filter, &outcome.names, session))
-            {
-                census.still_open(session, end);
+            for session in server.tracker.open_sessions() {
+                if counts(&mut filter, &outcome.names, session) {
+                    census.still_open(session, end);
+                }
             }
             for (session, received_at) in server.tracker.pending() {
-                if counts(&outcome.filter, &outcome.names, session) {
+                if counts(&mut filter, &outcome.names, session) {
                     census.still_pending(received_at);
                 }
             }
