@@ -334,7 +334,7 @@ fn timeline(census: &CensusSnapshot, show: &Show<'_>, out: &mut impl io::Write) 
     let line = sparkline(&most_open);
     let bars = show.paint(Tone::Connected, &line);
     let most = census.timeline.iter().max().copied().unwrap_or(0);
-    let scale = format!("  most open, up to {}", thousands(most));
+    let scale = format!("  open, up to {}", thousands(most));
     let room = show.width.saturating_sub(line.width());
     let scale = if scale.width() <= room {
         scale
@@ -549,8 +549,11 @@ pub(crate) fn all_notes(bounds: &[String], report: &InputReport) -> Vec<(Tone, S
     }
     if report.untrusted > 0 {
         let lines = counted(report.untrusted, "line", "lines");
-        let text =
-            format!("{lines} not trusted: they contradict themselves; see them with --unreadable");
+        let why = match report.untrusted {
+            1 => "it contradicts itself; see it with --unreadable",
+            _ => "they contradict themselves; see them with --unreadable",
+        };
+        let text = format!("{lines} not trusted: {why}");
         notes.push((Tone::Refused, text));
     }
     if report.bytes > 0 && !report.has_time {
