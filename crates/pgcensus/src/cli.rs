@@ -316,7 +316,13 @@ pub(crate) struct ShowArgs {
     #[arg(short, long = "output", alias = "outfile", value_name = "FILE")]
     pub(crate) output: Vec<PathBuf>,
     /// At most N rows; 0 is all
-    #[arg(short = 't', long, alias = "top", value_name = "N")]
+    #[arg(
+        short = 't',
+        long,
+        alias = "top",
+        value_name = "N",
+        allow_negative_numbers = true
+    )]
     pub(crate) limit: Option<usize>,
     /// By db, user, app or host, or two of them crossed
     #[arg(long, value_name = "DIM[,DIM]", value_delimiter = ',', value_parser = dimension)]

@@ -10,8 +10,11 @@ use crate::pipeline::{Outcome, UnreadableSpan};
 use crate::settings;
 use crate::source::Plan;
 use crate::source::file::{Kind, LogFile};
-use crate::view::text::{shown, thousands};
+use crate::view::text::{cut, shown, thousands};
 use crate::view::{InputReport, SourceReport};
+
+/// Columns that are shown of what could not be read.
+const EXCERPT: usize = 100;
 
 /// The facts about the input of a run.
 pub(crate) fn of(plan: &Plan, outcome: &Outcome) -> InputReport {
@@ -49,8 +52,9 @@ pub(crate) fn of(plan: &Plan, outcome: &Outcome) -> InputReport {
                 Format::Jsonlog => ("jsonlog", None),
             };
             if let Some(later) = file.later_prefixes.last() {
+                let first = prefix.as_deref().unwrap_or_default();
                 report.notes.push(format!(
-                    "{}: the log_line_prefix changed in it, to '{later}'",
+                    "{}: lines that '{first}' does not read have the log_line_prefix '{later}'",
                     log.display
                 ));
             }
@@ -115,7 +119,7 @@ pub(crate) fn unreadable(plan: &Plan, outcome: &Outcome, out: &mut dyn Write) ->
             place(plan, span),
             thousands(span.len),
             span.why,
-            shown(excerpt)
+            cut(&shown(excerpt), EXCERPT)
         )?;
     }
     let all = outcome.unreadable_total + outcome.untrusted_total;

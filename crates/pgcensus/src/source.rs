@@ -210,7 +210,32 @@ impl Plan {
         for server in &mut plan.servers {
             order(&mut server.files);
         }
+        plan.say_why_nothing();
         plan
+    }
+
+    /// Where nothing is left to read and nothing is wrong, what there is instead is the problem.
+    fn say_why_nothing(&mut self) {
+        const LINES: usize = 10;
+        if !self.servers.is_empty() || self.empty > 0 || !self.problems.is_empty() {
+            return;
+        }
+        let instead = if self.left_out.is_empty() {
+            &self.ignored
+        } else {
+            &self.left_out
+        };
+        let said = instead.iter().take(LINES).map(|left| Problem {
+            path: left.path.clone(),
+            message: left.what.clone(),
+        });
+        self.problems.extend(said);
+        if let Some(more @ 1..) = instead.len().checked_sub(LINES) {
+            self.problems.push(Problem {
+                path: String::new(),
+                message: format!("and {} more; --explain names them", thousands(more as u64)),
+            });
+        }
     }
 
     /// Looks at the head of each file.
@@ -226,7 +251,8 @@ impl Plan {
             if let Way::Walked(directory) = candidate.way {
                 let contents = &mut logs_in[directory];
                 contents.files += 1;
-                contents.named |= !matches!(taken, Taken::Ignored(_));
+                contents.named |= !matches!(taken, Taken::Ignored(_) | Taken::OtherFormat(_));
+                contents.other_formats += u64::from(matches!(taken, Taken::OtherFormat(_)));
             }
             let Candidate {
                 path,
@@ -252,6 +278,13 @@ impl Plan {
                 .any(|path| path.starts_with(directory));
             let message = match contents.files {
                 0 if repeated => continue,
+                _ if contents.other_formats > 0 => {
+                    let logs = match contents.other_formats {
+                        1 => "the log in this directory is".to_owned(),
+                        n => format!("the {} logs in this directory are", thousands(n)),
+                    };
+                    format!("{logs} not of the --format that was asked for; leave it out, or see --explain")
+                }
                 0 => "no file in this directory".to_owned(),
                 1 => "no PostgreSQL log in this directory of one file; --explain says what it was taken for".to_owned(),
                 n => format!(
@@ -289,7 +322,7 @@ impl Plan {
                     what: "empty".to_owned(),
                 });
             }
-            (Taken::Ignored(what), _) => self.ignored.push(LeftOut {
+            (Taken::Ignored(what) | Taken::OtherFormat(what), _) => self.ignored.push(LeftOut {
                 path,
                 server: None,
                 what,
@@ -377,6 +410,8 @@ const STDIN: &str = "stdin";
 #[derive(Default)]
 struct Contents {
     files: u64,
+    /// Logs, but not in the format that was asked for.
+    other_formats: u64,
     /// Among them was a log, or something else that was said.
     named: bool,
 }
@@ -401,6 +436,8 @@ enum Taken {
     LeftOut(String),
     /// Said by `--explain`.
     Ignored(String),
+    /// A log in another format than the one that was asked for; said by `--explain`.
+    OtherFormat(String),
     Problem(String),
 }
 
@@ -445,9 +482,18 @@ fn take_stream(mut head: Head, request: &Request, path: &Path) -> Taken {
 
 impl LogFile {
     fn from_head(path: &Path, head: &Head, format: Format, inferred: Option<Inference>) -> LogFile {
-        let heads = format::heads(&format, &head.sample, 200);
+        let sample = &head.sample;
+        let heads = format::heads(&format, sample, 200);
         let first = heads.first().map(|head| head.log_time.map(Box::from));
         let has_ms = heads.iter().any(|head| head.log_time.wall_ms % 1000 != 0);
+        let columns: Vec<_> = heads
+            .iter()
+            .filter(|_| format == Format::Csvlog)
+            .take(20)
+            .filter_map(|head| csv_columns(&sample[head.offset..]))
+            .collect();
+        let written = |columns: &usize| matches!(columns, 23 | 24 | 26);
+        let is_malformed = !columns.is_empty() && !columns.iter().any(written);
         let first_line = head.sample.split(|&b| b == b'\n').next().unwrap_or(&[]);
         LogFile {
             display: path.display().to_string(),
@@ -464,8 +510,24 @@ impl LogFile {
             last: None,
             skip: Vec::new(),
             has_ms,
+            is_malformed,
         }
     }
+}
+
+/// Columns of the first record of these bytes; `None`: it does not end in them.
+fn csv_columns(bytes: &[u8]) -> Option<usize> {
+    let mut columns = 1;
+    let mut quoted = false;
+    for &byte in bytes {
+        match byte {
+            b'"' => quoted = !quoted,
+            b',' if !quoted => columns += 1,
+            b'\n' if !quoted => return Some(columns),
+            _ => {}
+        }
+    }
+    None
 }
 
 /// Judges what an input is from its head: a log to read, or what else.
@@ -572,7 +634,7 @@ fn overruled(
     let asked = way == Way::Asked;
     let other = |format: &Format, wanted: &str| {
         let what = format!("{}; --format {wanted} was asked for", format.name());
-        Some(Err(Taken::Ignored(what)))
+        Some(Err(Taken::OtherFormat(what)))
     };
     match (request.format, guess) {
         (Some(FormatOption::Csvlog), Guess::Log(format, _))

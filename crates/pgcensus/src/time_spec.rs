@@ -159,6 +159,10 @@ fn wall(text: &str) -> anyhow::Result<Kind> {
     } else if let Some(time) = time_of_day(&mut rest, text)? {
         (Wall::Last(time), true)
     } else {
+        ensure!(
+            length_ms(text, text).is_err(),
+            "'{text}' is not a time; did you mean -{text}, that long before the end of the log?"
+        );
         bail!("'{text}' is not a time; {TIMES}");
     };
     skip_spaces(&mut rest);
@@ -345,6 +349,9 @@ fn length_ms(text: &str, spelled: &str) -> anyhow::Result<i64> {
             "h" | "hour" | "hours" => HOUR_MS,
             "d" | "day" | "days" => DAY_MS,
             "w" | "week" | "weeks" => 7 * DAY_MS,
+            "" if number.bytes().all(|b| b == b'0') && after.is_empty() => {
+                bail!("'{spelled}' is no length of time; {LENGTHS}")
+            }
             "" if after.is_empty() => bail!("'{spelled}' has no unit; {LENGTHS}"),
             _ => bail!("'{spelled}' is not a length of time; {LENGTHS}"),
         };

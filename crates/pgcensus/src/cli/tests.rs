@@ -157,7 +157,14 @@ fn each_mistake_has_its_sentence() {
             &["--color", "x"],
             "--color 'x': not one of auto, always, never",
         ),
-        (&["--limit", "x"], "--limit 'x': not a number; 0 is all"),
+        (
+            &["--limit", "x"],
+            "--limit 'x': not a number from 0 on; 0 is all",
+        ),
+        (
+            &["--limit", "-1"],
+            "--limit '-1': not a number from 0 on; 0 is all",
+        ),
         (&["--threads", "0"], "--threads '0': not a number from 1 on"),
         (&["--server", "main"], "--server 'main': not NAME=PATH"),
         (

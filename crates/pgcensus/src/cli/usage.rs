@@ -31,7 +31,9 @@ pub(super) fn describe(err: &clap::Error) -> String {
             format!("{flag} '{value}': not one of {valid}")
         }
         ErrorKind::ValueValidation => match err.source() {
-            Some(_) if flag == "--limit" => format!("{flag} '{value}': not a number; 0 is all"),
+            Some(_) if flag == "--limit" => {
+                format!("{flag} '{value}': not a number from 0 on; 0 is all")
+            }
             Some(source) => format!("{flag} '{value}': {source}"),
             None => format!("{flag} '{value}': not a value for it"),
         },

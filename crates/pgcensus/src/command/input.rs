@@ -3,10 +3,10 @@
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
-use jiff::tz::TimeZone;
+use anyhow::{Context, anyhow};
+use jiff::tz::{Offset, TimeZone};
 use pgcensus_core::instant::Instant;
-use pgcensus_core::zone::LogClock;
+use pgcensus_core::zone::{LogClock, numeric_offset_s};
 use pgcensus_log::line_prefix::LinePrefix;
 use tempfile::NamedTempFile;
 
@@ -16,8 +16,14 @@ use crate::source::{FormatOption, Plan, Request};
 use crate::time_spec::{Between, DurationSpec, TimeSpec, WindowRequest};
 
 pub(super) fn time_zone(flag: &str, name: &str) -> anyhow::Result<TimeZone> {
-    TimeZone::get(name).with_context(|| {
-        format!("{flag} '{name}': no such time zone; give a name such as Europe/Berlin")
+    let offset = numeric_offset_s(name.as_bytes()).map(Offset::from_seconds);
+    if let Some(Ok(offset)) = offset {
+        return Ok(TimeZone::fixed(offset));
+    }
+    TimeZone::get(name).map_err(|_| {
+        anyhow!(
+            "{flag} '{name}': no such time zone; give a name such as Europe/Berlin or an offset such as +02:00"
+        )
     })
 }
 
@@ -131,4 +137,20 @@ pub(super) fn ends(
         }
     }
     Ok((first, last))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zones_are_names_or_offsets() {
+        for (name, offset_s) in [("+02:00", 7_200), ("-0330", -12_600), ("UTC", 0)] {
+            let zone = time_zone("--timezone", name).expect(name);
+            let offset = zone.to_offset(jiff::Timestamp::UNIX_EPOCH);
+            assert_eq!(offset.seconds(), offset_s, "{name}");
+        }
+        let err = time_zone("--timezone", "Mars").expect_err("no zone");
+        insta::assert_snapshot!(format!("{err:#}"), @"--timezone 'Mars': no such time zone; give a name such as Europe/Berlin or an offset such as +02:00");
+    }
 }

@@ -52,8 +52,8 @@ pub(super) fn leave_out(found: Vec<Found>) -> (Vec<Found>, Vec<LeftOut>) {
                 match shared {
                     Shared::SameFile => reasons[second] = of(a, "the same file as"),
                     Shared::SameContent => reasons[second] = of(a, "the same content as"),
-                    Shared::SecondInFirst => reasons[second] = of(a, "a copy of the begin of"),
-                    Shared::FirstInSecond => reasons[first] = of(b, "a copy of the begin of"),
+                    Shared::SecondInFirst => reasons[second] = of(a, "a copy of the beginning of"),
+                    Shared::FirstInSecond => reasons[first] = of(b, "a copy of the beginning of"),
                     Shared::Nothing => {}
                 }
             }

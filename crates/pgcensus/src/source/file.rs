@@ -46,7 +46,9 @@ pub(crate) struct LogFile {
     pub(crate) skip: Vec<(i64, i64)>,
     /// Its times have milliseconds.
     pub(super) has_ms: bool,
-    /// Its first line or the begin of it: what two copies of one log share.
+    /// Csvlog whose records have no number of columns that a server writes: none of them can be read.
+    pub(super) is_malformed: bool,
+    /// Its first line or the beginning of it: what two copies of one log share.
     pub(super) first_line: Vec<u8>,
 }
 

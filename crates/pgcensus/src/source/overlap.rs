@@ -218,6 +218,8 @@ fn covers(files: &[LogFile]) -> Vec<Vec<Cover>> {
 /// Which of two formats is read: the higher one.
 fn rank(file: &LogFile) -> u8 {
     match file.format {
+        // Of what cannot be read, no other file is a second copy.
+        _ if file.is_malformed => 0,
         Format::Stderr(_) => 0,
         Format::Csvlog => 1,
         Format::Jsonlog => 2,

@@ -199,10 +199,10 @@ fn the_same_bytes_are_read_once() {
     assert_eq!(
         logs.left_out(&plan),
         [
-            "d/yesterday.csv: a copy of the begin of a/pg.csv",
+            "d/yesterday.csv: a copy of the beginning of a/pg.csv",
             "b/copy.csv: the same content as a/pg.csv",
             "c/pg.csv.gz: the same content as a/pg.csv",
-            "e/yesterday.csv.zst: a copy of the begin of a/pg.csv",
+            "e/yesterday.csv.zst: a copy of the beginning of a/pg.csv",
             "g.csv: the same file as a/pg.csv",
         ]
     );
@@ -269,6 +269,33 @@ fn a_record_from_before_the_other_format_began_is_read() {
     let plan = logs.plan(&["run"]);
     assert_eq!(logs.servers(&plan), ["run: run/start.csv run/pg.json"]);
     assert_eq!(plan.servers[0].files[0].skip, []);
+}
+
+#[test]
+fn what_has_a_wrong_number_of_columns_displaces_nothing() {
+    let wide = csvlog(100, 0, 300).replace('\n', ",\n");
+    let logs = Logs::new(&[
+        ("pg/wide.csv", wide.as_bytes()),
+        ("pg/pg.json", jsonlog(100, 0, 300).as_bytes()),
+        ("text/wide.csv", wide.replace(",\n", ",,,,\n").as_bytes()),
+    ]);
+    let plan = logs.plan(&["pg"]);
+    assert_eq!(logs.servers(&plan), ["pg: pg/pg.json"]);
+    let plan = logs.plan(&["text"]);
+    assert!(plan.servers[0].files[0].is_malformed);
+}
+
+#[test]
+fn a_format_that_no_log_of_a_directory_has_is_blamed() {
+    let logs = Logs::new(&[("pg/a.json", jsonlog(1, 0, 50).as_bytes())]);
+    let mut request = logs.request(&["pg"]);
+    request.format = Some(FormatOption::Csvlog);
+    assert_eq!(
+        logs.problems(&Plan::of(&request, nobody())),
+        [
+            "pg: the log in this directory is not of the --format that was asked for; leave it out, or see --explain"
+        ]
+    );
 }
 
 #[test]
@@ -389,6 +416,12 @@ fn what_cannot_be_read_is_said() {
     assert_eq!(plan.readable(), Readable::All);
     assert_eq!(
         logs.left_out(&plan),
+        ["pgbouncer.log: a PgBouncer log; pgcensus counts sessions of the server"]
+    );
+    let plan = logs.plan(&["pgbouncer.log"]);
+    assert_eq!(plan.readable(), Readable::None);
+    assert_eq!(
+        logs.problems(&plan),
         ["pgbouncer.log: a PgBouncer log; pgcensus counts sessions of the server"]
     );
     let plan = Plan::of(&Request::default(), nobody());

@@ -237,6 +237,7 @@ fn what_is_no_time_is_refused_with_a_reason() {
         ),
         ("yesterdays", "'yesterdays' is not a time; "),
         ("-30", "'-30' has no unit; give 90s, 15min, 1h30m, 2d or 1w"),
+        ("30m", "'30m' is not a time; did you mean -30m, "),
         ("-", "'-' is no length of time; "),
         ("-5x", "'-5x' is not a length of time; "),
         ("2026‑11‑23", "'2026‑11‑23' is not a time; "),
@@ -288,6 +289,10 @@ fn lengths_of_time_are_read() {
     }
     assert_eq!(DurationSpec::parse("all").unwrap().length_ms(), None);
     for (text, message) in [
+        (
+            "0",
+            "'0' is no length of time; give 90s, 15min, 1h30m, 2d or 1w",
+        ),
         ("60", "'60' has no unit; give 90s, 15min, 1h30m, 2d or 1w"),
         (
             "0m",

@@ -3,17 +3,21 @@
 use std::io;
 
 use pgcensus_core::names::Dimension;
-use pgcensus_core::snapshot::{CensusSnapshot, HistorySnapshot};
+use pgcensus_core::snapshot::{CensusSnapshot, Cross, HistorySnapshot};
 
 use super::row::{Row, RowForm};
 use super::{InputReport, Show, table};
 
-/// Every name of every dimension: `dimension,name,open,at_peak,connects,refused`.
+/// Every name of every dimension: `dimension,name,open,at_peak,connects,refused`; of two dimensions
+/// crossed, their names side by side: `database,user,open,connects,refused`.
 pub(crate) fn summary(
     census: &CensusSnapshot,
     show: &Show<'_>,
     out: &mut impl io::Write,
 ) -> io::Result<()> {
+    if let Some(cross) = &census.cross {
+        return self::cross(cross, show, out);
+    }
     let mut line = b"dimension,name,open,at_peak,connects,refused\n".to_vec();
     let dimensions = match show.by {
         [one] => std::slice::from_ref(one),
@@ -35,6 +39,22 @@ pub(crate) fn summary(
         }
     }
     out.write_all(&line)
+}
+
+fn cross(cross: &Cross, show: &Show<'_>, out: &mut impl io::Write) -> io::Result<()> {
+    let (first, second) = cross.dimensions;
+    let (first, second) = (first.as_str(), second.as_str());
+    let mut lines = format!("{first},{second},open,connects,refused\n").into_bytes();
+    for entry in &cross.rows[..show.rows(cross.rows.len(), usize::MAX)] {
+        let mut row = Row::begin(RowForm::Csv, &mut lines);
+        row.text(first, Some(&entry.names.0));
+        row.text(second, Some(&entry.names.1));
+        row.number("open", Some(entry.open));
+        row.number("connects", Some(entry.connects));
+        row.number("refused", Some(entry.refused));
+        row.end();
+    }
+    out.write_all(&lines)
 }
 
 /// One row a bucket; open counts are empty where the log carries no pid.
@@ -68,6 +88,7 @@ pub(crate) fn history(
 #[cfg(test)]
 mod tests {
     use pgcensus_core::names::Names;
+    use pgcensus_core::snapshot::CrossRow;
 
     use super::*;
     use crate::view::example;
@@ -80,5 +101,28 @@ mod tests {
         summary(&example::census(&mut names), &show, &mut out).unwrap();
         history(&example::history(), &example::report(), &show, &mut out).unwrap();
         insta::assert_snapshot!(String::from_utf8(out).unwrap());
+    }
+
+    #[test]
+    fn two_dimensions_are_crossed() {
+        let (zone, mut names) = (example::zone(), Names::default());
+        let mut census = example::census(&mut names);
+        let row = |user: &[u8], open| CrossRow {
+            names: (b"shop".as_slice().into(), user.into()),
+            open,
+            connects: 12,
+            refused: 0,
+        };
+        census.cross = Some(Cross {
+            dimensions: (Dimension::Database, Dimension::User),
+            rows: vec![row(b"app", 3), row(b"a,b", 1)],
+        });
+        let mut out = Vec::new();
+        summary(&census, &example::show(&zone, 80), &mut out).unwrap();
+        insta::assert_snapshot!(String::from_utf8(out).unwrap(), @r#"
+        database,user,open,connects,refused
+        shop,app,3,12,0
+        shop,"a,b",1,12,0
+        "#);
     }
 }

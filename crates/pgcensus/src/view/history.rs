@@ -58,26 +58,17 @@ fn window(
     };
     let zone = show.zone.abbreviation(until);
     let Some((first, last)) = history.input else {
-        let text = format!("{} to {}", show.minute(since), show.zoned(until));
-        return writeln!(out, "{text}");
+        let text = format!("{} {zone}", stretch(since, until, true, show));
+        return writeln!(out, "{}", text.replace('\u{a0}', " "));
     };
     let whole = since <= first && until >= last;
     let last_day = show.same_day(since, last) && show.same_day(until, last);
-    // Of minutes, the seconds matter.
-    let seconds = until.since(since) < 600_000;
-    let time = |at| match (last_day && !whole, seconds) {
-        (true, true) => show.clock_s(at),
-        (true, false) => show.clock(at),
-        (false, true) => show.second(at),
-        (false, false) => show.minute(at),
-    };
-    let mut text = format!("{} to {} {zone}", glued(&time(since)), glued(&time(until)));
+    let day = whole || !last_day || show.same_day(first, last);
+    let mut text = format!("{} {zone}", stretch(since, until, day, show));
     if !whole {
-        let all = format!(
-            "{} to {}",
-            glued(&show.minute(first)),
-            glued(&show.minute(last))
-        );
+        // On the day that has been named, the clock is enough.
+        let named = last_day && show.same_day(first, last);
+        let all = stretch(first, last, !named, show);
         if show.window_is_default {
             let minutes = history.buckets.len() as u64 * history.bucket_s / 60;
             text += &format!(
@@ -89,6 +80,27 @@ fn window(
         }
     }
     paragraph(out, show, (0, 0), &[(Tone::Plain, &text)])
+}
+
+/// `23 Nov 05:18:53 to 05:19:00`: the day once, where it is one; seconds where it is minutes.
+fn stretch(since: Instant, until: Instant, day: bool, show: &Show<'_>) -> String {
+    let clock = |at| {
+        if until.since(since) < 600_000 {
+            show.clock_s(at)
+        } else {
+            show.clock(at)
+        }
+    };
+    let dated = |at, day| {
+        let day = if day {
+            show.day(at) + " "
+        } else {
+            String::new()
+        };
+        glued(&(day + &clock(at)))
+    };
+    let one_day = show.same_day(since, until);
+    format!("{} to {}", dated(since, day), dated(until, day && !one_day))
 }
 
 /// Widths of the columns; bars take what is left.
@@ -236,10 +248,7 @@ fn starts(history: &HistorySnapshot, show: &Show<'_>) -> Vec<String> {
 /// What the marks of the rows mean, and the shape of the whole.
 fn legend(history: &HistorySnapshot, show: &Show<'_>, out: &mut impl io::Write) -> io::Result<()> {
     let mut parts: Vec<String> = Vec::new();
-    for bucket in history.buckets.iter().filter(|bucket| bucket.partial) {
-        let (start, end) = (show.clock(bucket.start), show.clock_s(bucket.end));
-        parts.push(glued(&format!("* partial: {start} to {end}")));
-    }
+    parts.extend(partial(history, show));
     let has = |certainty| {
         history
             .buckets
@@ -262,6 +271,37 @@ fn legend(history: &HistorySnapshot, show: &Show<'_>, out: &mut impl io::Write) 
         paragraph(out, show, (0, 0), &[(Tone::Dim, &parts.join("; "))])?;
     }
     writeln!(out)
+}
+
+/// Where the first bucket begins and the last one ends, if they are not whole:
+/// `* partial: begins 05:16:46, ends 05:21:38`.
+fn partial(history: &HistorySnapshot, show: &Show<'_>) -> Option<String> {
+    if !history.buckets.iter().any(|bucket| bucket.partial) {
+        return None;
+    }
+    let (first, last) = history.buckets.first().zip(history.buckets.last())?;
+    let ends = [history.window, history.input];
+    let since = ends.iter().flatten().map(|&(since, _)| since).max();
+    let until = ends.iter().flatten().map(|&(_, until)| until).min();
+    let (since, until) = (since?, until?);
+    let clock = |at| {
+        if show.same_day(first.start, until) {
+            show.clock_s(at)
+        } else {
+            format!("{} {}", show.day(at), show.clock_s(at))
+        }
+    };
+    let mut words = Vec::new();
+    if first.partial && since > first.start {
+        words.push(format!("begins {}", clock(since)));
+    }
+    let length_ms = history.bucket_s as i64 * 1000;
+    if last.partial && until < last.end.max(last.start.plus_ms(length_ms)) {
+        words.push(format!("ends {}", clock(until)));
+    }
+    let words = words.join(", ");
+    let colon = if words.is_empty() { "" } else { ": " };
+    Some(glued(&format!("* partial{colon}{words}")))
 }
 
 /// A count of open sessions with the mark of its certainty.

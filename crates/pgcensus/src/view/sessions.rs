@@ -13,6 +13,7 @@ use std::io;
 use pgcensus_core::instant::Instant;
 use pgcensus_core::names::{Dimension, Name, Names};
 use pgcensus_core::session::{End, EndReason, Session};
+use unicode_width::UnicodeWidthStr;
 
 use super::row::{Row, RowForm};
 use super::text::{duration_short, left, right, shown, thousands};
@@ -236,10 +237,20 @@ pub(crate) struct Layout {
     end: usize,
     servers: usize,
     wide: bool,
+    /// The start has seconds.
+    seconds: bool,
+    /// Nothing is cut: not for a terminal, but for a file or the next program.
+    whole: bool,
 }
 
-/// From here on a row has seconds, ports and reasons.
+/// Where nothing is cut, the columns are laid out for this width at least.
+const WHOLE_WIDTH: usize = 132;
+
+/// From here on a row has ports and reasons.
 const WIDE_MIN: usize = 110;
+
+/// From here on there is room for seconds.
+const SECONDS_MIN: usize = 90;
 
 /// Widths of the columns whose content has a longest form.
 const LENGTH: usize = 6;
@@ -248,9 +259,17 @@ const PID: usize = 7;
 impl Layout {
     /// Columns for this width; `with_end` where closed sessions are among them.
     pub(crate) fn new(show: &Show<'_>, with_end: bool) -> Layout {
-        let wide = show.width >= WIDE_MIN;
+        // The oldest sessions of a summary stay within its width.
+        let whole = with_end && !show.terminal;
+        let width = if whole {
+            show.width.max(WHOLE_WIDTH)
+        } else {
+            show.width
+        };
+        let wide = width >= WIDE_MIN;
+        let seconds = width >= SECONDS_MIN;
         let gap = if wide { 2 } else { 1 };
-        let start = if wide { 15 } else { 12 };
+        let start = if seconds { 15 } else { 12 };
         let client = if wide { 21 } else { 15 };
         let end = match (with_end, wide) {
             (false, _) => 0,
@@ -264,7 +283,7 @@ impl Layout {
         };
         let columns = 5 + usize::from(with_end) + usize::from(servers > 0);
         let fixed = start + LENGTH + PID + client + end + servers + gap * columns;
-        let rest = show.width.saturating_sub(fixed).clamp(22, 60);
+        let rest = width.saturating_sub(fixed).clamp(22, 60);
         let application = (rest * 2 / 5).max("application".len());
         Layout {
             gap,
@@ -275,6 +294,8 @@ impl Layout {
             end,
             servers,
             wide,
+            seconds,
+            whole,
         }
     }
 
@@ -309,7 +330,7 @@ impl Layout {
         let start = began.map_or_else(
             || "?".to_owned(),
             |at| {
-                if self.wide {
+                if self.seconds {
                     format!("{:>6} {}", show.day(at), show.clock_s(at))
                 } else {
                     format!("{:>6} {}", show.day(at), show.clock(at))
@@ -346,7 +367,7 @@ impl Layout {
                     .map_or_else(|| "?".to_owned(), |pid| pid.to_string()),
                 PID,
             ),
-            left(
+            self.name(
                 &user_at_database(
                     names,
                     session.user.as_ref(),
@@ -355,15 +376,34 @@ impl Layout {
                 ),
                 self.who,
             ),
-            left(&application, self.application),
-            left(
+            self.name(&application, self.application),
+            self.name(
                 &client(names, session.client_host.as_ref(), port),
                 self.client,
             ),
-            left(&shown(show.server(session.server).as_bytes()), self.servers),
+            self.server(session, show),
             end,
         ]);
         text.trim_end().to_owned()
+    }
+
+    fn server(&self, session: &Session, show: &Show<'_>) -> String {
+        match self.servers {
+            0 => String::new(),
+            width => self.name(&shown(show.server(session.server).as_bytes()), width),
+        }
+    }
+
+    /// A name in its column, cut where a line must not be longer.
+    fn name(&self, text: &str, width: usize) -> String {
+        left(
+            text,
+            if self.whole {
+                width.max(text.width())
+            } else {
+                width
+            },
+        )
     }
 
     /// How it ended: the kind where the line is narrow, else the reason where there is one.

@@ -15,7 +15,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::sessions::Layout;
 use super::text::{
-    bar, counted, cut, duration, glued, paragraph, right, shown, size, sparkline, thousands,
+    bar, counted, duration, glued, paragraph, right, shown, size, sparkline, thousands,
 };
 use super::{InputReport, Show, Tone, table};
 
@@ -242,7 +242,7 @@ fn input(
     if let (Some(window), Some((first, last))) = (census.window, census.input)
         && (window.0 > first || window.1 < last)
     {
-        text += &format!(" of {}", span(first, last, show));
+        text += &format!(", part of {}", whole(first, last, window, show));
     }
     if !text.is_empty() {
         text += "; ";
@@ -282,13 +282,14 @@ fn span(since: Instant, until: Instant, show: &Show<'_>) -> String {
     } else {
         format!(" {}", show.zone.abbreviation(since))
     };
-    let since_text = if year(since) == year(until) {
+    let one_day = show.same_day(since, until);
+    let since_text = if year(since) == year(until) && !one_day {
         show.second(since)
     } else {
         dated(since)
     };
-    let until_text = if show.same_day(since, until) {
-        format!("{} {}", show.clock_s(until), year(until))
+    let until_text = if one_day {
+        show.clock_s(until)
     } else {
         dated(until)
     };
@@ -297,6 +298,26 @@ fn span(since: Instant, until: Instant, show: &Show<'_>) -> String {
         glued(&(since_text + &from)),
         glued(&format!("{until_text} {zone}"))
     )
+}
+
+/// What the window is a part of, without what the window says already: `05:18:53 to 05:19:00`.
+fn whole(first: Instant, last: Instant, window: (Instant, Instant), show: &Show<'_>) -> String {
+    let all = |same: &dyn Fn(Instant) -> bool| [window.0, first, last].into_iter().all(same);
+    if all(&|at| show.same_day(at, window.1)) {
+        let (first, last) = (show.clock_s(first), show.clock_s(last));
+        return glued(&format!("{first} to {last}"));
+    }
+    let year = |at| show.zone.civil(at).year;
+    let one_zone = |at| show.zone.abbreviation(at) == show.zone.abbreviation(window.1);
+    if all(&|at| year(at) == year(window.1) && one_zone(at)) {
+        let last_text = if show.same_day(first, last) {
+            show.clock_s(last)
+        } else {
+            show.second(last)
+        };
+        return format!("{} to {}", glued(&show.second(first)), glued(&last_text));
+    }
+    span(first, last, show)
 }
 
 fn timeline(census: &CensusSnapshot, show: &Show<'_>, out: &mut impl io::Write) -> io::Result<()> {
@@ -313,8 +334,7 @@ fn timeline(census: &CensusSnapshot, show: &Show<'_>, out: &mut impl io::Write) 
     let line = sparkline(&most_open);
     let bars = show.paint(Tone::Connected, &line);
     let most = census.timeline.iter().max().copied().unwrap_or(0);
-    let least = census.timeline.iter().min().copied().unwrap_or(0);
-    let scale = format!("  open, {} to {}", thousands(least), thousands(most));
+    let scale = format!("  open, up to {}", thousands(most));
     let room = show.width.saturating_sub(line.width());
     let scale = if scale.width() <= room {
         scale
@@ -448,7 +468,11 @@ fn session_time(
         .min(100)
         .saturating_sub(8 + 2 + 2 + widest + 2 + 5)
         .clamp(8, 60);
-    for (class, &count) in CLASSES.iter().zip(&times.histogram) {
+    // Empty classes at either end say nothing.
+    let first = times.histogram.iter().position(|&n| n > 0).unwrap_or(0);
+    let end = times.histogram.iter().rposition(|&n| n > 0).unwrap_or(0) + 1;
+    let classes = CLASSES.iter().zip(&times.histogram);
+    for (class, &count) in classes.take(end).skip(first) {
         let share = (u128::from(count) * 100 + u128::from(all) / 2) / u128::from(all);
         let share = match (share, count) {
             (_, 0) => String::new(),
@@ -524,8 +548,12 @@ pub(crate) fn all_notes(bounds: &[String], report: &InputReport) -> Vec<(Tone, S
         notes.push((Tone::Refused, text));
     }
     if report.untrusted > 0 {
-        let lines = counted(report.untrusted, "line is", "lines are");
-        let text = format!("{lines} not trusted: a client may have written them into the log");
+        let lines = counted(report.untrusted, "line", "lines");
+        let why = match report.untrusted {
+            1 => "it contradicts itself; see it with --unreadable",
+            _ => "they contradict themselves; see them with --unreadable",
+        };
+        let text = format!("{lines} not trusted: {why}");
         notes.push((Tone::Refused, text));
     }
     if report.bytes > 0 && !report.has_time {
@@ -534,7 +562,7 @@ pub(crate) fn all_notes(bounds: &[String], report: &InputReport) -> Vec<(Tone, S
     }
     for source in &report.sources {
         if let Some(why) = &source.left_out {
-            let path = cut(&shown(source.path.as_bytes()), 60).into_owned();
+            let path = shown(source.path.as_bytes());
             notes.push((
                 Tone::Dim,
                 format!("left out: {path}: {}", shown(why.as_bytes())),
