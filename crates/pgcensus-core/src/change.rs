@@ -31,8 +31,8 @@ pub enum What {
     Refused(Box<Refusal>),
     /// A connection was received and never more than that.
     Probe(Box<Probe>),
-    /// The server itself.
-    Server(ServerId, ServerEvent),
+    /// The server itself, by the process with this pid.
+    Server(ServerId, Option<u32>, ServerEvent),
 }
 
 /// A connection that did not become a session.

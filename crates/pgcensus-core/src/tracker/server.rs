@@ -68,7 +68,7 @@ impl Tracker {
         }
         out.push(Change::new(
             at,
-            What::Server(self.server, server),
+            What::Server(self.server, pid, server),
             event.message,
         ));
     }

@@ -153,8 +153,9 @@ fn subject(what: &What) -> Subject<'_> {
             client_port: probe.client_port,
             ..Subject::default()
         },
-        What::Server(server, _) => Subject {
+        What::Server(server, pid, _) => Subject {
             server: *server,
+            pid: *pid,
             ..Subject::default()
         },
     }
@@ -194,7 +195,7 @@ fn particulars(what: &What) -> Particulars<'_> {
             probe: Some(probe),
             ..Particulars::default()
         },
-        What::Server(_, event) => Particulars {
+        What::Server(_, _, event) => Particulars {
             event: "server",
             reason: Some(server_word(*event)),
             ..Particulars::default()
@@ -275,7 +276,7 @@ fn line(change: &Change, names: &Names, show: &Show<'_>) -> String {
             let text = format!("[ ] probe: {}  {whom}", probe.reason.as_str());
             format!("{at}{}", show.paint(Tone::Dim, &text))
         }
-        What::Server(_, event) => {
+        What::Server(_, _, event) => {
             let text = if change.message.is_empty() {
                 server_word(*event).into()
             } else {
@@ -433,7 +434,7 @@ mod tests {
         let mut changes = vec![
             change(
                 at(2, 30, 0),
-                What::Server(ServerId(0), ServerEvent::Starting { major: Some(16) }),
+                What::Server(ServerId(0), Some(4), ServerEvent::Starting { major: Some(16) }),
             ),
             opened(&app),
             opened(&standby),

@@ -65,15 +65,6 @@ impl Names {
             || self.apps.iter().any(escaped)
     }
 
-    /// How badly an application name fits: it is this client's, may be, or is not.
-    pub(crate) fn app_misfit(&self, app: Option<&str>, text: bool) -> f64 {
-        match (self.any_app, self.has_app(app, text)) {
-            (false, true) => 0.0,
-            (true, _) => 0.25,
-            (false, false) => 0.5,
-        }
-    }
-
     /// The application names, for a message.
     pub(crate) fn apps(&self) -> String {
         format!("{:?}", self.apps)
