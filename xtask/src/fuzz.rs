@@ -33,7 +33,7 @@ const SEED_BYTES: usize = 2048;
 /// # Errors
 /// When a target fails.
 pub(crate) fn run(seconds: u32) -> Result<()> {
-    let triple = "x86_64-unknown-linux-gnu";
+    let triple = &format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
     let dir = target().join("fuzz");
     // Naming the target keeps the instrumentation out of build scripts.
     crate::run(

@@ -65,22 +65,16 @@ fn run_tests(servers: &OsString) -> Result<()> {
         .is_ok_and(|status| status.success());
     let mut command = Command::new("cargo");
     if nextest {
-        command.args([
-            "nextest",
-            "run",
-            "--workspace",
-            "--locked",
-            "--no-fail-fast",
-        ]);
-    } else {
-        command.args(["test", "--workspace", "--locked", "--no-fail-fast"]);
-    }
-    run(command.env("PGCENSUS_TEST_SERVERS", servers))?;
-    if nextest {
-        // Examples in documentation are the one thing that it does not run.
+        // Examples in documentation are the one thing that it does not run. They come first: the last
+        // summary that is printed is that of all tests.
         run(Command::new("cargo").args(["test", "--quiet", "--workspace", "--locked", "--doc"]))?;
+        command.args(["nextest", "run", "--workspace", "--locked"]);
+    } else {
+        command.args(["test", "--workspace", "--locked"]);
     }
-    Ok(())
+    run(command
+        .arg("--no-fail-fast")
+        .env("PGCENSUS_TEST_SERVERS", servers))
 }
 
 fn list_servers() -> Result<()> {
