@@ -71,6 +71,23 @@ const PREFIXES: &[&str] = &[
     "%m [%p] %e %q%u@%d(%a) %h ",
     "%m %p-%l %q%u@%d ",
     "{%m} <%p> (%u/%d) ",
+    "%t [%p]: [%l-1] user=%u,db=%d,app=%a,client=%r ",
+    "%m|%p|%u|%d|%h|%a|",
+    "postgres[%p]: %m ",
+    "log_line: %m [%p]: ",
+    "%m [%p] %s ",
+    "%s %m [%p] ",
+    "%s|%t|%p|",
+    "%a/%u/%d/%p/%m ",
+    "%m [%p] [%v/%x] ",
+];
+
+/// Which of the names a word is, only a message can say.
+const NAMED: &[&str] = &[
+    "%m [%p] [%a] ",
+    "%t [%p] %a ",
+    "%m [%p] %q(%a) ",
+    "%m [%p] %q%a %u %d %r ",
 ];
 
 fn check(prefix: &str, mix: Mix, zone: &'static str) -> Result<(), String> {
@@ -182,6 +199,13 @@ fn check_all(prefixes: &[&str], mix: Mix, zone: &'static str) {
 #[test]
 fn prefixes_are_inferred_from_a_whole_log() {
     check_all(PREFIXES, Mix::Everything, "UTC");
+}
+
+#[test]
+fn names_are_told_apart_by_what_lines_say() {
+    check_all(NAMED, Mix::Everything, "UTC");
+    check_all(&["%m%p "], Mix::Everything, "UTC");
+    check_all(NAMED, Mix::OneSession, "-03");
 }
 
 #[test]
