@@ -8,14 +8,15 @@
 
 mod derive;
 mod score;
+mod times;
 
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeSet;
 
-use super::LinePrefix;
 use super::label;
+use super::{LinePrefix, Part};
 
 /// What [`infer`] found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,7 +51,7 @@ pub fn infer(sample: &[u8]) -> Option<Inference> {
     ranking.refine();
     let best = ranking.best.into_iter().next()?;
     let mut inference = Inference {
-        prefix: best.prefix,
+        prefix: times::told_apart(best.prefix, &lines),
         lines_read: 0,
         lines: 0,
     };
@@ -84,6 +85,7 @@ const POPULAR: &[&str] = &[
     "%m [%p-%l] %q%u@%d ",
     "%t [%p] %q%u@%d ",
     "%t [%p]: [%l-1] user=%u,db=%d,app=%a,client=%h ",
+    "%t [%p]: [%l-1] user=%u,db=%d,app=%a,client=%r ",
     "%t [%p]: user=%u,db=%d,app=%a,client=%h ",
     "%t [%p]: [%l-1] user=%u,db=%d ",
     "%m [%p]: [%l-1] db=%d,user=%u ",
@@ -91,6 +93,7 @@ const POPULAR: &[&str] = &[
     "%m [%p] %q%u@%d/%a ",
     "%m [%p] %q[user=%u,db=%d,app=%a] ",
     "%m [%p]: [%l-1] user=%u,db=%d,app=%a,client=%h ",
+    "%m [%p]: user=%u,db=%d,app=%a,client=%r ",
     "user=%u,db=%d,app=%a,client=%h ",
     "%quser=%u,db=%d,app=%a,client=%h ",
     "%t:%r:%u@%d:[%p]:",
@@ -98,6 +101,7 @@ const POPULAR: &[&str] = &[
     "%t [%p]: [%l-1] %c %x %d %u %a %h ",
     "%t-%c-",
     "%m|%p|%u|%d|%h|%a|%e|",
+    "%m|%p|%u|%d|%h|%a|",
     "< %m >",
     "< %t >",
     "%t ",
@@ -118,6 +122,32 @@ const HEAD_MAX: usize = 600;
 const WRONG_SHARE: usize = 40;
 /// Candidates that are improved by edits.
 const REFINED: usize = 4;
+
+/// Bytes of text around the fields that any prefix may have.
+const LITERAL_MAX: usize = 120;
+/// More of it may stand around each field, such as its key.
+const LITERAL_PER_FIELD: usize = 16;
+
+/// Nobody writes whole sentences in a prefix; and a document that quotes lines is no log.
+fn is_plausible(text: &str) -> bool {
+    let parts = super::parse_parts(text.as_bytes());
+    let mut literal = 0;
+    let mut fields = 0;
+    for part in &parts {
+        match part {
+            Part::Literal(text) => {
+                let quotes = |mark: &[u8]| memchr::memmem::find(text, mark).is_some();
+                if quotes(b"{\"") || quotes(b"\":") || quotes(b"</") || quotes(b"/>") {
+                    return false;
+                }
+                literal += text.len();
+            }
+            Part::Field(_) => fields += 1,
+            Part::Stop => {}
+        }
+    }
+    literal <= LITERAL_MAX.max(fields * LITERAL_PER_FIELD)
+}
 
 /// A line that holds a label, by what it says.
 #[derive(Clone, Copy, Debug)]
@@ -348,6 +378,9 @@ impl<'c> Ranking<'_, 'c> {
         let Ok(prefix) = LinePrefix::parse(&text) else {
             return false;
         };
+        if !is_plausible(&text) {
+            return false;
+        }
         self.seen.insert(text);
         let score = score::of(&prefix, self.lines);
         let at = self

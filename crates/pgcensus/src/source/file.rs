@@ -1,5 +1,7 @@
 //! One log file: where its bytes come from, how they are written and which time they cover.
 
+use std::any::Any;
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -18,6 +20,17 @@ pub(crate) type FileTime = LogTime<Box<[u8]>>;
 const SAMPLE: usize = 64 << 10;
 /// The most of it that is looked at, where less says nothing.
 const SAMPLE_MAX: usize = 1 << 20;
+/// How far sessions that connect or end are looked for in a file whose head has none.
+const SCAN_FILE: usize = 8 << 20;
+/// Likewise in a stream, which is held in memory until it is read again.
+const SCAN_STREAM: usize = 1 << 20;
+/// What is read at a time for that.
+const SCAN_STEP: usize = 256 << 10;
+/// What such a sample keeps of the head, and how long it may be in all.
+const COMPOSED_HEAD: usize = 32 << 10;
+const COMPOSED_MAX: usize = 128 << 10;
+/// So many lines that tell of sessions are enough.
+const COMPOSED_LINES: usize = 60;
 /// The most of a tail in which the last record is looked for.
 const TAIL_MAX: usize = 4 << 20;
 
@@ -74,8 +87,11 @@ impl std::fmt::Debug for Stream {
 pub(super) struct Head {
     /// What its first bytes say.
     pub(super) magic: Magic,
-    /// The first decompressed bytes, byte order mark included.
+    /// The first decompressed bytes, byte order mark included; where these tell of no session,
+    /// lines from further on follow a shorter head.
     pub(super) sample: Vec<u8>,
+    /// All that was read, where that is not the sample.
+    whole: Option<Vec<u8>>,
     /// Why reading stopped before [`SAMPLE_MAX`], when that was not the end.
     pub(super) failure: Option<io::Error>,
     rest: Box<dyn Read + Send>,
@@ -84,6 +100,10 @@ pub(super) struct Head {
 impl Head {
     /// Reads the head of a file or a stream.
     pub(super) fn read(mut reader: impl Read + Send + 'static) -> io::Result<Head> {
+        let file = (&reader as &dyn Any).downcast_ref::<File>();
+        let is_file = file
+            .and_then(|file| file.metadata().ok())
+            .is_some_and(|metadata| metadata.is_file());
         let mut magic = Vec::with_capacity(MAGIC_MAX);
         reader
             .by_ref()
@@ -98,19 +118,59 @@ impl Head {
         let mut head = Head {
             magic: kind,
             sample: Vec::new(),
+            whole: None,
             failure: None,
             rest,
         };
         head.grow_to(SAMPLE);
+        head.look_for_sessions(if is_file { SCAN_FILE } else { SCAN_STREAM });
         Ok(head)
     }
 
     /// Reads more of it, where there is more: false at its end.
     pub(super) fn grow(&mut self) -> bool {
+        if let Some(whole) = self.whole.take() {
+            self.sample = whole;
+            return true;
+        }
         let len = self.sample.len();
         (SAMPLE..SAMPLE_MAX).contains(&len) && {
             self.grow_to(SAMPLE_MAX);
             self.sample.len() > len
+        }
+    }
+
+    /// A head of statements alone does not say which word of a line is the user: where no line of
+    /// it tells of a session, those further on do.
+    fn look_for_sessions(&mut self, limit: usize) {
+        let is_lines = memchr::memmem::find(&self.sample, b":  ").is_some();
+        if self.sample.len() < SAMPLE || !is_lines || session_lines(&self.sample).next().is_some() {
+            return;
+        }
+        let mut found = Vec::new();
+        let mut count = 0;
+        let mut from = lines_end(&self.sample);
+        loop {
+            let len = self.sample.len();
+            self.grow_to((len + SCAN_STEP).min(limit));
+            let text = &self.sample[from..];
+            let text = &text[..lines_end(text)];
+            from += text.len();
+            for line in telling_lines(text) {
+                if line.len() <= COMPOSED_MAX - COMPOSED_HEAD - found.len() {
+                    found.extend_from_slice(line);
+                }
+            }
+            count += session_lines(text).count();
+            if self.sample.len() == len || count >= COMPOSED_LINES {
+                break;
+            }
+        }
+        if !found.is_empty() {
+            let mut sample = self.sample[..COMPOSED_HEAD].to_vec();
+            sample.truncate(lines_end(&sample));
+            sample.append(&mut found);
+            self.whole = Some(std::mem::replace(&mut self.sample, sample));
         }
     }
 
@@ -124,13 +184,61 @@ impl Head {
 
     /// All its bytes from the first one.
     pub(super) fn into_stream(self) -> Stream {
-        let head = io::Cursor::new(self.sample);
+        let head = io::Cursor::new(self.whole.unwrap_or(self.sample));
         let rest: Box<dyn Read + Send> = match self.failure {
             Some(err) => Box::new(Failed(Some(err))),
             None => self.rest,
         };
         Stream(Mutex::new(Some(Box::new(head.chain(rest)))))
     }
+}
+
+/// Where the last whole line of `text` ends.
+fn lines_end(text: &[u8]) -> usize {
+    memchr::memrchr(b'\n', text).map_or(0, |newline| newline + 1)
+}
+
+/// Where the lines begin whose message is that of a session that connects or ends.
+fn session_lines(text: &[u8]) -> impl Iterator<Item = usize> {
+    const MESSAGES: [&[u8]; 3] = [
+        b"connection received: host=",
+        b"connection authorized: user=",
+        b"connection: session time: ",
+    ];
+    memchr::memmem::find_iter(text, b"connection")
+        .filter(|&at| {
+            let is_message = MESSAGES
+                .iter()
+                .any(|message| text[at..].starts_with(message));
+            let before = &text[..at];
+            is_message
+                && [&b": "[..], b": dis", b": replication "]
+                    .iter()
+                    .any(|begin| before.ends_with(begin))
+        })
+        .filter_map(|at| line_start(text, at))
+}
+
+/// Where the line that holds `at` begins, unless that line goes on another message.
+fn line_start(text: &[u8], at: usize) -> Option<usize> {
+    let start = lines_end(&text[..at]);
+    (text.get(start) != Some(&b'\t')).then_some(start)
+}
+
+/// The lines that tell of sessions, FATAL lines and the line after each of them.
+fn telling_lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let refused = memchr::memmem::find_iter(text, b"FATAL:  ")
+        .take(COMPOSED_LINES)
+        .filter_map(|at| line_start(text, at));
+    let line = |start: usize| {
+        let end = memchr::memchr(b'\n', &text[start..]);
+        &text[start..end.map_or(text.len(), |end| start + end + 1)]
+    };
+    let starts: BTreeSet<usize> = session_lines(text)
+        .chain(refused)
+        .flat_map(|start| [start, start + line(start).len()])
+        .collect();
+    starts.into_iter().map(line)
 }
 
 /// Fails once as it failed when the head was read.

@@ -146,7 +146,11 @@ fn tokens(line: &Line<'_>, known: &Known<'_>, lines: &[Line<'_>]) -> Vec<Token> 
     let mut tokens: Vec<Token> = Vec::new();
     let mut pos = 0;
     while pos < head.len() {
-        let starts_word = pos == 0 || !is_word_byte(head[pos - 1]);
+        // A number may be glued to the zone of a time.
+        let follows_time = tokens
+            .last()
+            .is_some_and(|token| token.end == pos && matches!(token.escapes[0], b'm' | b't'));
+        let starts_word = pos == 0 || follows_time || !is_word_byte(head[pos - 1]);
         let token = if starts_word {
             token_at(line, known, pos, &tokens)
         } else {
@@ -257,7 +261,13 @@ fn token_at(line: &Line<'_>, known: &Known<'_>, pos: usize, before: &[Token]) ->
         }
     }
     let vxid = read::vxid_len(text);
-    if vxid > 0 && ends_word(vxid) && text.get(vxid) != Some(&b'/') {
+    // `[3/17/0]`: the transaction may follow.
+    let ends_vxid = text.get(vxid) != Some(&b'/')
+        || text.get(vxid + 1 + read::digits(&text[vxid + 1..])) != Some(&b'/')
+            && text.get(vxid + 1).is_some_and(u8::is_ascii_digit);
+    let holds_time =
+        (0..vxid).any(|at| text[at] == b'/' && log_time::read_wall(&text[at + 1..]).is_some());
+    if vxid > 0 && ends_word(vxid) && ends_vxid && !holds_time {
         return token(vxid, b"v");
     }
     if let Some(code) = text.get(..5)
@@ -428,6 +438,14 @@ fn add_words(line: &Line<'_>, tokens: &mut Vec<Token>, lines: &[Line<'_>]) {
             .all(|line| memchr::memmem::find(line.head, word).is_some());
         let escapes: &[u8] = match hinted {
             _ if next == Some(&b'=') => &[],
+            // `postgres[4000]: `
+            _ if everywhere
+                && pos == 0
+                && lines.len() > 2
+                && ends_name_of_program(&head[end..]) =>
+            {
+                &[LITERAL]
+            }
             Some(escape @ (b'u' | b'd' | b'a' | b'h' | b'i')) => &[escape],
             _ if everywhere && lines.len() > 2 => &[LITERAL, b'u', b'd', b'a'],
             _ => b"uda\0",
@@ -443,6 +461,11 @@ fn add_words(line: &Line<'_>, tokens: &mut Vec<Token>, lines: &[Line<'_>]) {
     }
     tokens.append(&mut words);
     tokens.sort_by_key(|token| token.start);
+}
+
+/// What follows the name that a prefix gives the server.
+fn ends_name_of_program(after: &[u8]) -> bool {
+    after.starts_with(b"[") || after.starts_with(b": ")
 }
 
 /// The escape that the text around a field speaks for: its key, or `@`.
@@ -576,7 +599,7 @@ fn text_of(head: &[u8], tokens: &[Token], escapes: &[u8], pads: Pads) -> Option<
 }
 
 /// The text that parses to these parts; `None` where a literal is not UTF-8.
-fn print(parts: &[Part]) -> Option<String> {
+pub(super) fn print(parts: &[Part]) -> Option<String> {
     let mut text = String::new();
     for part in parts {
         match part {

@@ -56,7 +56,7 @@ pub(super) fn explains(prefix: &LinePrefix, line: &Line<'_>) -> bool {
 }
 
 /// A reading over more than one line speaks for a prefix less than it may speak for a wrong one.
-fn read<'c>(prefix: &LinePrefix, line: &Line<'c>) -> Option<Head<'c>> {
+pub(super) fn read<'c>(prefix: &LinePrefix, line: &Line<'c>) -> Option<Head<'c>> {
     let head = prefix.read(line.text, 0)?;
     memchr::memchr(b'\n', &line.text[..head.label_start])
         .is_none()
@@ -132,6 +132,15 @@ fn agreement(prefix: &LinePrefix, line: &Line<'_>, head: &Head<'_>) -> i64 {
         if name.starts_with(b" ") || name.ends_with(b" ") || name.contains(&b'\t') {
             points -= 4;
         }
+        // `shop,app=psql,client=10.0.0.5`: it has run over other fields.
+        points -= 6 * keys_inside(name);
+    }
+    // What everyone calls a client is no user, and the other way round.
+    for name in [head.user, head.database].into_iter().flatten() {
+        points -= if is_client_program(name) { 4 } else { 0 };
+    }
+    if head.application_name == Some(b"postgres") {
+        points -= 4;
     }
     if let Some(tag) = head.command_tag
         && (!tag[0].is_ascii_alphabetic() || tag.iter().any(|b| b"[]=:,;|@".contains(b)))
@@ -144,6 +153,38 @@ fn agreement(prefix: &LinePrefix, line: &Line<'_>, head: &Head<'_>) -> i64 {
         points += DISAGREES;
     }
     points
+}
+
+/// Keys of a prefix in a name.
+fn keys_inside(name: &[u8]) -> i64 {
+    const KEYS: [&[u8]; 8] = [
+        b",user=",
+        b",db=",
+        b",database=",
+        b",app=",
+        b",application_name=",
+        b",client=",
+        b",host=",
+        b",pid=",
+    ];
+    let is_inside = |key: &&[u8]| memchr::memmem::find(name, key).is_some();
+    KEYS.iter().filter(|key| is_inside(key)).count() as i64
+}
+
+/// A name that only clients have.
+fn is_client_program(name: &[u8]) -> bool {
+    let programs: [&[u8]; 8] = [
+        b"psql",
+        b"pg_dump",
+        b"pgbench",
+        b"pg_basebackup",
+        b"PostgreSQL JDBC Driver",
+        b"pgAdmin ",
+        b"DBeaver ",
+        b"walreceiver",
+    ];
+    let at = programs.iter().find(|program| name.starts_with(program));
+    at.is_some_and(|program| program.ends_with(b" ") || program.len() == name.len())
 }
 
 /// Host, port and pid.
@@ -213,10 +254,14 @@ fn words(text: &str) -> i64 {
             }
             i += 1;
         } else if bytes[i].is_ascii_alphabetic() || bytes[i] >= 0x80 {
+            let start = i;
             while i < bytes.len() && (bytes[i].is_ascii_alphanumeric() || bytes[i] >= 0x80) {
                 i += 1;
             }
-            count += i64::from(!matches!(bytes.get(i), Some(b'=' | b':')));
+            let is_key = matches!(bytes.get(i), Some(b'=' | b':'));
+            // A word behind a user is the only database of a short log.
+            let is_database = text[..start].ends_with("u@");
+            count += i64::from(!is_key) + i64::from(is_database);
         } else {
             i += 1;
         }

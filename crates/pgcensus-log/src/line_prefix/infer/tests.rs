@@ -71,19 +71,39 @@ const PREFIXES: &[&str] = &[
     "%m [%p] %e %q%u@%d(%a) %h ",
     "%m %p-%l %q%u@%d ",
     "{%m} <%p> (%u/%d) ",
+    "%t [%p]: [%l-1] user=%u,db=%d,app=%a,client=%r ",
+    "%m|%p|%u|%d|%h|%a|",
+    "postgres[%p]: %m ",
+    "log_line: %m [%p]: ",
+    "%m [%p] %s ",
+    "%s %m [%p] ",
+    "%s|%t|%p|",
+    "%a/%u/%d/%p/%m ",
+    "%m [%p] [%v/%x] ",
+];
+
+/// Which of the names a word is, only a message can say.
+const NAMED: &[&str] = &[
+    "%m [%p] [%a] ",
+    "%t [%p] %a ",
+    "%m [%p] %q(%a) ",
+    "%m [%p] %q%a %u %d %r ",
 ];
 
 fn check(prefix: &str, mix: Mix, zone: &'static str) -> Result<(), String> {
-    let lines = render::log(prefix, mix, zone);
+    check_lines(prefix, &render::log(prefix, mix, zone))
+}
+
+fn check_lines(prefix: &str, lines: &[render::Written]) -> Result<(), String> {
     let mut sample = String::new();
-    for written in &lines {
+    for written in lines {
         sample += &written.line;
         sample.push('\n');
     }
     let found = infer(sample.as_bytes()).ok_or("nothing inferred")?;
     let truth = LinePrefix::parse(prefix).map_err(|err| err.to_string())?;
     let name = found.prefix.as_str();
-    for written in &lines {
+    for written in lines {
         let head = found.prefix.read(written.line.as_bytes(), 0);
         let head = head.ok_or(format!("{name:?} does not read {:?}", written.line))?;
         let writer = &written.writer;
@@ -182,6 +202,38 @@ fn check_all(prefixes: &[&str], mix: Mix, zone: &'static str) {
 #[test]
 fn prefixes_are_inferred_from_a_whole_log() {
     check_all(PREFIXES, Mix::Everything, "UTC");
+}
+
+#[test]
+fn statements_may_come_before_the_first_session() {
+    for prefix in NAMED.iter().chain(&PREFIXES[PREFIXES.len() - 9..]) {
+        let mut lines = Vec::new();
+        for _ in 0..3 {
+            lines.extend(render::log(prefix, Mix::NoLifecycle, "UTC"));
+        }
+        lines.extend(render::log(prefix, Mix::Everything, "UTC"));
+        assert_eq!(check_lines(prefix, &lines), Ok(()), "{prefix:?}");
+    }
+}
+
+#[test]
+fn a_document_or_a_sentence_is_no_prefix() {
+    let sentence = "word ".repeat(40);
+    for text in [
+        "{\"line\":\"%m [%p] ",
+        "<event>%m</event> ",
+        sentence.as_str(),
+    ] {
+        assert!(!is_plausible(text), "{text}");
+    }
+    assert!(PREFIXES.iter().all(|prefix| is_plausible(prefix)));
+}
+
+#[test]
+fn names_are_told_apart_by_what_lines_say() {
+    check_all(NAMED, Mix::Everything, "UTC");
+    check_all(&["%m%p "], Mix::Everything, "UTC");
+    check_all(NAMED, Mix::OneSession, "-03");
 }
 
 #[test]
