@@ -434,7 +434,11 @@ mod tests {
         let mut changes = vec![
             change(
                 at(2, 30, 0),
-                What::Server(ServerId(0), Some(4), ServerEvent::Starting { major: Some(16) }),
+                What::Server(
+                    ServerId(0),
+                    Some(4),
+                    ServerEvent::Starting { major: Some(16) },
+                ),
             ),
             opened(&app),
             opened(&standby),

@@ -1,7 +1,7 @@
 //! How well a prefix explains a sample.
 
 use super::{Line, Says};
-use crate::line_prefix::{Head, LinePrefix};
+use crate::line_prefix::{Head, LinePrefix, Names, Wanted};
 
 /// What [`of`] found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,9 +58,43 @@ pub(super) fn explains(prefix: &LinePrefix, line: &Line<'_>) -> bool {
 /// A reading over more than one line speaks for a prefix less than it may speak for a wrong one.
 pub(super) fn read<'c>(prefix: &LinePrefix, line: &Line<'c>) -> Option<Head<'c>> {
     let head = prefix.read(line.text, 0)?;
-    memchr::memchr(b'\n', &line.text[..head.label_start])
-        .is_none()
-        .then_some(head)
+    let is_one_line = memchr::memchr(b'\n', &line.text[..head.label_start]).is_none();
+    // Names that hold what separates them are told apart by the message.
+    let named = prefix
+        .read_named(line.text, &names(line))
+        .filter(|named| named.label_start == head.label_start);
+    is_one_line.then(|| named.unwrap_or(head))
+}
+
+/// The names that the message of a line says.
+fn names<'c>(line: &Line<'c>) -> Names<'c> {
+    let set = |name: &'c [u8]| {
+        if name.is_empty() {
+            Wanted::Unset
+        } else {
+            Wanted::Is(name)
+        }
+    };
+    match line.says {
+        Says::Received { .. } => Names {
+            user: Wanted::Unset,
+            database: Wanted::Unset,
+            application_name: Wanted::Unset,
+        },
+        Says::Authorized { user, database, .. } => Names {
+            user: Wanted::Is(user),
+            database: database.map_or(Wanted::Any, Wanted::Is),
+            application_name: Wanted::Unset,
+        },
+        Says::Disconnected { user, database, .. } => Names {
+            user: Wanted::Is(user),
+            database: set(database),
+            application_name: Wanted::Any,
+        },
+        Says::Authenticated | Says::Background | Says::Continued | Says::Nothing => {
+            Names::default()
+        }
+    }
 }
 
 /// Whether the fields of a head are what its message says.
