@@ -306,7 +306,10 @@ impl Reader<'_> {
                 if piece.too_long {
                     after.too_long = Some(offset);
                 }
-                if at_end {
+                if at_end && skipping {
+                    // The file ends inside a record that was too long to be kept.
+                    after.incomplete = Some((offset, Vec::new()));
+                } else if at_end {
                     let whole = decoder.complete_len(chunk);
                     if whole < chunk.len() {
                         after.incomplete = Some((offset + whole as u64, chunk[whole..].to_vec()));

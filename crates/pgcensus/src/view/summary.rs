@@ -87,6 +87,11 @@ impl Missing {
             Missing::Everything if report.bytes == 0 => {
                 return writeln!(out, "The input is empty.");
             }
+            // Whether the log has them cannot be said.
+            Missing::Everything if report.unreadable > 0 => {
+                let text = "No record could be read: is this another format? Try --format.";
+                return paragraph(out, show, (0, 0), &[(Tone::Title, text)]);
+            }
             Missing::Connections => {
                 "The log has no line of log_connections: a session is seen only when it ends, so those \
                  that are open are not counted."
