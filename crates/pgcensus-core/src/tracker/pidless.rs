@@ -35,9 +35,9 @@ impl Tracker {
             } => {
                 let start = at.plus_ms(-(*session_time_ms as i64));
                 session.session_start = Some(start);
+                session.complete(event, user, *database, *client, names);
                 // Its beginning was told by a line of its own.
                 session.authorized_at = self.first.filter(|&first| start >= first).map(|_| start);
-                session.complete(event, user, *database, *client, names);
                 self.close(session, Some(at), Some(*session_time_ms), None, b"", out);
             }
             EventKind::Refused {
