@@ -102,6 +102,8 @@ pub(crate) struct FileOutcome {
     pub(crate) last: Option<Instant>,
     /// Prefixes that took over in it.
     pub(crate) later_prefixes: Vec<String>,
+    /// Where the last event lies.
+    events_end: u64,
     /// It could not be read to its end.
     pub(crate) error: Option<String>,
 }
@@ -696,6 +698,12 @@ impl<'a, 's> Fold<'a, 's> {
             widen(&mut self.input, at);
         }
         self.events += 1;
+        // A line whose prefix was found out late says nothing of the sessions that were read meanwhile.
+        let end = &mut state.files[file].events_end;
+        if event.offset < *end && matches!(event.kind, EventKind::Server(_)) {
+            return;
+        }
+        *end = (*end).max(event.offset);
         state
             .tracker
             .observe(&event, at, &mut self.names, &mut state.scratch);
