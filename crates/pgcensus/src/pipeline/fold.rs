@@ -1,0 +1,551 @@
+//! The ordered part: batches in the order of their numbers, a tracker for each server, changes merged by time.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::mpsc::{Receiver, Sender};
+use std::sync::{Arc, RwLock};
+
+use pgcensus_core::change::{Change, What};
+use pgcensus_core::filter::{Filter, Who};
+use pgcensus_core::hold::Hold;
+use pgcensus_core::instant::Instant;
+use pgcensus_core::names::Names;
+use pgcensus_core::session::ServerId;
+use pgcensus_core::tracker::Tracker;
+use pgcensus_core::zone::LogClock;
+use pgcensus_log::batch::{Batch, Item, Span, Why};
+use pgcensus_log::decoder::{Decoder, RECORD_MAX};
+use pgcensus_log::event::{Event, EventKind};
+use pgcensus_log::line_prefix::{self, Inference, LinePrefix};
+
+use super::{
+    Buffers, Done, FileOutcome, Outcome, Run, ServerOutcome, SharedDecoders, Sink, UnreadableSpan,
+};
+use crate::source::ServerInput;
+use crate::source::file::LogFile;
+
+/// Spans that could not be read are kept with their places up to this many; all are counted.
+const UNREADABLE_MAX: usize = 10_000;
+
+/// A prefix that nobody knows is inferred from its first lines once there are this many, or at the end of
+/// the file; then again at each doubling.
+const UNMATCHED_MIN: usize = 8;
+
+/// Changes of a server that wait for those of others; past it, its reader waits too.
+const CHANGES_MAX: usize = 100_000;
+
+/// Lines that a prefix must read to be believed in mid-file.
+const LINES_TO_TAKE_OVER: usize = 3;
+
+/// Lines of an unknown prefix that are kept at most.
+const UNMATCHED_MAX: usize = 1000;
+
+/// The ordered part.
+pub(super) struct Fold<'a, 's> {
+    run: Run<'a>,
+    sink: &'s mut dyn Sink,
+    pub(super) decoders: Vec<SharedDecoders>,
+    pub(super) chunk_size: usize,
+    servers: Vec<ServerFold>,
+    names: Names,
+    hold: Hold,
+    input: Option<(Instant, Instant)>,
+    events: u64,
+    unreadable: Vec<UnreadableSpan>,
+    unreadable_total: u64,
+    untrusted_total: u64,
+}
+
+struct ServerFold {
+    tracker: Tracker,
+    clock: LogClock,
+    next: u64,
+    early: BTreeMap<u64, Done>,
+    is_over: bool,
+    changes: VecDeque<Change>,
+    scratch: Vec<Change>,
+    /// Buffers that are not given back while it is ahead.
+    spent: Vec<Buffers>,
+    files: Vec<FileOutcome>,
+    unmatched: Unmatched,
+}
+
+/// Lines of one file that no known prefix reads.
+#[derive(Default)]
+struct Unmatched {
+    lines: Vec<Line>,
+    tried: usize,
+}
+
+/// A line with what is wrong with it, if no other prefix reads it.
+struct Line {
+    offset: u64,
+    text: Box<[u8]>,
+    why: Why,
+}
+
+impl<'a, 's> Fold<'a, 's> {
+    pub(super) fn new(run: Run<'a>, sink: &'s mut dyn Sink) -> Fold<'a, 's> {
+        let decoder = |file: &LogFile| RwLock::new(Arc::new(Decoder::new(file.format.clone())));
+        let decoders = run
+            .servers
+            .iter()
+            .map(|server| Arc::new(server.files.iter().map(decoder).collect()))
+            .collect();
+        let servers = run.servers.iter().enumerate();
+        let servers = servers
+            .map(|(id, server)| ServerFold {
+                tracker: Tracker::new(ServerId(id as u16)),
+                clock: LogClock::new(run.log_timezone.clone()),
+                next: 0,
+                early: BTreeMap::new(),
+                is_over: false,
+                changes: VecDeque::new(),
+                scratch: Vec::new(),
+                spent: Vec::new(),
+                files: server
+                    .files
+                    .iter()
+                    .map(|_| FileOutcome::default())
+                    .collect(),
+                unmatched: Unmatched::default(),
+            })
+            .collect();
+        Fold {
+            chunk_size: run.chunk_size.max(1),
+            run,
+            sink,
+            decoders,
+            servers,
+            names: Names::default(),
+            hold: Hold::default(),
+            input: None,
+            events: 0,
+            unreadable: Vec::new(),
+            unreadable_total: 0,
+            untrusted_total: 0,
+        }
+    }
+
+    pub(super) fn run_servers(&self) -> &'a [ServerInput] {
+        self.run.servers
+    }
+
+    pub(super) fn run(
+        &mut self,
+        results: &Receiver<Done>,
+        buffers: &[Sender<Buffers>],
+    ) -> anyhow::Result<()> {
+        while let Ok(done) = results.recv() {
+            let server = done.server;
+            self.servers[server].early.insert(done.number, done);
+            while let Some(done) = self.servers[server].take_next() {
+                let is_over =
+                    done.after.is_last && done.file + 1 == self.run.servers[server].files.len();
+                let back = self.batch(done);
+                self.servers[server].spent.push(back);
+                if is_over {
+                    let state = &mut self.servers[server];
+                    state.tracker.finish(&mut state.scratch);
+                    state.changes.extend(state.scratch.drain(..));
+                    state.is_over = true;
+                }
+            }
+            self.merge()?;
+            // A server that is ahead of the others waits for them.
+            for (state, buffers) in self.servers.iter_mut().zip(buffers) {
+                if state.changes.len() < CHANGES_MAX {
+                    for spent in state.spent.drain(..) {
+                        buffers.send(spent).ok();
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands on the changes of all servers in order of time, as far as each is known to come next.
+    fn merge(&mut self) -> anyhow::Result<()> {
+        loop {
+            let mut first: Option<(Instant, usize)> = None;
+            for (id, server) in self.servers.iter().enumerate() {
+                match server.changes.front() {
+                    Some(change) => {
+                        let at = change.at.unwrap_or(Instant::UNKNOWN);
+                        if first.is_none_or(|(earliest, _)| at < earliest) {
+                            first = Some((at, id));
+                        }
+                    }
+                    None if server.is_over => {}
+                    None => return Ok(()),
+                }
+            }
+            let Some((_, id)) = first else {
+                return Ok(());
+            };
+            // With one server nothing has to be compared.
+            let alone = self.servers.len() == 1;
+            while let Some(change) = self.servers[id].changes.pop_front() {
+                let Fold {
+                    hold,
+                    sink,
+                    names,
+                    run,
+                    ..
+                } = self;
+                let mut result = Ok(());
+                hold.push(change, |change| {
+                    if result.is_ok() {
+                        result = hand_on(*sink, &mut run.filter, names, &change);
+                    }
+                });
+                result?;
+                if !alone {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Folds one decoded chunk; its buffers can be used again.
+    fn batch(&mut self, done: Done) -> Buffers {
+        let Done {
+            server,
+            file,
+            buffers,
+            after,
+            ..
+        } = done;
+        let times = buffers.batch.log_times;
+        {
+            let state = &mut self.servers[server];
+            let outcome = &mut state.files[file];
+            outcome.bytes += after.bytes;
+            if after.error.is_some() {
+                outcome.error = after.error;
+            }
+            if let Some((first, last)) = times {
+                let first = state.clock.instant(buffers.batch.log_time(first));
+                let last = state.clock.instant(buffers.batch.log_time(last));
+                if outcome.first.is_none() {
+                    outcome.first = Some(first);
+                    self.sink.begins(first);
+                    state.tracker.begins(first);
+                    widen(&mut self.input, first);
+                }
+                outcome.last = Some(last);
+            }
+        }
+        if let Some(offset) = after.too_long {
+            self.unreadable(server, file, offset, RECORD_MAX as u64, Why::TooLong, b"");
+        }
+        for item in &buffers.batch.items {
+            match item {
+                Item::Event(event) => self.event(server, file, &buffers.batch, event),
+                Item::Unmatched {
+                    offset,
+                    record,
+                    why,
+                } => {
+                    let text = buffers.batch.text(*record).into();
+                    self.unmatched(
+                        server,
+                        file,
+                        Line {
+                            offset: *offset,
+                            text,
+                            why: *why,
+                        },
+                    );
+                }
+                Item::Unreadable(span, excerpt) => {
+                    self.unreadable(
+                        server,
+                        file,
+                        span.offset,
+                        span.len,
+                        span.why,
+                        buffers.batch.text(*excerpt),
+                    );
+                }
+            }
+        }
+        if after.is_last {
+            self.infer(server, file, true);
+            self.last_time(server, file, &buffers.chunk);
+            if let Some((offset, text)) = after.incomplete {
+                self.unreadable(
+                    server,
+                    file,
+                    offset,
+                    text.len() as u64,
+                    Why::Incomplete,
+                    &text[..text.len().min(200)],
+                );
+            }
+            if self.servers[server].files[file].error.is_some() {
+                self.servers[server].tracker.gap(None);
+            }
+        }
+        buffers
+    }
+
+    fn event(&mut self, server: usize, file: usize, batch: &Batch, event: &Event<Span>) {
+        let event = batch.event(event);
+        if let Some(time) = event.log_time {
+            let skip = &self.run.servers[server].files[file].skip;
+            if skip
+                .iter()
+                .any(|&(first, last)| (first..=last).contains(&time.wall_ms))
+            {
+                return;
+            }
+        }
+        let state = &mut self.servers[server];
+        let at = event.log_time.map(|time| state.clock.instant(time));
+        if let Some(at) = at {
+            widen(&mut self.input, at);
+        }
+        self.events += 1;
+        // A line whose prefix was found out late says nothing of the sessions that were read meanwhile.
+        let end = &mut state.files[file].events_end;
+        if event.offset < *end && matches!(event.kind, EventKind::Server(_)) {
+            return;
+        }
+        *end = (*end).max(event.offset);
+        state
+            .tracker
+            .observe(&event, at, &mut self.names, &mut state.scratch);
+        state.changes.extend(state.scratch.drain(..));
+        if let EventKind::Setting {
+            name: b"log_line_prefix",
+            value: Some(value),
+        } = event.kind
+        {
+            let value = String::from_utf8_lossy(value).into_owned();
+            if let Ok(prefix) = LinePrefix::parse(&value) {
+                self.add_prefix(server, file, &prefix);
+            }
+        }
+    }
+
+    /// A line that no known prefix reads: the prefix may have changed here.
+    fn unmatched(&mut self, server: usize, file: usize, line: Line) {
+        // It may be known by now: the chunk was decoded before it was found.
+        if self.decode_unmatched(server, file, &line) {
+            return;
+        }
+        let unmatched = &mut self.servers[server].unmatched;
+        if unmatched.lines.len() >= UNMATCHED_MAX {
+            let Line { offset, text, why } = line;
+            self.unreadable(server, file, offset, text.len() as u64, why, &text);
+            return;
+        }
+        unmatched.lines.push(line);
+        let n = unmatched.lines.len();
+        if n >= UNMATCHED_MIN && n >= unmatched.tried * 2 {
+            self.infer(server, file, false);
+        }
+    }
+
+    /// The log time of the last record of a file, which ends with `chunk`. Log times are not quite in order:
+    /// that of the last record of each chunk would depend on where it is cut.
+    fn last_time(&mut self, server: usize, file: usize, chunk: &[u8]) {
+        let decoder = self.decoder(server, file);
+        let state = &mut self.servers[server];
+        let outcome = &mut state.files[file];
+        // The prefix of its last lines may not have been known when the chunk was decoded.
+        if !outcome.later_prefixes.is_empty()
+            && let Some((_, last)) = decoder.log_times(chunk)
+        {
+            outcome.last = Some(state.clock.instant(last));
+        }
+        if let Some(last) = outcome.last {
+            widen(&mut self.input, last);
+        }
+    }
+
+    fn decoder(&self, server: usize, file: usize) -> Arc<Decoder> {
+        self.decoders[server][file].read().map_or_else(
+            |poisoned| poisoned.into_inner().clone(),
+            |decoder| decoder.clone(),
+        )
+    }
+
+    /// Infers the prefix of the lines that none reads, and decodes them.
+    fn infer(&mut self, server: usize, file: usize, at_end: bool) {
+        let unmatched = &mut self.servers[server].unmatched;
+        unmatched.tried = unmatched.lines.len();
+        let mut lines = std::mem::take(&mut unmatched.lines);
+        if lines.is_empty() {
+            return;
+        }
+        let sample: Vec<u8> = lines
+            .iter()
+            .flat_map(|line| line.text.iter().copied())
+            .collect();
+        if let Some(inference) = line_prefix::infer(&sample)
+            && inference.lines_read * 2 > inference.lines
+            && self.may_take_over(server, file, &inference)
+        {
+            self.add_prefix(server, file, &inference.prefix);
+            lines.retain(|line| !self.decode_unmatched(server, file, line));
+        }
+        if at_end {
+            for Line { offset, text, why } in lines {
+                self.unreadable(server, file, offset, text.len() as u64, why, &text);
+            }
+        } else {
+            self.servers[server].unmatched.lines = lines;
+        }
+    }
+
+    /// A client can write a few lines into the log by its login name, but hardly such as begin with a time and
+    /// a pid like all the others.
+    fn may_take_over(&self, server: usize, file: usize, inference: &Inference) -> bool {
+        let known = self.decoder(server, file).prefixes();
+        let new = &inference.prefix;
+        inference.lines_read >= LINES_TO_TAKE_OVER
+            && !known.contains(new)
+            && known.first().is_none_or(|first| {
+                new.has_time() >= first.has_time() && new.has_pid() >= first.has_pid()
+            })
+    }
+
+    fn decode_unmatched(&mut self, server: usize, file: usize, line: &Line) -> bool {
+        let mut batch = Batch::default();
+        let decoder = self.decoder(server, file);
+        if !decoder.decode_unmatched(&line.text, line.offset, &mut batch) {
+            return false;
+        }
+        for item in &batch.items {
+            match item {
+                Item::Event(event) => self.event(server, file, &batch, event),
+                Item::Unreadable(span, excerpt) => {
+                    let excerpt = batch.text(*excerpt);
+                    self.unreadable(server, file, span.offset, span.len, span.why, excerpt);
+                }
+                Item::Unmatched { .. } => {}
+            }
+        }
+        true
+    }
+
+    /// A prefix that this file and those after it have further on.
+    fn add_prefix(&mut self, server: usize, file: usize, prefix: &LinePrefix) {
+        self.servers[server].files[file]
+            .later_prefixes
+            .push(prefix.as_str().to_owned());
+        for decoder in &self.decoders[server][file..=file] {
+            if let Ok(mut shared) = decoder.write() {
+                let mut decoder = (**shared).clone();
+                decoder.add_prefix(prefix.clone());
+                *shared = Arc::new(decoder);
+            }
+        }
+    }
+
+    fn unreadable(
+        &mut self,
+        server: usize,
+        file: usize,
+        offset: u64,
+        len: u64,
+        why: Why,
+        excerpt: &[u8],
+    ) {
+        if matches!(why, Why::Untrusted | Why::Raised) {
+            self.untrusted_total += 1;
+        } else {
+            self.unreadable_total += 1;
+        }
+        // What a client raised stands beside the server's own lines; and the last record of a log that
+        // goes on is whole at the next look.
+        let goes_on = why == Why::Incomplete && file + 1 == self.run.servers[server].files.len();
+        if why != Why::Raised && !goes_on {
+            self.servers[server].tracker.gap(None);
+        }
+        if self.unreadable.len() < UNREADABLE_MAX {
+            let excerpt = excerpt[..excerpt.len().min(200)].into();
+            self.unreadable.push(UnreadableSpan {
+                server,
+                file,
+                offset,
+                len,
+                why,
+                excerpt,
+            });
+        }
+    }
+
+    pub(super) fn finish(mut self) -> anyhow::Result<Outcome> {
+        self.merge()?;
+        let Fold {
+            hold,
+            sink,
+            names,
+            run,
+            ..
+        } = &mut self;
+        let mut result = Ok(());
+        hold.finish(|change| {
+            if result.is_ok() {
+                result = hand_on(*sink, &mut run.filter, names, &change);
+            }
+        });
+        result?;
+        let servers = self.servers.into_iter();
+        Ok(Outcome {
+            names: self.names,
+            filter: self.run.filter,
+            servers: servers
+                .map(|server| ServerOutcome {
+                    tracker: server.tracker,
+                    clock: server.clock,
+                    files: server.files,
+                })
+                .collect(),
+            input: self.input,
+            events: self.events,
+            unreadable: self.unreadable,
+            unreadable_total: self.unreadable_total,
+            untrusted_total: self.untrusted_total,
+        })
+    }
+}
+
+/// Takes an instant into the time that the input covers.
+fn widen(input: &mut Option<(Instant, Instant)>, at: Instant) {
+    let (first, last) = input.unwrap_or((at, at));
+    *input = Some((first.min(at), last.max(at)));
+}
+
+/// Hands a change to the sink, if its session counts.
+fn hand_on(
+    sink: &mut dyn Sink,
+    filter: &mut Filter,
+    names: &Names,
+    change: &Change,
+) -> anyhow::Result<()> {
+    let counts = filter.is_empty()
+        || match &change.what {
+            What::Opened(session) | What::TakenBack(session) | What::Closed(session) => {
+                filter.matches(names, &Who::from(&**session))
+            }
+            What::Refused(refusal) => filter.matches(names, &Who::from(&**refusal)),
+            What::Probe(probe) => filter.matches(names, &Who::from(&**probe)),
+            What::Server(..) => false,
+        };
+    if counts {
+        sink.change(names, change)
+    } else {
+        Ok(())
+    }
+}
+
+impl ServerFold {
+    fn take_next(&mut self) -> Option<Done> {
+        let done = self.early.remove(&self.next)?;
+        self.next += 1;
+        Some(done)
+    }
+}
