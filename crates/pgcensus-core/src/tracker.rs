@@ -20,7 +20,7 @@ use pgcensus_log::event::{EndReason, Event, EventKind, ProbeReason, RefusalReaso
 use pgcensus_log::record::BackendType;
 use rustc_hash::FxHashMap;
 
-use backend::{Backend, Fatal, RecentRefusal, Stage, end};
+use backend::{Backend, Fatal, RecentRefusal, Stage};
 
 use crate::change::{Change, Refusal, What};
 use crate::instant::Instant;
@@ -53,7 +53,6 @@ pub struct Tracker {
     pending: VecDeque<(Instant, u32, u64)>,
     /// Backends whose FATAL was seen, by its time.
     dying: VecDeque<(Instant, u32, u64)>,
-    open: usize,
     serial: u64,
     shutdown: Option<EndReason>,
     /// Between a start or crash and `ready to accept connections`.
@@ -91,7 +90,6 @@ impl Tracker {
             backends: FxHashMap::default(),
             pending: VecDeque::new(),
             dying: VecDeque::new(),
-            open: 0,
             serial: 0,
             shutdown: None,
             starting: false,
@@ -296,10 +294,9 @@ impl Tracker {
             match (backend.stage, backend.reason) {
                 // log_disconnections is off, but a FATAL is a backend's last word.
                 (Stage::Open, Some(reason)) => {
-                    self.open -= 1;
                     self.close(
                         backend.session,
-                        Some(fatal.at),
+                        fatal.at,
                         None,
                         Some(reason),
                         &fatal.message,
@@ -388,7 +385,6 @@ impl Tracker {
         };
         match backend.stage {
             Stage::Open => {
-                self.open -= 1;
                 self.lives
                     .ends_unseen(backend.session.opened_at().unwrap_or(at));
                 backend.session.end = Some(End::Lost);
@@ -411,9 +407,6 @@ impl Tracker {
         names: &mut Names,
         out: &mut Vec<Change>,
     ) {
-        let EventKind::Authorized { .. } = &event.kind else {
-            return;
-        };
         let Some(backend) = self.pending_backend(pid, event, at, names, out) else {
             return;
         };
@@ -423,7 +416,6 @@ impl Tracker {
             backend.session.setup_us = Some(at.since(received).max(0) as u64 * 1000);
         }
         let session = backend.session.clone();
-        self.open += 1;
         out.push(Change::new(at, What::Opened(session), b""));
     }
 
@@ -456,10 +448,7 @@ impl Tracker {
             // A refusal that the server ends like a session (max_wal_senders until 11), or a session that a
             // server event has closed already.
             Some(backend) if backend.stage == Stage::Done => return,
-            Some(backend) => {
-                self.open -= usize::from(backend.stage == Stage::Open);
-                (backend.session, backend.reason)
-            }
+            Some(backend) => (backend.session, backend.reason),
             None => (
                 Box::new(Session::new(self.server, Some(pid), event.session_id)),
                 None,
@@ -470,7 +459,7 @@ impl Tracker {
         }
         session.complete(event, user, *database, *client, names);
         session.session_start.get_or_insert(start);
-        self.close(session, Some(at), Some(*session_time_ms), reason, b"", out);
+        self.close(session, at, Some(*session_time_ms), reason, b"", out);
     }
 
     /// A session proves to have begun at `start` without a line.
@@ -491,7 +480,7 @@ impl Tracker {
     fn close(
         &self,
         mut session: Box<Session>,
-        at: Option<Instant>,
+        at: Instant,
         session_time_ms: Option<u64>,
         reason: Option<EndReason>,
         message: &[u8],
@@ -504,16 +493,8 @@ impl Tracker {
             (Some(reason), _) => reason,
             (None, None) => EndReason::Closed,
         };
-        session.session_end = at;
-        let start = session.session_start.or(session.authorized_at);
-        session.session_time_ms = session_time_ms.or_else(|| Some(at?.since(start?).max(0) as u64));
-        session.end = Some(end(reason));
-        session.end_reason = Some(reason);
-        out.push(Change::new(
-            at.unwrap_or(self.now),
-            What::Closed(session),
-            message,
-        ));
+        session.finish(at, session_time_ms, reason);
+        out.push(Change::new(at, What::Closed(session), message));
     }
 
     fn refused(
@@ -590,7 +571,6 @@ impl Tracker {
     /// Authorized was not connected.
     fn take_back(&mut self, backend: Backend, fatal: &Fatal, out: &mut Vec<Change>) {
         let session = backend.session;
-        self.open -= 1;
         self.refuse(&session, backend.received_at, fatal, true, out);
         let refused = out.pop();
         out.push(Change::new(fatal.at, What::TakenBack(session.clone()), b""));

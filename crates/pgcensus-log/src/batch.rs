@@ -103,11 +103,6 @@ impl Batch {
         &self.arena[span.start as usize..(span.start + span.len) as usize]
     }
 
-    /// Bytes kept in the arena.
-    pub fn arena_len(&self) -> usize {
-        self.arena.len()
-    }
-
     /// An event of this batch with its texts.
     pub fn event(&self, event: &Event<Span>) -> Event<&[u8]> {
         event.clone().map(&mut |span| self.text(span))

@@ -45,11 +45,6 @@ impl Decoder {
         }
     }
 
-    /// The format that it reads.
-    pub fn format(&self) -> &Format {
-        &self.format
-    }
-
     /// A prefix that lines of the same file have further on.
     pub fn add_prefix(&mut self, prefix: LinePrefix) {
         self.later.push(prefix);
@@ -419,14 +414,4 @@ fn named_by_message<'c>(
     prefix
         .read_named(text, &names)
         .filter(|named| named.label_start == head.label_start)
-}
-
-/// The log time of the first record in `text`, whatever it says.
-pub fn first_log_time<'c>(format: &Format, text: &'c [u8]) -> Option<LogTime<&'c [u8]>> {
-    let times = match format {
-        Format::Stderr(prefix) => stderr::log_times(std::slice::from_ref(prefix), text),
-        Format::Csvlog => csvlog::log_times(text),
-        Format::Jsonlog => jsonlog::log_times(text),
-    };
-    times.map(|(first, _)| first)
 }

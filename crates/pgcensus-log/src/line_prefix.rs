@@ -14,7 +14,7 @@
 //! Source: `log_status_format` in the server's `src/backend/utils/error/elog.c`.
 
 mod infer;
-mod label;
+pub(crate) mod label;
 mod read;
 
 #[cfg(test)]

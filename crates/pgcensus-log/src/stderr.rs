@@ -11,7 +11,7 @@ use std::borrow::Cow;
 
 use memchr::{memchr, memchr_iter, memrchr};
 
-use crate::line_prefix::{Head, Label, LinePrefix};
+use crate::line_prefix::{Head, Label, LinePrefix, label};
 use crate::log_time::LogTime;
 use crate::record::{Record, Severity, Sqlstate};
 
@@ -87,23 +87,10 @@ pub(crate) fn last_record_start(prefixes: &[LinePrefix], buf: &[u8]) -> Option<u
 
 /// A line that begins a record of some prefix: its first label is a severity.
 fn is_labelled(line: &[u8]) -> bool {
-    const SEVERITIES: [&[u8]; 8] = [
-        b"LOG", b"FATAL", b"ERROR", b"WARNING", b"PANIC", b"NOTICE", b"INFO", b"DEBUG",
-    ];
-    const OTHERS: [&[u8]; 7] = [
-        b"DETAIL",
-        b"HINT",
-        b"QUERY",
-        b"CONTEXT",
-        b"STATEMENT",
-        b"LOCATION",
-        b"BACKTRACE",
-    ];
     let head = &line[..line.len().min(512)];
-    let is = |words: &[&[u8]], at: usize| words.iter().any(|word| head[..at].ends_with(word));
     let first =
-        memchr::memmem::find_iter(head, b":  ").find(|&at| is(&SEVERITIES, at) || is(&OTHERS, at));
-    !line.starts_with(b"\t") && first.is_some_and(|at| is(&SEVERITIES, at))
+        memchr::memmem::find_iter(head, b":  ").find_map(|at| label::at_end(&head[..at + 3]));
+    !line.starts_with(b"\t") && matches!(first, Some(Label::Severity(_)))
 }
 
 /// Where the record ends that begins in the line before `from` with a prefix that is not known: at the next

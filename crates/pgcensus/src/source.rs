@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 use pgcensus_log::format::{self, Format, Guess};
 use pgcensus_log::line_prefix::{self, Inference, LinePrefix};
 
+use crate::view::text::thousands;
 use compressed::Magic;
 use file::{Head, Kind, LogFile};
 use paths::{Candidate, Paths, Way};
@@ -714,19 +715,6 @@ fn order(files: &mut Vec<LogFile>) {
         .collect();
     keyed.sort_by_key(|(times, _)| *times);
     files.extend(keyed.into_iter().map(|(_, file)| file));
-}
-
-/// `1,234,567`
-pub(crate) fn thousands(n: u64) -> String {
-    let digits = n.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 #[cfg(test)]

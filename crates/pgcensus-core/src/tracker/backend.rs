@@ -51,7 +51,7 @@ pub(super) struct RecentRefusal {
 }
 
 /// How a session ended that ended for this reason.
-pub(super) fn end(reason: EndReason) -> End {
+fn end(reason: EndReason) -> End {
     match reason {
         EndReason::Closed
         | EndReason::Reset
@@ -198,6 +198,15 @@ impl Session {
                 bits: tls.bits,
             })
         }));
+    }
+
+    /// It ended at `at` for this reason; its length is counted where it was not logged.
+    pub(super) fn finish(&mut self, at: Instant, session_time_ms: Option<u64>, reason: EndReason) {
+        let start = self.session_start.or(self.authorized_at);
+        self.session_end = Some(at);
+        self.session_time_ms = session_time_ms.or_else(|| Some(at.since(start?).max(0) as u64));
+        self.end = Some(end(reason));
+        self.end_reason = Some(reason);
     }
 
     /// Takes what the disconnection says.

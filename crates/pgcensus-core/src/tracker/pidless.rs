@@ -38,7 +38,7 @@ impl Tracker {
                 session.complete(event, user, *database, *client, names);
                 // Its beginning was told by a line of its own.
                 session.authorized_at = self.first.filter(|&first| start >= first).map(|_| start);
-                self.close(session, Some(at), Some(*session_time_ms), None, b"", out);
+                self.close(session, at, Some(*session_time_ms), None, b"", out);
             }
             EventKind::Refused {
                 reason,

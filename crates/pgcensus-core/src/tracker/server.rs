@@ -3,7 +3,7 @@
 use pgcensus_log::event::{EndReason, Event, ProbeReason, ServerEvent};
 
 use super::Tracker;
-use super::backend::{Backend, Stage, end};
+use super::backend::{Backend, Stage};
 use crate::change::{Change, What};
 use crate::instant::Instant;
 use crate::snapshot::Marker;
@@ -93,21 +93,13 @@ impl Tracker {
                 let probe = backend.probe(ProbeReason::Silent);
                 out.push(Change::new(at, What::Probe(Box::new(probe)), b""));
             } else {
-                self.open -= 1;
                 let mut session = backend.session.clone();
                 session.session_end_is_bound = is_bound;
                 let reason = match (backend.fatal.take(), backend.reason) {
                     (Some(_), Some(said)) => said,
                     _ => reason,
                 };
-                session.end = Some(end(reason));
-                session.end_reason = Some(reason);
-                session.session_end = Some(at);
-                let start = session.opened_at();
-                session.session_time_ms = session
-                    .session_start
-                    .or(start)
-                    .map(|start| at.since(start).max(0) as u64);
+                session.finish(at, None, reason);
                 out.push(Change::new(at, What::Closed(session), b""));
             }
             // Late words of it are swallowed.

@@ -49,6 +49,12 @@ pub(super) fn read(text: &[u8]) -> Option<(Label, usize)> {
         .map(|(word, label)| (*label, word.len()))
 }
 
+/// The label that `text` ends with, whatever stands before it.
+pub(crate) fn at_end(text: &[u8]) -> Option<Label> {
+    let found = LABELS.iter().find(|(word, _)| text.ends_with(word));
+    found.map(|(_, label)| *label)
+}
+
 /// The length of the word for an unset name at the start of `text`.
 pub(super) fn unset(text: &[u8]) -> Option<usize> {
     if text.first() != Some(&b'[') {

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::io::{self, Read};
 
-use super::thousands;
+use crate::view::text::thousands;
 
 /// The first bytes that [`sniff`] wants to see.
 pub(crate) const MAGIC_MAX: usize = 10;
