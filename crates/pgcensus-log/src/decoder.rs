@@ -29,8 +29,8 @@ const READINGS_MAX: usize = 4;
 #[derive(Clone, Debug)]
 pub struct Decoder {
     format: Format,
-    /// Prefixes that took over in mid-file, in the order in which they were found.
-    later: Vec<LinePrefix>,
+    /// Of stderr: the prefix of its format and those that took over in mid-file, in the order in which they were found.
+    prefixes: Vec<LinePrefix>,
     candidates: Candidates,
 }
 
@@ -38,23 +38,33 @@ impl Decoder {
     /// A decoder for this format.
     pub fn new(format: Format) -> Decoder {
         let candidates = Candidates::new(&format);
+        let prefixes = match &format {
+            Format::Stderr(prefix) => vec![prefix.clone()],
+            Format::Csvlog | Format::Jsonlog => Vec::new(),
+        };
         Decoder {
             format,
-            later: Vec::new(),
+            prefixes,
             candidates,
         }
     }
 
     /// A prefix that lines of the same file have further on.
     pub fn add_prefix(&mut self, prefix: LinePrefix) {
-        self.later.push(prefix);
+        self.prefixes.push(prefix);
     }
 
     /// All prefixes that it reads; empty for csvlog and jsonlog.
-    pub fn prefixes(&self) -> Vec<LinePrefix> {
+    pub fn prefixes(&self) -> &[LinePrefix] {
+        &self.prefixes
+    }
+
+    /// [`last_record_end`](Self::last_record_end) needs no more than the end of a chunk, whatever is before it.
+    pub fn ends_anywhere(&self) -> bool {
         match &self.format {
-            Format::Stderr(prefix) => [prefix].into_iter().chain(&self.later).cloned().collect(),
-            Format::Csvlog | Format::Jsonlog => Vec::new(),
+            Format::Stderr(_) | Format::Jsonlog => true,
+            // Whether a newline ends a record depends on all quotes before it.
+            Format::Csvlog => false,
         }
     }
 
@@ -62,7 +72,7 @@ impl Decoder {
     /// `None`: the one that it begins with is not seen to end.
     pub fn last_record_end(&self, buf: &[u8]) -> Option<usize> {
         match &self.format {
-            Format::Stderr(_) => stderr::last_record_start(&self.prefixes(), buf),
+            Format::Stderr(_) => stderr::last_record_start(&self.prefixes, buf),
             Format::Csvlog => csvlog::last_record_end(buf),
             Format::Jsonlog => memrchr(b'\n', buf).map(|newline| newline + 1),
         }
@@ -72,7 +82,7 @@ impl Decoder {
     /// not counted there, a line that begins with a log time is taken for one.
     pub fn resync(&self, buf: &[u8]) -> Option<usize> {
         match &self.format {
-            Format::Stderr(_) => stderr::next_record_start(&self.prefixes(), buf, 0),
+            Format::Stderr(_) => stderr::next_record_start(&self.prefixes, buf, 0),
             Format::Csvlog => memchr_iter(b'\n', buf)
                 .map(|newline| newline + 1)
                 .find(|&at| crate::log_time::read_wall(&buf[at..]).is_some()),
@@ -107,7 +117,7 @@ impl Decoder {
         match &self.format {
             Format::Stderr(_) => {
                 let is_head = |prefix: &LinePrefix| prefix.read(text, 0).is_some();
-                self.prefixes().iter().any(is_head)
+                self.prefixes.iter().any(is_head)
             }
             Format::Csvlog => crate::log_time::read_wall(text).is_some(),
             Format::Jsonlog => text.starts_with(b"{"),
@@ -116,28 +126,29 @@ impl Decoder {
 
     /// Decodes a chunk of whole records that lies at `base` in its file.
     pub fn decode(&self, chunk: &[u8], base: u64, batch: &mut Batch) {
-        let prefixes = self.prefixes();
+        let prefixes = &self.prefixes;
         if let Some((first, last)) = self.log_times(chunk) {
             batch.set_log_times(first, last);
         }
         let mut out = Out { chunk, base, batch };
         // Where the record ends that was decoded last: candidates inside it are part of it.
         let mut done = 0;
-        for candidate in self.candidates.find_iter(chunk) {
-            if candidate >= done {
-                done = match &self.format {
-                    Format::Stderr(_) => decode_stderr(&prefixes, chunk, done, candidate, &mut out),
-                    Format::Csvlog => decode_csvlog(chunk, done, candidate, &mut out),
-                    Format::Jsonlog => decode_jsonlog(chunk, candidate, &mut out),
-                };
-            }
+        while let Some(candidate) = self.candidates.find(chunk, done) {
+            done = match &self.format {
+                Format::Stderr(_) => {
+                    let end = decode_stderr(prefixes, chunk, done, candidate, &mut out);
+                    decode_run(prefixes, chunk, end, &mut out)
+                }
+                Format::Csvlog => decode_csvlog(chunk, done, candidate, &mut out),
+                Format::Jsonlog => decode_jsonlog(chunk, candidate, &mut out),
+            };
         }
     }
 
     /// Log times of the first and last record of a chunk of whole records, whatever they say.
     pub fn log_times<'c>(&self, chunk: &'c [u8]) -> Option<(LogTime<&'c [u8]>, LogTime<&'c [u8]>)> {
         match &self.format {
-            Format::Stderr(_) => stderr::log_times(&self.prefixes(), chunk),
+            Format::Stderr(_) => stderr::log_times(&self.prefixes, chunk),
             Format::Csvlog => csvlog::log_times(chunk),
             Format::Jsonlog => jsonlog::log_times(chunk),
         }
@@ -151,7 +162,7 @@ impl Decoder {
             base: offset,
             batch,
         };
-        self.prefixes().iter().any(|prefix| {
+        self.prefixes.iter().any(|prefix| {
             let text = prefix.read(record, 0).map(|head| head.text_start);
             text.is_some_and(|at| {
                 matches!(
@@ -303,6 +314,34 @@ fn decode_stderr(
     end
 }
 
+/// Decodes records from `at` on as long as each says something of interest, and returns where that ends: lines of
+/// connections come in runs, and a look at the next line is cheaper than a search for it.
+fn decode_run(prefixes: &[LinePrefix], chunk: &[u8], mut at: usize, out: &mut Out<'_>) -> usize {
+    // With several prefixes their order decides, whatever read the line before.
+    let [prefix] = prefixes else {
+        return at;
+    };
+    let (mut head, mut next) = (Head::default(), Head::default());
+    let mut is_head = prefix.read_into(&chunk[at..], 0, &mut head);
+    while is_head && let Label::Severity(severity) = head.label {
+        let text_start = at + head.text_start;
+        if severity != Severity::Fatal && !message::is_candidate(&chunk[text_start..]) {
+            break;
+        }
+        let first_line_end = stderr::next_line(chunk, text_start);
+        let tail = stderr::tail(prefix, chunk, &head, first_line_end, &mut next);
+        let record = stderr::record(chunk, at, &head, severity, &tail);
+        // What is not clear at once is left to the search, which finds it again.
+        if misnames_refused(&record) || !out.record(at, tail.end, &record) {
+            break;
+        }
+        at = tail.end;
+        is_head = tail.next_is_head;
+        std::mem::swap(&mut head, &mut next);
+    }
+    at
+}
+
 /// What a prefix makes of a line.
 enum Reading {
     /// The record was read; where the next one begins.
@@ -334,7 +373,7 @@ fn decode_line(
         };
         let first_line_end = stderr::next_line(chunk, start + head.text_start);
         // A longer line holds the candidate somewhere in its text: it is no message of interest.
-        let tail = stderr::tail(prefix, chunk, &head, first_line_end);
+        let tail = stderr::tail(prefix, chunk, &head, first_line_end, &mut Head::default());
         let record = stderr::record(chunk, start, &head, severity, &tail);
         let mut is_read = !misnames_refused(&record) && out.record(start, tail.end, &record);
         if !is_read && let Some(named) = named_by_message(prefix, &chunk[start..], &head, &record) {

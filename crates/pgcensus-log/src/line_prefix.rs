@@ -183,28 +183,35 @@ impl LinePrefix {
     /// not that of its message), `label_from = label_start + 1` asks for the next.
     pub fn read<'c>(&self, text: &'c [u8], label_from: usize) -> Option<Head<'c>> {
         let mut head = Head::default();
+        self.read_into(text, label_from, &mut head).then_some(head)
+    }
+
+    /// [`read`](Self::read) into a head that is there already: copies of it cost as much as the reading. False, and an
+    /// undefined `head`, where there is none.
+    pub(crate) fn read_into<'c>(
+        &self,
+        text: &'c [u8],
+        label_from: usize,
+        head: &mut Head<'c>,
+    ) -> bool {
         let never = read::Newlines::Never;
         let any = Names::default();
-        if self.session.read(text, label_from, never, &any, &mut head) {
-            return Some(head);
+        *head = Head::default();
+        if self.session.read(text, label_from, never, &any, head) {
+            return true;
         }
         if let Some(background) = &self.background {
-            head = Head::default();
-            if background.read(text, label_from, never, &any, &mut head) {
-                return Some(head);
+            *head = Head::default();
+            if background.read(text, label_from, never, &any, head) {
+                return true;
             }
         }
         if self.session.may_tear() && memchr::memchr(b'\n', text).is_some() {
-            head = Head::default();
+            *head = Head::default();
             let in_names = read::Newlines::InNames;
-            if self
-                .session
-                .read(text, label_from, in_names, &any, &mut head)
-            {
-                return Some(head);
-            }
+            return self.session.read(text, label_from, in_names, &any, head);
         }
-        None
+        false
     }
 
     /// Reads the head of a session's record whose names are known from elsewhere, such as its message: between

@@ -74,6 +74,28 @@ pub fn candidate_texts() -> impl Iterator<Item = &'static [u8]> {
     table::CANDIDATES.iter().map(|text| text.as_bytes())
 }
 
+/// A message begins with one of [`candidate_texts`].
+pub(crate) fn is_candidate(message: &[u8]) -> bool {
+    let Some(head) = message.first_chunk() else {
+        return false;
+    };
+    // Nearly always this is the answer, and it is a few vector instructions.
+    CANDIDATE_HEADS.contains(&u32::from_le_bytes(*head))
+        && candidate_texts().any(|text| message.starts_with(text))
+}
+
+/// The first four bytes of each candidate text.
+const CANDIDATE_HEADS: [u32; table::CANDIDATES.len()] = {
+    let mut heads = [0; table::CANDIDATES.len()];
+    let mut n = 0;
+    while n < heads.len() {
+        let text = table::CANDIDATES[n].as_bytes();
+        heads[n] = u32::from_le_bytes([text[0], text[1], text[2], text[3]]);
+        n += 1;
+    }
+    heads
+};
+
 /// The rows of the table whose text begins with the message's first byte, in order, with the length of
 /// the fixed text before their first hole.
 fn rows_for(message: &[u8]) -> impl Iterator<Item = (&'static Message, usize)> {

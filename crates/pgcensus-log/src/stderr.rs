@@ -152,14 +152,18 @@ pub(crate) struct Tail<'c> {
     pub(crate) has_statement: bool,
     /// Where the next record begins, or an unreadable line.
     pub(crate) end: usize,
+    /// The line there has a head, which has been read.
+    pub(crate) next_is_head: bool,
 }
 
-/// Reads what follows the first line of a record whose line ends at `first_line_end`.
+/// Reads what follows the first line of a record whose line ends at `first_line_end`. Where the line after it is a head, it
+/// is in `next`.
 pub(crate) fn tail<'c>(
     prefix: &LinePrefix,
     chunk: &'c [u8],
     head: &Head<'_>,
     first_line_end: usize,
+    next: &mut Head<'c>,
 ) -> Tail<'c> {
     let limit = chunk.len().min(first_line_end.saturating_add(LABELLED_MAX));
     let mut at = continuation_end(chunk, first_line_end, limit);
@@ -169,12 +173,11 @@ pub(crate) fn tail<'c>(
         has_context: false,
         has_statement: false,
         end: at,
+        next_is_head: false,
     };
-    while at < limit {
-        let Some(next) = prefix.read(&chunk[at..], 0) else {
-            break;
-        };
+    while at < limit && prefix.read_into(&chunk[at..], 0, next) {
         if matches!(next.label, Label::Severity(_)) || next.pid != head.pid {
+            tail.next_is_head = true;
             break;
         }
         let text_start = at + next.text_start;

@@ -1,10 +1,15 @@
 //! The pipeline: every thread of a run, and the one ordered fold.
 //!
 //! ```text
-//! reader of each server ─Chunk─► workers: decode ─Batch─► fold: tracker of each server ─Change─► sink
-//!        ▲                                                 │ merged by time, held, filtered
-//!        └──────────────── empty buffers ◄─────────────────┘
+//! workers: take a chunk, decode it ─Batch─► fold: tracker of each server ─Change─► sink
+//!        ▲                                      │ merged by time, held, filtered
+//!        └──────────── empty buffers ◄──────────┘
 //! ```
+//!
+//! How this works: a worker reads the bytes that it then searches, so that they are still in its cache. Only where
+//! a chunk ends is decided by one worker at a time for each server ([`Reader`]); of a plain file that
+//! takes a look at the chunk's last 16 KiB, and the chunk itself is read side by side with others. A
+//! thread that reads for all workers was tried: every byte then goes from one core to the other.
 //!
 //! Buffers go round: a server has a fixed number of them, so memory is bounded and nobody can wait for
 //! anybody in a circle (a batch can always be handed to the fold). Batches are put in order by their
@@ -12,9 +17,10 @@
 
 mod fold;
 mod reader;
+mod supply;
 
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, RwLock};
 use std::thread;
 
 use jiff::tz::TimeZone;
@@ -29,10 +35,10 @@ use pgcensus_log::decoder::Decoder;
 
 use crate::source::ServerInput;
 use fold::Fold;
-use reader::Reader;
+use supply::Supply;
 
-/// Bytes that are read, searched and decoded at a time.
-pub(crate) const CHUNK_SIZE: usize = 1 << 20;
+/// Bytes that are read, searched and decoded at a time: with its events it fits the second cache of a core.
+pub(crate) const CHUNK_SIZE: usize = 512 << 10;
 
 /// What to run.
 pub(crate) struct Run<'a> {
@@ -40,7 +46,7 @@ pub(crate) struct Run<'a> {
     pub(crate) servers: &'a [ServerInput],
     /// `--log-timezone`
     pub(crate) log_timezone: Option<TimeZone>,
-    /// Threads that decode.
+    /// Threads that read and decode.
     pub(crate) threads: usize,
     /// Bytes of a chunk.
     pub(crate) chunk_size: usize,
@@ -103,42 +109,22 @@ pub(crate) struct UnreadableSpan {
 /// Runs the pipeline to the end of the input.
 pub(crate) fn run(run: Run<'_>, sink: &mut dyn Sink) -> anyhow::Result<Outcome> {
     let threads = run.threads.max(1);
-    let (jobs, queue) = channel::<Job>();
-    let queue = Mutex::new(queue);
     let (done, results) = channel::<Done>();
+    let mut fold = Fold::new(run, sink);
+    let supply = Supply::new(&fold, threads);
     thread::scope(|scope| {
-        let mut fold = Fold::new(run, sink);
-        let mut buffers = Vec::new();
-        for (server, input) in fold.run_servers().iter().enumerate() {
-            let (give, free) = channel();
-            // One is read into while the others are decoded or wait for their turn.
-            for _ in 0..=threads * 2 {
-                give.send(Buffers::default()).ok();
-            }
-            buffers.push(give);
-            let decoders = fold.decoders[server].clone();
-            let reader = Reader {
-                server,
-                files: &input.files,
-                decoders,
-                chunk_size: fold.chunk_size,
-                free,
-            };
-            let (jobs, done) = (jobs.clone(), done.clone());
-            scope.spawn(move || reader.run(&jobs, &done));
-        }
-        drop(jobs);
         for _ in 0..threads {
-            let (queue, done) = (&queue, done.clone());
-            scope.spawn(move || work(queue, &done));
+            let (supply, done) = (&supply, done.clone());
+            scope.spawn(move || work(supply, &done));
         }
         drop(done);
-        let result = fold.run(&results, &buffers);
-        // Readers that wait for buffers, or workers that wait for jobs, end with their channels.
-        drop((buffers, results));
-        result?;
-        fold.finish()
-    })
+        let result = fold.run(&results, &supply);
+        // Workers that wait for buffers end with the supply, those that have a batch with their channel.
+        supply.close();
+        drop(results);
+        result
+    })?;
+    fold.finish()
 }
 
 /// What goes round.
@@ -148,13 +134,11 @@ struct Buffers {
     batch: Batch,
 }
 
-/// A chunk to decode.
-struct Job {
+/// A decoded chunk.
+struct Done {
     server: usize,
     number: u64,
     file: usize,
-    base: u64,
-    decoder: Arc<Decoder>,
     buffers: Buffers,
     after: After,
 }
@@ -174,43 +158,25 @@ struct After {
     is_last: bool,
 }
 
-/// A decoded chunk.
-struct Done {
-    server: usize,
-    number: u64,
-    file: usize,
-    buffers: Buffers,
-    after: After,
-}
-
-/// Decodes chunks until there are no more.
-fn work(queue: &Mutex<Receiver<Job>>, done: &Sender<Done>) {
-    loop {
-        let job = queue.lock().map(|queue| queue.recv());
-        let Ok(Ok(mut job)) = job else {
-            return;
+/// Reads and decodes chunks until there are no more.
+fn work(supply: &Supply<'_>, done: &Sender<Done>) {
+    while let Some((server, mut buffers)) = supply.take() {
+        let Some(mut cut) = supply.cut(server, &mut buffers.chunk) else {
+            supply.end(server);
+            continue;
         };
-        job.buffers.batch.clear();
-        job.decoder
-            .decode(&job.buffers.chunk, job.base, &mut job.buffers.batch);
-        let Job {
+        cut.read(&mut buffers.chunk);
+        buffers.batch.clear();
+        cut.decoder
+            .decode(&buffers.chunk, cut.base, &mut buffers.batch);
+        let done = done.send(Done {
             server,
-            number,
-            file,
+            number: cut.number,
+            file: cut.file,
             buffers,
-            after,
-            ..
-        } = job;
-        if done
-            .send(Done {
-                server,
-                number,
-                file,
-                buffers,
-                after,
-            })
-            .is_err()
-        {
+            after: cut.after,
+        });
+        if done.is_err() {
             return;
         }
     }

@@ -1,7 +1,7 @@
 //! The ordered part: batches in the order of their numbers, a tracker for each server, changes merged by time.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::mpsc::{Receiver, Sender};
+use std::sync::mpsc::Receiver;
 use std::sync::{Arc, RwLock};
 
 use pgcensus_core::change::{Change, What};
@@ -17,6 +17,7 @@ use pgcensus_log::decoder::{Decoder, RECORD_MAX};
 use pgcensus_log::event::{Event, EventKind};
 use pgcensus_log::line_prefix::{self, Inference, LinePrefix};
 
+use super::supply::Supply;
 use super::{
     Buffers, Done, FileOutcome, Outcome, Run, ServerOutcome, SharedDecoders, Sink, UnreadableSpan,
 };
@@ -133,7 +134,7 @@ impl<'a, 's> Fold<'a, 's> {
     pub(super) fn run(
         &mut self,
         results: &Receiver<Done>,
-        buffers: &[Sender<Buffers>],
+        supply: &Supply<'_>,
     ) -> anyhow::Result<()> {
         while let Ok(done) = results.recv() {
             let server = done.server;
@@ -152,10 +153,10 @@ impl<'a, 's> Fold<'a, 's> {
             }
             self.merge()?;
             // A server that is ahead of the others waits for them.
-            for (state, buffers) in self.servers.iter_mut().zip(buffers) {
+            for (server, state) in self.servers.iter_mut().enumerate() {
                 if state.changes.len() < CHANGES_MAX {
                     for spent in state.spent.drain(..) {
-                        buffers.send(spent).ok();
+                        supply.give(server, spent);
                     }
                 }
             }
@@ -402,7 +403,8 @@ impl<'a, 's> Fold<'a, 's> {
     /// A client can write a few lines into the log by its login name, but hardly such as begin with a time and
     /// a pid like all the others.
     fn may_take_over(&self, server: usize, file: usize, inference: &Inference) -> bool {
-        let known = self.decoder(server, file).prefixes();
+        let decoder = self.decoder(server, file);
+        let known = decoder.prefixes();
         let new = &inference.prefix;
         inference.lines_read >= LINES_TO_TAKE_OVER
             && !known.contains(new)

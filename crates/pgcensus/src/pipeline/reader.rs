@@ -1,117 +1,135 @@
-//! Reading a server's files, in order, and cutting them into chunks of whole records.
+//! Cutting a server's files, in order, into chunks of whole records.
 
-use std::io::Read;
+use std::fs::File;
+use std::io::{self, Read};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender};
 
 use pgcensus_log::decoder::{Decoder, RECORD_MAX};
 
-use super::{After, Buffers, Done, Job, SharedDecoders};
-use crate::source::file::LogFile;
+use super::fold::Fold;
+use super::{After, SharedDecoders};
+use crate::source::ServerInput;
+use crate::source::file::{LogFile, read_at};
 
-/// Reads the files of one server, in order, and cuts them into chunks of whole records.
+/// So much of the end of a chunk is looked at to find where its last record ends.
+const PEEK: usize = 16 << 10;
+
+/// What is found so near the begin of such a piece may depend on bytes before it: a torn head spans
+/// at most 1 KiB.
+const PEEK_MARGIN: usize = 4 << 10;
+
+/// Cuts the files of one server.
 pub(super) struct Reader<'a> {
-    pub(super) server: usize,
-    pub(super) files: &'a [LogFile],
-    pub(super) decoders: SharedDecoders,
-    pub(super) chunk_size: usize,
-    pub(super) free: Receiver<Buffers>,
+    files: &'a [LogFile],
+    decoders: SharedDecoders,
+    chunk_size: usize,
+    /// Of the next chunk.
+    number: u64,
+    /// The file to open next.
+    next_file: usize,
+    open: Option<Open>,
+    peek: Vec<u8>,
 }
 
-impl Reader<'_> {
-    pub(super) fn run(self, jobs: &Sender<Job>, done: &Sender<Done>) {
-        let mut number = 0;
-        // What was read beyond the last whole record.
-        let mut rest: Vec<u8> = Vec::new();
-        for (file, log) in self.files.iter().enumerate() {
-            let mut input = match log.open() {
-                Ok(input) => input,
-                Err(err) => {
-                    let Ok(buffers) = self.free.recv() else {
-                        return;
-                    };
-                    let after = After {
-                        error: Some(err.to_string()),
-                        is_last: true,
-                        ..After::default()
-                    };
-                    number += 1;
-                    if done
-                        .send(Done {
-                            server: self.server,
-                            number: number - 1,
-                            file,
-                            buffers,
-                            after,
-                        })
-                        .is_err()
-                    {
-                        return;
-                    }
-                    continue;
+/// A chunk of whole records.
+pub(super) struct Cut {
+    pub(super) number: u64,
+    pub(super) file: usize,
+    /// Where it begins in its file.
+    pub(super) base: u64,
+    pub(super) decoder: Arc<Decoder>,
+    pub(super) after: After,
+    /// Where its bytes are, if they have not been read yet.
+    unread: Option<Unread>,
+}
+
+/// Bytes of a plain file.
+struct Unread {
+    file: Arc<File>,
+    at: u64,
+    len: usize,
+}
+
+/// A file that is being cut.
+struct Open {
+    /// Its number.
+    file: usize,
+    bytes: Bytes,
+    /// Offset of the next byte.
+    base: u64,
+    /// Inside the rest of a record whose head has been handed on.
+    skipping: bool,
+}
+
+/// Where bytes come from.
+enum Bytes {
+    /// A plain file, which can be read at any place.
+    File { file: Arc<File>, at: u64 },
+    /// What can be read once, with what was read beyond the last whole record.
+    Stream {
+        input: Box<dyn Read + Send>,
+        rest: Vec<u8>,
+    },
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(server: usize, input: &'a ServerInput, fold: &Fold<'a, '_>) -> Reader<'a> {
+        Reader {
+            files: &input.files,
+            decoders: fold.decoders[server].clone(),
+            chunk_size: fold.chunk_size,
+            number: 0,
+            next_file: 0,
+            open: None,
+            peek: Vec::new(),
+        }
+    }
+
+    /// The next chunk; its bytes are in `chunk`, or are read by [`Cut::read`]. `None` after the last one.
+    pub(super) fn cut(&mut self, chunk: &mut Vec<u8>) -> Option<Cut> {
+        chunk.clear();
+        let open = match self.open.take() {
+            Some(open) => Ok(open),
+            None => {
+                let file = self.next_file;
+                let bytes = Bytes::open(self.files.get(file)?);
+                self.next_file += 1;
+                bytes
+                    .map(|bytes| Open {
+                        file,
+                        bytes,
+                        base: 0,
+                        skipping: false,
+                    })
+                    .map_err(|err| (file, err))
+            }
+        };
+        let file = match &open {
+            Ok(open) => open.file,
+            Err((file, _)) => *file,
+        };
+        let mut cut = Cut {
+            number: self.number,
+            file,
+            base: 0,
+            decoder: self.decoder(file),
+            after: After::default(),
+            unread: None,
+        };
+        self.number += 1;
+        match open {
+            Ok(mut open) => {
+                if !open.measure(&mut cut, self.chunk_size, &mut self.peek) {
+                    open.read(&mut cut, self.chunk_size, chunk);
                 }
-            };
-            rest.clear();
-            let mut base = 0;
-            // Inside the rest of a record whose head has been handed on.
-            let mut skipping = false;
-            let mut at_end = false;
-            while !at_end {
-                let Ok(mut buffers) = self.free.recv() else {
-                    return;
-                };
-                let decoder = self.decoder(file);
-                buffers.chunk.clear();
-                buffers.chunk.append(&mut rest);
-                let mut after = After::default();
-                let start = base;
-                let piece = Piece::read(
-                    &mut *input,
-                    &mut buffers.chunk,
-                    self.chunk_size,
-                    &decoder,
-                    &mut skipping,
-                );
-                base += piece.skipped;
-                let offset = base;
-                let chunk = &mut buffers.chunk;
-                at_end = piece.at_end;
-                after.error = piece.error;
-                after.is_last = at_end;
-                if piece.too_long {
-                    after.too_long = Some(offset);
-                }
-                if at_end && skipping {
-                    // The file ends inside a record that was too long to be kept.
-                    after.incomplete = Some((offset, Vec::new()));
-                } else if at_end {
-                    let whole = decoder.complete_len(chunk);
-                    if whole < chunk.len() {
-                        after.incomplete = Some((offset + whole as u64, chunk[whole..].to_vec()));
-                        base += (chunk.len() - whole) as u64;
-                        chunk.truncate(whole);
-                    }
-                } else {
-                    rest.extend_from_slice(&chunk[piece.end..]);
-                    chunk.truncate(piece.end);
-                }
-                base += chunk.len() as u64;
-                after.bytes = base - start;
-                let job = Job {
-                    server: self.server,
-                    number,
-                    file,
-                    base: offset,
-                    decoder,
-                    buffers,
-                    after,
-                };
-                number += 1;
-                if jobs.send(job).is_err() {
-                    return;
-                }
+                self.open = Some(open).filter(|_| !cut.after.is_last);
+            }
+            Err((_, err)) => {
+                cut.after.error = Some(err.to_string());
+                cut.after.is_last = true;
             }
         }
+        Some(cut)
     }
 
     fn decoder(&self, file: usize) -> Arc<Decoder> {
@@ -120,6 +138,151 @@ impl Reader<'_> {
             |decoder| decoder.clone(),
         )
     }
+}
+
+impl Cut {
+    /// Reads its bytes into `chunk`, where that has not been done.
+    pub(super) fn read(&mut self, chunk: &mut Vec<u8>) {
+        let Some(Unread { file, at, len }) = self.unread.take() else {
+            return;
+        };
+        chunk.resize(len, 0);
+        let read = read_fully_at(&file, chunk, at);
+        if let Err(err) = &read.1 {
+            self.after.error = Some(err.to_string());
+        }
+        if read.0 < len {
+            // It was truncated meanwhile.
+            chunk.truncate(read.0);
+            self.drop_incomplete(chunk);
+        }
+    }
+
+    /// Drops a last record that lacks its end.
+    fn drop_incomplete(&mut self, chunk: &mut Vec<u8>) {
+        let whole = self.decoder.complete_len(chunk);
+        if whole < chunk.len() {
+            self.after.incomplete = Some((self.base + whole as u64, chunk[whole..].to_vec()));
+            chunk.truncate(whole);
+        }
+    }
+}
+
+impl Open {
+    /// Finds where the chunk ends without reading all of it; false where that cannot be: quotes of csv are counted from
+    /// the begin of a record on.
+    fn measure(&mut self, cut: &mut Cut, size: usize, peek: &mut Vec<u8>) -> bool {
+        let Bytes::File { file, at } = &mut self.bytes else {
+            return false;
+        };
+        if self.skipping || size < 2 * PEEK || !cut.decoder.ends_anywhere() {
+            return false;
+        }
+        peek.resize(PEEK, 0);
+        let before = size - PEEK;
+        let (n, Ok(())) = read_fully_at(file, peek, *at + before as u64) else {
+            return false;
+        };
+        let end = cut.decoder.last_record_end(peek);
+        let Some(end) = end.filter(|&end| n == PEEK && end >= PEEK_MARGIN) else {
+            return false;
+        };
+        let len = before + end;
+        cut.base = self.base;
+        cut.after.bytes = len as u64;
+        cut.unread = Some(Unread {
+            file: file.clone(),
+            at: *at,
+            len,
+        });
+        *at += len as u64;
+        self.base += len as u64;
+        true
+    }
+
+    /// Reads the chunk.
+    fn read(&mut self, cut: &mut Cut, size: usize, chunk: &mut Vec<u8>) {
+        if let Bytes::Stream { rest, .. } = &mut self.bytes {
+            chunk.append(rest);
+        }
+        let start = self.base;
+        let piece = Piece::read(
+            &mut self.bytes,
+            chunk,
+            size,
+            &cut.decoder,
+            &mut self.skipping,
+        );
+        self.base += piece.skipped;
+        cut.base = self.base;
+        cut.after.error = piece.error;
+        cut.after.is_last = piece.at_end;
+        cut.after.too_long = piece.too_long.then_some(cut.base);
+        if piece.at_end && self.skipping {
+            // The file ends inside a record that was too long to be kept.
+            cut.after.incomplete = Some((cut.base, Vec::new()));
+        } else if piece.at_end {
+            self.base += chunk.len() as u64;
+            cut.after.bytes = self.base - start;
+            cut.drop_incomplete(chunk);
+            return;
+        } else {
+            self.bytes.unread(&chunk[piece.end..]);
+            chunk.truncate(piece.end);
+        }
+        self.base += chunk.len() as u64;
+        cut.after.bytes = self.base - start;
+    }
+}
+
+impl Bytes {
+    fn open(log: &LogFile) -> io::Result<Bytes> {
+        Ok(match log.open_plain()? {
+            Some((file, at)) => Bytes::File {
+                file: Arc::new(file),
+                at,
+            },
+            None => Bytes::Stream {
+                input: log.open()?,
+                rest: Vec::new(),
+            },
+        })
+    }
+
+    /// These bytes, which were read last, are read again.
+    fn unread(&mut self, bytes: &[u8]) {
+        match self {
+            Bytes::File { at, .. } => *at -= bytes.len() as u64,
+            Bytes::Stream { rest, .. } => rest.extend_from_slice(bytes),
+        }
+    }
+}
+
+impl Read for Bytes {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Bytes::File { file, at } => {
+                let n = read_at(file, buf, *at)?;
+                *at += n as u64;
+                Ok(n)
+            }
+            Bytes::Stream { input, .. } => input.read(buf),
+        }
+    }
+}
+
+/// Fills `buf` from a place of a file: how many bytes there are, and why not more.
+fn read_fully_at(file: &File, buf: &mut [u8], at: u64) -> (usize, io::Result<()>) {
+    let mut n = 0;
+    while n < buf.len() {
+        match read_at(file, &mut buf[n..], at + n as u64) {
+            Ok(0) => break,
+            Ok(more) => n += more,
+            Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
+            Err(err) => return (n, Err(err)),
+        }
+    }
+    (n, Ok(()))
 }
 
 /// What was read into a buffer.
@@ -137,7 +300,7 @@ impl Piece {
     /// Reads into `chunk`, which may hold a beginning already, until it has about `size` bytes and ends with a whole
     /// record, or the input is over.
     fn read(
-        input: &mut dyn Read,
+        input: &mut Bytes,
         chunk: &mut Vec<u8>,
         size: usize,
         decoder: &Decoder,

@@ -269,6 +269,24 @@ impl LogFile {
         Ok(without_bom(reader))
     }
 
+    /// A plain file and where its text begins, after a byte order mark: it can be read in any order. `None` for what is
+    /// compressed or a stream.
+    pub(crate) fn open_plain(&self) -> io::Result<Option<(File, u64)>> {
+        let Kind::File(path) = &self.kind else {
+            return Ok(None);
+        };
+        if self.compression.is_some() {
+            return Ok(None);
+        }
+        let mut file = File::open(path)?;
+        let mut head = Vec::with_capacity(BOM.len());
+        file.by_ref()
+            .take(BOM.len() as u64)
+            .read_to_end(&mut head)?;
+        let start = if head == BOM { BOM.len() } else { 0 };
+        Ok(Some((file, start as u64)))
+    }
+
     /// The log time of its last record, by reading all of it where it is compressed. `None` also
     /// for a stream.
     pub(crate) fn last_time(&self) -> io::Result<Option<FileTime>> {
@@ -303,6 +321,18 @@ impl LogFile {
             Kind::Stream(_) => None,
         }
     }
+}
+
+/// Reads at a place of a file, as much as one call of the system gives; 0 at its end.
+#[cfg(unix)]
+pub(crate) fn read_at(file: &File, buf: &mut [u8], at: u64) -> io::Result<usize> {
+    std::os::unix::fs::FileExt::read_at(file, buf, at)
+}
+
+/// Reads at a place of a file, as much as one call of the system gives; 0 at its end.
+#[cfg(windows)]
+pub(crate) fn read_at(file: &File, buf: &mut [u8], at: u64) -> io::Result<usize> {
+    std::os::windows::fs::FileExt::seek_read(file, buf, at)
 }
 
 /// The last log time of an uncompressed file, out of its tail: 64 KiB, and more where a record is
