@@ -1,140 +1,186 @@
-//! Candidates: the few literals worth stopping for.
+//! Candidates: the few places worth stopping for, the begin of a message that may matter or of a FATAL.
 //!
-//! stderr: the text of each message of interest, and `FATAL:  `. csvlog and jsonlog: the same where a
-//! column or string opens, which cannot stand inside a quoted one (see `csvlog`), and their severity.
+//! How this works: what is searched is not the text of each message but the mark that stands before every one, and
+//! the first bytes behind it are looked up in a table:
 //!
-//! How this works: all literals are searched at once by a vectorised searcher, which is nearly twice as fast for up
-//! to 32 of them as for more. So texts that begin with the same word (`could not accept SSL connection`, `could
-//! not send data to client`) are searched by what they share, and compared where that is found. Over 512 KiB in the
-//! cache, one thread (16/noise of `testdata`): 32 literals 12 GB/s, 48 literals 6.9; a search for each alone
-//! runs at 45 GB/s, 32 of them at 1.4; a newline count at 43. `cargo bench -p pgcensus-log` has the current figures.
+//! ```text
+//! stderr   … LOG:  connection received: host=…                     after a colon and two spaces
+//! csvlog   …,LOG,00000,"connection received: host=…                after a severity and an SQLSTATE
+//! jsonlog  …"error_severity":"LOG","message":"connection rec…      after the key of the message
+//! ```
+//!
+//! The server puts these marks there in every language, and no quoted column or string can hold those of csv and
+//! json, since quotes in them are escaped. A search for one literal takes 0.02 ns a byte, and a stop 8 ns, so the
+//! cost grows with the records of a log and not with the number of messages. Measured on 512 KiB in the cache, one
+//! thread, statements of pgbench: these searches 12.7 (stderr), 11.8 (csvlog) and 26 GB/s (jsonlog); a
+//! vectorised searcher for the texts of 48 messages 6.9, 4.2 and 5.2 GB/s, for 20 of them 12, 8 and 10; a
+//! search for each text alone 1.4; a newline count 43. `cargo bench -p pgcensus-log` has today's figures.
 
-use aho_corasick::packed::{self, Searcher};
-use aho_corasick::{AhoCorasick, MatchKind, Span};
+use memchr::memmem::Finder;
 
+use crate::csvlog;
 use crate::format::Format;
 use crate::message;
 
-/// Literals that the searcher compares with half the effort that more of them take.
-const LITERALS_MAX: usize = 32;
-
-/// A searcher for all candidates of a format at once.
+/// Finds the candidates of a format.
 #[derive(Clone, Debug)]
 pub(crate) struct Candidates {
-    /// Vectorised, where the machine has the instructions.
-    packed: Option<Searcher>,
-    automaton: AhoCorasick,
-    /// By literal: what must follow it, one of these; none: nothing.
-    endings: Box<[Box<[Box<[u8]>]>]>,
-    /// A message stands behind a label: `LOG:  ` or, in verbose logs, `LOG:  00000: `.
-    has_label: bool,
+    marks: Vec<Mark>,
+}
+
+/// What stands before messages.
+#[derive(Clone, Debug)]
+struct Mark {
+    finder: Finder<'static>,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// The end of a label of stderr.
+    Label,
+    /// A severity of csvlog, between its commas.
+    Severity,
+    /// The severity FATAL of csvlog.
+    Fatal,
+    /// The key of the message in jsonlog.
+    MessageKey,
 }
 
 impl Candidates {
     pub(crate) fn new(format: &Format) -> Candidates {
-        let (before, fatal): (&[u8], &[u8]) = match format {
-            Format::Stderr(_) => (b"", b"FATAL:  "),
-            Format::Csvlog => (b",\"", b",FATAL,"),
-            Format::Jsonlog => (b"\"", b"\"FATAL\""),
+        let marks: &[(&'static [u8], Kind)] = match format {
+            Format::Stderr(_) => &[(b":  ", Kind::Label)],
+            Format::Csvlog => &[
+                (b",LOG,", Kind::Severity),
+                (b",FATAL,", Kind::Fatal),
+                (b",WARNING,", Kind::Severity),
+            ],
+            Format::Jsonlog => &[(b"\"message\"", Kind::MessageKey)],
         };
-        // A quote in a message is escaped in csv and json: search what comes before it.
-        let unquoted = |text: &'static [u8]| {
-            let quote = text.iter().position(|&b| b == b'"' && !before.is_empty());
-            &text[..quote.unwrap_or(text.len())]
+        let mark = |&(text, kind)| Mark {
+            finder: Finder::new(text),
+            kind,
         };
-        let groups = groups(message::candidate_texts().map(unquoted).collect());
-        let mut literals: Vec<Vec<u8>> = groups
-            .iter()
-            .map(|(shared, _)| [before, shared].concat())
-            .collect();
-        literals.push(fatal.to_vec());
-        debug_assert!(literals.len() <= LITERALS_MAX, "{}", literals.len());
-        let packed = packed::Config::new()
-            .match_kind(packed::MatchKind::LeftmostFirst)
-            .builder()
-            .extend(&literals)
-            .build();
-        let automaton = AhoCorasick::builder()
-            .match_kind(MatchKind::LeftmostFirst)
-            .build(&literals)
-            .expect("a few short literals fit an automaton");
-        let endings = groups.into_iter().map(|(_, endings)| endings);
         Candidates {
-            packed,
-            automaton,
-            endings: endings.chain([Box::default()]).collect(),
-            has_label: before.is_empty(),
+            marks: marks.iter().map(mark).collect(),
         }
     }
 
-    /// Where the first candidate begins in `chunk` at or after `from`.
-    pub(crate) fn find(&self, chunk: &[u8], mut from: usize) -> Option<usize> {
-        loop {
-            let span = Span::from(from..chunk.len());
-            let found = match &self.packed {
-                Some(packed) => packed.find_in(chunk, span),
-                None => self
-                    .automaton
-                    .find(aho_corasick::Input::new(chunk).span(span)),
-            }?;
-            if self.is_whole(
-                found.pattern().as_usize(),
-                chunk,
-                found.start(),
-                found.end(),
-            ) {
-                return Some(found.start());
-            }
-            from = found.start() + 1;
+    /// A search of `chunk` from its begin.
+    pub(crate) fn scan<'a>(&'a self, chunk: &'a [u8]) -> Scan<'a> {
+        Scan {
+            marks: &self.marks,
+            chunk,
+            next: [0; MARKS_MAX],
         }
-    }
-
-    /// A literal was found: is it more than what several texts share?
-    fn is_whole(&self, literal: usize, chunk: &[u8], start: usize, end: usize) -> bool {
-        let is_fatal = literal + 1 == self.endings.len();
-        let behind_label = || matches!(chunk[..start], [.., b':', b' '] | [.., b':', b' ', b' ']);
-        if self.has_label && !is_fatal && !behind_label() {
-            return false;
-        }
-        let endings = &self.endings[literal];
-        endings.is_empty()
-            || endings
-                .iter()
-                .any(|ending| chunk[end..].starts_with(ending))
     }
 }
 
-/// Texts with what is shared by those that begin with the same word, and how each goes on; a text alone is shared as
-/// a whole.
-fn groups(texts: Vec<&'static [u8]>) -> Vec<(&'static [u8], Box<[Box<[u8]>]>)> {
-    let word = |text: &[u8]| {
-        text.iter()
-            .position(|&b| b == b' ')
-            .map_or(text.len(), |n| n + 1)
-    };
-    let mut groups: Vec<(&[u8], Vec<&[u8]>)> = Vec::new();
-    for text in texts {
-        let head = &text[..word(text)];
-        match groups
-            .iter_mut()
-            .find(|(shared, _)| shared.starts_with(head))
-        {
-            Some((shared, texts)) => {
-                let same = shared.iter().zip(text).take_while(|(a, b)| a == b).count();
-                *shared = &text[..same];
-                texts.push(text);
+/// Marks of one format at most.
+const MARKS_MAX: usize = 3;
+
+/// A search in one chunk.
+pub(crate) struct Scan<'a> {
+    marks: &'a [Mark],
+    chunk: &'a [u8],
+    /// Where each mark is found next, if not before that; at first the begin of the chunk, in the end its length.
+    next: [usize; MARKS_MAX],
+}
+
+impl Scan<'_> {
+    /// The first candidate at or after `from`, which never decreases.
+    ///
+    /// stderr: where the message begins, of a FATAL its label. csvlog: the comma before the message's quote, of a FATAL the
+    /// one before its severity. jsonlog: a place in its line.
+    pub(crate) fn find(&mut self, mut from: usize) -> Option<usize> {
+        if let [mark] = self.marks {
+            let rest = self.chunk.get(from..)?;
+            let mut found = mark.finder.find_iter(rest);
+            return found.find_map(|at| self.candidate(mark.kind, from + at));
+        }
+        loop {
+            let (at, kind) = self.next_mark(from)?;
+            if let Some(candidate) = self.candidate(kind, at) {
+                return Some(candidate);
             }
-            None => groups.push((text, vec![text])),
+            from = at + 1;
         }
     }
-    let endings = |shared: &[u8], texts: Vec<&[u8]>| {
-        let endings = texts.iter().map(|text| Box::from(&text[shared.len()..]));
-        endings
-            .filter(|ending: &Box<[u8]>| !ending.is_empty())
-            .collect()
+
+    /// The first mark at or after `from`.
+    fn next_mark(&mut self, from: usize) -> Option<(usize, Kind)> {
+        let mut first = None;
+        for (mark, next) in self.marks.iter().zip(&mut self.next) {
+            if *next < from || *next == 0 {
+                let rest = self.chunk.get(from..)?;
+                *next = mark
+                    .finder
+                    .find(rest)
+                    .map_or(self.chunk.len(), |at| from + at);
+            }
+            if *next < self.chunk.len() && first.is_none_or(|(at, _)| *next < at) {
+                first = Some((*next, mark.kind));
+            }
+        }
+        first
+    }
+
+    /// What stands behind the mark at `at`.
+    fn candidate(&self, kind: Kind, at: usize) -> Option<usize> {
+        let chunk = self.chunk;
+        match kind {
+            Kind::Label => {
+                let message = at + 3;
+                if chunk[..at].ends_with(b"FATAL") {
+                    return Some(at - 5);
+                }
+                if message::is_candidate(&chunk[message..]) {
+                    return Some(message);
+                }
+                // `log_error_verbosity = verbose`: an SQLSTATE, `00000: `.
+                let verbose = message + 7;
+                let is_verbose = chunk.get(message + 5..verbose) == Some(b": ");
+                (is_verbose && message::is_candidate(&chunk[verbose..])).then_some(verbose)
+            }
+            Kind::Severity => {
+                let state = chunk[at + 1..].iter().position(|&b| b == b',')? + at + 1;
+                let quoted = state + 6;
+                let is_message = chunk.get(quoted..quoted + 2) == Some(b",\"");
+                (is_message && message::is_quoted_candidate(&chunk[quoted + 2..])).then_some(quoted)
+            }
+            Kind::Fatal => {
+                let message = chunk.get(at + 13..)?;
+                csvlog::opens_column(message).then_some(at)
+            }
+            Kind::MessageKey => {
+                if is_fatal(&chunk[..at]) {
+                    return Some(at);
+                }
+                let value = chunk[at + 9..].trim_ascii_start().strip_prefix(b":")?;
+                let message = value.trim_ascii_start().strip_prefix(b"\"")?;
+                message::is_quoted_candidate(message).then_some(at)
+            }
+        }
+    }
+}
+
+/// The keys before that of the message say FATAL; also where they do not say what they do in the server's
+/// order.
+fn is_fatal(before: &[u8]) -> bool {
+    if before.ends_with(b"\"error_severity\":\"LOG\",") {
+        return false;
+    }
+    let end = b"\"state_code\":\"28000\",".len();
+    let (rest, code) = before.split_at(before.len().saturating_sub(end));
+    let before = if code.starts_with(b"\"state_code\":\"") {
+        rest
+    } else {
+        before
     };
-    let groups = groups.into_iter();
-    groups
-        .map(|(shared, texts)| (shared, endings(shared, texts)))
-        .collect()
+    let start = before
+        .len()
+        .saturating_sub(b"\"error_severity\":\"WARNING\",".len());
+    let severity = memchr::memmem::find(&before[start..], b"severity\":\"");
+    severity.is_none() || before.ends_with(b"\"FATAL\",")
 }

@@ -133,7 +133,8 @@ impl Decoder {
         let mut out = Out { chunk, base, batch };
         // Where the record ends that was decoded last: candidates inside it are part of it.
         let mut done = 0;
-        while let Some(candidate) = self.candidates.find(chunk, done) {
+        let mut scan = self.candidates.scan(chunk);
+        while let Some(candidate) = scan.find(done) {
             done = match &self.format {
                 Format::Stderr(_) => {
                     let end = decode_stderr(prefixes, chunk, done, candidate, &mut out);
@@ -230,12 +231,6 @@ impl Out<'_> {
 }
 
 fn decode_csvlog(chunk: &[u8], done: usize, candidate: usize, out: &mut Out<'_>) -> usize {
-    // A candidate begins with the comma before a quoted column, or with the severity column.
-    if let Some(rest) = chunk[candidate..].strip_prefix(b",FATAL,")
-        && !csvlog::opens_column(rest.get(6..).unwrap_or_default())
-    {
-        return candidate + 1;
-    }
     // Where no record begins near before it, it opens a later column than the message.
     match csvlog::read_around(chunk, candidate) {
         Some(Ok((start, record, end))) if start >= done => {

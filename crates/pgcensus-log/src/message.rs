@@ -67,31 +67,53 @@ pub fn classify<'m>(record: &'m Record<'_>) -> Classified<'m> {
     }
 }
 
-/// Texts to search a log for: a record of severity LOG or WARNING that [`classify`] would not call
-/// `Nothing` has a message that starts with one of them. None is a prefix of another. FATALs have
-/// none: they are to be found by their severity.
-pub fn candidate_texts() -> impl Iterator<Item = &'static [u8]> {
-    table::CANDIDATES.iter().map(|text| text.as_bytes())
-}
-
-/// A message begins with one of [`candidate_texts`].
+/// A message of severity LOG or WARNING may be in the table. FATALs are told by their severity.
 pub(crate) fn is_candidate(message: &[u8]) -> bool {
-    let Some(head) = message.first_chunk() else {
-        return false;
-    };
-    // Nearly always this is the answer, and it is a few vector instructions.
-    CANDIDATE_HEADS.contains(&u32::from_le_bytes(*head))
-        && candidate_texts().any(|text| message.starts_with(text))
+    may_be_row(message)
+        && rows_for(message).any(|(row, head_len)| {
+            row.severity != Severity::Fatal && message.starts_with(&row.text.as_bytes()[..head_len])
+        })
 }
 
-/// The first four bytes of each candidate text.
-const CANDIDATE_HEADS: [u32; table::CANDIDATES.len()] = {
-    let mut heads = [0; table::CANDIDATES.len()];
-    let mut n = 0;
-    while n < heads.len() {
-        let text = table::CANDIDATES[n].as_bytes();
-        heads[n] = u32::from_le_bytes([text[0], text[1], text[2], text[3]]);
-        n += 1;
+/// The same for a message of which csv or json escape the quotes.
+pub(crate) fn is_quoted_candidate(message: &[u8]) -> bool {
+    may_be_row(message)
+        && rows_for(message).any(|(row, head_len)| {
+            let head = &row.text.as_bytes()[..head_len];
+            let quote = head.iter().position(|&b| b == b'"').unwrap_or(head_len);
+            row.severity != Severity::Fatal && message.starts_with(&head[..quote])
+        })
+}
+
+/// Four bytes that no row begins with: so it is for nearly all messages, and this is what they cost.
+fn may_be_row(message: &[u8]) -> bool {
+    message.first_chunk().is_some_and(|head| {
+        let bit = Heads::bit(u32::from_le_bytes(*head));
+        HEADS.bits[bit / 64] >> (bit % 64) & 1 == 1
+    })
+}
+
+/// The first four bytes of each row that is no FATAL, hashed.
+struct Heads {
+    bits: [u64; 64],
+}
+
+impl Heads {
+    const fn bit(head: u32) -> usize {
+        (head.wrapping_mul(0x9e37_79b1) >> 20) as usize
+    }
+}
+
+static HEADS: Heads = {
+    let mut heads = Heads { bits: [0; 64] };
+    let mut row = 0;
+    while row < TABLE.len() {
+        let text = TABLE[row].text.as_bytes();
+        if !matches!(TABLE[row].severity, Severity::Fatal) {
+            let bit = Heads::bit(u32::from_le_bytes([text[0], text[1], text[2], text[3]]));
+            heads.bits[bit / 64] |= 1 << (bit % 64);
+        }
+        row += 1;
     }
     heads
 };

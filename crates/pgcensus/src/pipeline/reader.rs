@@ -87,7 +87,6 @@ impl<'a> Reader<'a> {
 
     /// The next chunk; its bytes are in `chunk`, or are read by [`Cut::read`]. `None` after the last one.
     pub(super) fn cut(&mut self, chunk: &mut Vec<u8>) -> Option<Cut> {
-        chunk.clear();
         let open = match self.open.take() {
             Some(open) => Ok(open),
             None => {
@@ -125,6 +124,7 @@ impl<'a> Reader<'a> {
                 self.open = Some(open).filter(|_| !cut.after.is_last);
             }
             Err((_, err)) => {
+                chunk.clear();
                 cut.after.error = Some(err.to_string());
                 cut.after.is_last = true;
             }
@@ -146,6 +146,7 @@ impl Cut {
         let Some(Unread { file, at, len }) = self.unread.take() else {
             return;
         };
+        // Its old bytes need not be cleared.
         chunk.resize(len, 0);
         let read = read_fully_at(&file, chunk, at);
         if let Err(err) = &read.1 {
@@ -202,6 +203,7 @@ impl Open {
 
     /// Reads the chunk.
     fn read(&mut self, cut: &mut Cut, size: usize, chunk: &mut Vec<u8>) {
+        chunk.clear();
         if let Bytes::Stream { rest, .. } = &mut self.bytes {
             chunk.append(rest);
         }
