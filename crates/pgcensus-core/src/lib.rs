@@ -16,6 +16,7 @@ pub mod lives;
 pub mod names;
 pub mod session;
 pub mod snapshot;
+pub mod texts;
 pub mod tracker;
 pub mod window;
 pub mod zone;

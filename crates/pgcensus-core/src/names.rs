@@ -44,6 +44,12 @@ pub struct Name {
     overflow: Option<Box<[u8]>>,
 }
 
+impl From<NameId> for Name {
+    fn from(id: NameId) -> Name {
+        Name { id, overflow: None }
+    }
+}
+
 /// The number of a name in its dimension.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NameId(pub u32);

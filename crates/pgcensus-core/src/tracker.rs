@@ -16,6 +16,7 @@ mod server;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use pgcensus_log::batch::TextId;
 use pgcensus_log::event::{EndReason, Event, EventKind, ProbeReason, RefusalReason};
 use pgcensus_log::record::BackendType;
 use rustc_hash::FxHashMap;
@@ -25,8 +26,9 @@ use backend::{Backend, Fatal, RecentRefusal, Stage};
 use crate::change::{Change, Refusal, What};
 use crate::instant::Instant;
 use crate::lives::Lives;
-use crate::names::{Dimension, Names};
-use crate::session::{End, ServerId, Session, SessionAuth, SessionTls};
+use crate::names::Dimension;
+use crate::session::{End, ServerId, Session, SessionTls};
+use crate::texts::Texts;
 
 /// Backends tracked at once at most; connections past it are not tracked, and that is said.
 pub const BACKENDS_MAX: usize = 262_144;
@@ -156,9 +158,9 @@ impl Tracker {
     /// Takes in one event; what it changed is added to `out`.
     pub fn observe(
         &mut self,
-        event: &Event<&[u8]>,
+        event: &Event<TextId>,
         at: Option<Instant>,
-        names: &mut Names,
+        texts: &mut Texts<'_>,
         out: &mut Vec<Change>,
     ) {
         let at = at.unwrap_or(self.now);
@@ -177,16 +179,21 @@ impl Tracker {
             _ => {}
         }
         match (&event.kind, event.pid) {
-            (EventKind::Server(server), pid) => self.server_event(*server, pid, event, at, out),
-            (EventKind::Setting { name, value }, _) => self.setting(name, *value, at),
+            (EventKind::Server(server), pid) => {
+                self.server_event(*server, pid, event, at, texts, out)
+            }
+            (EventKind::Setting { name, value }, _) => {
+                let value = value.map(|value| texts.text(value));
+                self.setting(texts.text(*name), value, at);
+            }
             _ if event.backend_type == Some(BackendType::Other) => {}
-            (_, None) => self.without_pid(event, at, names, out),
+            (_, None) => self.without_pid(event, at, texts, out),
             (EventKind::Received { client }, Some(pid)) => {
                 self.pid_returns(pid, at, out);
-                self.insert(pid, event, at, names, |b, names| {
+                self.insert(pid, event, at, texts, |b, texts| {
                     b.received_at = Some(at);
                     b.session.session_start = Some(at);
-                    b.session.set_client(*client, names);
+                    b.session.set_client(*client, texts);
                 });
                 self.pending.push_back((at, pid, self.serial));
             }
@@ -198,17 +205,13 @@ impl Tracker {
                 },
                 Some(pid),
             ) => {
-                let backend = self.pending_backend(pid, event, at, names, out);
+                let backend = self.pending_backend(pid, event, at, texts, out);
                 if let Some(backend) = backend {
-                    backend.session.auth = Some(Arc::new(SessionAuth {
-                        identity: identity.map(Into::into),
-                        method: (*method).into(),
-                        hba: (*hba).into(),
-                    }));
+                    backend.session.auth = Some(texts.auth(*identity, *method, *hba));
                 }
             }
             (EventKind::Authorized { .. }, Some(pid)) => {
-                self.authorized(pid, event, at, names, out);
+                self.authorized(pid, event, at, texts, out);
             }
             (EventKind::Ready { setup_us }, Some(pid)) => {
                 if let Some(backend) = self
@@ -217,13 +220,13 @@ impl Tracker {
                     .filter(|b| b.is(event) && b.stage == Stage::Open)
                 {
                     backend.session.setup_us = Some(*setup_us);
-                    backend.session.set_last_application_name(event, names);
+                    backend.session.set_last_application_name(event, texts);
                 }
             }
             (EventKind::Disconnected { .. }, Some(pid)) => {
-                self.disconnected(pid, event, at, names, out);
+                self.disconnected(pid, event, at, texts, out);
             }
-            (EventKind::Refused { .. }, Some(pid)) => self.refused(pid, event, at, names, out),
+            (EventKind::Refused { .. }, Some(pid)) => self.refused(pid, event, at, texts, out),
             (EventKind::Probe { reason }, Some(pid)) => {
                 if self
                     .backends
@@ -232,19 +235,23 @@ impl Tracker {
                 {
                     return;
                 }
-                if let Some(backend) = self.pending_backend(pid, event, at, names, out) {
+                if let Some(backend) = self.pending_backend(pid, event, at, texts, out) {
                     backend.stage = Stage::Done;
                     let probe = backend.probe(*reason);
-                    out.push(Change::new(at, What::Probe(Box::new(probe)), event.message));
+                    out.push(Change::new(
+                        at,
+                        What::Probe(Box::new(probe)),
+                        texts.text(event.message),
+                    ));
                 }
             }
             (EventKind::CancelRequest, Some(pid)) => {
-                if let Some(backend) = self.pending_backend(pid, event, at, names, out) {
+                if let Some(backend) = self.pending_backend(pid, event, at, texts, out) {
                     backend.stage = Stage::Done;
                 }
             }
             (EventKind::Ending { reason, fatal }, Some(pid)) => {
-                self.ending(pid, *reason, *fatal, event, at, names, out);
+                self.ending(pid, *reason, *fatal, event, at, texts, out);
             }
         }
     }
@@ -315,10 +322,10 @@ impl Tracker {
     fn insert(
         &mut self,
         pid: u32,
-        event: &Event<&[u8]>,
+        event: &Event<TextId>,
         at: Instant,
-        names: &mut Names,
-        fill: impl FnOnce(&mut Backend, &mut Names),
+        texts: &mut Texts<'_>,
+        fill: impl FnOnce(&mut Backend, &mut Texts<'_>),
     ) -> Option<&mut Backend> {
         if self.backends.len() >= BACKENDS_MAX {
             // Looking for those that are done takes a while: not for every connection past the bound.
@@ -334,7 +341,7 @@ impl Tracker {
         self.serial += 1;
         let mut session = Session::new(self.server, Some(pid), event.session_id);
         session.walsender = event.backend_type == Some(BackendType::Walsender);
-        session.fill(event, names);
+        session.fill(event, texts);
         let mut backend = Backend {
             serial: self.serial,
             stage: Stage::Pending,
@@ -343,7 +350,7 @@ impl Tracker {
             reason: None,
             fatal: None,
         };
-        fill(&mut backend, names);
+        fill(&mut backend, texts);
         self.backends.insert(pid, backend);
         self.backends.get_mut(&pid)
     }
@@ -352,9 +359,9 @@ impl Tracker {
     fn pending_backend(
         &mut self,
         pid: u32,
-        event: &Event<&[u8]>,
+        event: &Event<TextId>,
         at: Instant,
-        names: &mut Names,
+        texts: &mut Texts<'_>,
         out: &mut Vec<Change>,
     ) -> Option<&mut Backend> {
         if !self
@@ -363,11 +370,11 @@ impl Tracker {
             .is_some_and(|b| b.stage == Stage::Pending && b.is(event))
         {
             self.pid_returns(pid, at, out);
-            self.insert(pid, event, at, names, |_, _| {})?;
+            self.insert(pid, event, at, texts, |_, _| {})?;
             self.pending.push_back((at, pid, self.serial));
         }
         let backend = self.backends.get_mut(&pid)?;
-        backend.session.fill(event, names);
+        backend.session.fill(event, texts);
         Some(backend)
     }
 
@@ -402,16 +409,16 @@ impl Tracker {
     fn authorized(
         &mut self,
         pid: u32,
-        event: &Event<&[u8]>,
+        event: &Event<TextId>,
         at: Instant,
-        names: &mut Names,
+        texts: &mut Texts<'_>,
         out: &mut Vec<Change>,
     ) {
-        let Some(backend) = self.pending_backend(pid, event, at, names, out) else {
+        let Some(backend) = self.pending_backend(pid, event, at, texts, out) else {
             return;
         };
         backend.stage = Stage::Open;
-        backend.session.authorize(event, at, names);
+        backend.session.authorize(event, at, texts);
         if let Some(received) = backend.received_at {
             backend.session.setup_us = Some(at.since(received).max(0) as u64 * 1000);
         }
@@ -422,9 +429,9 @@ impl Tracker {
     fn disconnected(
         &mut self,
         pid: u32,
-        event: &Event<&[u8]>,
+        event: &Event<TextId>,
         at: Instant,
-        names: &mut Names,
+        texts: &mut Texts<'_>,
         out: &mut Vec<Change>,
     ) {
         let EventKind::Disconnected {
@@ -457,7 +464,7 @@ impl Tracker {
         if session.authorized_at.is_none() {
             self.begun_unseen(start, at);
         }
-        session.complete(event, user, *database, *client, names);
+        session.complete(event, *user, *database, *client, texts);
         session.session_start.get_or_insert(start);
         self.close(session, at, Some(*session_time_ms), reason, b"", out);
     }
@@ -500,9 +507,9 @@ impl Tracker {
     fn refused(
         &mut self,
         pid: u32,
-        event: &Event<&[u8]>,
+        event: &Event<TextId>,
         at: Instant,
-        names: &mut Names,
+        texts: &mut Texts<'_>,
         out: &mut Vec<Change>,
     ) {
         let EventKind::Refused {
@@ -520,7 +527,7 @@ impl Tracker {
             at,
             refusal: *reason,
             sqlstate: event.sqlstate,
-            message: event.message.into(),
+            message: texts.text(event.message).into(),
         };
         if let Some(backend) = self.backends.get(&pid)
             && backend.is(event)
@@ -545,19 +552,19 @@ impl Tracker {
                 return;
             }
         }
-        let Some(backend) = self.pending_backend(pid, event, at, names, out) else {
+        let Some(backend) = self.pending_backend(pid, event, at, texts, out) else {
             return;
         };
         backend.stage = Stage::Done;
         let session = &mut backend.session;
         if let (None, Some(user)) = (&session.user, user) {
-            session.user = Some(names.name(Dimension::User, user));
+            session.user = Some(texts.name(Dimension::User, *user));
         }
         if let (None, Some(database)) = (&session.database, database) {
-            session.database = Some(names.name(Dimension::Database, database));
+            session.database = Some(texts.name(Dimension::Database, *database));
         }
         if let (None, Some(host)) = (&session.client_host, host) {
-            session.client_host = Some(names.name(Dimension::ClientHost, host));
+            session.client_host = Some(texts.name(Dimension::ClientHost, *host));
         }
         if session.tls.is_none()
             && let Some(tls) = tls
@@ -650,9 +657,9 @@ impl Tracker {
         pid: u32,
         reason: EndReason,
         fatal: bool,
-        event: &Event<&[u8]>,
+        event: &Event<TextId>,
         at: Instant,
-        names: &mut Names,
+        texts: &mut Texts<'_>,
         out: &mut Vec<Change>,
     ) {
         if self.backends.get(&pid).is_some_and(|b| !b.is(event)) {
@@ -662,7 +669,7 @@ impl Tracker {
             at,
             refusal: RefusalReason::TerminatedInStartup,
             sqlstate: event.sqlstate,
-            message: event.message.into(),
+            message: texts.text(event.message).into(),
         });
         match self.backends.get_mut(&pid) {
             Some(backend) if backend.stage == Stage::Done => return,
@@ -672,7 +679,7 @@ impl Tracker {
                 // With authorized lines in the log, a backend without one is no session.
                 if let Some(fatal) = last_word {
                     backend.stage = Stage::Done;
-                    backend.session.fill(event, names);
+                    backend.session.fill(event, texts);
                     let (session, received_at) = (backend.session.clone(), backend.received_at);
                     self.refuse(&session, received_at, &fatal, false, out);
                 }
@@ -680,11 +687,11 @@ impl Tracker {
             }
             Some(backend) => {
                 backend.reason = Some(reason);
-                backend.session.set_last_application_name(event, names);
+                backend.session.set_last_application_name(event, texts);
                 backend.fatal = last_word.or(backend.fatal.take());
             }
             None => {
-                self.insert(pid, event, at, names, |b, _| {
+                self.insert(pid, event, at, texts, |b, _| {
                     b.stage = Stage::Unseen;
                     b.reason = Some(reason);
                     b.fatal = last_word;

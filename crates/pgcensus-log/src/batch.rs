@@ -1,48 +1,58 @@
 //! A batch: the events of one chunk, in order, their bytes in one arena, so that nothing borrows
 //! across threads.
 
-use crate::event::Event;
-use crate::log_time::{LogTime, Zone};
+use std::num::NonZeroU32;
+
+use crate::event::{Event, Recurs};
+use crate::log_time::LogTime;
+
+mod texts;
+
+use texts::Texts;
 
 /// Of what cannot be read, this much is kept to be shown.
 const EXCERPT_MAX: usize = 200;
 
-/// A piece of a batch's arena.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Span {
-    start: u32,
-    len: u32,
+/// A text of a batch, by its number. Texts that recur have one number wherever they are met, within bounds: what was
+/// found out about one need not be found out again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TextId(NonZeroU32);
+
+impl TextId {
+    /// Its place in a list of all texts of the batch.
+    pub fn index(self) -> usize {
+        self.0.get() as usize - 1
+    }
 }
 
 /// What the decoder found in one chunk, in order.
 #[derive(Debug, Default)]
 pub struct Batch {
-    arena: Vec<u8>,
-    zone: Span,
+    texts: Texts,
     /// In order of their offsets.
     pub items: Vec<Item>,
     /// Log time of the chunk's first record, whatever it says, and of its last.
-    pub log_times: Option<(LogTime<Span>, LogTime<Span>)>,
+    pub log_times: Option<(LogTime<TextId>, LogTime<TextId>)>,
 }
 
 /// One item of a batch.
 #[derive(Debug, PartialEq)]
 pub enum Item {
     /// A record that says something of interest.
-    Event(Event<Span>),
+    Event(Event<TextId>),
     /// A labelled line with a message of interest whose head no known prefix reads: with its record, for
     /// whoever can infer the prefix from several of them.
     Unmatched {
         /// Byte offset of the line in its file.
         offset: u64,
         /// The line and the labelled lines after it.
-        record: Span,
+        record: TextId,
         /// What is wrong with it, if no other prefix reads it.
         why: Why,
     },
     /// A span that should have held an event and could not be read, or was not believed; with its first
     /// bytes, for a message.
-    Unreadable(Unreadable, Span),
+    Unreadable(Unreadable, TextId),
 }
 
 /// A span that could not be read.
@@ -92,43 +102,43 @@ impl std::fmt::Display for Why {
 impl Batch {
     /// Empties it, keeping its memory.
     pub fn clear(&mut self) {
-        self.arena.clear();
+        self.texts.clear();
         self.items.clear();
-        self.zone = Span::default();
         self.log_times = None;
     }
 
-    /// The bytes of a span of this batch.
-    pub fn text(&self, span: Span) -> &[u8] {
-        &self.arena[span.start as usize..(span.start + span.len) as usize]
+    /// The bytes of a text of this batch.
+    pub fn text(&self, id: TextId) -> &[u8] {
+        self.texts.get(id)
+    }
+
+    /// How many texts it has: all have a smaller [`TextId::index`].
+    pub fn texts(&self) -> usize {
+        self.texts.len()
     }
 
     /// An event of this batch with its texts.
-    pub fn event(&self, event: &Event<Span>) -> Event<&[u8]> {
-        event.clone().map(&mut |span| self.text(span))
+    pub fn event(&self, event: &Event<TextId>) -> Event<&[u8]> {
+        event.clone().map(&mut |id, _| self.text(id))
     }
 
     /// A time of this batch with its zone's text.
-    pub fn log_time(&self, time: LogTime<Span>) -> LogTime<&[u8]> {
+    pub fn log_time(&self, time: LogTime<TextId>) -> LogTime<&[u8]> {
         time.map(|zone| self.text(zone))
     }
 
     /// Adds an event.
     pub fn push_event(&mut self, event: Event<&[u8]>) {
-        // Nearly all events of a chunk share their zone: it is kept once.
-        let time = event.log_time.map(|time| self.keep_time(time));
-        let mut event = Event {
-            log_time: None,
-            ..event
-        }
-        .map(&mut |text| self.keep(text));
-        event.log_time = time;
-        self.items.push(Item::Event(event));
+        let Batch { texts, items, .. } = self;
+        items.push(Item::Event(event.map(&mut |text, recurs| match recurs {
+            Recurs::Often => texts.find_or_keep(text),
+            Recurs::Seldom => texts.keep(text),
+        })));
     }
 
     /// Adds a line that no prefix reads.
     pub fn push_unmatched(&mut self, offset: u64, record: &[u8], why: Why) {
-        let record = self.keep(record);
+        let record = self.texts.keep(record);
         self.items.push(Item::Unmatched {
             offset,
             record,
@@ -138,7 +148,7 @@ impl Batch {
 
     /// Adds a span that could not be read; of its bytes, the first are kept.
     pub fn push_unreadable(&mut self, offset: u64, bytes: &[u8], why: Why) {
-        let excerpt = self.keep(&bytes[..bytes.len().min(EXCERPT_MAX)]);
+        let excerpt = self.texts.keep(&bytes[..bytes.len().min(EXCERPT_MAX)]);
         self.items.push(Item::Unreadable(
             Unreadable {
                 offset,
@@ -151,24 +161,7 @@ impl Batch {
 
     /// Keeps the log times of the chunk's first and last record.
     pub fn set_log_times(&mut self, first: LogTime<&[u8]>, last: LogTime<&[u8]>) {
-        self.log_times = Some((self.keep_time(first), self.keep_time(last)));
-    }
-
-    fn keep(&mut self, text: &[u8]) -> Span {
-        let start = self.arena.len() as u32;
-        self.arena.extend_from_slice(text);
-        Span {
-            start,
-            len: text.len() as u32,
-        }
-    }
-
-    fn keep_time(&mut self, time: LogTime<&[u8]>) -> LogTime<Span> {
-        if let Zone::Named(zone) = time.zone
-            && self.text(self.zone) != zone
-        {
-            self.zone = self.keep(zone);
-        }
-        time.map(|_| self.zone)
+        let mut keep = |time: LogTime<&[u8]>| time.map(|zone| self.texts.find_or_keep(zone));
+        self.log_times = Some((keep(first), keep(last)));
     }
 }

@@ -1,6 +1,6 @@
 //! Events: what a record says about a connection, a session or the server.
 //!
-//! Generic over the text: `Event<&[u8]>` borrows from a chunk, `Event<Span>` points into the arena of
+//! Generic over the text: `Event<&[u8]>` borrows from a chunk, `Event<TextId>` names texts of
 //! a [`Batch`](crate::batch::Batch), so that it can cross threads.
 
 use crate::log_time::LogTime;
@@ -280,22 +280,33 @@ words! {
     }
 }
 
+/// How a text of an event is likely to be met again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recurs {
+    /// Names, hosts, methods, zones: the same few in most events.
+    Often,
+    /// Ports, messages, values.
+    Seldom,
+}
+
+use Recurs::{Often, Seldom};
+
 impl<T> Event<T> {
     /// The same event with its texts turned into another form.
-    pub fn map<U>(self, text: &mut impl FnMut(T) -> U) -> Event<U> {
+    pub fn map<U>(self, text: &mut impl FnMut(T, Recurs) -> U) -> Event<U> {
         Event {
             offset: self.offset,
-            log_time: self.log_time.map(|time| time.map(&mut *text)),
+            log_time: self.log_time.map(|time| time.map(|zone| text(zone, Often))),
             pid: self.pid,
             session_id: self.session_id,
-            user: self.user.map(&mut *text),
-            database: self.database.map(&mut *text),
-            application_name: self.application_name.map(&mut *text),
+            user: self.user.map(|user| text(user, Often)),
+            database: self.database.map(|database| text(database, Often)),
+            application_name: self.application_name.map(|name| text(name, Often)),
             client: self.client.map(|client| client.map(text)),
             sqlstate: self.sqlstate,
             backend_type: self.backend_type,
-            message: text(self.message),
-            detail: self.detail.map(&mut *text),
+            message: text(self.message, Seldom),
+            detail: self.detail.map(|detail| text(detail, Seldom)),
             kind: self.kind.map(text),
         }
     }
@@ -303,16 +314,16 @@ impl<T> Event<T> {
 
 impl<T> Client<T> {
     /// The same client with its texts turned into another form.
-    pub fn map<U>(self, text: &mut impl FnMut(T) -> U) -> Client<U> {
+    pub fn map<U>(self, text: &mut impl FnMut(T, Recurs) -> U) -> Client<U> {
         Client {
-            host: text(self.host),
-            port: self.port.map(text),
+            host: text(self.host, Often),
+            port: self.port.map(|port| text(port, Seldom)),
         }
     }
 }
 
 impl<T> EventKind<T> {
-    fn map<U>(self, text: &mut impl FnMut(T) -> U) -> EventKind<U> {
+    fn map<U>(self, text: &mut impl FnMut(T, Recurs) -> U) -> EventKind<U> {
         match self {
             EventKind::Received { client } => EventKind::Received {
                 client: client.map(text),
@@ -322,9 +333,9 @@ impl<T> EventKind<T> {
                 method,
                 hba,
             } => EventKind::Authenticated {
-                identity: identity.map(&mut *text),
-                method: text(method),
-                hba: text(hba),
+                identity: identity.map(|identity| text(identity, Often)),
+                method: text(method, Often),
+                hba: text(hba, Often),
             },
             EventKind::Authorized {
                 replication,
@@ -334,12 +345,12 @@ impl<T> EventKind<T> {
                 tls,
             } => EventKind::Authorized {
                 replication,
-                user: text(user),
-                database: database.map(&mut *text),
-                application_name: application_name.map(&mut *text),
+                user: text(user, Often),
+                database: database.map(|database| text(database, Often)),
+                application_name: application_name.map(|name| text(name, Often)),
                 tls: tls.map(|tls| Tls {
-                    protocol: text(tls.protocol),
-                    cipher: text(tls.cipher),
+                    protocol: text(tls.protocol, Often),
+                    cipher: text(tls.cipher, Often),
                     bits: tls.bits,
                 }),
             },
@@ -351,8 +362,8 @@ impl<T> EventKind<T> {
                 client,
             } => EventKind::Disconnected {
                 session_time_ms,
-                user: text(user),
-                database: database.map(&mut *text),
+                user: text(user, Often),
+                database: database.map(|database| text(database, Often)),
                 client: client.map(text),
             },
             EventKind::Refused {
@@ -365,9 +376,9 @@ impl<T> EventKind<T> {
             } => EventKind::Refused {
                 reason,
                 after_authorized,
-                host: host.map(&mut *text),
-                user: user.map(&mut *text),
-                database: database.map(&mut *text),
+                host: host.map(|host| text(host, Often)),
+                user: user.map(|user| text(user, Often)),
+                database: database.map(|database| text(database, Often)),
                 tls,
             },
             EventKind::Probe { reason } => EventKind::Probe { reason },
@@ -375,8 +386,8 @@ impl<T> EventKind<T> {
             EventKind::Ending { reason, fatal } => EventKind::Ending { reason, fatal },
             EventKind::Server(event) => EventKind::Server(event),
             EventKind::Setting { name, value } => EventKind::Setting {
-                name: text(name),
-                value: value.map(text),
+                name: text(name, Seldom),
+                value: value.map(|value| text(value, Seldom)),
             },
         }
     }

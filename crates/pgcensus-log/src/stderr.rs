@@ -246,7 +246,9 @@ pub(crate) fn record<'c>(
         user: head.user.map(Cow::Borrowed),
         database: head.database.map(Cow::Borrowed),
         application_name: head.application_name.map(Cow::Borrowed),
-        client: head.client.map(|client| client.map(&mut Cow::Borrowed)),
+        client: head
+            .client
+            .map(|client| client.map(&mut |text, _| Cow::Borrowed(text))),
         severity,
         sqlstate,
         message,

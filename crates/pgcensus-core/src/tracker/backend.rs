@@ -1,15 +1,15 @@
 //! A backend as the tracker knows it, and what its records add to it.
 
-use std::sync::Arc;
-
+use pgcensus_log::batch::TextId;
 use pgcensus_log::event::{EndReason, Event, EventKind, ProbeReason, RefusalReason};
 use pgcensus_log::record::{BackendType, Client, Sqlstate};
 
 use super::{PENDING_MAX_MS, START_TOLERANCE_MS};
 use crate::change::{Change, Probe, Refusal, What};
 use crate::instant::Instant;
-use crate::names::{Dimension, Names};
+use crate::names::Dimension;
 use crate::session::{End, Session, SessionTls};
+use crate::texts::Texts;
 
 #[derive(Debug)]
 pub(super) struct Backend {
@@ -86,7 +86,7 @@ impl Change {
 
 impl Backend {
     /// This event can be of the same backend, as far as session ids tell.
-    pub(super) fn is(&self, event: &Event<&[u8]>) -> bool {
+    pub(super) fn is(&self, event: &Event<TextId>) -> bool {
         match (self.session.session_id, event.session_id) {
             (Some(mine), Some(its)) => mine == its,
             _ => true,
@@ -141,36 +141,38 @@ impl SessionTls {
 
 impl Session {
     /// Takes what the prefix or the columns of an event carry, where it was not known.
-    pub(super) fn fill(&mut self, event: &Event<&[u8]>, names: &mut Names) {
+    pub(super) fn fill(&mut self, event: &Event<TextId>, texts: &mut Texts<'_>) {
         if self.session_id.is_none() {
             self.session_id = event.session_id;
         }
         if let (None, Some(user)) = (&self.user, event.user) {
-            self.user = Some(names.name(Dimension::User, user));
+            self.user = Some(texts.name(Dimension::User, user));
         }
         if let (None, Some(database)) = (&self.database, event.database) {
-            self.database = Some(names.name(Dimension::Database, database));
+            self.database = Some(texts.name(Dimension::Database, database));
         }
         if let (None, Some(client)) = (&self.client_host, event.client) {
-            self.set_client(client, names);
+            self.set_client(client, texts);
         }
         self.walsender |= event.backend_type == Some(BackendType::Walsender);
     }
 
-    pub(super) fn set_client(&mut self, client: Client<&[u8]>, names: &mut Names) {
-        self.client_host = Some(names.name(Dimension::ClientHost, client.host));
-        self.client_port = client
-            .port
-            .and_then(|port| std::str::from_utf8(port).ok()?.parse().ok());
+    pub(super) fn set_client(&mut self, client: Client<TextId>, texts: &mut Texts<'_>) {
+        self.client_host = Some(texts.name(Dimension::ClientHost, client.host));
+        self.client_port = client.port.and_then(|port| texts.port(port));
     }
 
-    pub(super) fn set_last_application_name(&mut self, event: &Event<&[u8]>, names: &mut Names) {
+    pub(super) fn set_last_application_name(
+        &mut self,
+        event: &Event<TextId>,
+        texts: &mut Texts<'_>,
+    ) {
         if let Some(name) = event.application_name {
-            self.application_name_last = Some(names.name(Dimension::ApplicationName, name));
+            self.application_name_last = Some(texts.name(Dimension::ApplicationName, name));
         }
     }
 
-    pub(super) fn authorize(&mut self, event: &Event<&[u8]>, at: Instant, names: &mut Names) {
+    pub(super) fn authorize(&mut self, event: &Event<TextId>, at: Instant, texts: &mut Texts<'_>) {
         let EventKind::Authorized {
             replication,
             user,
@@ -182,22 +184,16 @@ impl Session {
             return;
         };
         self.walsender = *replication;
-        self.user = Some(names.name(Dimension::User, user));
+        self.user = Some(texts.name(Dimension::User, *user));
         if let Some(database) = database {
-            self.database = Some(names.name(Dimension::Database, database));
+            self.database = Some(texts.name(Dimension::Database, *database));
         }
         self.application_name =
-            application_name.map(|name| names.name(Dimension::ApplicationName, name));
+            application_name.map(|name| texts.name(Dimension::ApplicationName, name));
         self.application_name_last
             .clone_from(&self.application_name);
         self.authorized_at = Some(at);
-        self.tls = Some(tls.map(|tls| {
-            Arc::new(SessionTls {
-                protocol: tls.protocol.into(),
-                cipher: tls.cipher.into(),
-                bits: tls.bits,
-            })
-        }));
+        self.tls = Some(tls.map(|tls| texts.tls(tls)));
     }
 
     /// It ended at `at` for this reason; its length is counted where it was not logged.
@@ -212,27 +208,25 @@ impl Session {
     /// Takes what the disconnection says.
     pub(super) fn complete(
         &mut self,
-        event: &Event<&[u8]>,
-        user: &[u8],
-        database: Option<&[u8]>,
-        client: Client<&[u8]>,
-        names: &mut Names,
+        event: &Event<TextId>,
+        user: TextId,
+        database: Option<TextId>,
+        client: Client<TextId>,
+        texts: &mut Texts<'_>,
     ) {
-        self.fill(event, names);
-        self.set_last_application_name(event, names);
+        self.fill(event, texts);
+        self.set_last_application_name(event, texts);
         if self.authorized_at.is_none() {
-            self.user = Some(names.name(Dimension::User, user));
-            self.database = database.map(|database| names.name(Dimension::Database, database));
+            self.user = Some(texts.name(Dimension::User, user));
+            self.database = database.map(|database| texts.name(Dimension::Database, database));
             // Physical walsenders alone have no database.
             self.walsender |= database.is_none();
         }
         if self.client_host.is_none() {
             self.client_host_is_late = self.authorized_at.is_some();
-            self.set_client(client, names);
+            self.set_client(client, texts);
         } else if self.client_port.is_none() {
-            self.client_port = client
-                .port
-                .and_then(|port| std::str::from_utf8(port).ok()?.parse().ok());
+            self.client_port = client.port.and_then(|port| texts.port(port));
         }
     }
 }

@@ -1,29 +1,31 @@
 //! Logs whose prefix carries neither pid nor session id.
 
+use pgcensus_log::batch::TextId;
 use pgcensus_log::event::{Event, EventKind};
 
 use super::backend::Fatal;
 use super::{FATAL_MS, Tracker};
 use crate::change::{Change, Probe, What};
 use crate::instant::Instant;
-use crate::names::{Dimension, Names};
+use crate::names::Dimension;
 use crate::session::Session;
+use crate::texts::Texts;
 
 impl Tracker {
     /// Without pids, lines cannot be joined: beginnings and ends are told one by one.
     pub(super) fn without_pid(
         &mut self,
-        event: &Event<&[u8]>,
+        event: &Event<TextId>,
         at: Instant,
-        names: &mut Names,
+        texts: &mut Texts<'_>,
         out: &mut Vec<Change>,
     ) {
         self.saw.no_pid = true;
         let mut session = Box::new(Session::new(self.server, None, None));
-        session.fill(event, names);
+        session.fill(event, texts);
         match &event.kind {
             EventKind::Authorized { .. } => {
-                session.authorize(event, at, names);
+                session.authorize(event, at, texts);
                 self.last_without_pid = Some(session.clone());
                 out.push(Change::new(at, What::Opened(session), b""));
             }
@@ -35,7 +37,7 @@ impl Tracker {
             } => {
                 let start = at.plus_ms(-(*session_time_ms as i64));
                 session.session_start = Some(start);
-                session.complete(event, user, *database, *client, names);
+                session.complete(event, *user, *database, *client, texts);
                 // Its beginning was told by a line of its own.
                 session.authorized_at = self.first.filter(|&first| start >= first).map(|_| start);
                 self.close(session, at, Some(*session_time_ms), None, b"", out);
@@ -52,7 +54,7 @@ impl Tracker {
                     at,
                     refusal: *reason,
                     sqlstate: event.sqlstate,
-                    message: event.message.into(),
+                    message: texts.text(event.message).into(),
                 };
                 let opened = self.last_without_pid.take().filter(|s| {
                     *after_authorized && at.since(s.opened_at().unwrap_or(at)) <= FATAL_MS
@@ -63,13 +65,13 @@ impl Tracker {
                 } else {
                     session.user = session
                         .user
-                        .or_else(|| user.map(|user| names.name(Dimension::User, user)));
+                        .or_else(|| user.map(|user| texts.name(Dimension::User, user)));
                     session.database = session
                         .database
-                        .or_else(|| database.map(|name| names.name(Dimension::Database, name)));
+                        .or_else(|| database.map(|name| texts.name(Dimension::Database, name)));
                     session.client_host = session
                         .client_host
-                        .or_else(|| host.map(|host| names.name(Dimension::ClientHost, host)));
+                        .or_else(|| host.map(|host| texts.name(Dimension::ClientHost, host)));
                     self.refuse(&session, None, &fatal, false, out);
                 }
             }
@@ -83,7 +85,11 @@ impl Tracker {
                     received_at: None,
                     reason: *reason,
                 };
-                out.push(Change::new(at, What::Probe(Box::new(probe)), event.message));
+                out.push(Change::new(
+                    at,
+                    What::Probe(Box::new(probe)),
+                    texts.text(event.message),
+                ));
             }
             _ => {}
         }

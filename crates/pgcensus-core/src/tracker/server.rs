@@ -1,5 +1,6 @@
 //! What the server says about itself, and what that means for its sessions.
 
+use pgcensus_log::batch::TextId;
 use pgcensus_log::event::{EndReason, Event, ProbeReason, ServerEvent};
 
 use super::Tracker;
@@ -7,14 +8,16 @@ use super::backend::{Backend, Stage};
 use crate::change::{Change, What};
 use crate::instant::Instant;
 use crate::snapshot::Marker;
+use crate::texts::Texts;
 
 impl Tracker {
     pub(super) fn server_event(
         &mut self,
         server: ServerEvent,
         pid: Option<u32>,
-        event: &Event<&[u8]>,
+        event: &Event<TextId>,
         at: Instant,
+        texts: &Texts<'_>,
         out: &mut Vec<Change>,
     ) {
         // Anybody can RAISE LOG such a text; the postmaster and its helpers hold no connection.
@@ -69,7 +72,7 @@ impl Tracker {
         out.push(Change::new(
             at,
             What::Server(self.server, pid, server),
-            event.message,
+            texts.text(event.message),
         ));
     }
 

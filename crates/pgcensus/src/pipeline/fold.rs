@@ -10,9 +10,10 @@ use pgcensus_core::hold::Hold;
 use pgcensus_core::instant::Instant;
 use pgcensus_core::names::Names;
 use pgcensus_core::session::ServerId;
+use pgcensus_core::texts::{KnownTexts, Texts};
 use pgcensus_core::tracker::Tracker;
 use pgcensus_core::zone::LogClock;
-use pgcensus_log::batch::{Batch, Item, Span, Why};
+use pgcensus_log::batch::{Batch, Item, TextId, Why};
 use pgcensus_log::decoder::{Decoder, RECORD_MAX};
 use pgcensus_log::event::{Event, EventKind};
 use pgcensus_log::line_prefix::{self, Inference, LinePrefix};
@@ -48,6 +49,7 @@ pub(super) struct Fold<'a, 's> {
     pub(super) chunk_size: usize,
     servers: Vec<ServerFold>,
     names: Names,
+    known: KnownTexts,
     hold: Hold,
     input: Option<(Instant, Instant)>,
     events: u64,
@@ -118,6 +120,7 @@ impl<'a, 's> Fold<'a, 's> {
             decoders,
             servers,
             names: Names::default(),
+            known: KnownTexts::default(),
             hold: Hold::default(),
             input: None,
             events: 0,
@@ -239,6 +242,7 @@ impl<'a, 's> Fold<'a, 's> {
         if let Some(offset) = after.too_long {
             self.unreadable(server, file, offset, RECORD_MAX as u64, Why::TooLong, b"");
         }
+        self.known.begin(&buffers.batch);
         for item in &buffers.batch.items {
             match item {
                 Item::Event(event) => self.event(server, file, &buffers.batch, event),
@@ -290,9 +294,9 @@ impl<'a, 's> Fold<'a, 's> {
         buffers
     }
 
-    fn event(&mut self, server: usize, file: usize, batch: &Batch, event: &Event<Span>) {
-        let event = batch.event(event);
-        if let Some(time) = event.log_time {
+    fn event(&mut self, server: usize, file: usize, batch: &Batch, event: &Event<TextId>) {
+        let log_time = event.log_time.map(|time| batch.log_time(time));
+        if let Some(time) = log_time {
             let skip = &self.run.servers[server].files[file].skip;
             if skip
                 .iter()
@@ -302,7 +306,7 @@ impl<'a, 's> Fold<'a, 's> {
             }
         }
         let state = &mut self.servers[server];
-        let at = event.log_time.map(|time| state.clock.instant(time));
+        let at = log_time.map(|time| state.clock.instant(time));
         if let Some(at) = at {
             widen(&mut self.input, at);
         }
@@ -313,16 +317,18 @@ impl<'a, 's> Fold<'a, 's> {
             return;
         }
         *end = (*end).max(event.offset);
+        let mut texts = Texts::new(batch, &mut self.names, &mut self.known);
         state
             .tracker
-            .observe(&event, at, &mut self.names, &mut state.scratch);
+            .observe(event, at, &mut texts, &mut state.scratch);
         state.changes.extend(state.scratch.drain(..));
         if let EventKind::Setting {
-            name: b"log_line_prefix",
+            name,
             value: Some(value),
         } = event.kind
+            && batch.text(name) == b"log_line_prefix"
         {
-            let value = String::from_utf8_lossy(value).into_owned();
+            let value = String::from_utf8_lossy(batch.text(value)).into_owned();
             if let Ok(prefix) = LinePrefix::parse(&value) {
                 self.add_prefix(server, file, &prefix);
             }
@@ -419,6 +425,10 @@ impl<'a, 's> Fold<'a, 's> {
         if !decoder.decode_unmatched(&line.text, line.offset, &mut batch) {
             return false;
         }
+        // In the middle of a batch, whose texts have other numbers.
+        let mut known = KnownTexts::default();
+        known.begin(&batch);
+        std::mem::swap(&mut self.known, &mut known);
         for item in &batch.items {
             match item {
                 Item::Event(event) => self.event(server, file, &batch, event),
@@ -429,6 +439,7 @@ impl<'a, 's> Fold<'a, 's> {
                 Item::Unmatched { .. } => {}
             }
         }
+        self.known = known;
         true
     }
 
