@@ -3,8 +3,9 @@
 
 use std::num::NonZeroU32;
 
-use crate::event::{Event, Recurs};
+use crate::event::{Event, EventKind, TextOf};
 use crate::log_time::LogTime;
+use crate::record::{Client, Record, Sqlstate};
 
 mod texts;
 
@@ -18,7 +19,16 @@ const EXCERPT_MAX: usize = 200;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TextId(NonZeroU32);
 
+impl Default for TextId {
+    fn default() -> Self {
+        TextId::EMPTY
+    }
+}
+
 impl TextId {
+    /// The number of the empty text in every batch.
+    pub(crate) const EMPTY: TextId = TextId(NonZeroU32::MIN);
+
     /// Its place in a list of all texts of the batch.
     pub fn index(self) -> usize {
         self.0.get() as usize - 1
@@ -26,9 +36,11 @@ impl TextId {
 }
 
 /// What the decoder found in one chunk, in order.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Batch {
     texts: Texts,
+    /// What was met last, by [`TextOf`].
+    last: [TextId; TextOf::Other as usize],
     /// In order of their offsets.
     pub items: Vec<Item>,
     /// Log time of the chunk's first record, whatever it says, and of its last.
@@ -99,10 +111,22 @@ impl std::fmt::Display for Why {
     }
 }
 
+impl Default for Batch {
+    fn default() -> Self {
+        Batch {
+            texts: Texts::default(),
+            last: Default::default(),
+            items: Vec::new(),
+            log_times: None,
+        }
+    }
+}
+
 impl Batch {
     /// Empties it, keeping its memory.
     pub fn clear(&mut self) {
         self.texts.clear();
+        self.last = Default::default();
         self.items.clear();
         self.log_times = None;
     }
@@ -127,13 +151,67 @@ impl Batch {
         time.map(|zone| self.text(zone))
     }
 
-    /// Adds an event.
-    pub fn push_event(&mut self, event: Event<&[u8]>) {
-        let Batch { texts, items, .. } = self;
-        items.push(Item::Event(event.map(&mut |text, recurs| match recurs {
-            Recurs::Often => texts.find_or_keep(text),
-            Recurs::Seldom => texts.keep(text),
-        })));
+    /// Adds what a record at `offset` says, with the SQLSTATE that its text implies.
+    pub(crate) fn push_record(
+        &mut self,
+        offset: u64,
+        record: &Record<'_>,
+        kind: EventKind<&[u8]>,
+        sqlstate: Option<Sqlstate>,
+    ) {
+        let Batch {
+            texts, items, last, ..
+        } = self;
+        let has_text = matches!(
+            kind,
+            EventKind::Refused { .. }
+                | EventKind::Probe { .. }
+                | EventKind::Ending { .. }
+                | EventKind::Server(_)
+        );
+        let mut keep = |text: &[u8], of: TextOf| match last.get_mut(of as usize) {
+            Some(last) => {
+                if texts.get(*last) != text {
+                    *last = texts.find_or_keep(text);
+                }
+                *last
+            }
+            None => texts.keep(text),
+        };
+        items.push(Item::Event(Event {
+            offset,
+            log_time: record
+                .log_time
+                .map(|time| time.map(|zone| keep(zone, TextOf::Zone))),
+            pid: record.pid,
+            session_id: record.session_id,
+            user: record.user.as_ref().map(|user| keep(user, TextOf::User)),
+            database: record
+                .database
+                .as_ref()
+                .map(|database| keep(database, TextOf::Database)),
+            application_name: record
+                .application_name
+                .as_ref()
+                .map(|name| keep(name, TextOf::ApplicationName)),
+            client: record.client.as_ref().map(|client| Client {
+                host: keep(&client.host, TextOf::Host),
+                port: client.port.as_ref().map(|port| keep(port, TextOf::Other)),
+            }),
+            sqlstate: record.sqlstate.or(sqlstate),
+            backend_type: record.backend_type,
+            message: if has_text {
+                keep(&record.message, TextOf::Other)
+            } else {
+                TextId::EMPTY
+            },
+            detail: record
+                .detail
+                .as_ref()
+                .filter(|_| has_text)
+                .map(|detail| keep(detail, TextOf::Other)),
+            kind: kind.map(&mut |text, of| keep(text, of)),
+        }));
     }
 
     /// Adds a line that no prefix reads.

@@ -7,7 +7,7 @@ use memchr::{memchr, memchr_iter, memrchr};
 
 use crate::batch::{Batch, Why};
 use crate::candidate::Candidates;
-use crate::event::{Event, EventKind};
+use crate::event::EventKind;
 use crate::format::Format;
 use crate::line_prefix::{Head, Label, LinePrefix, Names, Wanted};
 use crate::log_time::LogTime;
@@ -201,31 +201,8 @@ impl Out<'_> {
             Classified::Untrusted => return false,
             Classified::Event(kind, sqlstate) => (kind, sqlstate),
         };
-        let has_text = matches!(
-            kind,
-            EventKind::Refused { .. }
-                | EventKind::Probe { .. }
-                | EventKind::Ending { .. }
-                | EventKind::Server(_)
-        );
-        self.batch.push_event(Event {
-            offset: self.base + start as u64,
-            log_time: record.log_time,
-            pid: record.pid,
-            session_id: record.session_id,
-            user: record.user.as_deref(),
-            database: record.database.as_deref(),
-            application_name: record.application_name.as_deref(),
-            client: record.client.as_ref().map(|client| crate::record::Client {
-                host: &*client.host,
-                port: client.port.as_deref(),
-            }),
-            sqlstate: record.sqlstate.or(sqlstate),
-            backend_type: record.backend_type,
-            message: if has_text { &record.message } else { b"" },
-            detail: record.detail.as_deref().filter(|_| has_text),
-            kind,
-        });
+        self.batch
+            .push_record(self.base + start as u64, record, kind, sqlstate);
         true
     }
 }
@@ -320,7 +297,7 @@ fn decode_run(prefixes: &[LinePrefix], chunk: &[u8], mut at: usize, out: &mut Ou
     let mut is_head = prefix.read_into(&chunk[at..], 0, &mut head);
     while is_head && let Label::Severity(severity) = head.label {
         let text_start = at + head.text_start;
-        if severity != Severity::Fatal && !message::is_candidate(&chunk[text_start..]) {
+        if severity != Severity::Fatal && !message::may_be_row(&chunk[text_start..]) {
             break;
         }
         let first_line_end = stderr::next_line(chunk, text_start);

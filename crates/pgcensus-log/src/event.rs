@@ -280,33 +280,55 @@ words! {
     }
 }
 
-/// How a text of an event is likely to be met again.
+/// What a text of an event is. Names and the like recur: one is likely to be that of the event before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Recurs {
-    /// Names, hosts, methods, zones: the same few in most events.
-    Often,
-    /// Ports, messages, values.
-    Seldom,
+pub enum TextOf {
+    /// The zone of a log time.
+    Zone,
+    /// A user.
+    User,
+    /// A database.
+    Database,
+    /// An application's name.
+    ApplicationName,
+    /// A client's host.
+    Host,
+    /// What a method proved.
+    Identity,
+    /// A method of authentication.
+    Method,
+    /// A line of `pg_hba.conf`.
+    Hba,
+    /// A version of TLS.
+    Protocol,
+    /// A cipher of TLS.
+    Cipher,
+    /// A port, a message, a setting: hardly any recurs.
+    Other,
 }
-
-use Recurs::{Often, Seldom};
 
 impl<T> Event<T> {
     /// The same event with its texts turned into another form.
-    pub fn map<U>(self, text: &mut impl FnMut(T, Recurs) -> U) -> Event<U> {
+    pub fn map<U>(self, text: &mut impl FnMut(T, TextOf) -> U) -> Event<U> {
         Event {
             offset: self.offset,
-            log_time: self.log_time.map(|time| time.map(|zone| text(zone, Often))),
+            log_time: self
+                .log_time
+                .map(|time| time.map(|zone| text(zone, TextOf::Zone))),
             pid: self.pid,
             session_id: self.session_id,
-            user: self.user.map(|user| text(user, Often)),
-            database: self.database.map(|database| text(database, Often)),
-            application_name: self.application_name.map(|name| text(name, Often)),
+            user: self.user.map(|user| text(user, TextOf::User)),
+            database: self
+                .database
+                .map(|database| text(database, TextOf::Database)),
+            application_name: self
+                .application_name
+                .map(|name| text(name, TextOf::ApplicationName)),
             client: self.client.map(|client| client.map(text)),
             sqlstate: self.sqlstate,
             backend_type: self.backend_type,
-            message: text(self.message, Seldom),
-            detail: self.detail.map(|detail| text(detail, Seldom)),
+            message: text(self.message, TextOf::Other),
+            detail: self.detail.map(|detail| text(detail, TextOf::Other)),
             kind: self.kind.map(text),
         }
     }
@@ -314,16 +336,16 @@ impl<T> Event<T> {
 
 impl<T> Client<T> {
     /// The same client with its texts turned into another form.
-    pub fn map<U>(self, text: &mut impl FnMut(T, Recurs) -> U) -> Client<U> {
+    pub fn map<U>(self, text: &mut impl FnMut(T, TextOf) -> U) -> Client<U> {
         Client {
-            host: text(self.host, Often),
-            port: self.port.map(|port| text(port, Seldom)),
+            host: text(self.host, TextOf::Host),
+            port: self.port.map(|port| text(port, TextOf::Other)),
         }
     }
 }
 
 impl<T> EventKind<T> {
-    fn map<U>(self, text: &mut impl FnMut(T, Recurs) -> U) -> EventKind<U> {
+    pub(crate) fn map<U>(self, text: &mut impl FnMut(T, TextOf) -> U) -> EventKind<U> {
         match self {
             EventKind::Received { client } => EventKind::Received {
                 client: client.map(text),
@@ -333,9 +355,9 @@ impl<T> EventKind<T> {
                 method,
                 hba,
             } => EventKind::Authenticated {
-                identity: identity.map(|identity| text(identity, Often)),
-                method: text(method, Often),
-                hba: text(hba, Often),
+                identity: identity.map(|identity| text(identity, TextOf::Identity)),
+                method: text(method, TextOf::Method),
+                hba: text(hba, TextOf::Hba),
             },
             EventKind::Authorized {
                 replication,
@@ -345,12 +367,12 @@ impl<T> EventKind<T> {
                 tls,
             } => EventKind::Authorized {
                 replication,
-                user: text(user, Often),
-                database: database.map(|database| text(database, Often)),
-                application_name: application_name.map(|name| text(name, Often)),
+                user: text(user, TextOf::User),
+                database: database.map(|database| text(database, TextOf::Database)),
+                application_name: application_name.map(|name| text(name, TextOf::ApplicationName)),
                 tls: tls.map(|tls| Tls {
-                    protocol: text(tls.protocol, Often),
-                    cipher: text(tls.cipher, Often),
+                    protocol: text(tls.protocol, TextOf::Protocol),
+                    cipher: text(tls.cipher, TextOf::Cipher),
                     bits: tls.bits,
                 }),
             },
@@ -362,8 +384,8 @@ impl<T> EventKind<T> {
                 client,
             } => EventKind::Disconnected {
                 session_time_ms,
-                user: text(user, Often),
-                database: database.map(|database| text(database, Often)),
+                user: text(user, TextOf::User),
+                database: database.map(|database| text(database, TextOf::Database)),
                 client: client.map(text),
             },
             EventKind::Refused {
@@ -376,9 +398,9 @@ impl<T> EventKind<T> {
             } => EventKind::Refused {
                 reason,
                 after_authorized,
-                host: host.map(|host| text(host, Often)),
-                user: user.map(|user| text(user, Often)),
-                database: database.map(|database| text(database, Often)),
+                host: host.map(|host| text(host, TextOf::Host)),
+                user: user.map(|user| text(user, TextOf::User)),
+                database: database.map(|database| text(database, TextOf::Database)),
                 tls,
             },
             EventKind::Probe { reason } => EventKind::Probe { reason },
@@ -386,8 +408,8 @@ impl<T> EventKind<T> {
             EventKind::Ending { reason, fatal } => EventKind::Ending { reason, fatal },
             EventKind::Server(event) => EventKind::Server(event),
             EventKind::Setting { name, value } => EventKind::Setting {
-                name: text(name, Seldom),
-                value: value.map(|value| text(value, Seldom)),
+                name: text(name, TextOf::Other),
+                value: value.map(|value| text(value, TextOf::Other)),
             },
         }
     }

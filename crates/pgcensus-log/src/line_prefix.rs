@@ -20,7 +20,7 @@ mod read;
 #[cfg(test)]
 mod render;
 
-use crate::log_time::LogTime;
+use crate::log_time::{LogTime, Minute};
 use crate::record::{BackendType, Client, SessionId, Severity, Sqlstate};
 
 pub use infer::{Inference, infer};
@@ -74,6 +74,36 @@ pub struct Head<'c> {
     pub label_start: usize,
     /// Where the text after the label and its two spaces begins.
     pub text_start: usize,
+    /// What helps to read the next one.
+    pub(crate) before: Before,
+}
+
+/// What was read before, which is no part of a head: all are equal.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Before {
+    minute: Minute,
+    /// What stood between the time and the pid, ` UTC [`, and how long the zone in it is.
+    zone: read::Short,
+    zone_len: usize,
+}
+
+impl PartialEq for Before {
+    fn eq(&self, _: &Before) -> bool {
+        true
+    }
+}
+
+impl Eq for Before {}
+
+impl Head<'_> {
+    /// Nothing is known, as at first.
+    fn clear(&mut self) {
+        let before = self.before;
+        *self = Head {
+            before,
+            ..Head::default()
+        };
+    }
 }
 
 /// What is known of the names in a prefix.
@@ -196,18 +226,18 @@ impl LinePrefix {
     ) -> bool {
         let never = read::Newlines::Never;
         let any = Names::default();
-        *head = Head::default();
+        head.clear();
         if self.session.read(text, label_from, never, &any, head) {
             return true;
         }
         if let Some(background) = &self.background {
-            *head = Head::default();
+            head.clear();
             if background.read(text, label_from, never, &any, head) {
                 return true;
             }
         }
         if self.session.may_tear() && memchr::memchr(b'\n', text).is_some() {
-            *head = Head::default();
+            head.clear();
             let in_names = read::Newlines::InNames;
             return self.session.read(text, label_from, in_names, &any, head);
         }

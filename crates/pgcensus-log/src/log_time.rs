@@ -57,21 +57,24 @@ impl LogTime<Box<[u8]>> {
 /// such time stands. Ends of prefixes such as `%t-%c-` make the run ambiguous; a `zone_end` byte
 /// (the first byte of the literal that follows in the prefix) then ends it, but not as its first byte.
 pub fn read(text: &[u8], zone_end: Option<u8>) -> Option<(LogTime<&[u8]>, usize)> {
-    let (wall_ms, len) = read_wall(text)?;
-    if text.get(len) != Some(&b' ') {
+    read_after(&mut Minute::default(), text, zone_end)
+}
+
+/// [`read`] for times in a row.
+pub(crate) fn read_after<'c>(
+    minute: &mut Minute,
+    text: &'c [u8],
+    zone_end: Option<u8>,
+) -> Option<(LogTime<&'c [u8]>, usize)> {
+    let (wall_ms, len) = minute.read_wall(text)?;
+    let zone = text[len..].strip_prefix(b" ")?;
+    let begins = |b: u8| matches!(b, b'A'..=b'Z' | b'a'..=b'z' | b'+' | b'-' | b'<');
+    if !begins(*zone.first()?) {
         return None;
     }
-    let zone = &text[len + 1..];
-    if !matches!(zone.first()?, b'A'..=b'Z' | b'a'..=b'z' | b'+' | b'-' | b'<') {
-        return None;
-    }
-    let is_zone = |b: u8| {
-        b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b':' | b'<' | b'>' | b'_' | b'/')
-    };
-    let mut n = 1;
-    while n < zone.len().min(40) && is_zone(zone[n]) && Some(zone[n]) != zone_end {
-        n += 1;
-    }
+    let ends = |&b: &u8| !IS_ZONE[usize::from(b)] || Some(b) == zone_end;
+    let rest = &zone[1..zone.len().min(40)];
+    let n = 1 + rest.iter().position(ends).unwrap_or(rest.len());
     let zone = &zone[..n];
     // `%t:` leaves a colon that no zone ends with.
     let zone = zone.strip_suffix(b":").unwrap_or(zone);
@@ -84,30 +87,68 @@ pub fn read(text: &[u8], zone_end: Option<u8>) -> Option<(LogTime<&[u8]>, usize)
     ))
 }
 
+/// Bytes that a zone may have after its first.
+static IS_ZONE: [bool; 256] = {
+    let mut is_zone = [false; 256];
+    let mut byte = 0u8;
+    while byte < 128 {
+        is_zone[byte as usize] = byte.is_ascii_alphanumeric()
+            || matches!(byte, b'+' | b'-' | b':' | b'<' | b'>' | b'_' | b'/');
+        byte += 1;
+    }
+    is_zone
+};
+
 /// Reads `YYYY-MM-DD HH:MM:SS[.mmm]`: wall milliseconds and the bytes that it took (19 or 23).
 pub fn read_wall(text: &[u8]) -> Option<(i64, usize)> {
-    let t: &[u8; 19] = text.get(..19)?.try_into().ok()?;
-    if t[4] != b'-' || t[7] != b'-' || t[10] != b' ' || t[13] != b':' || t[16] != b':' {
+    Minute::default().read_wall(text)
+}
+
+/// The minute of the time that was read last: nearly always the next one has the same, and of that only the seconds are
+/// read.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Minute {
+    /// `YYYY-MM-DD HH:MM`
+    text: [u8; 16],
+    wall_ms: i64,
+}
+
+impl Minute {
+    pub(crate) fn read_wall(&mut self, text: &[u8]) -> Option<(i64, usize)> {
+        let minute: &[u8; 16] = text.first_chunk()?;
+        if *minute != self.text {
+            self.wall_ms = read_minute(minute)?;
+            self.text = *minute;
+        }
+        let &[b':', s1, s0] = text.get(16..19)? else {
+            return None;
+        };
+        let second = digit(s1)? * 10 + digit(s0)?;
+        if second > 60 {
+            return None;
+        }
+        let wall_ms = self.wall_ms + second * 1000;
+        if let Some(&[b'.', a, b, c]) = text.get(19..23)
+            && let (Some(a), Some(b), Some(c)) = (digit(a), digit(b), digit(c))
+        {
+            return Some((wall_ms + a * 100 + b * 10 + c, 23));
+        }
+        Some((wall_ms, 19))
+    }
+}
+
+/// `YYYY-MM-DD HH:MM` as wall milliseconds.
+fn read_minute(t: &[u8; 16]) -> Option<i64> {
+    if t[4] != b'-' || t[7] != b'-' || t[10] != b' ' || t[13] != b':' {
         return None;
     }
     let two = |i: usize| Some(digit(t[i])? * 10 + digit(t[i + 1])?);
     let (year, month, day) = (two(0)? * 100 + two(2)?, two(5)?, two(8)?);
-    let (hour, minute, second) = (two(11)?, two(14)?, two(17)?);
-    if !(1..=12).contains(&month)
-        || !(1..=31).contains(&day)
-        || hour > 24
-        || minute > 59
-        || second > 60
-    {
+    let (hour, minute) = (two(11)?, two(14)?);
+    if !(1..=12).contains(&month) || !(1..=31).contains(&day) || hour > 24 || minute > 59 {
         return None;
     }
-    let seconds = days_since_epoch(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second;
-    if let Some(&[b'.', a, b, c]) = text.get(19..23).and_then(|f| <&[u8; 4]>::try_from(f).ok())
-        && let (Some(a), Some(b), Some(c)) = (digit(a), digit(b), digit(c))
-    {
-        return Some((seconds * 1000 + a * 100 + b * 10 + c, 23));
-    }
-    Some((seconds * 1000, 19))
+    Some((days_since_epoch(year, month, day) * 86_400 + hour * 3600 + minute * 60) * 1000)
 }
 
 /// Reads `%n` at the start of `text`, `1795411965.839`: the time and the bytes that it took.
@@ -199,6 +240,26 @@ mod tests {
             assert_eq!(read(text.as_bytes(), None), None, "{text}");
         }
         assert_eq!(read_epoch(b"12.5"), None);
+    }
+
+    #[test]
+    fn one_wrong_byte_anywhere_is_seen() {
+        let time = b"2026-11-23 05:32:45";
+        let mut minute = Minute::default();
+        assert!(minute.read_wall(time).is_some());
+        for place in 0..time.len() {
+            for byte in 0..=u8::MAX {
+                let mut wrong = *time;
+                wrong[place] = byte;
+                let may_stand = if time[place].is_ascii_digit() {
+                    byte.is_ascii_digit()
+                } else {
+                    byte == time[place]
+                };
+                assert!(may_stand || minute.read_wall(&wrong).is_none(), "{wrong:?}");
+                assert_eq!(minute.read_wall(&wrong), read_wall(&wrong), "{wrong:?}");
+            }
+        }
     }
 
     #[test]

@@ -47,10 +47,7 @@ pub fn classify<'m>(record: &'m Record<'_>) -> Classified<'m> {
         if row.severity != record.severity {
             continue;
         }
-        let (head, text) = row.text.as_bytes().split_at(head_len);
-        let Some(rest) = message.strip_prefix(head) else {
-            continue;
-        };
+        let (text, rest) = (&row.text.as_bytes()[head_len..], &message[head_len..]);
         if let Some(classified) = read(record, row, text, rest) {
             return classified;
         }
@@ -67,26 +64,23 @@ pub fn classify<'m>(record: &'m Record<'_>) -> Classified<'m> {
     }
 }
 
-/// A message of severity LOG or WARNING may be in the table. FATALs are told by their severity.
+/// A message of severity LOG or WARNING is in the table, as far as its head tells. FATALs are told by their severity.
 pub(crate) fn is_candidate(message: &[u8]) -> bool {
-    may_be_row(message)
-        && rows_for(message).any(|(row, head_len)| {
-            row.severity != Severity::Fatal && message.starts_with(&row.text.as_bytes()[..head_len])
-        })
+    may_be_row(message) && rows_for(message).any(|(row, _)| row.severity != Severity::Fatal)
 }
 
 /// The same for a message of which csv or json escape the quotes.
 pub(crate) fn is_quoted_candidate(message: &[u8]) -> bool {
     may_be_row(message)
-        && rows_for(message).any(|(row, head_len)| {
-            let head = &row.text.as_bytes()[..head_len];
-            let quote = head.iter().position(|&b| b == b'"').unwrap_or(head_len);
+        && TABLE.iter().any(|row| {
+            let head = &row.text.as_bytes()[..pattern::head_len(row.text)];
+            let quote = head.iter().position(|&b| b == b'"').unwrap_or(head.len());
             row.severity != Severity::Fatal && message.starts_with(&head[..quote])
         })
 }
 
-/// Four bytes that no row begins with: so it is for nearly all messages, and this is what they cost.
-fn may_be_row(message: &[u8]) -> bool {
+/// Not so for nearly all messages, and this is what they cost.
+pub(crate) fn may_be_row(message: &[u8]) -> bool {
     message.first_chunk().is_some_and(|head| {
         let bit = Heads::bit(u32::from_le_bytes(*head));
         HEADS.bits[bit / 64] >> (bit % 64) & 1 == 1
@@ -118,16 +112,27 @@ static HEADS: Heads = {
     heads
 };
 
-/// The rows of the table whose text begins with the message's first byte, in order, with the length of
-/// the fixed text before their first hole.
+/// The rows of the table whose text up to its first hole begins the message, in order, with the length of that.
 fn rows_for(message: &[u8]) -> impl Iterator<Item = (&'static Message, usize)> {
     let first = message.first().map_or(0, |&b| usize::from(b));
     let mut next = INDEX.first.get(first).copied().unwrap_or(END);
     std::iter::from_fn(move || {
-        let row = TABLE.get(usize::from(next))?;
-        let head_len = INDEX.head_len[usize::from(next)];
-        next = INDEX.next[usize::from(next)];
-        Some((row, usize::from(head_len)))
+        loop {
+            let at = usize::from(next);
+            let row = TABLE.get(at)?;
+            next = INDEX.next[at];
+            let head_len = usize::from(INDEX.head_len[at]);
+            let Some(head) = message.get(..head_len) else {
+                continue;
+            };
+            // Rows that begin alike differ here, so that hardly any is compared as a whole.
+            let differs = |end: &[u8; 8]| u64::from_le_bytes(*end) != INDEX.head_end[at];
+            if head.last_chunk().is_none_or(|end| !differs(end))
+                && head == &row.text.as_bytes()[..head_len]
+            {
+                return Some((row, head_len));
+            }
+        }
     })
 }
 
@@ -137,6 +142,8 @@ struct Index {
     first: [u8; 128],
     next: [u8; TABLE.len()],
     head_len: [u8; TABLE.len()],
+    /// The last eight bytes of the head; of a shorter one, nothing.
+    head_end: [u64; TABLE.len()],
 }
 
 const END: u8 = u8::MAX;
@@ -147,6 +154,7 @@ static INDEX: Index = {
         first: [END; 128],
         next: [END; TABLE.len()],
         head_len: [0; TABLE.len()],
+        head_end: [0; TABLE.len()],
     };
     let mut row = TABLE.len();
     while row > 0 {
@@ -154,7 +162,14 @@ static INDEX: Index = {
         let first = TABLE[row].text.as_bytes()[0] as usize;
         index.next[row] = index.first[first];
         index.first[first] = row as u8;
-        index.head_len[row] = pattern::head_len(TABLE[row].text) as u8;
+        let head_len = pattern::head_len(TABLE[row].text);
+        index.head_len[row] = head_len as u8;
+        let mut place = 8;
+        while place > 0 && head_len >= 8 {
+            place -= 1;
+            let byte = TABLE[row].text.as_bytes()[head_len - 8 + place];
+            index.head_end[row] = index.head_end[row] << 8 | byte as u64;
+        }
     }
     index
 };

@@ -147,6 +147,8 @@ pub(crate) fn log_times<'c>(
 pub(crate) struct Tail<'c> {
     /// End of the first line and its continuations.
     pub(crate) message_end: usize,
+    /// It has no continuations.
+    pub(crate) is_one_line: bool,
     pub(crate) detail: Option<Cow<'c, [u8]>>,
     pub(crate) has_context: bool,
     pub(crate) has_statement: bool,
@@ -169,6 +171,7 @@ pub(crate) fn tail<'c>(
     let mut at = continuation_end(chunk, first_line_end, limit);
     let mut tail = Tail {
         message_end: at,
+        is_one_line: at == first_line_end,
         detail: None,
         has_context: false,
         has_statement: false,
@@ -202,8 +205,7 @@ fn continuation_end(chunk: &[u8], mut at: usize, limit: usize) -> usize {
 
 /// A field without its line end and without the tab that the server puts after each newline.
 pub(crate) fn untabbed(field: &[u8]) -> Cow<'_, [u8]> {
-    let field = field.strip_suffix(b"\n").unwrap_or(field);
-    let field = field.strip_suffix(b"\r").unwrap_or(field);
+    let field = without_line_end(field);
     if memchr(b'\n', field).is_none() {
         return Cow::Borrowed(field);
     }
@@ -218,6 +220,11 @@ pub(crate) fn untabbed(field: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(text)
 }
 
+fn without_line_end(field: &[u8]) -> &[u8] {
+    let field = field.strip_suffix(b"\n").unwrap_or(field);
+    field.strip_suffix(b"\r").unwrap_or(field)
+}
+
 /// The record of a head and what follows it. `severity` is that of the head's label.
 pub(crate) fn record<'c>(
     chunk: &'c [u8],
@@ -226,12 +233,17 @@ pub(crate) fn record<'c>(
     severity: Severity,
     tail: &Tail<'c>,
 ) -> Record<'c> {
-    let mut message = untabbed(&chunk[start + head.text_start..tail.message_end]);
+    let text = &chunk[start + head.text_start..tail.message_end];
+    let mut message = if tail.is_one_line {
+        Cow::Borrowed(without_line_end(text))
+    } else {
+        untabbed(text)
+    };
     let mut sqlstate = head.sqlstate;
     // `log_error_verbosity = verbose` writes `00000: ` before the message.
-    if let Some((code, b": ")) = message.get(..7).map(|m| m.split_at(5))
-        && code.iter().any(u8::is_ascii_digit)
-        && let Some(code) = Sqlstate::parse(code)
+    if message.get(5..7) == Some(b": ")
+        && message[..5].iter().any(u8::is_ascii_digit)
+        && let Some(code) = Sqlstate::parse(&message[..5])
     {
         sqlstate = Some(code);
         message = match message {

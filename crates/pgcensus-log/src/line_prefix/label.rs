@@ -42,6 +42,10 @@ const UNSET: &[&str] = &[
 
 /// The label at the start of `text`, with its length including the spaces after the colon.
 pub(super) fn read(text: &[u8]) -> Option<(Label, usize)> {
+    // Nearly always, and compared at once.
+    if text.starts_with(b"LOG:  ") {
+        return Some(LABELS[0]).map(|(word, label)| (label, word.len()));
+    }
     let first = *text.first()?;
     LABELS
         .iter()
