@@ -108,10 +108,9 @@ impl History {
     }
 
     fn opened(&mut self, at: Instant) {
-        if let Some(slot) = self.slot(at) {
+        if let Some(slot) = self.step(at, 1) {
             slot.connects += 1;
         }
-        self.step(at, 1);
     }
 
     /// Without a pid nobody is seen to leave: such a session counts as a connect and a disconnect, never as open.
@@ -134,10 +133,9 @@ impl History {
             let start = session.session_start.unwrap_or(at);
             self.began_unseen(start);
         }
-        if let Some(slot) = self.slot(at) {
+        if let Some(slot) = self.step(at, -1) {
             slot.disconnects += 1;
         }
-        self.step(at, -1);
     }
 
     /// A session was there since `start`.
@@ -190,18 +188,24 @@ impl History {
         self.step(at, -1);
     }
 
-    /// The level changes at `at`.
-    fn step(&mut self, at: Instant, n: i64) {
+    /// The level changes at `at`; the slot of that, if it is in the window.
+    fn step(&mut self, at: Instant, n: i64) -> Option<&mut Slot> {
         if self.window.is_after(at) {
-            return;
+            return None;
         }
+        if !self.window.contains(at) {
+            self.level += n;
+            return None;
+        }
+        // A slot that is made now begins at the level of before.
+        self.reach(at);
         self.level += n;
         let level = self.level;
-        if let Some(slot) = self.slot(at) {
-            slot.level_end = level;
-            slot.level_min = slot.level_min.min(level);
-            slot.level_max = slot.level_max.max(level);
-        }
+        let slot = self.made_slot(at)?;
+        slot.level_end = level;
+        slot.level_min = slot.level_min.min(level);
+        slot.level_max = slot.level_max.max(level);
+        Some(slot)
     }
 
     /// The slot of an instant of now; those up to it are made. Times a little out of order go to the last one.
@@ -210,6 +214,11 @@ impl History {
             return None;
         }
         self.reach(at);
+        self.made_slot(at)
+    }
+
+    /// The slot of an instant up to which they are made.
+    fn made_slot(&mut self, at: Instant) -> Option<&mut Slot> {
         if self.slots.back().is_some_and(|last| at >= last.start) {
             self.slots.back_mut()
         } else {
@@ -219,6 +228,9 @@ impl History {
 
     /// Makes the slots up to that of `at`.
     fn reach(&mut self, at: Instant) {
+        if self.slots.back().is_some_and(|last| at < last.end) {
+            return;
+        }
         if self.slots.is_empty() {
             let first = self.window.since.or(self.first).unwrap_or(at).min(at);
             self.push(bucket_start(&self.zone, self.bucket_s, first));

@@ -5,8 +5,6 @@
 
 use std::collections::VecDeque;
 
-use rustc_hash::FxHashMap;
-
 use crate::change::{Change, What};
 use crate::instant::Instant;
 use crate::session::{ServerId, Session, SessionId};
@@ -21,22 +19,35 @@ const HELD_MAX: usize = 10_000;
 /// Changes on their way, in order.
 #[derive(Debug, Default)]
 pub struct Hold {
-    waiting: VecDeque<Option<Change>>,
+    waiting: VecDeque<Waiting>,
     /// The number of the first of `waiting`, counted from the beginning.
     first: u64,
-    /// Sessions that may still be taken back: the number of their change.
-    held: FxHashMap<Key, u64>,
+    /// By server.
+    opened: Vec<Opened>,
     now: Option<Instant>,
     /// The session that was just dropped: its refusal comes next and takes nothing back.
     dropped: Option<Key>,
 }
 
+#[derive(Debug)]
+enum Waiting {
+    Change(Change),
+    /// A session of this server that was opened and taken back.
+    Dropped(ServerId),
+}
+
+/// The opened sessions of one server that wait, in order: as their [`Session::opening`] is consecutive, each is found by
+/// counting.
+#[derive(Debug, Default)]
+struct Opened {
+    /// The opening of the first of `numbers`.
+    first: u64,
+    /// Of each the number of its change; `None`: it can no longer be taken back.
+    numbers: VecDeque<Option<u64>>,
+}
+
 /// A backend, as far as the log tells it from others.
 type Key = (ServerId, Option<u32>, Option<SessionId>);
-
-fn key(session: &Session) -> Key {
-    (session.server, session.pid, session.session_id)
-}
 
 impl Hold {
     /// Takes the next change and hands on what is ready.
@@ -44,13 +55,17 @@ impl Hold {
         self.now = self.now.max(change.at);
         match &mut change.what {
             What::Opened(session) => {
-                self.held
-                    .insert(key(session), self.first + self.waiting.len() as u64);
+                let number = self.first + self.waiting.len() as u64;
+                let server = usize::from(session.server.0);
+                if server >= self.opened.len() {
+                    self.opened.resize_with(server + 1, Opened::default);
+                }
+                self.opened[server].push(session.opening, number);
             }
             What::TakenBack(session) => {
-                if let Some(number) = self.held.remove(&key(session)) {
-                    self.waiting[(number - self.first) as usize] = None;
-                    self.dropped = Some(key(session));
+                if let Some(number) = self.settle(session) {
+                    self.waiting[(number - self.first) as usize] = Waiting::Dropped(session.server);
+                    self.dropped = Some((session.server, session.pid, session.session_id));
                     return;
                 }
             }
@@ -63,33 +78,75 @@ impl Hold {
                 }
             }
             What::Closed(session) => {
-                self.held.remove(&key(session));
+                self.settle(session);
             }
             What::Probe(_) | What::Server(..) => {}
         }
-        self.waiting.push_back(Some(change));
+        if self.waiting.is_empty() && !matches!(change.what, What::Opened(_)) {
+            // Nobody waits: nor need this one.
+            self.first += 1;
+            return ready(change);
+        }
+        self.waiting.push_back(Waiting::Change(change));
         while let Some(first) = self.waiting.front() {
-            if let Some(change) = first
+            if let Waiting::Change(change) = first
                 && let What::Opened(session) = &change.what
-                && self.held.get(&key(session)) == Some(&self.first)
+                && self.opened[usize::from(session.server.0)].holds_first()
             {
                 let age = self.now.zip(change.at).map_or(0, |(now, at)| now.since(at));
                 if age <= HOLD_MS && self.waiting.len() <= HELD_MAX {
                     break;
                 }
-                self.held.remove(&key(session));
             }
             self.first += 1;
-            if let Some(change) = self.waiting.pop_front().flatten() {
-                ready(change);
-            }
+            self.pop(&mut ready);
         }
     }
 
     /// The input is over: hands on the rest.
     pub fn finish(&mut self, mut ready: impl FnMut(Change)) {
         self.first += self.waiting.len() as u64;
-        self.held.clear();
-        self.waiting.drain(..).flatten().for_each(&mut ready);
+        while !self.waiting.is_empty() {
+            self.pop(&mut ready);
+        }
+    }
+
+    fn pop(&mut self, ready: &mut impl FnMut(Change)) {
+        match self.waiting.pop_front() {
+            Some(Waiting::Change(change)) => {
+                if let What::Opened(session) = &change.what {
+                    self.opened[usize::from(session.server.0)].pop();
+                }
+                ready(change);
+            }
+            Some(Waiting::Dropped(server)) => self.opened[usize::from(server.0)].pop(),
+            None => {}
+        }
+    }
+
+    /// This session can no longer be taken back; the number of its change, if it waited until now.
+    fn settle(&mut self, session: &Session) -> Option<u64> {
+        let opened = self.opened.get_mut(usize::from(session.server.0))?;
+        let place = session.opening.checked_sub(opened.first)?;
+        opened.numbers.get_mut(place as usize)?.take()
+    }
+}
+
+impl Opened {
+    fn push(&mut self, opening: u64, number: u64) {
+        if self.numbers.is_empty() {
+            self.first = opening;
+        }
+        debug_assert_eq!(self.first + self.numbers.len() as u64, opening);
+        self.numbers.push_back(Some(number));
+    }
+
+    fn holds_first(&self) -> bool {
+        matches!(self.numbers.front(), Some(Some(_)))
+    }
+
+    fn pop(&mut self) {
+        self.numbers.pop_front();
+        self.first += 1;
     }
 }

@@ -17,6 +17,8 @@ pub struct Session {
     pub pid: Option<u32>,
     /// `%c`, where the log carries it.
     pub session_id: Option<SessionId>,
+    /// The how-many-th session of its server that was seen to open, from 1; 0: its opening was not seen.
+    pub opening: u64,
     /// A walsender: shown apart.
     pub walsender: bool,
     /// The role.
@@ -63,6 +65,7 @@ impl Session {
             server,
             pid,
             session_id,
+            opening: 0,
             walsender: false,
             user: None,
             database: None,

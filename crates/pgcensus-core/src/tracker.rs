@@ -46,6 +46,9 @@ const START_TOLERANCE_MS: i64 = 2_000;
 /// libpq's retry of one attempt without (or with) TLS comes within this.
 const RETRY_MS: i64 = 50;
 
+/// Boxes that are kept to be used again.
+const SPARE_MAX: usize = 1024;
+
 /// The sessions of one server.
 #[derive(Debug)]
 pub struct Tracker {
@@ -56,6 +59,10 @@ pub struct Tracker {
     /// Backends whose FATAL was seen, by its time.
     dying: VecDeque<(Instant, u32, u64)>,
     serial: u64,
+    /// Sessions that were seen to open.
+    openings: u64,
+    /// Boxes of sessions that were told, to be used again.
+    spare: Vec<Box<Session>>,
     shutdown: Option<EndReason>,
     /// Between a start or crash and `ready to accept connections`.
     starting: bool,
@@ -93,6 +100,8 @@ impl Tracker {
             pending: VecDeque::new(),
             dying: VecDeque::new(),
             serial: 0,
+            openings: 0,
+            spare: Vec::new(),
             shutdown: None,
             starting: false,
             lives: Lives::default(),
@@ -256,6 +265,23 @@ impl Tracker {
         }
     }
 
+    /// A session that was told: its box can be used again.
+    pub fn give_back(&mut self, session: Box<Session>) {
+        if self.spare.len() < SPARE_MAX {
+            self.spare.push(session);
+        }
+    }
+
+    fn boxed(&mut self, session: Session) -> Box<Session> {
+        match self.spare.pop() {
+            Some(mut spare) => {
+                *spare = session;
+                spare
+            }
+            None => Box::new(session),
+        }
+    }
+
     /// The input is over: what waited for more is decided.
     pub fn finish(&mut self, out: &mut Vec<Change>) {
         while let Some((_, pid, serial)) = self.dying.pop_front() {
@@ -339,13 +365,13 @@ impl Tracker {
             }
         }
         self.serial += 1;
-        let mut session = Session::new(self.server, Some(pid), event.session_id);
+        let mut session = self.boxed(Session::new(self.server, Some(pid), event.session_id));
         session.walsender = event.backend_type == Some(BackendType::Walsender);
         session.fill(event, texts);
         let mut backend = Backend {
             serial: self.serial,
             stage: Stage::Pending,
-            session: Box::new(session),
+            session,
             received_at: None,
             reason: None,
             fatal: None,
@@ -422,7 +448,13 @@ impl Tracker {
         if let Some(received) = backend.received_at {
             backend.session.setup_us = Some(at.since(received).max(0) as u64 * 1000);
         }
-        let session = backend.session.clone();
+        let mut session = Session::clone(&backend.session);
+        self.openings += 1;
+        session.opening = self.openings;
+        if let Some(backend) = self.backends.get_mut(&pid) {
+            backend.session.opening = self.openings;
+        }
+        let session = self.boxed(session);
         out.push(Change::new(at, What::Opened(session), b""));
     }
 

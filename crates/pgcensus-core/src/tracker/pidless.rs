@@ -26,6 +26,8 @@ impl Tracker {
         match &event.kind {
             EventKind::Authorized { .. } => {
                 session.authorize(event, at, texts);
+                self.openings += 1;
+                session.opening = self.openings;
                 self.last_without_pid = Some(session.clone());
                 out.push(Change::new(at, What::Opened(session), b""));
             }

@@ -87,6 +87,16 @@ impl LogClock {
         at
     }
 
+    /// The instant of a log time with the same zone text as the one before it; `None`: ask [`instant`](Self::instant).
+    pub fn instant_in_same_zone(&mut self, wall_ms: i64) -> Option<Instant> {
+        let known = self.known.get(self.last)?;
+        if !known.wall_ms.contains(&wall_ms) {
+            return None;
+        }
+        let at = Instant(wall_ms - i64::from(known.offset_s) * 1000);
+        self.observed.see_again(at).then_some(at)
+    }
+
     /// What the operator should know about the zones of this log, a sentence each:
     /// `zone XYZ is not known, taken as UTC: give --log-timezone`.
     pub fn notes(&self) -> Vec<String> {
@@ -365,6 +375,18 @@ impl Observed {
             return;
         }
         self.current = self.see_new(at, offset_s, abbreviation);
+    }
+
+    /// Extends the current stretch by an instant in its zone; false where that is not in it.
+    fn see_again(&mut self, at: Instant) -> bool {
+        let is_last = self.current + 1 == self.changes.len();
+        match self.changes.get_mut(self.current) {
+            Some(change) if change.first <= at && is_last => {
+                change.last = change.last.max(at);
+                true
+            }
+            _ => false,
+        }
     }
 
     /// Extends a stretch or begins one; the index of the one that holds `at` then.

@@ -17,6 +17,7 @@ use pgcensus_log::batch::{Batch, Item, TextId, Why};
 use pgcensus_log::decoder::{Decoder, RECORD_MAX};
 use pgcensus_log::event::{Event, EventKind};
 use pgcensus_log::line_prefix::{self, Inference, LinePrefix};
+use pgcensus_log::log_time::{LogTime, Zone};
 
 use super::supply::Supply;
 use super::{
@@ -50,6 +51,10 @@ pub(super) struct Fold<'a, 's> {
     servers: Vec<ServerFold>,
     names: Names,
     known: KnownTexts,
+    /// The server and zone of the last event of the batch at hand.
+    zone: Option<(usize, Zone<TextId>)>,
+    /// Why the sink takes no more.
+    failed: Option<anyhow::Error>,
     hold: Hold,
     input: Option<(Instant, Instant)>,
     events: u64,
@@ -121,6 +126,8 @@ impl<'a, 's> Fold<'a, 's> {
             servers,
             names: Names::default(),
             known: KnownTexts::default(),
+            zone: None,
+            failed: None,
             hold: Hold::default(),
             input: None,
             events: 0,
@@ -150,11 +157,14 @@ impl<'a, 's> Fold<'a, 's> {
                 if is_over {
                     let state = &mut self.servers[server];
                     state.tracker.finish(&mut state.scratch);
-                    state.changes.extend(state.scratch.drain(..));
                     state.is_over = true;
+                    self.changed(server);
                 }
             }
-            self.merge()?;
+            self.merge();
+            if let Some(err) = self.failed.take() {
+                return Err(err);
+            }
             // A server that is ahead of the others waits for them.
             for (server, state) in self.servers.iter_mut().enumerate() {
                 if state.changes.len() < CHANGES_MAX {
@@ -167,8 +177,8 @@ impl<'a, 's> Fold<'a, 's> {
         Ok(())
     }
 
-    /// Hands on the changes of all servers in order of time, as far as each is known to come next.
-    fn merge(&mut self) -> anyhow::Result<()> {
+    /// Hands on the changes of several servers in order of time, as far as each is known to come next.
+    fn merge(&mut self) {
         loop {
             let mut first: Option<(Instant, usize)> = None;
             for (id, server) in self.servers.iter().enumerate() {
@@ -180,32 +190,14 @@ impl<'a, 's> Fold<'a, 's> {
                         }
                     }
                     None if server.is_over => {}
-                    None => return Ok(()),
+                    None => return,
                 }
             }
             let Some((_, id)) = first else {
-                return Ok(());
+                return;
             };
-            // With one server nothing has to be compared.
-            let alone = self.servers.len() == 1;
-            while let Some(change) = self.servers[id].changes.pop_front() {
-                let Fold {
-                    hold,
-                    sink,
-                    names,
-                    run,
-                    ..
-                } = self;
-                let mut result = Ok(());
-                hold.push(change, |change| {
-                    if result.is_ok() {
-                        result = hand_on(*sink, &mut run.filter, names, &change);
-                    }
-                });
-                result?;
-                if !alone {
-                    break;
-                }
+            if let Some(change) = self.servers[id].changes.pop_front() {
+                self.hold_and_hand_on(change);
             }
         }
     }
@@ -243,6 +235,7 @@ impl<'a, 's> Fold<'a, 's> {
             self.unreadable(server, file, offset, RECORD_MAX as u64, Why::TooLong, b"");
         }
         self.known.begin(&buffers.batch);
+        self.zone = None;
         for item in &buffers.batch.items {
             match item {
                 Item::Event(event) => self.event(server, file, &buffers.batch, event),
@@ -295,8 +288,7 @@ impl<'a, 's> Fold<'a, 's> {
     }
 
     fn event(&mut self, server: usize, file: usize, batch: &Batch, event: &Event<TextId>) {
-        let log_time = event.log_time.map(|time| batch.log_time(time));
-        if let Some(time) = log_time {
+        if let Some(time) = event.log_time {
             let skip = &self.run.servers[server].files[file].skip;
             if skip
                 .iter()
@@ -305,11 +297,11 @@ impl<'a, 's> Fold<'a, 's> {
                 return;
             }
         }
-        let state = &mut self.servers[server];
-        let at = log_time.map(|time| state.clock.instant(time));
+        let at = event.log_time.map(|time| self.instant(server, batch, time));
         if let Some(at) = at {
             widen(&mut self.input, at);
         }
+        let state = &mut self.servers[server];
         self.events += 1;
         // A line whose prefix was found out late says nothing of the sessions that were read meanwhile.
         let end = &mut state.files[file].events_end;
@@ -321,7 +313,9 @@ impl<'a, 's> Fold<'a, 's> {
         state
             .tracker
             .observe(event, at, &mut texts, &mut state.scratch);
-        state.changes.extend(state.scratch.drain(..));
+        if !self.servers[server].scratch.is_empty() {
+            self.changed(server);
+        }
         if let EventKind::Setting {
             name,
             value: Some(value),
@@ -333,6 +327,49 @@ impl<'a, 's> Fold<'a, 's> {
                 self.add_prefix(server, file, &prefix);
             }
         }
+    }
+
+    fn instant(&mut self, server: usize, batch: &Batch, time: LogTime<TextId>) -> Instant {
+        let clock = &mut self.servers[server].clock;
+        let zone = Some((server, time.zone));
+        if self.zone == zone
+            && time.zone != Zone::Epoch
+            && let Some(at) = clock.instant_in_same_zone(time.wall_ms)
+        {
+            return at;
+        }
+        self.zone = zone;
+        clock.instant(batch.log_time(time))
+    }
+
+    /// The tracker of a server has told changes.
+    fn changed(&mut self, server: usize) {
+        let mut scratch = std::mem::take(&mut self.servers[server].scratch);
+        if self.servers.len() == 1 {
+            // Nobody else's come in between.
+            for change in scratch.drain(..) {
+                self.hold_and_hand_on(change);
+            }
+        } else {
+            self.servers[server].changes.extend(scratch.drain(..));
+        }
+        self.servers[server].scratch = scratch;
+    }
+
+    /// Hands on a change, and whatever waited for it.
+    fn hold_and_hand_on(&mut self, change: Change) {
+        let Fold {
+            hold,
+            sink,
+            names,
+            run,
+            servers,
+            failed,
+            ..
+        } = self;
+        hold.push(change, |change| {
+            hand_on(*sink, &mut run.filter, names, servers, failed, change);
+        });
     }
 
     /// A line that no known prefix reads: the prefix may have changed here.
@@ -429,6 +466,7 @@ impl<'a, 's> Fold<'a, 's> {
         let mut known = KnownTexts::default();
         known.begin(&batch);
         std::mem::swap(&mut self.known, &mut known);
+        self.zone = None;
         for item in &batch.items {
             match item {
                 Item::Event(event) => self.event(server, file, &batch, event),
@@ -440,6 +478,7 @@ impl<'a, 's> Fold<'a, 's> {
             }
         }
         self.known = known;
+        self.zone = None;
         true
     }
 
@@ -491,21 +530,22 @@ impl<'a, 's> Fold<'a, 's> {
     }
 
     pub(super) fn finish(mut self) -> anyhow::Result<Outcome> {
-        self.merge()?;
+        self.merge();
         let Fold {
             hold,
             sink,
             names,
             run,
+            servers,
+            failed,
             ..
         } = &mut self;
-        let mut result = Ok(());
         hold.finish(|change| {
-            if result.is_ok() {
-                result = hand_on(*sink, &mut run.filter, names, &change);
-            }
+            hand_on(*sink, &mut run.filter, names, servers, failed, change);
         });
-        result?;
+        if let Some(err) = self.failed.take() {
+            return Err(err);
+        }
         let servers = self.servers.into_iter();
         Ok(Outcome {
             names: self.names,
@@ -537,8 +577,10 @@ fn hand_on(
     sink: &mut dyn Sink,
     filter: &mut Filter,
     names: &Names,
-    change: &Change,
-) -> anyhow::Result<()> {
+    servers: &mut [ServerFold],
+    failed: &mut Option<anyhow::Error>,
+    change: Change,
+) {
     let counts = filter.is_empty()
         || match &change.what {
             What::Opened(session) | What::TakenBack(session) | What::Closed(session) => {
@@ -548,10 +590,12 @@ fn hand_on(
             What::Probe(probe) => filter.matches(names, &Who::from(&**probe)),
             What::Server(..) => false,
         };
-    if counts {
-        sink.change(names, change)
-    } else {
-        Ok(())
+    if counts && failed.is_none() {
+        *failed = sink.change(names, &change).err();
+    }
+    if let What::Opened(session) | What::TakenBack(session) | What::Closed(session) = change.what {
+        let server = usize::from(session.server.0);
+        servers[server].tracker.give_back(session);
     }
 }
 

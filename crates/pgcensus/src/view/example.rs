@@ -230,6 +230,7 @@ pub(crate) fn session(
     let application =
         application.map(|name| names.name(Dimension::ApplicationName, name.as_bytes()));
     Session {
+        opening: 0,
         server: ServerId(0),
         pid: Some(pid),
         session_id: Some(SessionId {
