@@ -19,6 +19,9 @@ pub fn decode(decoder: &Decoder, log: &[u8], cut: usize) {
     if let Some(next) = decoder.resync(log) {
         assert!(0 < next && next <= log.len());
     }
+    if let Some(start) = decoder.last_record_start(log) {
+        assert!(0 < start && start <= log.len());
+    }
     let mut whole = Batch::default();
     decoder.decode(log, 0, &mut whole);
     let Some(end) = decoder.last_record_end(&log[..cut.min(log.len())]) else {

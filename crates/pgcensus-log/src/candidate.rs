@@ -127,20 +127,27 @@ impl Scan<'_> {
     }
 
     /// What stands behind the mark at `at`.
+    #[inline]
     fn candidate(&self, kind: Kind, at: usize) -> Option<usize> {
         let chunk = self.chunk;
         match kind {
             Kind::Label => {
                 let message = at + 3;
-                if chunk[..at].ends_with(b"FATAL") {
+                let word = chunk.get(message..)?.first_chunk()?;
+                let may_be = message::may_begin(word);
+                // `log_error_verbosity = verbose`: an SQLSTATE, `00000: `.
+                let is_verbose = word[5] == b':' && word[6] == b' ';
+                let is_fatal = at > 0 && chunk[at - 1] == b'L';
+                if !(may_be || is_verbose || is_fatal) {
+                    return None;
+                }
+                if is_fatal && chunk[..at].ends_with(b"FATAL") {
                     return Some(at - 5);
                 }
-                if message::is_candidate(&chunk[message..]) {
+                if may_be && message::is_candidate(&chunk[message..]) {
                     return Some(message);
                 }
-                // `log_error_verbosity = verbose`: an SQLSTATE, `00000: `.
                 let verbose = message + 7;
-                let is_verbose = chunk.get(message + 5..verbose) == Some(b": ");
                 (is_verbose && message::is_candidate(&chunk[verbose..])).then_some(verbose)
             }
             Kind::Severity => {

@@ -13,7 +13,7 @@
 
 use std::borrow::Cow;
 
-use memchr::{memchr, memchr_iter, memchr2, memmem, memrchr, memrchr2};
+use memchr::{memchr, memchr_iter, memchr2, memmem, memrchr, memrchr_iter, memrchr2};
 
 use crate::batch::Why;
 use crate::decoder::RECORD_MAX;
@@ -129,6 +129,42 @@ pub(crate) fn last_record_end(buf: &[u8]) -> Option<usize> {
     // No record is that long: where one is damaged, the parity is wrong from there on. A newline at the very
     // end says nothing then.
     boundary(buf, !odd, buf.len() - 1, &undoubled)
+}
+
+/// The last position in `piece` at which a record surely begins, whatever stands before it; not 0. No quote has to be
+/// counted for that: before its message a record has columns of known shapes, and then a comma and an odd number of quotes,
+/// which no text inside quotes can have.
+pub(crate) fn last_sure_start(piece: &[u8]) -> Option<usize> {
+    memrchr_iter(b'\n', piece)
+        .map(|newline| newline + 1)
+        .find(|&start| surely_begins(piece, start))
+}
+
+fn surely_begins(piece: &[u8], start: usize) -> bool {
+    let is_number = |raw: &[u8]| raw.iter().all(u8::is_ascii_digit);
+    let mut at = start;
+    for column in 1..=13 {
+        let Some((value, end)) = Column::read(piece, at) else {
+            return false;
+        };
+        let raw = value.raw;
+        let is_quoted = piece.get(at) == Some(&b'"');
+        let fits = match column {
+            1 | 9 => log_time::read(raw, None).is_some_and(|(_, len)| len == raw.len()),
+            2 | 3 | 5 | 8 => is_quoted || raw.is_empty(),
+            4 | 7 | 11 => !raw.is_empty() && is_number(raw),
+            6 => SessionId::parse(raw).is_some(),
+            10 => raw.iter().all(|b| b.is_ascii_digit() || *b == b'/'),
+            12 => !raw.is_empty() && !raw.contains(&b'"'),
+            _ => Sqlstate::parse(raw).is_some(),
+        };
+        let may_be_quoted = matches!(column, 2 | 3 | 5 | 8);
+        if !fits || is_quoted && !may_be_quoted || piece.get(end) != Some(&b',') {
+            return false;
+        }
+        at = end + 1;
+    }
+    piece.get(at..).is_some_and(opens_column)
 }
 
 /// The last record end in `buf`, if at its end one stands inside quotes or not.

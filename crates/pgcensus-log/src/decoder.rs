@@ -59,12 +59,12 @@ impl Decoder {
         &self.prefixes
     }
 
-    /// [`last_record_end`](Self::last_record_end) needs no more than the end of a chunk, whatever is before it.
-    pub fn ends_anywhere(&self) -> bool {
+    /// A position in `piece` at which a record begins, the last one that can be told from `piece` alone: of what
+    /// comes before it, at least 1 KiB must be in it, or it may be misjudged.
+    pub fn last_record_start(&self, piece: &[u8]) -> Option<usize> {
         match &self.format {
-            Format::Stderr(_) | Format::Jsonlog => true,
-            // Whether a newline ends a record depends on all quotes before it.
-            Format::Csvlog => false,
+            Format::Csvlog => csvlog::last_sure_start(piece),
+            Format::Stderr(_) | Format::Jsonlog => self.last_record_end(piece),
         }
     }
 

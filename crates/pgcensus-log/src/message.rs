@@ -81,10 +81,15 @@ pub(crate) fn is_quoted_candidate(message: &[u8]) -> bool {
 
 /// Not so for nearly all messages, and this is what they cost.
 pub(crate) fn may_be_row(message: &[u8]) -> bool {
-    message.first_chunk().is_some_and(|head| {
-        let bit = Heads::bit(u32::from_le_bytes(*head));
-        HEADS.bits[bit / 64] >> (bit % 64) & 1 == 1
-    })
+    message.first_chunk().is_some_and(may_begin)
+}
+
+/// The same for the first bytes of a message.
+#[inline]
+pub(crate) fn may_begin(head: &[u8; 8]) -> bool {
+    let &[a, b, c, d, ..] = head;
+    let bit = Heads::bit(u32::from_le_bytes([a, b, c, d]));
+    HEADS.bits[bit / 64] >> (bit % 64) & 1 == 1
 }
 
 /// The first four bytes of each row that is no FATAL, hashed.

@@ -170,13 +170,13 @@ impl Cut {
 }
 
 impl Open {
-    /// Finds where the chunk ends without reading all of it; false where that cannot be: quotes of csv are counted from
-    /// the begin of a record on.
+    /// Finds where the chunk ends without reading all of it; false where that cannot be: in a stream, near the end of a
+    /// file, in a long record.
     fn measure(&mut self, cut: &mut Cut, size: usize, peek: &mut Vec<u8>) -> bool {
         let Bytes::File { file, at } = &mut self.bytes else {
             return false;
         };
-        if self.skipping || size < 2 * PEEK || !cut.decoder.ends_anywhere() {
+        if self.skipping || size < 2 * PEEK {
             return false;
         }
         peek.resize(PEEK, 0);
@@ -184,7 +184,7 @@ impl Open {
         let (n, Ok(())) = read_fully_at(file, peek, *at + before as u64) else {
             return false;
         };
-        let end = cut.decoder.last_record_end(peek);
+        let end = cut.decoder.last_record_start(peek);
         let Some(end) = end.filter(|&end| n == PEEK && end >= PEEK_MARGIN) else {
             return false;
         };
@@ -203,18 +203,27 @@ impl Open {
 
     /// Reads the chunk.
     fn read(&mut self, cut: &mut Cut, size: usize, chunk: &mut Vec<u8>) {
-        chunk.clear();
+        let mut filling = Filling {
+            buffer: chunk,
+            len: 0,
+        };
         if let Bytes::Stream { rest, .. } = &mut self.bytes {
-            chunk.append(rest);
+            let len = rest.len();
+            filling.buffer.resize(len.max(filling.buffer.len()), 0);
+            filling.buffer[..len].copy_from_slice(rest);
+            filling.len = len;
+            rest.clear();
         }
         let start = self.base;
         let piece = Piece::read(
             &mut self.bytes,
-            chunk,
+            &mut filling,
             size,
             &cut.decoder,
             &mut self.skipping,
         );
+        let len = filling.len;
+        chunk.truncate(len);
         self.base += piece.skipped;
         cut.base = self.base;
         cut.after.error = piece.error;
@@ -287,6 +296,40 @@ fn read_fully_at(file: &File, buf: &mut [u8], at: u64) -> (usize, io::Result<()>
     (n, Ok(()))
 }
 
+/// A buffer that is being filled. Its bytes past `len` are of earlier chunks: clearing them would cost as much as a
+/// search.
+struct Filling<'b> {
+    buffer: &'b mut Vec<u8>,
+    len: usize,
+}
+
+impl Filling<'_> {
+    fn bytes(&self) -> &[u8] {
+        &self.buffer[..self.len]
+    }
+
+    /// Reads until there are `wanted` bytes; false at the end of the input.
+    fn fill(&mut self, input: &mut Bytes, wanted: usize) -> io::Result<bool> {
+        if self.buffer.len() < wanted {
+            self.buffer.resize(wanted, 0);
+        }
+        while self.len < wanted {
+            match input.read(&mut self.buffer[self.len..wanted]) {
+                Ok(0) => return Ok(false),
+                Ok(n) => self.len += n,
+                Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
+                Err(err) => return Err(err),
+            }
+        }
+        Ok(true)
+    }
+
+    fn drop_front(&mut self, n: usize) {
+        self.buffer.copy_within(n..self.len, 0);
+        self.len -= n;
+    }
+}
+
 /// What was read into a buffer.
 struct Piece {
     /// Bytes dropped before its first.
@@ -303,7 +346,7 @@ impl Piece {
     /// record, or the input is over.
     fn read(
         input: &mut Bytes,
-        chunk: &mut Vec<u8>,
+        chunk: &mut Filling<'_>,
         size: usize,
         decoder: &Decoder,
         skipping: &mut bool,
@@ -317,10 +360,9 @@ impl Piece {
         };
         let mut wanted = size;
         loop {
-            while chunk.len() < wanted && !piece.at_end {
-                let room = (wanted - chunk.len()) as u64;
-                match input.take(room).read_to_end(chunk) {
-                    Ok(n) => piece.at_end = (n as u64) < room,
+            if !piece.at_end {
+                match chunk.fill(input, wanted) {
+                    Ok(more) => piece.at_end = !more,
                     Err(err) => {
                         piece.error = Some(err.to_string());
                         piece.at_end = true;
@@ -328,20 +370,16 @@ impl Piece {
                 }
             }
             if *skipping {
-                if let Some(next) = decoder.resync(chunk) {
-                    chunk.drain(..next);
+                if let Some(next) = decoder.resync(chunk.bytes()) {
+                    chunk.drop_front(next);
                     piece.skipped += next as u64;
                     *skipping = false;
                     continue;
                 }
                 // The end of the buffer may hold the begin of the line that ends the record.
-                let keep = if piece.at_end {
-                    0
-                } else {
-                    chunk.len().min(4096)
-                };
-                let dropped = chunk.len() - keep;
-                chunk.drain(..dropped);
+                let keep = if piece.at_end { 0 } else { chunk.len.min(4096) };
+                let dropped = chunk.len - keep;
+                chunk.drop_front(dropped);
                 piece.skipped += dropped as u64;
                 if piece.at_end {
                     return piece;
@@ -351,18 +389,18 @@ impl Piece {
             if piece.at_end {
                 return piece;
             }
-            if let Some(end) = decoder.last_record_end(chunk) {
+            if let Some(end) = decoder.last_record_end(chunk.bytes()) {
                 piece.end = end;
                 return piece;
             }
-            if chunk.len() >= RECORD_MAX {
+            if chunk.len >= RECORD_MAX {
                 piece.end = RECORD_MAX;
-                piece.too_long = !decoder.begins_record(chunk);
+                piece.too_long = !decoder.begins_record(chunk.bytes());
                 // What follows the head is dropped with the next piece.
                 *skipping = true;
                 return piece;
             }
-            wanted = (chunk.len() * 2).max(4096).min(RECORD_MAX.max(size));
+            wanted = (chunk.len * 2).max(4096).min(RECORD_MAX.max(size));
         }
     }
 }
