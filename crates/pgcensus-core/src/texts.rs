@@ -65,7 +65,12 @@ impl<'a> Texts<'a> {
 
     /// It as a TCP port; `None` for the path of a client's socket.
     pub(crate) fn port(&self, id: TextId) -> Option<u16> {
-        std::str::from_utf8(self.text(id)).ok()?.parse().ok()
+        let text = self.text(id);
+        (1..=5).contains(&text.len()).then_some(())?;
+        let port = text.iter().try_fold(0u32, |port, digit| {
+            digit.is_ascii_digit().then(|| port * 10 + u32::from(digit - b'0'))
+        })?;
+        u16::try_from(port).ok()
     }
 
     pub(crate) fn auth(
