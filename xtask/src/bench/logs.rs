@@ -17,7 +17,8 @@ use super::server::{Clients, PASSWORD, Server, Stretch, said};
 use super::{Format, grown};
 use crate::servers;
 
-/// Part of each recipe: logs that another version of this file made are made anew.
+/// Part of each recipe, to be counted up when the load, the clients or the settings change: what was made before
+/// is made anew.
 const VERSION: u32 = 2;
 
 /// How long the server is under load.
@@ -150,8 +151,8 @@ impl Logs {
         let path = self.dir.join(name);
         let stretch = self.survey(load, format)?;
         let copies = stretch.copies(bytes);
-        made_once(&path, &stretch.recipe(copies), || {
-            self.repeat(load, format, copies, &path, |_| {})
+        made_once(&path, &stretch.recipe(copies), |path| {
+            self.repeat(load, format, copies, path, |_| {})
         })?;
         Ok(Log {
             name: format!("{}, {}", load.name(), format.name()),
@@ -197,8 +198,9 @@ impl Logs {
     /// What the server wrote under this load, recorded now if it was not before.
     fn survey(&self, load: Load, format: Format) -> Result<Survey> {
         let dir = self.real.join(load.name());
-        made_once(&dir, load.settings(), || {
-            std::fs::create_dir_all(&dir)?;
+        let recipe = format!("{LOAD:?} {}", load.settings());
+        made_once(&dir, &recipe, |dir| {
+            std::fs::create_dir(dir)?;
             println!("xtask: recording a log: {}, {LOAD:?}", load.name());
             let server = Server::start(&servers::find_or_install_one()?.bin, load.settings())?;
             let stretches = server.record(prepare, |server| load.run(server))?;
@@ -245,7 +247,7 @@ impl Log {
             .path
             .with_extension(format!("{bytes}.{}", self.format.extension()));
         let recipe = format!("{bytes} bytes of {}", self.stretch.recipe(self.copies));
-        made_once(&path, &recipe, || grown::part(self, &path, bytes))?;
+        made_once(&path, &recipe, |path| grown::part(self, path, bytes))?;
         Ok(path)
     }
 
@@ -254,22 +256,18 @@ impl Log {
     /// # Errors
     /// When it cannot be written.
     pub(super) fn compressed(&self) -> Result<[PathBuf; 2]> {
-        let named = |suffix| {
-            let mut path = self.path.clone().into_os_string();
-            path.push(suffix);
-            PathBuf::from(path)
-        };
         let recipe = self.stretch.recipe(self.copies);
-        let gzip = named(".gz");
-        made_once(&gzip, &recipe, || {
+        let extension = self.format.extension();
+        let gzip = self.path.with_extension(format!("{extension}.gz"));
+        made_once(&gzip, &recipe, |path| {
             let level = flate2::Compression::default();
-            let mut out = flate2::write::GzEncoder::new(create(&gzip)?, level);
+            let mut out = flate2::write::GzEncoder::new(create(path)?, level);
             io::copy(&mut File::open(&self.path)?, &mut out)?;
             Ok(out.finish()?.flush()?)
         })?;
-        let zstd = named(".zst");
-        made_once(&zstd, &recipe, || {
-            let mut out = zstd::Encoder::new(create(&zstd)?, zstd::DEFAULT_COMPRESSION_LEVEL)?;
+        let zstd = self.path.with_extension(format!("{extension}.zst"));
+        made_once(&zstd, &recipe, |path| {
+            let mut out = zstd::Encoder::new(create(path)?, zstd::DEFAULT_COMPRESSION_LEVEL)?;
             io::copy(&mut File::open(&self.path)?, &mut out)?;
             Ok(out.finish()?.flush()?)
         })?;
@@ -305,22 +303,41 @@ pub(super) fn create(path: &Path) -> Result<BufWriter<File>> {
     Ok(BufWriter::with_capacity(BUFFER_BYTES, file))
 }
 
-/// Makes `path` unless it was made by this recipe; which it was is noted beside it.
-fn made_once(path: &Path, recipe: &str, make: impl FnOnce() -> Result<()>) -> Result<()> {
-    let mut note = path.as_os_str().to_owned();
-    note.push(".recipe");
+/// Makes `path` unless it was made by this recipe; which it was is noted beside it. It is made under another
+/// name, so whoever reads an earlier one goes on reading that.
+fn made_once(path: &Path, recipe: &str, make: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+    let beside = |suffix| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        PathBuf::from(name)
+    };
+    let note = beside(".recipe");
     let recipe = format!("{VERSION} {recipe}\n");
     if path.exists() && std::fs::read_to_string(&note).is_ok_and(|made| made == recipe) {
         return Ok(());
     }
-    let _ = std::fs::remove_file(&note);
     let start = Instant::now();
-    make().with_context(|| path.display().to_string())?;
+    let new = beside(".new");
+    remove(&new)?;
+    make(&new).with_context(|| path.display().to_string())?;
+    remove(&note)?;
+    remove(path)?;
+    std::fs::rename(new, path)?;
     std::fs::write(&note, recipe)?;
     println!(
         "xtask: {}: {:.1} s",
         path.display(),
         start.elapsed().as_secs_f64()
     );
+    Ok(())
+}
+
+/// Removes a file or a directory, if it is there.
+fn remove(path: &Path) -> Result<()> {
+    if path.is_dir() {
+        std::fs::remove_dir_all(path)?;
+    } else if path.exists() {
+        std::fs::remove_file(path)?;
+    }
     Ok(())
 }

@@ -25,7 +25,7 @@ pub(super) fn when_and_what() -> Result<String> {
     Ok(format!("{date}, commit {}{changes}", commit.trim()))
 }
 
-/// A line each: processor, memory, kernel, compiler.
+/// A line each: processor, memory, kernel, compiler, and whether others were at work.
 pub(super) fn description() -> Vec<String> {
     let read = |path| std::fs::read_to_string(path).unwrap_or_default();
     let field = |text: &str, name: &str| {
@@ -37,6 +37,8 @@ pub(super) fn description() -> Vec<String> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let memory = field(&read("/proc/meminfo"), "MemTotal");
     let memory = memory.and_then(|text| text.strip_suffix("kB")?.trim().parse::<f64>().ok());
+    let load = read("/proc/loadavg");
+    let load = load.split_whitespace().next();
     let processor = processor.unwrap_or_else(|| std::env::consts::ARCH.to_owned());
     vec![
         format!("{processor}, {cores} cores"),
@@ -46,6 +48,10 @@ pub(super) fn description() -> Vec<String> {
         ),
         format!("Linux {}", read("/proc/sys/kernel/osrelease").trim()),
         version("rustc"),
+        format!(
+            "load average {} before the start",
+            load.unwrap_or("unknown")
+        ),
     ]
 }
 

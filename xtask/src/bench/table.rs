@@ -65,10 +65,10 @@ impl fmt::Display for Table {
 pub(super) fn shown(value: f64) -> String {
     match value {
         v if v.is_nan() => "–".to_owned(),
-        v if v < 0.1 => format!("{v:.4}"),
-        v if v < 1.0 => format!("{v:.3}"),
-        v if v < 10.0 => format!("{v:.2}"),
-        v if v < 100.0 => format!("{v:.1}"),
+        v if v < 0.09995 => format!("{v:.4}"),
+        v if v < 0.9995 => format!("{v:.3}"),
+        v if v < 9.995 => format!("{v:.2}"),
+        v if v < 99.95 => format!("{v:.1}"),
         v => format!("{v:.0}"),
     }
 }
@@ -92,6 +92,7 @@ mod tests {
     fn three_digits_are_shown() {
         for (value, text) in [
             (0.0123, "0.0123"),
+            (0.9999, "1.00"),
             (1.234, "1.23"),
             (56.78, "56.8"),
             (1234.5, "1234"),

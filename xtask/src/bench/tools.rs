@@ -1,7 +1,7 @@
 //! pgcensus beside the programs that one would take else, on the same logs, and what it shall reach.
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Result;
 
@@ -23,7 +23,7 @@ const SMALL_BYTES: u64 = 100_000;
 const SLOW_ROUNDS: u32 = 2;
 /// Runs on the small log, which take milliseconds.
 const SMALL_ROUNDS: u32 = 21;
-/// After so long it is ended, and the benchmark fails.
+/// After so long one of them is ended and left out.
 const PATIENCE_S: &str = "1200";
 
 /// The table, and the bars.
@@ -126,50 +126,58 @@ impl Comparison {
             Call::new(["wc", "-l"]).arg(&log.path),
         ];
         let runs = measure::in_turn(&fast, bench.rounds, &bench.output())?;
-        let pgbadger = if bench.is_quick {
-            None
-        } else {
-            Pgbadger::time(bench, log)?
+        let [ours, rg, ..] = &runs[..] else {
+            unreachable!("as many as there are calls")
         };
-        let pgbadger_wall = pgbadger
-            .as_ref()
-            .map_or(f64::NAN, |it| it.reckoned(log.bytes));
-        let ours = &runs[0];
-        let ratio = ours.ratio(&runs[1]);
-        self.peak_mib = ours.peak_mib().max(self.peak_mib);
-        for (name, runs_of) in ["pgcensus", "rg", "grep", "wc -l"].into_iter().zip(&runs) {
-            self.row(log, name, runs_of, Some(&runs[1]), pgbadger_wall);
-        }
         if self.calls.is_empty() {
             self.calls.extend(fast);
+            self.calls.push(lnav(bench, log)?);
+            self.calls.push(pgbadger(bench, log.format, &log.path));
         }
-        if !bench.is_quick {
-            match lnav(bench, log)? {
-                Some(lnav) => self.row(log, "lnav", &lnav, Some(&runs[1]), pgbadger_wall),
-                None => self.missing(log, "lnav"),
+        let slow = if bench.is_quick {
+            None
+        } else {
+            Some((time_lnav(bench, log), Pgbadger::time(bench, log)))
+        };
+        let pgbadger_wall = match &slow {
+            Some((_, Ok(pgbadger))) => pgbadger.reckoned(log.bytes),
+            _ => f64::NAN,
+        };
+        for (name, runs) in ["pgcensus", "rg", "grep", "wc -l"].into_iter().zip(&runs) {
+            self.row(log, name, runs, Some(rg), pgbadger_wall);
+        }
+        if let Some((lnav, pgbadger)) = slow {
+            match lnav {
+                Ok(runs) => self.row(log, "lnav", &runs, Some(rg), pgbadger_wall),
+                Err(err) => self.failed(log, "lnav", &err),
             }
             match pgbadger {
-                Some(Pgbadger { part, .. }) => {
+                Ok(Pgbadger { part, .. }) => {
                     let whole = part.scaled(pgbadger_wall / part.wall());
-                    self.row(log, "pgbadger -j 2", &whole, Some(&runs[1]), pgbadger_wall);
+                    self.row(log, "pgbadger", &whole, Some(rg), pgbadger_wall);
                 }
-                None => self.missing(log, "pgbadger -j 2"),
+                Err(err) => self.failed(log, "pgbadger", &err),
             }
         }
-        let (r_max, times_min) = match (load, log.format) {
+        self.peak_mib = ours.peak_mib().max(self.peak_mib);
+        self.judge(load, log, ours.ratio(rg), pgbadger_wall / ours.wall());
+        Ok(())
+    }
+
+    /// How long it may take, as a multiple of rg, and how long pgBadger must take, as a multiple of ours.
+    fn judge(&mut self, load: Load, log: &Log, of_rg: f64, of_ours: f64) {
+        let (of_rg_max, of_ours_min) = match (load, log.format) {
             (Load::Busy, Format::Stderr) => (1.0, Some(1000.0)),
             (Load::Busy, _) => (1.3, None),
             (Load::Connections, Format::Stderr) => (2.5, Some(250.0)),
             (Load::Connections, _) => (3.5, None),
         };
-        self.bars
-            .at_most(&format!("{}: time over that of rg", log.name), ratio, r_max);
-        if let Some(times_min) = times_min {
-            let times = pgbadger_wall / ours.wall();
+        let what = format!("{}: time over that of rg", log.name);
+        self.bars.at_most(&what, of_rg, of_rg_max);
+        if let Some(of_ours_min) = of_ours_min {
             let what = format!("{}: pgBadger's time over ours", log.name);
-            self.bars.at_least(&what, times, times_min);
+            self.bars.at_least(&what, of_ours, of_ours_min);
         }
-        Ok(())
     }
 
     fn compressed(&mut self, bench: &Bench, log: &Log) -> Result<()> {
@@ -223,10 +231,17 @@ impl Comparison {
         ]);
     }
 
-    fn missing(&mut self, log: &Log, program: &str) {
+    /// The others are compared all the same.
+    fn failed(&mut self, log: &Log, program: &str, err: &anyhow::Error) {
+        eprintln!("xtask: {err:#}");
+        let why = if is_installed(program) {
+            "failed"
+        } else {
+            "not installed"
+        };
         let none = std::iter::repeat_n("–", 6);
-        let cells = [log.name.as_str(), program, "not installed"];
-        self.table.row(cells.into_iter().chain(none));
+        self.table
+            .row([log.name.as_str(), program, why].into_iter().chain(none));
     }
 }
 
@@ -238,32 +253,15 @@ struct Pgbadger {
 }
 
 impl Pgbadger {
-    /// None where it is not installed.
-    fn time(bench: &Bench, log: &Log) -> Result<Option<Pgbadger>> {
-        if !is_installed("pgbadger") {
-            return Ok(None);
-        }
+    fn time(bench: &Bench, log: &Log) -> Result<Pgbadger> {
         let part = log.part(PGBADGER_BYTES)?;
-        let part_bytes = part.metadata()?.len();
         let small = log.part(SMALL_BYTES)?;
-        let html = bench.dir.join("pgbadger.html");
-        let call = |part: PathBuf| {
-            let call = patient(&["pgbadger", "-q", "-j", "2", "-o"])
-                .arg(&html)
-                .arg("-f");
-            let call = match log.format {
-                Format::Stderr => call.arg("stderr").arg("-p").arg("%m [%p] "),
-                Format::Csvlog => call.arg("csv"),
-                Format::Jsonlog => call.arg("jsonlog"),
-            };
-            call.arg(part)
-        };
-        let runs = |call: Call| slow(&call, &bench.output());
-        Ok(Some(Pgbadger {
-            part: runs(call(part))?,
-            part_bytes,
-            small: runs(call(small))?,
-        }))
+        let runs = |part: &Path| slow(&pgbadger(bench, log.format, part), &bench.output());
+        Ok(Pgbadger {
+            part: runs(&part)?,
+            part_bytes: part.metadata()?.len(),
+            small: runs(&small)?,
+        })
     }
 
     /// In seconds, for a log of so many bytes.
@@ -274,26 +272,34 @@ impl Pgbadger {
     }
 }
 
-/// lnav shows the lines that `rg` counts. None where it is not installed.
-fn lnav(bench: &Bench, log: &Log) -> Result<Option<Runs>> {
-    if !is_installed("lnav") {
-        return Ok(None);
-    }
+fn pgbadger(bench: &Bench, format: Format, log: &Path) -> Call {
+    let html = bench.dir.join("pgbadger.html");
+    let call = Call::new(["timeout", PATIENCE_S, "pgbadger", "-q", "-j", "2", "-o"]);
+    let call = call.arg(html).arg("-f");
+    let call = match format {
+        Format::Stderr => call.arg("stderr").arg("-p").arg("%m [%p] "),
+        Format::Csvlog => call.arg("csv"),
+        Format::Jsonlog => call.arg("jsonlog"),
+    };
+    call.arg(log)
+}
+
+/// It shows the lines that `rg` counts. What it keeps for the next time is kept among the logs.
+fn lnav(bench: &Bench, log: &Log) -> Result<Call> {
     let home = bench.dir.join("home");
     std::fs::create_dir_all(&home)?;
-    let call = patient(&["env"]).arg(format!("HOME={}", home.display()));
-    let call = call.arg("lnav").arg("-n").arg("-c");
-    let call = call.arg(format!(":filter-in {NEEDLE}")).arg(&log.path);
-    slow(&call, &bench.output()).map(Some)
+    let call = Call::new(["timeout", PATIENCE_S, "env", "-C"]).arg(&bench.dir);
+    let call = call.arg("HOME=home").arg("lnav").arg("-n").arg("-c");
+    Ok(call.arg(format!(":filter-in {NEEDLE}")).arg(&log.path))
+}
+
+fn time_lnav(bench: &Bench, log: &Log) -> Result<Runs> {
+    slow(&lnav(bench, log)?, &bench.output())
 }
 
 fn slow(call: &Call, output: &Path) -> Result<Runs> {
     let runs = (0..SLOW_ROUNDS).map(|_| call.run(output));
     Ok(Runs(runs.collect::<Result<_>>()?))
-}
-
-fn patient(words: &[&str]) -> Call {
-    Call::new(["timeout", "--signal=KILL", PATIENCE_S].iter().chain(words))
 }
 
 fn rg(options: &[&str]) -> Call {
