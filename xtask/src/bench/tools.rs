@@ -13,8 +13,10 @@ use super::{Bench, Format, machine};
 /// What `rg` and `grep` count.
 const NEEDLE: &str = "connection authorized";
 
-/// pgBadger takes minutes for a gigabyte: it reads so much, and the rest is reckoned.
-const PGBADGER_BYTES: u64 = 60_000_000;
+/// pgBadger takes minutes for a gigabyte: of a log that is longer than the first it reads as much as the second
+/// says, and the rest is reckoned.
+const PGBADGER_WHOLE_BYTES: u64 = 400_000_000;
+const PGBADGER_PART_BYTES: u64 = 60_000_000;
 /// What pgBadger waits for whatever the log is told from its time for one of this length, which is also
 /// the log that is to be answered at once.
 const SMALL_BYTES: u64 = 100_000;
@@ -73,11 +75,12 @@ pub(super) fn run(bench: &Bench) -> Result<String> {
     write!(
         said,
         "\nWall and CPU are medians in seconds, peak memory that of the largest process; × rg is the \
-         median over the rounds of the time over that of `rg` in the same round. pgBadger reads the first \
-         {} MB of each log; its time for the whole is reckoned from that and from its time for {} KB, which \
-         it mostly waits. `decompress` is the library alone, into nothing. Less than {:.0} MiB, the \
+         median over the rounds of the time over that of `rg` in the same round. Of logs of more than {} MB \
+         pgBadger reads the first {} MB; its time for the whole is reckoned from that and from its time for \
+         {} KB, which it mostly waits. `decompress` is the library alone, into nothing. Less than {:.0} MiB, the \
          memory of the benchmark itself, cannot be told.\n\n## What it shall reach\n\n{}",
-        PGBADGER_BYTES / 1_000_000,
+        PGBADGER_WHOLE_BYTES / 1_000_000,
+        PGBADGER_PART_BYTES / 1_000_000,
         SMALL_BYTES / 1_000,
         measure::own_peak_mib()?,
         comparison.bars
@@ -245,7 +248,7 @@ impl Comparison {
     }
 }
 
-/// pgBadger's times for a part of a log and for hardly any.
+/// pgBadger's times for a log, or a part of it, and for hardly any.
 struct Pgbadger {
     part: Runs,
     part_bytes: u64,
@@ -254,7 +257,11 @@ struct Pgbadger {
 
 impl Pgbadger {
     fn time(bench: &Bench, log: &Log) -> Result<Pgbadger> {
-        let part = log.part(PGBADGER_BYTES)?;
+        let part = if log.bytes <= PGBADGER_WHOLE_BYTES {
+            log.path.clone()
+        } else {
+            log.part(PGBADGER_PART_BYTES)?
+        };
         let small = log.part(SMALL_BYTES)?;
         let runs = |part: &Path| slow(&pgbadger(bench, log.format, part), &bench.output());
         Ok(Pgbadger {
@@ -333,5 +340,32 @@ impl Bars {
 impl std::fmt::Display for Bars {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::bench::measure::Run;
+
+    #[test]
+    fn what_pgbadger_waits_is_counted_once() {
+        let runs = |seconds| {
+            Runs(vec![Run {
+                wall: Duration::from_secs(seconds),
+                cpu: Duration::ZERO,
+                peak_bytes: 0,
+            }])
+        };
+        let pgbadger = Pgbadger {
+            part: runs(10),
+            part_bytes: 60_000_000 + SMALL_BYTES,
+            small: runs(4),
+        };
+        for (bytes, seconds) in [(SMALL_BYTES, 4.0), (60_100_000, 10.0), (600_100_000, 64.0)] {
+            assert!((pgbadger.reckoned(bytes) - seconds).abs() < 1e-9);
+        }
     }
 }
