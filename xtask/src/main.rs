@@ -5,6 +5,7 @@
     reason = "it talks to who builds"
 )]
 
+mod bench;
 mod fuzz;
 mod servers;
 
@@ -19,6 +20,12 @@ const HELP: &str = "\
 cargo xtask test                  install what is needed, run every test, fuzz for a moment
 cargo xtask fuzz [--seconds N]    fuzz each target for N seconds (default 20)
 cargo xtask servers               find or install PostgreSQL servers; print where their programs are
+cargo xtask bench                 measure pgcensus beside other programs, and how its costs grow, on
+                                  logs of a real server; written to benches/RESULTS.md
+cargo xtask bench tools|growth    one of the two, printed only
+    --quick                       small logs and no slow programs, printed only
+    --fresh                       record and make the logs anew
+    --rounds N                    counted runs of each program (default 5)
 ";
 
 fn main() -> ExitCode {
@@ -32,6 +39,9 @@ fn main() -> ExitCode {
             Err(_) => Err(anyhow::anyhow!("--seconds {seconds}: not a number")),
         },
         ["servers"] => list_servers(),
+        ["bench", ref args @ ..] => bench::run(args),
+        // Not for people: the benchmark runs it beside pgcensus.
+        ["decompress", path] => bench::decompress::run(path),
         ["help" | "--help" | "-h"] => {
             print!("{HELP}");
             Ok(())

