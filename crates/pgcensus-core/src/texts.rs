@@ -68,7 +68,9 @@ impl<'a> Texts<'a> {
         let text = self.text(id);
         (1..=5).contains(&text.len()).then_some(())?;
         let port = text.iter().try_fold(0u32, |port, digit| {
-            digit.is_ascii_digit().then(|| port * 10 + u32::from(digit - b'0'))
+            digit
+                .is_ascii_digit()
+                .then(|| port * 10 + u32::from(digit - b'0'))
         })?;
         u16::try_from(port).ok()
     }

@@ -4,6 +4,7 @@
 use std::num::NonZeroU32;
 
 use crate::event::{Event, EventKind, TextOf};
+use crate::line_prefix::Head;
 use crate::log_time::LogTime;
 use crate::record::{Client, Record, Sqlstate};
 
@@ -151,6 +152,31 @@ impl Batch {
         time.map(|zone| self.text(zone))
     }
 
+    /// Adds a line of which nothing but its time and process and this is known.
+    pub(crate) fn push_plain(&mut self, offset: u64, head: &Head<'_>, kind: EventKind<&[u8]>) {
+        let Batch {
+            texts, items, last, ..
+        } = self;
+        let mut keep = |text: &[u8], of| keep(texts, last, text, of);
+        items.push(Item::Event(Event {
+            offset,
+            log_time: head
+                .log_time
+                .map(|time| time.map(|zone| keep(zone, TextOf::Zone))),
+            pid: head.pid,
+            session_id: head.session_id,
+            user: None,
+            database: None,
+            application_name: None,
+            client: None,
+            sqlstate: Some(Sqlstate(*b"00000")),
+            backend_type: None,
+            message: TextId::EMPTY,
+            detail: None,
+            kind: kind.map(&mut keep),
+        }));
+    }
+
     /// Adds what a record at `offset` says, with the SQLSTATE that its text implies.
     pub(crate) fn push_record(
         &mut self,
@@ -169,15 +195,7 @@ impl Batch {
                 | EventKind::Ending { .. }
                 | EventKind::Server(_)
         );
-        let mut keep = |text: &[u8], of: TextOf| match last.get_mut(of as usize) {
-            Some(last) => {
-                if texts.get(*last) != text {
-                    *last = texts.find_or_keep(text);
-                }
-                *last
-            }
-            None => texts.keep(text),
-        };
+        let mut keep = |text: &[u8], of| keep(texts, last, text, of);
         items.push(Item::Event(Event {
             offset,
             log_time: record
@@ -241,5 +259,23 @@ impl Batch {
     pub fn set_log_times(&mut self, first: LogTime<&[u8]>, last: LogTime<&[u8]>) {
         let mut keep = |time: LogTime<&[u8]>| time.map(|zone| self.texts.find_or_keep(zone));
         self.log_times = Some((keep(first), keep(last)));
+    }
+}
+
+/// The number of a text; for names and the like that of the same text before, nearly always the last one.
+fn keep(
+    texts: &mut Texts,
+    last: &mut [TextId; TextOf::Other as usize],
+    text: &[u8],
+    of: TextOf,
+) -> TextId {
+    match last.get_mut(of as usize) {
+        Some(last) => {
+            if texts.get(*last) != text {
+                *last = texts.find_or_keep(text);
+            }
+            *last
+        }
+        None => texts.keep(text),
     }
 }

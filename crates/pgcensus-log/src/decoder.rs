@@ -302,10 +302,19 @@ fn decode_run(prefixes: &[LinePrefix], chunk: &[u8], mut at: usize, out: &mut Ou
         }
         let first_line_end = stderr::next_line(chunk, text_start);
         let tail = stderr::tail(prefix, chunk, &head, first_line_end, &mut next);
-        let record = stderr::record(chunk, at, &head, severity, &tail);
-        // What is not clear at once is left to the search, which finds it again.
-        if misnames_refused(&record) || !out.record(at, tail.end, &record) {
-            break;
+        let message = stderr::without_line_end(&chunk[text_start..tail.message_end]);
+        if severity == Severity::Log
+            && tail.is_bare()
+            && prefix.is_bare()
+            && let Some(kind) = message::plain(message)
+        {
+            out.batch.push_plain(out.base + at as u64, &head, kind);
+        } else {
+            let record = stderr::record(chunk, at, &head, severity, &tail);
+            // What is not clear at once is left to the search, which finds it again.
+            if misnames_refused(&record) || !out.record(at, tail.end, &record) {
+                break;
+            }
         }
         at = tail.end;
         is_head = tail.next_is_head;

@@ -30,6 +30,7 @@ pub use infer::{Inference, infer};
 pub struct LinePrefix {
     text: Box<str>,
     escapes: Box<[u8]>,
+    is_bare: bool,
     /// In a session, or everywhere when `background` is `None`.
     session: read::Form,
     /// Outside sessions, where that differs.
@@ -177,6 +178,7 @@ impl LinePrefix {
         let two_forms = escapes.iter().any(|b| b"udarhiq".contains(b));
         Ok(LinePrefix {
             text: text.into(),
+            is_bare: escapes.iter().all(|escape| b"mtnspclvxQq".contains(escape)),
             session: read::Form::session(&parts, two_forms),
             background: two_forms.then(|| read::Form::background(&parts)),
             escapes,
@@ -198,6 +200,11 @@ impl LinePrefix {
         self.has(b'p') || self.has(b'c')
     }
 
+    /// Its lines carry times and numbers alone: no name, no client, no tag or SQLSTATE that a message could contradict.
+    pub(crate) fn is_bare(&self) -> bool {
+        self.is_bare
+    }
+
     /// Its lines say when they were written: it has `%m`, `%t` or `%n`.
     pub fn has_time(&self) -> bool {
         self.has(b'm') || self.has(b't') || self.has(b'n')
@@ -216,14 +223,17 @@ impl LinePrefix {
         self.read_into(text, label_from, &mut head).then_some(head)
     }
 
-    /// [`read`](Self::read) into a head that is there already: copies of it cost as much as the reading. False, and an
-    /// undefined `head`, where there is none.
+    /// [`read`](Self::read) into a head that is new or was read by this prefix: copies of it cost as much as the
+    /// reading. False, and an undefined `head`, where there is none.
     pub(crate) fn read_into<'c>(
         &self,
         text: &'c [u8],
         label_from: usize,
         head: &mut Head<'c>,
     ) -> bool {
+        if label_from == 0 && self.session.read_lead(text, head) {
+            return true;
+        }
         let never = read::Newlines::Never;
         let any = Names::default();
         head.clear();

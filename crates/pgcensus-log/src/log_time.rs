@@ -25,6 +25,7 @@ pub enum Zone<T> {
 
 impl<T> LogTime<T> {
     /// The same time with its zone text turned into another form.
+    #[inline]
     pub fn map<U>(self, text: impl FnOnce(T) -> U) -> LogTime<U> {
         LogTime {
             wall_ms: self.wall_ms,
@@ -120,7 +121,11 @@ impl Minute {
             self.wall_ms = read_minute(minute)?;
             self.text = *minute;
         }
-        let &[b':', s1, s0] = text.get(16..19)? else {
+        let rest = &text[16..];
+        if let Some((ms, len)) = rest.first_chunk().and_then(seconds_and_ms) {
+            return Some((self.wall_ms + ms, 16 + len));
+        }
+        let &[b':', s1, s0] = rest.first_chunk()? else {
             return None;
         };
         let second = digit(s1)? * 10 + digit(s0)?;
@@ -128,13 +133,29 @@ impl Minute {
             return None;
         }
         let wall_ms = self.wall_ms + second * 1000;
-        if let Some(&[b'.', a, b, c]) = text.get(19..23)
-            && let (Some(a), Some(b), Some(c)) = (digit(a), digit(b), digit(c))
-        {
-            return Some((wall_ms + a * 100 + b * 10 + c, 23));
-        }
-        Some((wall_ms, 19))
+        let ms = match rest.get(3..7) {
+            Some(&[b'.', a, b, c]) => milliseconds([a, b, c]),
+            _ => None,
+        };
+        Some(ms.map_or((wall_ms, 19), |ms| (wall_ms + ms, 23)))
     }
+}
+
+/// `:SS.mmm` and another byte: milliseconds, and the length of 7. All digits are checked at once.
+fn seconds_and_ms(text: &[u8; 8]) -> Option<(i64, usize)> {
+    let word = u64::from_le_bytes(*text) ^ u64::from_le_bytes(*b":00.000\0");
+    let over = (word.wrapping_add(0x0076_7676_0076_7600) | word) & 0x0080_8080_0080_8000;
+    if over != 0 || word & 0x0000_0000_ff00_00ff != 0 {
+        return None;
+    }
+    let digit = |place: u32| (word >> (8 * place) & 0xf) as i64;
+    let second = digit(1) * 10 + digit(2);
+    let ms = digit(4) * 100 + digit(5) * 10 + digit(6);
+    (second <= 60).then_some((second * 1000 + ms, 7))
+}
+
+fn milliseconds([a, b, c]: [u8; 3]) -> Option<i64> {
+    Some(digit(a)? * 100 + digit(b)? * 10 + digit(c)?)
 }
 
 /// `YYYY-MM-DD HH:MM` as wall milliseconds.

@@ -15,10 +15,12 @@
 
 mod parse;
 mod pattern;
+mod plain;
 mod table;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use plain::plain;
 pub use table::{Hole, Meaning, Message, TABLE};
 
 use crate::event::{EndReason, EventKind, ProbeReason, RefusalReason, ServerEvent};

@@ -158,6 +158,13 @@ pub(crate) struct Tail<'c> {
     pub(crate) next_is_head: bool,
 }
 
+impl Tail<'_> {
+    /// There is nothing but the line's end.
+    pub(crate) fn is_bare(&self) -> bool {
+        self.is_one_line && self.end == self.message_end
+    }
+}
+
 /// Reads what follows the first line of a record whose line ends at `first_line_end`. Where the line after it is a head, it
 /// is in `next`.
 pub(crate) fn tail<'c>(
@@ -220,7 +227,7 @@ pub(crate) fn untabbed(field: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(text)
 }
 
-fn without_line_end(field: &[u8]) -> &[u8] {
+pub(crate) fn without_line_end(field: &[u8]) -> &[u8] {
     let field = field.strip_suffix(b"\n").unwrap_or(field);
     field.strip_suffix(b"\r").unwrap_or(field)
 }

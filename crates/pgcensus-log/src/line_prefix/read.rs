@@ -196,6 +196,23 @@ impl Form {
         }
     }
 
+    /// Reads the head of a line where that is a [`Lead`] and no more, as by the default prefix. False: it has to be found out by
+    /// [`read`](Self::read). Of `head`, nothing but what this sets may be set.
+    #[inline]
+    pub(super) fn read_lead<'c>(&self, text: &'c [u8], head: &mut Head<'c>) -> bool {
+        let lead = self.lead.filter(|_| self.steps.len() == LEAD_STEPS);
+        let Some(pos) = lead.and_then(|lead| lead.read(text, head)) else {
+            return false;
+        };
+        let Some((label, len)) = label::read(&text[pos..]) else {
+            return false;
+        };
+        head.label = label;
+        head.label_start = pos;
+        head.text_start = pos + len;
+        true
+    }
+
     /// It has a name that a line break may stand in.
     pub(super) fn may_tear(&self) -> bool {
         self.may_tear
@@ -253,10 +270,8 @@ impl Form {
             failed,
             head,
         };
-        let (step, pos) = match reader.lead() {
-            Some(pos) => (LEAD_STEPS, pos),
-            None => (0, 0),
-        };
+        let lead = self.lead.and_then(|lead| lead.read(text, reader.head));
+        let (step, pos) = lead.map_or((0, 0), |pos| (LEAD_STEPS, pos));
         if !reader.steps(step, pos) {
             return false;
         }
@@ -279,6 +294,38 @@ impl Form {
 }
 
 impl Lead {
+    /// Reads it at the start of `text`, and returns where it ends. `None`: it is not there, or step by step it has to be
+    /// found out, as at the end of a text.
+    #[inline]
+    fn read<'c>(self, text: &'c [u8], head: &mut Head<'c>) -> Option<usize> {
+        let before = &mut head.before;
+        let (wall_ms, time) = before.minute.read_wall(text)?;
+        if (time == 23) != self.has_ms {
+            return None;
+        }
+        // Nearly always the zone is that of the line before.
+        if before.zone_len == 0 || !before.zone.begins(&text[time..]) {
+            let until = self.middle.bytes as u8;
+            let (_, len) = log_time::read_after(&mut before.minute, text, Some(until))?;
+            if !self.middle.begins(&text[len..]) {
+                return None;
+            }
+            before.zone = Short::new(&text[time..len + self.middle.len])?;
+            before.zone_len = len - time - 1;
+        }
+        let zone = time + 1;
+        let pid = time + before.zone.len;
+        let zone = log_time::Zone::Named(&text[zone..zone + before.zone_len]);
+        let (number, len) = number(&text[pid..])?;
+        let end = pid + len;
+        if !self.end.begins(&text[end..]) {
+            return None;
+        }
+        head.log_time = Some(log_time::LogTime { wall_ms, zone });
+        head.pid = Some(number);
+        Some(end + self.end.len)
+    }
+
     fn of(steps: &[Step]) -> Option<Lead> {
         let typed = |step: &Step| match step {
             Step::Field {
@@ -341,40 +388,6 @@ struct Reader<'c, 'p> {
 }
 
 impl<'c> Reader<'c, '_> {
-    /// Reads the [`Lead`] of the form, and returns where that ends; `None`: it has none, or step by step it has to be
-    /// read, as at the end of a text.
-    fn lead(&mut self) -> Option<usize> {
-        let lead = self.form.lead?;
-        let text = self.text;
-        let before = &mut self.head.before;
-        let (wall_ms, time) = before.minute.read_wall(text)?;
-        if (time == 23) != lead.has_ms {
-            return None;
-        }
-        // Nearly always the zone is that of the line before.
-        if before.zone_len == 0 || !before.zone.begins(&text[time..]) {
-            let until = lead.middle.bytes as u8;
-            let minute = &mut before.minute;
-            let (_, len) = log_time::read_after(minute, text, Some(until))?;
-            if !lead.middle.begins(&text[len..]) {
-                return None;
-            }
-            before.zone = Short::new(&text[time..len + lead.middle.len])?;
-            before.zone_len = len - time - 1;
-        }
-        let zone = time + 1;
-        let pid = time + before.zone.len;
-        let zone = log_time::Zone::Named(&text[zone..zone + before.zone_len]);
-        let (number, len) = number(&text[pid..])?;
-        let end = pid + len;
-        if !lead.end.begins(&text[end..]) {
-            return None;
-        }
-        self.head.log_time = Some(log_time::LogTime { wall_ms, zone });
-        self.head.pid = Some(number);
-        Some(end + lead.end.len)
-    }
-
     /// Matches the steps from number `i` on at `pos`, and the label after them.
     fn steps(&mut self, mut i: usize, mut pos: usize) -> bool {
         let form = self.form;
@@ -702,6 +715,20 @@ pub(super) fn digits(text: &[u8]) -> usize {
 
 /// The decimal number up to 2³² - 1 at the start of `text`, and its length.
 fn number(text: &[u8]) -> Option<(u32, usize)> {
+    // Less than eight digits, as nearly always: all at once.
+    if let Some(word) = text.first_chunk() {
+        let word = u64::from_le_bytes(*word) ^ 0x3030_3030_3030_3030;
+        let over = (word.wrapping_add(0x7676_7676_7676_7676) | word) & 0x8080_8080_8080_8080;
+        let len = over.trailing_zeros() / 8;
+        if (1..8).contains(&len) {
+            // The digits from the top byte downwards, zeros before them.
+            let digits = word << (8 * (8 - len));
+            let pairs = (digits * 10 + (digits >> 8)) & 0x00ff_00ff_00ff_00ff;
+            let fours = (pairs * 100 + (pairs >> 16)) & 0x0000_ffff_0000_ffff;
+            let number = (fours * 10_000 + (fours >> 32)) as u32;
+            return Some((number, len as usize));
+        }
+    }
     let mut number = 0u64;
     let mut len = 0;
     while let Some(digit @ b'0'..=b'9') = text.get(len) {
@@ -795,4 +822,30 @@ pub(super) fn is_plausible_host(host: &[u8]) -> bool {
             .iter()
             .all(|b| b.is_ascii_hexdigit() || matches!(b, b':' | b'.'))
         && (!address.ends_with(b":") || address.ends_with(b"::"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::number;
+
+    #[test]
+    fn numbers_of_every_length_are_read() {
+        for (text, expected) in [
+            ("1] LOG:  x", Some((1, 1))),
+            ("10] LOG:  x", Some((10, 2))),
+            ("4194303] LOG:  x", Some((4_194_303, 7))),
+            ("41943034] LOG:  x", Some((41_943_034, 8))),
+            ("4294967295 ", Some((u32::MAX, 10))),
+            ("4294967296 ", None),
+            ("00000000000", None),
+            ("0000007x", Some((7, 7))),
+            ("99", Some((99, 2))),
+            ("1:\u{ff}\u{ff}\u{ff}\u{ff}", Some((1, 1))),
+            ("/12345678", None),
+            (":12345678", None),
+            ("", None),
+        ] {
+            assert_eq!(number(text.as_bytes()), expected, "{text}");
+        }
+    }
 }

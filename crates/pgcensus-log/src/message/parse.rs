@@ -231,7 +231,7 @@ pub(super) fn disconnected<'m>(record: &Record<'_>, text: &'m [u8]) -> Option<Ki
 }
 
 /// `131:07:55.120` as milliseconds: hours are never folded into days, minutes and seconds have two digits.
-fn session_time_ms(text: &[u8]) -> Option<u64> {
+pub(super) fn session_time_ms(text: &[u8]) -> Option<u64> {
     let (hours, rest) = text.split_at(text.len().checked_sub(b":07:55.120".len())?);
     let &[b':', m1, m0, b':', s1, s0, b'.', d2, d1, d0] = rest else {
         return None;

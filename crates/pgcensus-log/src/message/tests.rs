@@ -336,6 +336,92 @@ fn render(text: &str) -> String {
     message
 }
 
+/// In logs without names in their prefix, whatever the names in the messages are.
+#[test]
+fn plain_lines_are_read_as_all_others() {
+    let names = [
+        "app",
+        "a b",
+        "",
+        "a=b",
+        "x database=y",
+        "x application_name=y",
+        "x host=y",
+        "x user=y",
+        "quo\"te",
+        "(a)",
+        " SSL enabled (protocol=TLSv1.3, cipher=NONE, bits=0)",
+        "x)",
+        " ",
+        "a:5",
+        "-1",
+        " GSS (authenticated=yes, encrypted=no)",
+        "[local]",
+        "é",
+        "x port=5",
+    ];
+    let clients = [
+        "host=10.0.0.7 port=51842",
+        "host=::1 port=5",
+        "host=[local]",
+        "host=[local] port=/tmp/a b",
+        "host=[local] port=/tmp/1",
+        "host= port=5",
+        "host=a port=",
+        "host=a=b",
+        "host=",
+        "host=a port=123456",
+        "host=a b",
+    ];
+    let mut messages = Vec::new();
+    for a in names {
+        for b in names {
+            for c in names {
+                messages.push(format!(
+                    "connection authorized: user={a} database={b} application_name={c}"
+                ));
+            }
+            messages.push(format!("connection authorized: user={a} database={b}"));
+            messages.push(format!(
+                "connection authenticated: identity=\"{a}\" method=md5 ({b}:11)"
+            ));
+            messages.push(format!(
+                "connection authenticated: identity=\"{a}\" method={b} (/data/pg_hba.conf:1)"
+            ));
+            for client in clients {
+                messages.push(format!(
+                    "disconnection: session time: 0:00:01.234 user={a} database={b} {client}"
+                ));
+            }
+        }
+        messages.push(format!(
+            "disconnection: session time: {a} user=u database=d host=[local]"
+        ));
+    }
+    messages.extend(clients.map(|client| format!("connection received: {client}")));
+    let mut read = 0;
+    for message in &messages {
+        if let Some(kind) = plain(message.as_bytes()) {
+            let record = Record {
+                message: message.as_bytes().into(),
+                ..Record::default()
+            };
+            let sqlstate = Sqlstate::parse(b"00000");
+            assert_eq!(
+                classify(&record),
+                Classified::Event(kind, sqlstate),
+                "{message}"
+            );
+            read += 1;
+        }
+    }
+    assert!(
+        read > 500 && messages.len() > 2 * read,
+        "{read} of {}",
+        messages.len()
+    );
+}
+
 #[test]
 fn every_message_of_the_table_is_a_candidate() {
     for row in TABLE.iter().filter(|row| row.severity != Severity::Fatal) {

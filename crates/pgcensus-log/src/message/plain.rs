@@ -1,0 +1,102 @@
+//! The plain form of the lines of which a log of connections consists: names without a `=` or quote in them, no TLS, a
+//! port of digits. They can be read in one way only, so they are read at once.
+//!
+//! What is not plain is `None` here and left to [`classify`](super::classify), which says the same of all that is
+//! (`plain_lines_are_read_as_all_others`).
+
+use memchr::memchr;
+
+use super::parse::session_time_ms;
+use crate::event::EventKind;
+use crate::record::Client;
+
+/// What a message says, where it is plain and its record has no names of its own.
+pub(crate) fn plain(message: &[u8]) -> Option<EventKind<&[u8]>> {
+    if let Some(rest) = message.strip_prefix(b"connection received: host=") {
+        let client = client(rest)?;
+        return Some(EventKind::Received { client });
+    }
+    if let Some(rest) = message.strip_prefix(b"disconnection: session time: ") {
+        return disconnected(rest);
+    }
+    if let Some(rest) = message.strip_prefix(b"connection authorized: user=") {
+        return authorized(rest);
+    }
+    authenticated(message.strip_prefix(b"connection authenticated: identity=\"")?)
+}
+
+/// `10.0.0.7 port=51842`, `[local]`
+fn client(text: &[u8]) -> Option<Client<&[u8]>> {
+    let Some(space) = text.iter().position(|&b| b == b' ') else {
+        let is_host = !text.is_empty() && !text.contains(&b'=');
+        return is_host.then_some(Client {
+            host: text,
+            port: None,
+        });
+    };
+    let (host, port) = text.split_at(space);
+    let port = port.strip_prefix(b" port=")?;
+    let is_port = (1..=5).contains(&port.len()) && port.iter().all(u8::is_ascii_digit);
+    (is_port && space > 0).then_some(Client {
+        host,
+        port: Some(port),
+    })
+}
+
+/// Splits `x keyword=y` at the first `=`, where the keyword is before it.
+fn split<'m>(text: &'m [u8], keyword: &[u8]) -> Option<(&'m [u8], &'m [u8])> {
+    let (name, value) = text.split_at(memchr(b'=', text)? + 1);
+    Some((name.strip_suffix(keyword)?, value))
+}
+
+/// `app" method=md5 (/data/pg_hba.conf:11)`
+fn authenticated(text: &[u8]) -> Option<EventKind<&[u8]>> {
+    let (identity, rest) = text.split_at(memchr(b'"', text)?);
+    let rest = rest.strip_prefix(b"\" method=")?.strip_suffix(b")")?;
+    if memchr(b'"', rest).is_some() {
+        return None;
+    }
+    let (method, rest) = rest.split_at(memchr(b' ', rest)?);
+    let hba = rest.strip_prefix(b" (")?;
+    let digits = hba.iter().rev().take_while(|b| b.is_ascii_digit()).count();
+    let is_line = digits > 0 && hba[..hba.len() - digits].ends_with(b":");
+    (is_line && !method.is_empty()).then_some(EventKind::Authenticated {
+        identity: Some(identity),
+        method,
+        hba,
+    })
+}
+
+/// `app database=shop application_name=web`
+fn authorized(text: &[u8]) -> Option<EventKind<&[u8]>> {
+    let (user, rest) = split(text, b" database=")?;
+    let (database, application_name) = if memchr(b'=', rest).is_none() {
+        (rest, None)
+    } else {
+        let (database, name) = split(rest, b" application_name=")?;
+        if memchr(b'=', name).is_some() {
+            return None;
+        }
+        (database, Some(name).filter(|name| !name.is_empty()))
+    };
+    Some(EventKind::Authorized {
+        replication: false,
+        user,
+        database: Some(database),
+        application_name,
+        tls: None,
+    })
+}
+
+/// `0:01:02.345 user=app database=shop host=10.0.0.7 port=51842`
+fn disconnected(text: &[u8]) -> Option<EventKind<&[u8]>> {
+    let (time, rest) = split(text, b" user=")?;
+    let (user, rest) = split(rest, b" database=")?;
+    let (database, rest) = split(rest, b" host=")?;
+    Some(EventKind::Disconnected {
+        session_time_ms: session_time_ms(time)?,
+        user,
+        database: Some(database).filter(|database| !database.is_empty()),
+        client: client(rest)?,
+    })
+}
