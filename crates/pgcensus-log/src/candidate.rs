@@ -154,7 +154,7 @@ impl Scan<'_> {
                 let state = chunk[at + 1..].iter().position(|&b| b == b',')? + at + 1;
                 let quoted = state + 6;
                 let is_message = chunk.get(quoted..quoted + 2) == Some(b",\"");
-                (is_message && message::is_quoted_candidate(&chunk[quoted + 2..])).then_some(quoted)
+                (is_message && message::may_be_row(&chunk[quoted + 2..])).then_some(quoted)
             }
             Kind::Fatal => {
                 let message = chunk.get(at + 13..)?;
@@ -166,7 +166,7 @@ impl Scan<'_> {
                 }
                 let value = chunk[at + 9..].trim_ascii_start().strip_prefix(b":")?;
                 let message = value.trim_ascii_start().strip_prefix(b"\"")?;
-                message::is_quoted_candidate(message).then_some(at)
+                message::may_be_row(message).then_some(at)
             }
         }
     }

@@ -13,11 +13,12 @@
 
 use std::borrow::Cow;
 
-use memchr::{memchr, memchr_iter, memchr2, memmem, memrchr, memrchr_iter, memrchr2};
+use memchr::{memchr, memchr_iter, memmem, memrchr, memrchr_iter, memrchr2};
 
 use crate::batch::Why;
 use crate::decoder::RECORD_MAX;
 use crate::log_time::{self, LogTime};
+use crate::near;
 use crate::record::{BackendType, Client, Record, SessionId, Severity, Sqlstate};
 
 /// Columns of a record at most; one more is read so that a longer record is seen to be wrong.
@@ -31,7 +32,8 @@ const HEAD_MAX: usize = 4096;
 const SOCKET_MAX: usize = 8 + 108 + 2;
 
 /// Reads the record whose message column, or the comma before its severity, stands at `candidate`: where it
-/// begins, the record, and where the next one begins. `None`: no record has it there.
+/// begins, the record, and where the next one begins. `None`: no record has it there. At `known`, some way before, a
+/// record does begin.
 ///
 /// # Errors
 /// Why it could not be read, and where it begins and the next one does.
@@ -41,10 +43,15 @@ const SOCKET_MAX: usize = 8 + 108 + 2;
 )]
 pub(crate) fn read_around(
     chunk: &[u8],
+    known: usize,
     candidate: usize,
 ) -> Option<Result<(usize, Record<'_>, usize), (usize, Why, usize)>> {
     let floor = candidate.saturating_sub(HEAD_MAX);
-    let start = record_start(chunk, floor, candidate, &[]);
+    let start = if memchr(b'\n', &chunk[known..candidate]).is_none() {
+        Some(known)
+    } else {
+        record_start(chunk, floor, candidate, &[])
+    };
     let read_at = |start: usize| match read(chunk, start) {
         Ok((record, end)) => Ok((start, record, end)),
         Err((why, end)) => Err((start, why, end)),
@@ -234,9 +241,11 @@ pub(crate) fn read(chunk: &[u8], start: usize) -> Result<(Record<'_>, usize), (W
         let socket = (n == 4 && chunk[at..].starts_with(b"\"[local]:"))
             .then(|| socket_end(chunk, at + 1))
             .flatten();
-        let column = match socket {
-            Some(end) => Some((Column::plain(&chunk[at + 1..end]), end + 1)),
-            None => Column::read(chunk, at),
+        let column = match (socket, chunk.get(at)) {
+            (Some(end), _) => Some((Column::plain(&chunk[at + 1..end]), end + 1)),
+            // Most are empty.
+            (None, Some(b',' | b'\n')) => Some((Column::default(), at)),
+            (None, _) => Column::read(chunk, at),
         };
         let Some((column, next)) = column else {
             return Err((Why::Incomplete, resume(chunk, start)));
@@ -310,7 +319,7 @@ impl<'c> Column<'c> {
     /// The column at `chunk[at]`, and the position of the comma or newline after it.
     fn read(chunk: &'c [u8], at: usize) -> Option<(Column<'c>, usize)> {
         if chunk.get(at) != Some(&b'"') {
-            let end = memchr2(b',', b'\n', &chunk[at..]).map_or(chunk.len(), |n| at + n);
+            let end = near::find2(b',', b'\n', &chunk[at..]).map_or(chunk.len(), |n| at + n);
             let raw = &chunk[at..end];
             return Some((Column::plain(raw.strip_suffix(b"\r").unwrap_or(raw)), end));
         }
@@ -318,7 +327,7 @@ impl<'c> Column<'c> {
         let mut from = open;
         let mut doubled = false;
         loop {
-            let quote = from + memchr(b'"', &chunk[from..])?;
+            let quote = from + near::find2(b'"', b'"', &chunk[from..])?;
             match chunk.get(quote + 1) {
                 Some(b'"') => {
                     doubled = true;

@@ -131,18 +131,21 @@ impl Decoder {
             batch.set_log_times(first, last);
         }
         let mut out = Out { chunk, base, batch };
+        let mut scan = self.candidates.scan(chunk);
         // Where the record ends that was decoded last: candidates inside it are part of it.
         let mut done = 0;
-        let mut scan = self.candidates.scan(chunk);
-        while let Some(candidate) = scan.find(done) {
-            done = match &self.format {
+        let mut from = 0;
+        while let Some(candidate) = scan.find(from) {
+            let end = match &self.format {
                 Format::Stderr(_) => {
                     let end = decode_stderr(prefixes, chunk, done, candidate, &mut out);
-                    decode_run(prefixes, chunk, end, &mut out)
+                    Some(decode_run(prefixes, chunk, end, &mut out))
                 }
                 Format::Csvlog => decode_csvlog(chunk, done, candidate, &mut out),
-                Format::Jsonlog => decode_jsonlog(chunk, candidate, &mut out),
+                Format::Jsonlog => Some(decode_jsonlog(chunk, candidate, &mut out)),
             };
+            done = end.unwrap_or(done);
+            from = end.unwrap_or(candidate + 1);
         }
     }
 
@@ -207,21 +210,22 @@ impl Out<'_> {
     }
 }
 
-fn decode_csvlog(chunk: &[u8], done: usize, candidate: usize, out: &mut Out<'_>) -> usize {
+/// Where the record of the candidate ends; `None`: it is none's.
+fn decode_csvlog(chunk: &[u8], done: usize, candidate: usize, out: &mut Out<'_>) -> Option<usize> {
     // Where no record begins near before it, it opens a later column than the message.
-    match csvlog::read_around(chunk, candidate) {
+    match csvlog::read_around(chunk, done, candidate) {
         Some(Ok((start, record, end))) if start >= done => {
             // Columns cannot be forged: what contradicts them was raised by a client.
             if !out.record(start, end, &record) {
                 out.unreadable(start, end, Why::Raised);
             }
-            end
+            Some(end)
         }
         Some(Err((start, why, end))) if start >= done => {
             out.unreadable(start, end, why);
-            end
+            Some(end)
         }
-        _ => candidate + 1,
+        _ => None,
     }
 }
 

@@ -11,11 +11,12 @@
 
 use std::borrow::Cow;
 
-use memchr::{memchr, memchr2, memmem, memrchr};
+use memchr::{memchr, memmem, memrchr};
 
 use crate::batch::Why;
 use crate::csvlog::ascii_number;
 use crate::log_time::{self, LogTime};
+use crate::near;
 use crate::record::{BackendType, Client, Record, SessionId, Severity, Sqlstate};
 
 /// Reads the line that holds `chunk[at]`: the record, where its line begins, and where the next one does.
@@ -55,40 +56,46 @@ fn object(line: &[u8]) -> Option<Record<'_>> {
     let mut port = None;
     let mut seen_message = false;
     loop {
-        let (key, after) = string(rest.trim_ascii_start())?;
-        let after = after
-            .trim_ascii_start()
-            .strip_prefix(b":")?
-            .trim_ascii_start();
-        let (value, after) = match (after.first(), key.raw) {
-            (Some(b'"'), _) => string(after)?,
-            (_, b"remote_port") => remote_port(after)?,
+        let (key, after) = string(trim_start(rest))?;
+        let after = trim_start(trim_start(after).strip_prefix(b":")?);
+        let is_port = key.raw == b"remote_port";
+        let (value, after) = match after.first() {
+            Some(b'"') => string(after)?,
+            _ if is_port => remote_port(after)?,
             _ => bare(after)?,
         };
         let text = || Some(value.text()).filter(|text| !text.is_empty());
-        match key.raw {
-            b"timestamp" => record.log_time = log_time::read(value.raw, None).map(|(time, _)| time),
-            b"user" => record.user = text(),
-            b"dbname" => record.database = text(),
-            b"pid" => record.pid = ascii_number(value.raw),
-            b"remote_host" => host = text(),
-            b"remote_port" => port = text(),
-            b"session_id" => record.session_id = SessionId::parse(value.raw),
-            b"ps" => record.command_tag = text(),
-            b"error_severity" => record.severity = Severity::parse(value.raw).unwrap_or_default(),
-            b"state_code" => record.sqlstate = Sqlstate::parse(value.raw),
-            b"message" => {
+        // By length first: as strings in a row they would be compared one by one.
+        match key.raw.len() {
+            2 if key.raw == b"ps" => record.command_tag = text(),
+            3 if key.raw == b"pid" => record.pid = ascii_number(value.raw),
+            4 if key.raw == b"user" => record.user = text(),
+            6 if key.raw == b"dbname" => record.database = text(),
+            6 if key.raw == b"detail" => record.detail = text(),
+            7 if key.raw == b"message" => {
                 record.message = value.text();
                 seen_message = true;
             }
-            b"detail" => record.detail = text(),
-            b"internal_query" | b"context" => record.has_context = true,
-            b"statement" => record.has_statement = true,
-            b"application_name" => record.application_name = text(),
-            b"backend_type" => record.backend_type = Some(BackendType::parse(value.raw)),
+            7 if key.raw == b"context" => record.has_context = true,
+            9 if key.raw == b"timestamp" => {
+                record.log_time = log_time::read(value.raw, None).map(|(time, _)| time);
+            }
+            9 if key.raw == b"statement" => record.has_statement = true,
+            10 if key.raw == b"session_id" => record.session_id = SessionId::parse(value.raw),
+            10 if key.raw == b"state_code" => record.sqlstate = Sqlstate::parse(value.raw),
+            11 if key.raw == b"remote_host" => host = text(),
+            11 if is_port => port = text(),
+            12 if key.raw == b"backend_type" => {
+                record.backend_type = Some(BackendType::parse(value.raw));
+            }
+            14 if key.raw == b"error_severity" => {
+                record.severity = Severity::parse(value.raw).unwrap_or_default();
+            }
+            14 if key.raw == b"internal_query" => record.has_context = true,
+            16 if key.raw == b"application_name" => record.application_name = text(),
             _ => {}
         }
-        rest = after.trim_ascii_start();
+        rest = trim_start(after);
         match rest.first()? {
             b',' => rest = &rest[1..],
             b'}' if rest.len() == 1 => break,
@@ -97,6 +104,15 @@ fn object(line: &[u8]) -> Option<Record<'_>> {
     }
     record.client = host.map(|host| Client { host, port });
     (seen_message && record.log_time.is_some()).then_some(record)
+}
+
+/// What the server writes has no space there.
+#[inline]
+fn trim_start(text: &[u8]) -> &[u8] {
+    match text.first() {
+        Some(b'!'..) => text,
+        _ => text.trim_ascii_start(),
+    }
 }
 
 struct Value<'c> {
@@ -110,7 +126,7 @@ fn string(text: &[u8]) -> Option<(Value<'_>, &[u8])> {
     let mut from = 0;
     let mut escaped = false;
     loop {
-        let at = from + memchr2(b'"', b'\\', text.get(from..)?)?;
+        let at = from + near::find2(b'"', b'\\', text.get(from..)?)?;
         if text[at] == b'"' {
             return Some((
                 Value {
@@ -128,8 +144,10 @@ fn string(text: &[u8]) -> Option<(Value<'_>, &[u8])> {
 /// A number, or the path of a bound client socket, which is written as it is: up to the last session id, since
 /// in strings its quotes are escaped.
 fn remote_port(text: &[u8]) -> Option<(Value<'_>, &[u8])> {
-    let is_port = text.first().is_some_and(u8::is_ascii_digit);
-    match memmem::rfind(text, b",\"session_id\":\"").filter(|_| !is_port) {
+    if text.first().is_some_and(u8::is_ascii_digit) {
+        return bare(text);
+    }
+    match memmem::rfind(text, b",\"session_id\":\"") {
         Some(end) => Some((Value::plain(&text[..end]), &text[end..])),
         None => bare(text),
     }

@@ -17,5 +17,6 @@ mod jsonlog;
 pub mod line_prefix;
 pub mod log_time;
 pub mod message;
+mod near;
 pub mod record;
 mod stderr;

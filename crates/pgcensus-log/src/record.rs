@@ -52,19 +52,30 @@ pub struct SessionId {
 impl SessionId {
     /// Reads `6b03cbfa.4ec2`; `None` for anything else.
     pub fn parse(text: &[u8]) -> Option<SessionId> {
-        let dot = memchr::memchr(b'.', text)?;
-        let hex = |digits: &[u8]| {
-            let ok = !digits.is_empty() && digits.len() <= 15;
-            ok.then_some(())?;
-            digits.iter().try_fold(0u64, |n, &b| {
-                Some(n * 16 + u64::from(char::from(b).to_digit(16)?))
-            })
-        };
+        let (start_s, rest) = hex(text)?;
+        let (pid, rest) = hex(rest.strip_prefix(b".")?)?;
+        rest.is_empty().then_some(())?;
         Some(SessionId {
-            start_s: hex(&text[..dot])?,
-            pid: u32::try_from(hex(&text[dot + 1..])?).ok()?,
+            start_s,
+            pid: u32::try_from(pid).ok()?,
         })
     }
+}
+
+/// The hexadecimal number of at most 15 digits at the start of `text`, and what follows it.
+fn hex(text: &[u8]) -> Option<(u64, &[u8])> {
+    let mut number = 0;
+    let mut len = 0;
+    while let Some(&byte) = text.get(len)
+        && let Some(digit) = char::from(byte).to_digit(16)
+    {
+        number = number << 4 | u64::from(digit);
+        len += 1;
+        if len > 15 {
+            return None;
+        }
+    }
+    (len > 0).then(|| (number, &text[len..]))
 }
 
 impl std::fmt::Display for SessionId {

@@ -428,10 +428,9 @@ fn every_message_of_the_table_is_a_candidate() {
         let head = pattern::head_len(row.text);
         assert!(head >= 4, "{}: its holes begin too early", row.text);
         assert!(is_candidate(row.text.as_bytes()), "{}", row.text);
-        let escaped = row.text.replace('"', "\"\"");
-        assert!(is_quoted_candidate(escaped.as_bytes()), "{}", row.text);
-        let escaped = row.text.replace('"', "\\\"");
-        assert!(is_quoted_candidate(escaped.as_bytes()), "{}", row.text);
+        let head = &row.text.as_bytes()[..4];
+        assert!(!head.contains(&b'"'), "{}: escaped in csv", row.text);
+        assert!(may_be_row(row.text.as_bytes()), "{}", row.text);
     }
     for text in [
         "statement: select 1",
