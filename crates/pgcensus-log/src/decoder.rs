@@ -10,7 +10,7 @@ use crate::candidate::Candidates;
 use crate::event::EventKind;
 use crate::format::Format;
 use crate::line_prefix::{Head, Label, LinePrefix, Names, Wanted};
-use crate::log_time::LogTime;
+use crate::log_time::{LogTime, Minute};
 use crate::message::{self, Classified};
 use crate::record::{Record, Severity};
 use crate::{csvlog, jsonlog, stderr};
@@ -103,7 +103,12 @@ impl Decoder {
                     Err(_) => (last, false),
                 }
             }
-            Format::Jsonlog => (lines, jsonlog::read(tail, tail.len()).0.is_ok()),
+            Format::Jsonlog => (
+                lines,
+                jsonlog::read(&mut Minute::default(), tail, tail.len())
+                    .0
+                    .is_ok(),
+            ),
         };
         if last == tail.len() || is_whole {
             tail.len()
@@ -130,7 +135,12 @@ impl Decoder {
         if let Some((first, last)) = self.log_times(chunk) {
             batch.set_log_times(first, last);
         }
-        let mut out = Out { chunk, base, batch };
+        let mut out = Out {
+            chunk,
+            base,
+            batch,
+            minute: Minute::default(),
+        };
         let mut scan = self.candidates.scan(chunk);
         // Where the record ends that was decoded last: candidates inside it are part of it.
         let mut done = 0;
@@ -165,6 +175,7 @@ impl Decoder {
             chunk: record,
             base: offset,
             batch,
+            minute: Minute::default(),
         };
         self.prefixes.iter().any(|prefix| {
             let text = prefix.read(record, 0).map(|head| head.text_start);
@@ -182,6 +193,8 @@ struct Out<'b> {
     chunk: &'b [u8],
     base: u64,
     batch: &'b mut Batch,
+    /// Of the last log time, in csvlog and jsonlog.
+    minute: Minute,
 }
 
 impl Out<'_> {
@@ -213,7 +226,7 @@ impl Out<'_> {
 /// Where the record of the candidate ends; `None`: it is none's.
 fn decode_csvlog(chunk: &[u8], done: usize, candidate: usize, out: &mut Out<'_>) -> Option<usize> {
     // Where no record begins near before it, it opens a later column than the message.
-    match csvlog::read_around(chunk, done, candidate) {
+    match csvlog::read_around(chunk, done, candidate, &mut out.minute) {
         Some(Ok((start, record, end))) if start >= done => {
             // Columns cannot be forged: what contradicts them was raised by a client.
             if !out.record(start, end, &record) {
@@ -230,7 +243,7 @@ fn decode_csvlog(chunk: &[u8], done: usize, candidate: usize, out: &mut Out<'_>)
 }
 
 fn decode_jsonlog(chunk: &[u8], candidate: usize, out: &mut Out<'_>) -> usize {
-    let (record, start, next) = jsonlog::read(chunk, candidate);
+    let (record, start, next) = jsonlog::read(&mut out.minute, chunk, candidate);
     match record {
         Ok(record) if out.record(start, next, &record) => {}
         Ok(_) => out.unreadable(start, next, Why::Raised),

@@ -15,7 +15,7 @@ use memchr::{memchr, memmem, memrchr};
 
 use crate::batch::Why;
 use crate::csvlog::ascii_number;
-use crate::log_time::{self, LogTime};
+use crate::log_time::{self, LogTime, Minute};
 use crate::near;
 use crate::record::{BackendType, Client, Record, SessionId, Severity, Sqlstate};
 
@@ -23,13 +23,17 @@ use crate::record::{BackendType, Client, Record, SessionId, Severity, Sqlstate};
 ///
 /// # Errors
 /// Why it could not be read, with the same two positions.
-pub(crate) fn read(chunk: &[u8], at: usize) -> (Result<Record<'_>, Why>, usize, usize) {
+pub(crate) fn read<'c>(
+    minute: &mut Minute,
+    chunk: &'c [u8],
+    at: usize,
+) -> (Result<Record<'c>, Why>, usize, usize) {
     let start = memrchr(b'\n', &chunk[..at]).map_or(0, |n| n + 1);
     let (end, next) =
         memchr(b'\n', &chunk[at..]).map_or((chunk.len(), chunk.len()), |n| (at + n, at + n + 1));
     let line = &chunk[start..end];
     let line = line.strip_suffix(b"\r").unwrap_or(line);
-    let record = match object(line) {
+    let record = match object(minute, line) {
         Some(record) => Ok(record),
         None if next == end => Err(Why::Incomplete),
         None => Err(Why::Json),
@@ -49,7 +53,7 @@ fn log_time_of(line: &[u8]) -> Option<LogTime<&[u8]>> {
     log_time::read(text, None).map(|(time, _)| time)
 }
 
-fn object(line: &[u8]) -> Option<Record<'_>> {
+fn object<'c>(minute: &mut Minute, line: &'c [u8]) -> Option<Record<'c>> {
     let mut rest = line.trim_ascii().strip_prefix(b"{")?;
     let mut record = Record::default();
     let mut host = None;
@@ -78,7 +82,8 @@ fn object(line: &[u8]) -> Option<Record<'_>> {
             }
             7 if key.raw == b"context" => record.has_context = true,
             9 if key.raw == b"timestamp" => {
-                record.log_time = log_time::read(value.raw, None).map(|(time, _)| time);
+                let time = log_time::read_after(minute, value.raw, None);
+                record.log_time = time.map(|(time, _)| time);
             }
             9 if key.raw == b"statement" => record.has_statement = true,
             10 if key.raw == b"session_id" => record.session_id = SessionId::parse(value.raw),

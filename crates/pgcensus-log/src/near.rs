@@ -7,13 +7,10 @@ use memchr::memchr2;
 const WORDS: usize = 3;
 
 /// Where the first `a` or `b` is in `text`.
-#[inline]
+#[inline(always)] // for constant bytes
 pub(crate) fn find2(a: u8, b: u8, text: &[u8]) -> Option<usize> {
     let mut at = 0;
-    for _ in 0..WORDS {
-        let Some(word) = text[at..].first_chunk() else {
-            break;
-        };
+    for word in text.as_chunks().0.iter().take(WORDS) {
         let word = u64::from_le_bytes(*word);
         let found = zeros(word ^ EACH * u64::from(a)) | zeros(word ^ EACH * u64::from(b));
         if found != 0 {
@@ -21,6 +18,11 @@ pub(crate) fn find2(a: u8, b: u8, text: &[u8]) -> Option<usize> {
         }
         at += 8;
     }
+    far(a, b, text, at)
+}
+
+#[cold]
+fn far(a: u8, b: u8, text: &[u8], at: usize) -> Option<usize> {
     memchr2(a, b, &text[at..]).map(|found| at + found)
 }
 

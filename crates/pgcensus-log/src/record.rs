@@ -67,7 +67,7 @@ fn hex(text: &[u8]) -> Option<(u64, &[u8])> {
     let mut number = 0;
     let mut len = 0;
     while let Some(&byte) = text.get(len)
-        && let Some(digit) = char::from(byte).to_digit(16)
+        && let digit @ 0..16 = HEX_DIGITS[usize::from(byte)]
     {
         number = number << 4 | u64::from(digit);
         len += 1;
@@ -77,6 +77,19 @@ fn hex(text: &[u8]) -> Option<(u64, &[u8])> {
     }
     (len > 0).then(|| (number, &text[len..]))
 }
+
+/// The value of each hexadecimal digit; 16: it is none.
+static HEX_DIGITS: [u8; 256] = {
+    let mut digits = [16; 256];
+    let mut byte = 0u8;
+    while byte < 128 {
+        if let Some(digit) = (byte as char).to_digit(16) {
+            digits[byte as usize] = digit as u8;
+        }
+        byte += 1;
+    }
+    digits
+};
 
 impl std::fmt::Display for SessionId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
