@@ -9,6 +9,8 @@
 //!
 //! Source: `write_jsonlog` in PostgreSQL's `src/backend/utils/error/jsonlog.c`.
 
+mod key;
+
 use std::borrow::Cow;
 
 use memchr::{memchr, memmem, memrchr};
@@ -18,6 +20,7 @@ use crate::csvlog::ascii_number;
 use crate::log_time::{self, LogTime, Minute};
 use crate::near;
 use crate::record::{BackendType, Client, Record, SessionId, Severity, Sqlstate};
+use key::{Key, Keys};
 
 /// Reads the line that holds `chunk[at]`: the record, where its line begins, and where the next one does.
 ///
@@ -59,46 +62,39 @@ fn object<'c>(minute: &mut Minute, line: &'c [u8]) -> Option<Record<'c>> {
     let mut host = None;
     let mut port = None;
     let mut seen_message = false;
+    let mut keys = Keys::default();
     loop {
-        let (key, after) = string(trim_start(rest))?;
-        let after = trim_start(trim_start(after).strip_prefix(b":")?);
-        let is_port = key.raw == b"remote_port";
+        let (key, after) = keys.read(rest)?;
         let (value, after) = match after.first() {
             Some(b'"') => string(after)?,
-            _ if is_port => remote_port(after)?,
+            _ if key == Key::RemotePort => remote_port(after)?,
             _ => bare(after)?,
         };
         let text = || Some(value.text()).filter(|text| !text.is_empty());
-        // By length first: as strings in a row they would be compared one by one.
-        match key.raw.len() {
-            2 if key.raw == b"ps" => record.command_tag = text(),
-            3 if key.raw == b"pid" => record.pid = ascii_number(value.raw),
-            4 if key.raw == b"user" => record.user = text(),
-            6 if key.raw == b"dbname" => record.database = text(),
-            6 if key.raw == b"detail" => record.detail = text(),
-            7 if key.raw == b"message" => {
-                record.message = value.text();
-                seen_message = true;
-            }
-            7 if key.raw == b"context" => record.has_context = true,
-            9 if key.raw == b"timestamp" => {
+        match key {
+            Key::Timestamp => {
                 let time = log_time::read_after(minute, value.raw, None);
                 record.log_time = time.map(|(time, _)| time);
             }
-            9 if key.raw == b"statement" => record.has_statement = true,
-            10 if key.raw == b"session_id" => record.session_id = SessionId::parse(value.raw),
-            10 if key.raw == b"state_code" => record.sqlstate = Sqlstate::parse(value.raw),
-            11 if key.raw == b"remote_host" => host = text(),
-            11 if is_port => port = text(),
-            12 if key.raw == b"backend_type" => {
-                record.backend_type = Some(BackendType::parse(value.raw));
+            Key::User => record.user = text(),
+            Key::Database => record.database = text(),
+            Key::Pid => record.pid = ascii_number(value.raw),
+            Key::RemoteHost => host = text(),
+            Key::RemotePort => port = text(),
+            Key::SessionId => record.session_id = SessionId::parse(value.raw),
+            Key::CommandTag => record.command_tag = text(),
+            Key::Severity => record.severity = Severity::parse(value.raw).unwrap_or_default(),
+            Key::StateCode => record.sqlstate = Sqlstate::parse(value.raw),
+            Key::Message => {
+                record.message = value.text();
+                seen_message = true;
             }
-            14 if key.raw == b"error_severity" => {
-                record.severity = Severity::parse(value.raw).unwrap_or_default();
-            }
-            14 if key.raw == b"internal_query" => record.has_context = true,
-            16 if key.raw == b"application_name" => record.application_name = text(),
-            _ => {}
+            Key::Detail => record.detail = text(),
+            Key::Context => record.has_context = true,
+            Key::Statement => record.has_statement = true,
+            Key::ApplicationName => record.application_name = text(),
+            Key::BackendType => record.backend_type = Some(BackendType::parse(value.raw)),
+            Key::Other => {}
         }
         rest = trim_start(after);
         match rest.first()? {
