@@ -3,6 +3,7 @@
 
 mod cli;
 mod command;
+mod interrupt;
 mod pipeline;
 mod report;
 mod settings;
