@@ -23,12 +23,13 @@ use pgcensus_core::zone::{DisplayZone, LogClock, bucket_start, display_zone};
 use crate::cli::{Args, Command, Output, OutputFormat, Target};
 use crate::interrupt::{self, Interrupt};
 use crate::pipeline::{self, Outcome, Run, ServerOutcome, Sink};
+use crate::progress::{Progress, Work};
 use crate::report;
-use crate::source::input::Reading;
+use crate::source::input::{Reading, file_of};
 use crate::source::{Plan, Readable, Stdin};
 use crate::time_spec::{self, Between, parse_bucket};
 use crate::view::{self, Form, InputReport, Partial, Show};
-use input::{Spool, ends, input_request, time_zone, window_request};
+use input::{Spool, ends, input_request, time_zone, unread_ends, window_request};
 
 /// The default bucket of `history`, and how many of them are its default window.
 const BUCKET_S: u64 = 15 * 60;
@@ -58,15 +59,18 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let needs_end = is_default_window || request.needs_end();
     // Without signals, Ctrl+C ends the program as ever.
     let interrupt = Interrupt::listen().unwrap_or_default();
+    let progress = Progress::new(args.show.quiet);
     let mut input = input_request(&args.input, Reading::new(&interrupt))?;
     let mut stdin = Stdin::of_process(&input.reading).context("standard input")?;
     let spool = if needs_end {
-        Spool::of_stdin(&mut input, &mut stdin, &interrupt)?
+        Spool::of_stdin(&mut input, &mut stdin, &interrupt, &progress)?
     } else {
         Spool::default()
     };
     let reading = input.reading.clone();
+    let looking = progress.show(Work::Look, &reading);
     let mut plan = Plan::of(&input, stdin);
+    drop(looking);
     spool.settle(&mut plan);
     let mut err = io::stderr().lock();
     if plan.servers.is_empty() && (reading.interrupt.came() || spool.is_cut) {
@@ -92,8 +96,14 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 
     // What the heads of the files tell of their times.
     let mut clock = LogClock::new(log_timezone.clone());
-    let counted = needs_end.then(|| Reading::new(&interrupt));
-    let (first, last) = ends(&plan, &mut clock, counted.as_ref())?;
+    let (first, last) = if needs_end {
+        let total = unread_ends(&plan);
+        let counted = Reading::new(&interrupt);
+        let _line = (total > 0).then(|| progress.show(Work::FindEnd { total }, &counted));
+        ends(&plan, &mut clock, Some(&counted))?
+    } else {
+        ends(&plan, &mut clock, None)?
+    };
     let zone = match (&timezone, &log_timezone) {
         (Some(zone), _) | (None, Some(zone)) => DisplayZone::Zone(zone.clone()),
         (None, None) => {
@@ -145,6 +155,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let asked = Asked {
         args,
         plan: &plan,
+        progress,
         outputs: &outputs,
         zone,
         fixed_zone: timezone.is_some(),
@@ -222,6 +233,7 @@ impl Daily {
 struct Asked<'a> {
     args: &'a Args,
     plan: &'a Plan,
+    progress: Progress,
     outputs: &'a [Output],
     zone: DisplayZone,
     /// `--timezone` was given.
@@ -232,10 +244,18 @@ struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    /// Runs the pipeline.
-    fn read(run: Run<'_>, sink: &mut dyn Sink) -> anyhow::Result<Outcome> {
+    /// Runs the pipeline, and says how it gets on, unless rows are `written` to the same terminal meanwhile.
+    fn read(&self, run: Run<'_>, sink: &mut dyn Sink, written: bool) -> anyhow::Result<Outcome> {
         let reading = run.reading.clone();
+        let files = self.plan.servers.iter().map(|server| server.files.len());
+        let work = Work::Read {
+            total: self.plan.size(),
+            files: files.sum::<usize>() as u64,
+        };
+        let is_seen = written && self.outputs.iter().any(is_on_screen);
+        let line = (!is_seen).then(|| self.progress.show(work, &reading));
         let outcome = pipeline::run(run, sink)?;
+        drop(line);
         reading.interrupt.release();
         Ok(outcome)
     }
@@ -421,6 +441,15 @@ fn form(format: OutputFormat) -> Form {
 
 fn on_one_line(partial: &Partial, show: &Show<'_>) -> String {
     partial.note(show).replace('\u{a0}', " ")
+}
+
+/// Whether what is written there may come to the terminal while it is written: what reads a pipe may show it at once.
+fn is_on_screen(output: &Output) -> bool {
+    let stdout = || file_of(&io::stdout()).and_then(|stdout| stdout.metadata());
+    match output.target {
+        Target::Stdout => !stdout().is_ok_and(|stdout| stdout.is_file()),
+        Target::File(_) => false,
+    }
 }
 
 fn open(output: &Output) -> anyhow::Result<Box<dyn Write>> {

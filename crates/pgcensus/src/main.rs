@@ -5,6 +5,7 @@ mod cli;
 mod command;
 mod interrupt;
 mod pipeline;
+mod progress;
 mod report;
 mod settings;
 mod source;

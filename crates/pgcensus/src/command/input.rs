@@ -13,6 +13,7 @@ use tempfile::NamedTempFile;
 
 use crate::cli::{Args, InputArgs, LogFormat};
 use crate::interrupt::Interrupt;
+use crate::progress::{Progress, Work};
 use crate::source::file::FileTime;
 use crate::source::input::Reading;
 use crate::source::{FormatOption, Plan, Request, Stdin};
@@ -97,6 +98,7 @@ impl Spool {
         request: &mut Request,
         stdin: &mut Stdin,
         interrupt: &Interrupt,
+        progress: &Progress,
     ) -> anyhow::Result<Spool> {
         let is_stdin = |path: &PathBuf| path == Path::new("-");
         let nothing =
@@ -105,8 +107,10 @@ impl Spool {
             return Ok(Spool::default());
         }
         let mut file = NamedTempFile::new().context("a temporary file for standard input")?;
+        let line = progress.show(Work::Store, &request.reading);
         let mut pipe = BufReader::with_capacity(1 << 16, &mut stdin.reader);
         io::copy(&mut pipe, &mut file).context("standard input")?;
+        drop(line);
         let is_cut = interrupt.came();
         if is_cut {
             interrupt.answered();
@@ -161,6 +165,15 @@ pub(super) fn ends(
         }
     }
     Ok((first, last))
+}
+
+/// Bytes that must be read to know where the input ends.
+pub(super) fn unread_ends(plan: &Plan) -> u64 {
+    let files = plan.servers.iter().flat_map(|server| &server.files);
+    files
+        .filter(|log| log.compression.is_some() && log.first.is_some() && log.last.is_none())
+        .filter_map(|log| log.size)
+        .sum()
 }
 
 #[cfg(test)]

@@ -130,7 +130,8 @@ impl Asked<'_> {
             more: 0,
             write: &mut write,
         };
-        let outcome = Self::read(run, &mut rows)?;
+        let is_written = !rows.sorts && !rows.only_open;
+        let outcome = self.read(run, &mut rows, is_written)?;
         if !self.is_known(&outcome, window.since) {
             return Ok(outcome);
         }
@@ -187,7 +188,7 @@ impl Asked<'_> {
             window: self.daily.limit(window.since, window.until),
             write: &mut write,
         };
-        let outcome = Self::read(run, &mut rows)?;
+        let outcome = self.read(run, &mut rows, true)?;
         if !self.is_known(&outcome, window.since) {
             return Ok(outcome);
         }

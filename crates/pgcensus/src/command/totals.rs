@@ -62,7 +62,7 @@ impl Asked<'_> {
                 self.zone.clone(),
             ),
         };
-        let outcome = Self::read(run, &mut both)?;
+        let outcome = self.read(run, &mut both, false)?;
         if !self.is_known(&outcome, since) {
             return Ok(outcome);
         }
@@ -95,7 +95,7 @@ impl Asked<'_> {
             census: Census::new(self.daily.limit(since, until), None),
             history: History::new(self.daily.limit(since, until), bucket_s, self.zone.clone()),
         };
-        let outcome = Self::read(run, &mut both)?;
+        let outcome = self.read(run, &mut both, false)?;
         if !self.is_known(&outcome, since) {
             return Ok(outcome);
         }

@@ -205,6 +205,9 @@ impl Open<'_> {
         if matches!(self.bytes, Bytes::File { .. }) {
             self.reading.count(cut.after.bytes);
         }
+        if cut.after.is_last && !cut.after.is_stopped {
+            self.reading.file_is_over();
+        }
     }
 
     /// Finds where the chunk ends without reading all of it; false where that cannot be: in a stream, near the end of a

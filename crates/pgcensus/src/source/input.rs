@@ -17,6 +17,7 @@ use crate::interrupt::Interrupt;
 #[derive(Debug, Default)]
 pub(crate) struct Reading {
     bytes: AtomicU64,
+    files: AtomicU64,
     pub(crate) interrupt: Interrupt,
 }
 
@@ -31,6 +32,16 @@ impl Reading {
     /// Bytes that were read, compressed where they are.
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Files that were read to their end.
+    pub(crate) fn files(&self) -> u64 {
+        self.files.load(Ordering::Relaxed)
+    }
+
+    /// One more was.
+    pub(crate) fn file_is_over(&self) {
+        self.files.fetch_add(1, Ordering::Relaxed);
     }
 
     /// So many more were read.
