@@ -92,8 +92,15 @@ pub(crate) struct Piped {
     reading: Arc<Reading>,
 }
 
+/// Bytes that a pipe shall hold: as many as one that has no privileges may ask for.
+#[cfg(target_os = "linux")]
+const PIPE_SIZE: usize = 1 << 20;
+
 impl Piped {
     pub(crate) fn new(inner: File, reading: &Arc<Reading>) -> Piped {
+        // Whoever writes and we wait for each other less often. What is no pipe, or may not grow, does as it is.
+        #[cfg(target_os = "linux")]
+        rustix::pipe::fcntl_setpipe_size(&inner, PIPE_SIZE).ok();
         Piped {
             inner,
             reading: reading.clone(),
