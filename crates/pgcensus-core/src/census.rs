@@ -119,6 +119,11 @@ impl Census {
         self.first = Some(self.first.map_or(first, |known| known.min(first)));
     }
 
+    /// The input is cut off: what comes after this instant does not count.
+    pub fn ends(&mut self, last: Instant) {
+        self.window.end_after(last);
+    }
+
     /// Takes in a change.
     pub fn observe(&mut self, change: &Change) {
         let at = change.at.unwrap_or(Instant::UNKNOWN);

@@ -86,6 +86,11 @@ impl History {
         self.first = Some(self.first.map_or(first, |known| known.min(first)));
     }
 
+    /// The input is cut off: what comes after this instant does not count.
+    pub fn ends(&mut self, last: Instant) {
+        self.window.end_after(last);
+    }
+
     /// Takes in a change. Walsenders are not part of a history.
     pub fn observe(&mut self, change: &Change) {
         let Some(at) = change.at else { return };

@@ -24,6 +24,12 @@ impl Window {
         self.until.is_some_and(|until| at >= until)
     }
 
+    /// The input ends with this instant, whatever was asked for.
+    pub fn end_after(&mut self, last: Instant) {
+        let end = last.plus_ms(1);
+        self.until = Some(self.until.map_or(end, |until| until.min(end)));
+    }
+
     /// This instant counts.
     pub fn contains(&self, at: Instant) -> bool {
         !self.is_before(at)

@@ -21,12 +21,15 @@ use pgcensus_core::window::Window;
 use pgcensus_core::zone::{DisplayZone, LogClock, bucket_start, display_zone};
 
 use crate::cli::{Args, Command, Output, OutputFormat, Target};
-use crate::pipeline::{self, Outcome, Run};
+use crate::interrupt::{self, Interrupt};
+use crate::pipeline::{self, Outcome, Run, ServerOutcome, Sink};
+use crate::progress::{Progress, Work};
 use crate::report;
+use crate::source::input::{Reading, file_of};
 use crate::source::{Plan, Readable, Stdin};
 use crate::time_spec::{self, Between, parse_bucket};
-use crate::view::{self, Form, InputReport, Show};
-use input::{Spool, ends, input_request, time_zone, window_request};
+use crate::view::{self, Form, InputReport, Partial, Show};
+use input::{Spool, ends, input_request, time_zone, unread_ends, window_request};
 
 /// The default bucket of `history`, and how many of them are its default window.
 const BUCKET_S: u64 = 15 * 60;
@@ -54,15 +57,30 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let is_default_window =
         args.command == Command::History && bucket_s.is_none() && request.is_empty();
     let needs_end = is_default_window || request.needs_end();
-    let mut input = input_request(&args.input)?;
+    // Without signals, Ctrl+C ends the program as ever.
+    let interrupt = Interrupt::listen().unwrap_or_default();
+    let progress = Progress::new(args.show.quiet);
+    let mut input = input_request(&args.input, Reading::new(&interrupt))?;
+    let mut stdin = Stdin::of_process(&input.reading).context("standard input")?;
     let spool = if needs_end {
-        Spool::of_stdin(&mut input)?
+        Spool::of_stdin(&mut input, &mut stdin, &interrupt, &progress)?
     } else {
-        Spool(None)
+        Spool::default()
     };
-    let mut plan = Plan::of(&input, Stdin::of_process());
-    spool.rename(&mut plan);
+    let reading = input.reading.clone();
+    let looking = progress.show(Work::Look, &reading);
+    let mut plan = Plan::of(&input, stdin);
+    drop(looking);
+    spool.settle(&mut plan);
     let mut err = io::stderr().lock();
+    if plan.servers.is_empty() && (reading.interrupt.came() || spool.is_cut) {
+        writeln!(
+            err,
+            "pgcensus: stopped by Ctrl+C before there was anything to count"
+        )
+        .ok();
+        return Ok(ExitCode::from(interrupt::EXIT_STATUS));
+    }
     for problem in &plan.problems {
         writeln!(err, "pgcensus: {problem}").ok();
     }
@@ -78,7 +96,14 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 
     // What the heads of the files tell of their times.
     let mut clock = LogClock::new(log_timezone.clone());
-    let (first, last) = ends(&plan, &mut clock, needs_end)?;
+    let (first, last) = if needs_end {
+        let total = unread_ends(&plan);
+        let counted = Reading::new(&interrupt);
+        let _line = (total > 0).then(|| progress.show(Work::FindEnd { total }, &counted));
+        ends(&plan, &mut clock, Some(&counted))?
+    } else {
+        ends(&plan, &mut clock, None)?
+    };
     let zone = match (&timezone, &log_timezone) {
         (Some(zone), _) | (None, Some(zone)) => DisplayZone::Zone(zone.clone()),
         (None, None) => {
@@ -121,6 +146,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             .chunk_size
             .map_or(pipeline::CHUNK_SIZE, std::num::NonZero::get),
         filter,
+        reading,
     };
     let daily = Daily {
         between: request.between,
@@ -129,6 +155,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let asked = Asked {
         args,
         plan: &plan,
+        progress,
         outputs: &outputs,
         zone,
         fixed_zone: timezone.is_some(),
@@ -166,6 +193,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         .servers
         .iter()
         .any(|server| server.files.iter().any(|file| file.error.is_some()));
+    if asked.partial(&outcome).is_some() {
+        return Ok(ExitCode::from(interrupt::EXIT_STATUS));
+    }
     let all = matches!(plan.readable(), Readable::All) && !failed;
     Ok(if all {
         ExitCode::SUCCESS
@@ -203,6 +233,7 @@ impl Daily {
 struct Asked<'a> {
     args: &'a Args,
     plan: &'a Plan,
+    progress: Progress,
     outputs: &'a [Output],
     zone: DisplayZone,
     /// `--timezone` was given.
@@ -213,6 +244,60 @@ struct Asked<'a> {
 }
 
 impl Asked<'_> {
+    /// Runs the pipeline, and says how it gets on, unless rows are `written` to the same terminal meanwhile.
+    fn read(&self, run: Run<'_>, sink: &mut dyn Sink, written: bool) -> anyhow::Result<Outcome> {
+        let reading = run.reading.clone();
+        let files = self.plan.servers.iter().map(|server| server.files.len());
+        let work = Work::Read {
+            total: self.plan.size(),
+            files: files.sum::<usize>() as u64,
+        };
+        let is_seen = written && self.outputs.iter().any(is_on_screen);
+        let line = (!is_seen).then(|| self.progress.show(work, &reading));
+        let outcome = pipeline::run(run, sink)?;
+        drop(line);
+        reading.interrupt.release();
+        Ok(outcome)
+    }
+
+    /// What there is of a run that Ctrl+C has ended.
+    fn partial(&self, outcome: &Outcome) -> Option<Partial> {
+        if !outcome.is_stopped {
+            return None;
+        }
+        let servers = outcome.servers.iter().zip(&self.servers);
+        let is_unread = |server: &ServerOutcome| server.files.iter().all(|file| file.bytes == 0);
+        Some(Partial {
+            read: outcome.bytes,
+            whole: self.plan.size().filter(|_| !self.plan.is_cut()),
+            until: outcome.input.map(|(_, last)| last),
+            unread: servers
+                .filter(|(server, _)| is_unread(server))
+                .map(|(_, name)| name.clone())
+                .collect(),
+        })
+    }
+
+    /// Whether anything is known of the window that begins at `since`; where Ctrl+C came before, that is said.
+    fn is_known(&self, outcome: &Outcome, since: Option<Instant>) -> bool {
+        let Some(partial) = self.partial(outcome) else {
+            return true;
+        };
+        let is_known = match outcome.input {
+            Some((_, last)) => since.is_none_or(|since| since <= last),
+            None => outcome.events > 0,
+        };
+        if !is_known {
+            let note = on_one_line(&partial, &self.show(&self.zone, false));
+            let why = match outcome.input {
+                Some(_) => "the window begins later, and nothing is known of it",
+                None => "nothing could be counted",
+            };
+            writeln!(io::stderr(), "pgcensus: {note}: {why}").ok();
+        }
+        is_known
+    }
+
     /// Writes a snapshot to every output.
     fn write(
         &self,
@@ -236,6 +321,12 @@ impl Asked<'_> {
             out.flush()?;
         }
         Self::nothing_matched(outcome);
+        let says_so = |output: &Output| {
+            output.target == Target::Stdout && output.format == OutputFormat::Text
+        };
+        if !self.outputs.iter().any(says_so) {
+            self.tell_partial(outcome, &show);
+        }
         Ok(())
     }
 
@@ -274,18 +365,29 @@ impl Asked<'_> {
     }
 
     fn report(&self, outcome: &Outcome) -> InputReport {
-        report::of(self.plan, outcome)
+        InputReport {
+            partial: self.partial(outcome),
+            ..report::of(self.plan, outcome)
+        }
     }
 
     /// What a stream of rows does not say by itself.
     fn tell(&self, outcome: &Outcome) {
         Self::nothing_matched(outcome);
+        self.tell_partial(outcome, &self.show(&self.zone, false));
         if self.args.show.quiet {
             return;
         }
         let mut err = io::stderr().lock();
         for (_, note) in view::summary::all_notes(&bounds(outcome), &self.report(outcome)) {
             writeln!(err, "pgcensus: {note}").ok();
+        }
+    }
+
+    fn tell_partial(&self, outcome: &Outcome, show: &Show<'_>) {
+        if let Some(partial) = self.partial(outcome).filter(|_| !self.args.show.quiet) {
+            let note = on_one_line(&partial, show);
+            writeln!(io::stderr(), "pgcensus: {note}").ok();
         }
     }
 
@@ -334,6 +436,19 @@ fn form(format: OutputFormat) -> Form {
         OutputFormat::Text => Form::Text,
         OutputFormat::Json => Form::Json,
         OutputFormat::Csv => Form::Csv,
+    }
+}
+
+fn on_one_line(partial: &Partial, show: &Show<'_>) -> String {
+    partial.note(show).replace('\u{a0}', " ")
+}
+
+/// Whether what is written there may come to the terminal while it is written: what reads a pipe may show it at once.
+fn is_on_screen(output: &Output) -> bool {
+    let stdout = || file_of(&io::stdout()).and_then(|stdout| stdout.metadata());
+    match output.target {
+        Target::Stdout => !stdout().is_ok_and(|stdout| stdout.is_file()),
+        Target::File(_) => false,
     }
 }
 

@@ -3,7 +3,9 @@
 
 mod cli;
 mod command;
+mod interrupt;
 mod pipeline;
+mod progress;
 mod report;
 mod settings;
 mod source;

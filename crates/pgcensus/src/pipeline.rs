@@ -34,6 +34,7 @@ use pgcensus_log::batch::{Batch, Why};
 use pgcensus_log::decoder::Decoder;
 
 use crate::source::ServerInput;
+use crate::source::input::Reading;
 use fold::Fold;
 use supply::Supply;
 
@@ -52,6 +53,8 @@ pub(crate) struct Run<'a> {
     pub(crate) chunk_size: usize,
     /// Which sessions count.
     pub(crate) filter: Filter,
+    /// Counts what is read, and knows whether Ctrl+C came.
+    pub(crate) reading: Arc<Reading>,
 }
 
 /// What takes in the changes.
@@ -60,6 +63,8 @@ pub(crate) trait Sink {
     fn begins(&mut self, first: Instant);
     /// Something happened; changes come in the order of the log.
     fn change(&mut self, names: &Names, change: &Change) -> anyhow::Result<()>;
+    /// Ctrl+C has ended the input of some server here: nothing after this time counts.
+    fn ends(&mut self, last: Instant);
 }
 
 /// What is known after a run.
@@ -73,6 +78,10 @@ pub(crate) struct Outcome {
     pub(crate) unreadable: Vec<UnreadableSpan>,
     pub(crate) unreadable_total: u64,
     pub(crate) untrusted_total: u64,
+    /// Ctrl+C has ended the input; what was read until then is counted.
+    pub(crate) is_stopped: bool,
+    /// Bytes that were read, compressed where they are.
+    pub(crate) bytes: u64,
 }
 
 /// What is known of one server.
@@ -110,6 +119,7 @@ pub(crate) struct UnreadableSpan {
 pub(crate) fn run(run: Run<'_>, sink: &mut dyn Sink) -> anyhow::Result<Outcome> {
     let threads = run.threads.max(1);
     let (done, results) = channel::<Done>();
+    run.reading.interrupt.hold();
     let mut fold = Fold::new(run, sink);
     let supply = Supply::new(&fold, threads);
     thread::scope(|scope| {
@@ -156,6 +166,8 @@ struct After {
     error: Option<String>,
     /// The file ends here.
     is_last: bool,
+    /// It goes on, but Ctrl+C came.
+    is_stopped: bool,
 }
 
 /// Reads and decodes chunks until there are no more.

@@ -38,7 +38,7 @@ pub(crate) fn of(plan: &Plan, outcome: &Outcome) -> InputReport {
         report.server_major = report.server_major.max(server.tracker.major());
         report.notes.extend(server.clock.notes());
         for (file, log) in server.files.iter().zip(&input.files) {
-            report.files += 1;
+            report.files += usize::from(!outcome.is_stopped || file.bytes > 0);
             if let Kind::File(path) = &log.kind
                 && report.max_connections.is_none()
                 && plan.servers.len() == 1

@@ -10,11 +10,14 @@
 pub(crate) mod compressed;
 mod duplicates;
 pub(crate) mod file;
+pub(crate) mod input;
 mod overlap;
 mod paths;
 
+use std::fs::File;
 use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use pgcensus_log::format::{self, Format, Guess};
 use pgcensus_log::line_prefix::{self, Inference, LinePrefix};
@@ -22,6 +25,7 @@ use pgcensus_log::line_prefix::{self, Inference, LinePrefix};
 use crate::view::text::thousands;
 use compressed::Magic;
 use file::{Head, Kind, LogFile};
+use input::{Piped, Reading};
 use paths::{Candidate, Paths, Way};
 
 /// What the operator asked to read.
@@ -37,6 +41,8 @@ pub(crate) struct Request {
     pub(crate) format: Option<FormatOption>,
     /// `--line-prefix`: overrules the inference.
     pub(crate) line_prefix: Option<LinePrefix>,
+    /// Counts what is read of pipes, and ends them.
+    pub(crate) reading: Arc<Reading>,
 }
 
 /// The formats that can be asked for.
@@ -60,11 +66,12 @@ pub(crate) struct Stdin {
 
 impl Stdin {
     /// The real one.
-    pub(crate) fn of_process() -> Stdin {
-        Stdin {
-            is_terminal: io::stdin().is_terminal(),
-            reader: Box::new(io::stdin()),
-        }
+    pub(crate) fn of_process(reading: &Arc<Reading>) -> io::Result<Stdin> {
+        let stdin = io::stdin();
+        Ok(Stdin {
+            is_terminal: stdin.is_terminal(),
+            reader: Box::new(Piped::new(input::file_of(&stdin)?, reading)),
+        })
     }
 }
 
@@ -337,6 +344,18 @@ impl Plan {
         }
     }
 
+    /// Its bytes on disk; `None` where a stream is among them.
+    pub(crate) fn size(&self) -> Option<u64> {
+        let files = self.servers.iter().flat_map(|server| &server.files);
+        files.map(|file| file.size).sum()
+    }
+
+    /// Ctrl+C has cut off what was piped in.
+    pub(crate) fn is_cut(&self) -> bool {
+        let mut files = self.servers.iter().flat_map(|server| &server.files);
+        files.any(|file| file.is_cut)
+    }
+
     /// How much of the input can be read.
     pub(crate) fn readable(&self) -> Readable {
         match (
@@ -444,9 +463,14 @@ enum Taken {
 
 fn take_file(candidate: &Candidate, request: &Request) -> Taken {
     let path = &candidate.path;
-    let head = std::fs::File::open(path).and_then(|file| {
+    let head = File::open(path).and_then(|file| {
         let metadata = file.metadata()?;
-        Ok((Head::read(file)?, metadata))
+        let head = if metadata.is_file() {
+            Head::read(file)?
+        } else {
+            Head::read(Piped::new(file, &request.reading))?
+        };
+        Ok((head, metadata))
     });
     let (mut head, metadata) = match head {
         Ok(head) => head,
@@ -510,6 +534,7 @@ impl LogFile {
             first,
             last: None,
             skip: Vec::new(),
+            is_cut: false,
             has_ms,
             is_malformed,
         }

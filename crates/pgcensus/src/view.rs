@@ -25,12 +25,15 @@ mod table;
 pub(crate) mod text;
 
 use std::fmt;
+use std::io;
 
 use anstyle::{AnsiColor, Style};
 use pgcensus_core::instant::Instant;
 use pgcensus_core::names::Dimension;
 use pgcensus_core::session::ServerId;
 use pgcensus_core::zone::{Civil, DisplayZone};
+
+use text::glued;
 
 /// How the operator wants it.
 #[derive(Clone, Copy, Debug)]
@@ -85,8 +88,8 @@ pub(crate) struct InputReport {
     pub(crate) sources: Vec<SourceReport>,
     /// Sentences for the reader: what was presumed, what was left out.
     pub(crate) notes: Vec<String>,
-    /// The reading was interrupted: the numbers are of what had been read.
-    pub(crate) partial: bool,
+    /// Ctrl+C has ended the reading: the numbers are of what had been read.
+    pub(crate) partial: Option<Partial>,
     /// A `connection authorized` was seen.
     pub(crate) saw_authorized: bool,
     /// A `disconnection` was seen.
@@ -101,6 +104,19 @@ pub(crate) struct InputReport {
     pub(crate) has_pid: bool,
     /// Some record carries a time.
     pub(crate) has_time: bool,
+}
+
+/// How far a reading came that Ctrl+C has ended.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Partial {
+    /// Bytes that were read, compressed where they are.
+    pub(crate) read: u64,
+    /// All there are; `None`: nobody knows.
+    pub(crate) whole: Option<u64>,
+    /// The last log time that counts.
+    pub(crate) until: Option<Instant>,
+    /// Servers of whose log nothing was read.
+    pub(crate) unread: Vec<String>,
 }
 
 /// One file of the input.
@@ -246,6 +262,45 @@ impl Show<'_> {
     pub(crate) fn same_day(&self, a: Instant, b: Instant) -> bool {
         let (a, b) = (self.zone.civil(a), self.zone.civil(b));
         (a.year, a.month, a.day) == (b.year, b.month, b.day)
+    }
+}
+
+impl Partial {
+    /// `partial: stopped by Ctrl+C after 1.2 of 9.8 GB (12 %); the log was read up to 23 Nov 05:40:10 UTC`, with
+    /// spaces at which it is not broken.
+    pub(crate) fn note(&self, show: &Show<'_>) -> String {
+        let read = glued(&text::part_of(self.read, self.whole));
+        let mut note = format!("partial: stopped by Ctrl+C after {read}");
+        if let Some(whole) = self.whole {
+            let percent = text::percent(self.read, whole);
+            note += &format!(" {}", glued(&format!("({percent} %)")));
+        }
+        if let Some(until) = self.until {
+            let until = glued(&show.zoned(until));
+            note += &format!("; the log was read up to {until}");
+        }
+        if !self.unread.is_empty() {
+            let names = self.unread.iter().map(|name| text::shown(name.as_bytes()));
+            note += &format!(
+                "; nothing was read of {}",
+                names.collect::<Vec<_>>().join(", ")
+            );
+        }
+        note
+    }
+}
+
+/// That the numbers are of a part of the input: the first line, if so.
+fn partial_first(
+    report: &InputReport,
+    show: &Show<'_>,
+    out: &mut impl io::Write,
+) -> io::Result<()> {
+    match &report.partial {
+        Some(partial) => {
+            text::paragraph(out, show, (0, 2), &[(Tone::Refused, &partial.note(show))])
+        }
+        None => Ok(()),
     }
 }
 

@@ -1,7 +1,8 @@
 //! The input and the window that were asked for.
 
-use std::io::{self, IsTerminal};
+use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
 use jiff::tz::{Offset, TimeZone};
@@ -11,8 +12,11 @@ use pgcensus_log::line_prefix::LinePrefix;
 use tempfile::NamedTempFile;
 
 use crate::cli::{Args, InputArgs, LogFormat};
+use crate::interrupt::Interrupt;
+use crate::progress::{Progress, Work};
 use crate::source::file::FileTime;
-use crate::source::{FormatOption, Plan, Request};
+use crate::source::input::Reading;
+use crate::source::{FormatOption, Plan, Request, Stdin};
 use crate::time_spec::{Between, DurationSpec, TimeSpec, WindowRequest};
 
 pub(super) fn time_zone(flag: &str, name: &str) -> anyhow::Result<TimeZone> {
@@ -54,7 +58,7 @@ pub(super) fn window_request(args: &Args) -> anyhow::Result<WindowRequest> {
     })
 }
 
-pub(super) fn input_request(input: &InputArgs) -> anyhow::Result<Request> {
+pub(super) fn input_request(input: &InputArgs, reading: Arc<Reading>) -> anyhow::Result<Request> {
     let line_prefix = input.line_prefix.as_deref();
     let line_prefix = line_prefix
         .map(|text| {
@@ -75,38 +79,61 @@ pub(super) fn input_request(input: &InputArgs) -> anyhow::Result<Request> {
             LogFormat::Jsonlog => FormatOption::Jsonlog,
         }),
         line_prefix,
+        reading,
     })
 }
 
 /// Standard input in a temporary file, which is gone with the process: a window that is counted from the end
 /// of the input needs that end first.
-pub(super) struct Spool(pub(super) Option<NamedTempFile>);
+#[derive(Default)]
+pub(super) struct Spool {
+    file: Option<NamedTempFile>,
+    /// Ctrl+C came before its end; what is there is read all the same.
+    pub(super) is_cut: bool,
+}
 
 impl Spool {
     /// Puts the file in the place of standard input.
-    pub(super) fn of_stdin(request: &mut Request) -> anyhow::Result<Spool> {
+    pub(super) fn of_stdin(
+        request: &mut Request,
+        stdin: &mut Stdin,
+        interrupt: &Interrupt,
+        progress: &Progress,
+    ) -> anyhow::Result<Spool> {
         let is_stdin = |path: &PathBuf| path == Path::new("-");
         let nothing =
             request.paths.is_empty() && request.log_lists.is_empty() && request.servers.is_empty();
-        if io::stdin().is_terminal() || !nothing && !request.paths.iter().any(is_stdin) {
-            return Ok(Spool(None));
+        if stdin.is_terminal || !nothing && !request.paths.iter().any(is_stdin) {
+            return Ok(Spool::default());
         }
         let mut file = NamedTempFile::new().context("a temporary file for standard input")?;
-        io::copy(&mut io::stdin().lock(), &mut file).context("standard input")?;
+        let line = progress.show(Work::Store, &request.reading);
+        let mut pipe = BufReader::with_capacity(1 << 16, &mut stdin.reader);
+        io::copy(&mut pipe, &mut file).context("standard input")?;
+        drop(line);
+        let is_cut = interrupt.came();
+        if is_cut {
+            interrupt.answered();
+        }
+        request.reading = Reading::new(interrupt);
         request.paths.retain(|path| !is_stdin(path));
         request
             .servers
             .push(("stdin".to_owned(), file.path().to_owned()));
-        Ok(Spool(Some(file)))
+        Ok(Spool {
+            file: Some(file),
+            is_cut,
+        })
     }
 
-    /// It is shown as what it is.
-    pub(super) fn rename(&self, plan: &mut Plan) {
-        if let Some(file) = &self.0 {
+    /// It is shown as what it is, and read as what it is: a pipe that Ctrl+C may have cut off.
+    pub(super) fn settle(&self, plan: &mut Plan) {
+        if let Some(file) = &self.file {
             let path = file.path().display().to_string();
             for log in plan.servers.iter_mut().flat_map(|server| &mut server.files) {
                 if log.display == path {
                     "-".clone_into(&mut log.display);
+                    log.is_cut = self.is_cut;
                 }
             }
         }
@@ -114,11 +141,11 @@ impl Spool {
 }
 
 /// First and last log time of the input, as far as the heads of its files tell; the last one of compressed
-/// files only where it is needed, since it takes reading them.
+/// files only where it is needed and to be `counted`, since it takes reading them.
 pub(super) fn ends(
     plan: &Plan,
     clock: &mut LogClock,
-    needs_end: bool,
+    counted: Option<&Arc<Reading>>,
 ) -> anyhow::Result<(Option<Instant>, Option<Instant>)> {
     let (mut first, mut last) = (None::<Instant>, None::<Instant>);
     for log in plan.servers.iter().flat_map(|server| &server.files) {
@@ -127,16 +154,26 @@ pub(super) fn ends(
             let at = instant(time);
             first = Some(first.map_or(at, |first| first.min(at)));
         }
-        let end = if needs_end {
-            log.last_time().with_context(|| log.display.clone())?
-        } else {
-            log.last.clone()
+        let end = match counted {
+            Some(counted) => log
+                .last_time(counted)
+                .with_context(|| log.display.clone())?,
+            None => log.last.clone(),
         };
         if let Some(time) = &end {
             last = last.max(Some(instant(time)));
         }
     }
     Ok((first, last))
+}
+
+/// Bytes that must be read to know where the input ends.
+pub(super) fn unread_ends(plan: &Plan) -> u64 {
+    let files = plan.servers.iter().flat_map(|server| &server.files);
+    files
+        .filter(|log| log.compression.is_some() && log.first.is_some() && log.last.is_none())
+        .filter_map(|log| log.size)
+        .sum()
 }
 
 #[cfg(test)]

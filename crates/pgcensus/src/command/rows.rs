@@ -11,7 +11,7 @@ use pgcensus_core::window::Window;
 
 use super::{Asked, counts, form, open};
 use crate::cli::Sort;
-use crate::pipeline::{self, Outcome, Run, Sink};
+use crate::pipeline::{Outcome, Run, Sink};
 use crate::time_spec;
 use crate::view::events::Events;
 use crate::view::sessions::Sessions;
@@ -73,6 +73,10 @@ impl Sink for SessionRows<'_> {
         }
         Ok(())
     }
+
+    fn ends(&mut self, last: Instant) {
+        self.window.end_after(last);
+    }
 }
 
 /// The rows of `events`.
@@ -89,6 +93,10 @@ impl Sink for EventRows<'_> {
             (self.write)(change, names)?;
         }
         Ok(())
+    }
+
+    fn ends(&mut self, last: Instant) {
+        self.window.end_after(last);
     }
 }
 
@@ -122,8 +130,15 @@ impl Asked<'_> {
             more: 0,
             write: &mut write,
         };
-        let outcome = pipeline::run(run, &mut rows)?;
-        let end = window.until.or(outcome.input.map(|(_, last)| last));
+        let is_written = !rows.sorts && !rows.only_open;
+        let outcome = self.read(run, &mut rows, is_written)?;
+        if !self.is_known(&outcome, window.since) {
+            return Ok(outcome);
+        }
+        let last = outcome.input.map(|(_, last)| last);
+        // A window that was cut off ends with the last record.
+        let is_reached = |until: &Instant| !outcome.is_stopped || Some(*until) <= last;
+        let end = window.until.filter(is_reached).or(last);
         let servers = outcome.servers.iter();
         let mut filter = outcome.filter.clone();
         for session in servers.flat_map(|server| server.tracker.open_sessions()) {
@@ -173,7 +188,10 @@ impl Asked<'_> {
             window: self.daily.limit(window.since, window.until),
             write: &mut write,
         };
-        let outcome = pipeline::run(run, &mut rows)?;
+        let outcome = self.read(run, &mut rows, true)?;
+        if !self.is_known(&outcome, window.since) {
+            return Ok(outcome);
+        }
         for (view, mut out) in outputs {
             view.finish(&mut out)?;
             out.flush()?;

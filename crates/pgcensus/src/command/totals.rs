@@ -10,7 +10,7 @@ use pgcensus_core::window::Window;
 
 use super::{Asked, BUCKET_S, bounds, counts, lives};
 use crate::cli::OutputFormat;
-use crate::pipeline::{self, Outcome, Run, Sink};
+use crate::pipeline::{Outcome, Run, Sink};
 use crate::{time_spec, view};
 
 /// Columns of the sparkline of `summary`.
@@ -32,6 +32,11 @@ impl Sink for Both {
         self.census.observe(change);
         self.history.observe(change);
         Ok(())
+    }
+
+    fn ends(&mut self, last: Instant) {
+        self.census.ends(last);
+        self.history.ends(last);
     }
 }
 impl Asked<'_> {
@@ -57,7 +62,10 @@ impl Asked<'_> {
                 self.zone.clone(),
             ),
         };
-        let outcome = pipeline::run(run, &mut both)?;
+        let outcome = self.read(run, &mut both, false)?;
+        if !self.is_known(&outcome, since) {
+            return Ok(outcome);
+        }
         let census = Self::census_snapshot(both.census, &outcome);
         let lives = lives(&outcome);
         let history = both
@@ -87,7 +95,10 @@ impl Asked<'_> {
             census: Census::new(self.daily.limit(since, until), None),
             history: History::new(self.daily.limit(since, until), bucket_s, self.zone.clone()),
         };
-        let outcome = pipeline::run(run, &mut both)?;
+        let outcome = self.read(run, &mut both, false)?;
+        if !self.is_known(&outcome, since) {
+            return Ok(outcome);
+        }
         let census = Self::census_snapshot(both.census, &outcome);
         let history: HistorySnapshot =
             both.history

@@ -24,7 +24,8 @@ use super::{
     Buffers, Done, FileOutcome, Outcome, Run, ServerOutcome, SharedDecoders, Sink, UnreadableSpan,
 };
 use crate::source::ServerInput;
-use crate::source::file::LogFile;
+use crate::source::file::{Kind, LogFile};
+use crate::source::input::Reading;
 
 /// Spans that could not be read are kept with their places up to this many; all are counted.
 const UNREADABLE_MAX: usize = 10_000;
@@ -61,6 +62,9 @@ pub(super) struct Fold<'a, 's> {
     unreadable: Vec<UnreadableSpan>,
     unreadable_total: u64,
     untrusted_total: u64,
+    is_stopped: bool,
+    /// Nothing after this time counts any more.
+    end: Option<Instant>,
 }
 
 struct ServerFold {
@@ -134,11 +138,17 @@ impl<'a, 's> Fold<'a, 's> {
             unreadable: Vec::new(),
             unreadable_total: 0,
             untrusted_total: 0,
+            is_stopped: false,
+            end: None,
         }
     }
 
     pub(super) fn run_servers(&self) -> &'a [ServerInput] {
         self.run.servers
+    }
+
+    pub(super) fn reading(&self) -> &Arc<Reading> {
+        &self.run.reading
     }
 
     pub(super) fn run(
@@ -152,8 +162,12 @@ impl<'a, 's> Fold<'a, 's> {
             while let Some(done) = self.servers[server].take_next() {
                 let is_over =
                     done.after.is_last && done.file + 1 == self.run.servers[server].files.len();
+                let is_stopped = done.after.is_stopped;
                 let back = self.batch(done);
                 self.servers[server].spent.push(back);
+                if is_stopped {
+                    self.stop(server);
+                }
                 if is_over {
                     let state = &mut self.servers[server];
                     state.tracker.finish(&mut state.scratch);
@@ -175,6 +189,25 @@ impl<'a, 's> Fold<'a, 's> {
             }
         }
         Ok(())
+    }
+
+    /// Ctrl+C has ended the input of this server. That of others may go on for longer, but what is known of all
+    /// ends here.
+    fn stop(&mut self, server: usize) {
+        self.is_stopped = true;
+        let last = match &self.servers[..] {
+            [_] => self.input.map(|(_, last)| last),
+            servers => servers[server]
+                .files
+                .iter()
+                .filter_map(|file| file.last)
+                .max(),
+        };
+        if let Some(last) = last {
+            let end = self.end.map_or(last, |end| end.min(last));
+            self.end = Some(end);
+            self.sink.ends(end);
+        }
     }
 
     /// Hands on the changes of several servers in order of time, as far as each is known to come next.
@@ -546,8 +579,19 @@ impl<'a, 's> Fold<'a, 's> {
         if let Some(err) = self.failed.take() {
             return Err(err);
         }
+        // Whoever feeds a pipe may have died of Ctrl+C before it was seen here.
+        let streams = self.run.servers.iter().flat_map(|server| &server.files);
+        let has_stream = streams
+            .into_iter()
+            .any(|log| matches!(log.kind, Kind::Stream(_)));
+        let is_stopped = self.is_stopped || has_stream && self.run.reading.interrupt.came();
+        if let (Some((_, last)), Some(end)) = (&mut self.input, self.end) {
+            *last = end.min(*last);
+        }
         let servers = self.servers.into_iter();
         Ok(Outcome {
+            is_stopped,
+            bytes: self.run.reading.bytes(),
             names: self.names,
             filter: self.run.filter,
             servers: servers
@@ -606,3 +650,6 @@ impl ServerFold {
         Some(done)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,8 @@ use pgcensus_log::decoder::{Decoder, RECORD_MAX};
 use super::fold::Fold;
 use super::{After, SharedDecoders};
 use crate::source::ServerInput;
-use crate::source::file::{LogFile, read_at};
+use crate::source::file::{Kind, LogFile, read_at};
+use crate::source::input::{Input, Reading};
 
 /// So much of the end of a chunk is looked at to find where its last record ends.
 const PEEK: usize = 16 << 10;
@@ -27,7 +28,8 @@ pub(super) struct Reader<'a> {
     number: u64,
     /// The file to open next.
     next_file: usize,
-    open: Option<Open>,
+    open: Option<Open<'a>>,
+    reading: Arc<Reading>,
     peek: Vec<u8>,
 }
 
@@ -51,9 +53,11 @@ struct Unread {
 }
 
 /// A file that is being cut.
-struct Open {
+struct Open<'a> {
     /// Its number.
     file: usize,
+    log: &'a LogFile,
+    reading: Arc<Reading>,
     bytes: Bytes,
     /// Offset of the next byte.
     base: u64,
@@ -64,12 +68,13 @@ struct Open {
 /// Where bytes come from.
 enum Bytes {
     /// A plain file, which can be read at any place.
-    File { file: Arc<File>, at: u64 },
-    /// What can be read once, with what was read beyond the last whole record.
-    Stream {
-        input: Box<dyn Read + Send>,
-        rest: Vec<u8>,
+    File {
+        file: Arc<File>,
+        at: u64,
+        reading: Arc<Reading>,
     },
+    /// What can be read once, with what was read beyond the last whole record.
+    Stream { input: Input, rest: Vec<u8> },
 }
 
 impl<'a> Reader<'a> {
@@ -81,6 +86,7 @@ impl<'a> Reader<'a> {
             number: 0,
             next_file: 0,
             open: None,
+            reading: fold.reading().clone(),
             peek: Vec::new(),
         }
     }
@@ -91,11 +97,14 @@ impl<'a> Reader<'a> {
             Some(open) => Ok(open),
             None => {
                 let file = self.next_file;
-                let bytes = Bytes::open(self.files.get(file)?);
+                let log = self.files.get(file)?;
+                let bytes = Bytes::open(log, &self.reading);
                 self.next_file += 1;
                 bytes
                     .map(|bytes| Open {
                         file,
+                        log,
+                        reading: self.reading.clone(),
                         bytes,
                         base: 0,
                         skipping: false,
@@ -121,6 +130,7 @@ impl<'a> Reader<'a> {
                 if !open.measure(&mut cut, self.chunk_size, &mut self.peek) {
                     open.read(&mut cut, self.chunk_size, chunk);
                 }
+                open.count(&cut);
                 self.open = Some(open).filter(|_| !cut.after.is_last);
             }
             Err((_, err)) => {
@@ -169,14 +179,45 @@ impl Cut {
     }
 }
 
-impl Open {
+impl Open<'_> {
+    /// The file ends here because Ctrl+C came, now or when it was piped in.
+    fn is_stopped(&self) -> bool {
+        self.log.is_cut || self.reading.interrupt.came()
+    }
+
+    /// Drops what may not be whole where the file is stopped. A pipe that was waited for ends with a line, to which
+    /// nothing more can be seen to belong; elsewhere the last record may go on.
+    fn stop(&self, cut: &mut Cut, chunk: &mut Vec<u8>) {
+        cut.after.is_stopped = true;
+        // What is compressed breaks off there.
+        cut.after.error = None;
+        let waited = self.log.is_cut || matches!(self.log.kind, Kind::Stream(_));
+        let whole = if waited && chunk.ends_with(b"\n") {
+            cut.decoder.complete_len(chunk)
+        } else {
+            cut.decoder.last_record_end(chunk).unwrap_or(0)
+        };
+        chunk.truncate(whole);
+    }
+
+    /// Says how far it is; what is no plain file is counted on its way in.
+    fn count(&self, cut: &Cut) {
+        if matches!(self.bytes, Bytes::File { .. }) {
+            self.reading.count(cut.after.bytes);
+        }
+        if cut.after.is_last && !cut.after.is_stopped {
+            self.reading.file_is_over();
+        }
+    }
+
     /// Finds where the chunk ends without reading all of it; false where that cannot be: in a stream, near the end of a
     /// file, in a long record.
     fn measure(&mut self, cut: &mut Cut, size: usize, peek: &mut Vec<u8>) -> bool {
-        let Bytes::File { file, at } = &mut self.bytes else {
+        let Bytes::File { file, at, .. } = &mut self.bytes else {
             return false;
         };
-        if self.skipping || size < 2 * PEEK {
+        let stopped = self.reading.interrupt.came();
+        if stopped || self.skipping || size < 2 * PEEK {
             return false;
         }
         peek.resize(PEEK, 0);
@@ -229,7 +270,9 @@ impl Open {
         cut.after.error = piece.error;
         cut.after.is_last = piece.at_end;
         cut.after.too_long = piece.too_long.then_some(cut.base);
-        if piece.at_end && self.skipping {
+        if piece.at_end && self.is_stopped() {
+            self.stop(cut, chunk);
+        } else if piece.at_end && self.skipping {
             // The file ends inside a record that was too long to be kept.
             cut.after.incomplete = Some((cut.base, Vec::new()));
         } else if piece.at_end {
@@ -247,14 +290,15 @@ impl Open {
 }
 
 impl Bytes {
-    fn open(log: &LogFile) -> io::Result<Bytes> {
+    fn open(log: &LogFile, reading: &Arc<Reading>) -> io::Result<Bytes> {
         Ok(match log.open_plain()? {
             Some((file, at)) => Bytes::File {
                 file: Arc::new(file),
                 at,
+                reading: reading.clone(),
             },
             None => Bytes::Stream {
-                input: log.open()?,
+                input: log.input(reading)?,
                 rest: Vec::new(),
             },
         })
@@ -272,7 +316,8 @@ impl Bytes {
 impl Read for Bytes {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         match self {
-            Bytes::File { file, at } => {
+            Bytes::File { reading, .. } if reading.interrupt.came() => Ok(0),
+            Bytes::File { file, at, .. } => {
                 let n = read_at(file, buf, *at)?;
                 *at += n as u64;
                 Ok(n)

@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use pgcensus_log::format::{self, BOM, Format};
 use pgcensus_log::line_prefix::Inference;
 use pgcensus_log::log_time::{LogTime, Zone};
 
 use super::compressed::{self, Compression, MAGIC_MAX, Magic};
+use super::input::{Counted, Input, Reading};
 
 /// A log time that outlives the bytes it was read from.
 pub(crate) type FileTime = LogTime<Box<[u8]>>;
@@ -57,6 +58,8 @@ pub(crate) struct LogFile {
     /// Wall milliseconds, first and last inclusive, ascending: records of these times are in
     /// another file too and are read there.
     pub(crate) skip: Vec<(i64, i64)>,
+    /// What was piped in until Ctrl+C came: the log goes on after it.
+    pub(crate) is_cut: bool,
     /// Its times have milliseconds.
     pub(super) has_ms: bool,
     /// Csvlog whose records have no number of columns that a server writes: none of them can be read.
@@ -251,9 +254,26 @@ impl Read for Failed {
 }
 
 impl LogFile {
-    /// Its decompressed bytes from the first one after a byte order mark. A stream can be opened
-    /// once. Damage in a compressed file is an error around
+    /// Its decompressed bytes from the first one after a byte order mark, counted by `reading` and ended by
+    /// Ctrl+C. A stream can be opened once. Damage in a compressed file is an error around
     /// [`Damaged`](super::compressed::Damaged), after the bytes before it.
+    pub(crate) fn input(&self, reading: &Arc<Reading>) -> io::Result<Input> {
+        let bytes = match (&self.kind, self.compression) {
+            (Kind::File(path), Some(compression)) => {
+                let inner = File::open(path)?;
+                let reading = reading.clone();
+                without_bom(compression.undo(Counted { inner, reading })?)
+            }
+            _ => self.open()?,
+        };
+        Ok(Input {
+            bytes,
+            reading: reading.clone(),
+            is_piped: matches!(self.kind, Kind::Stream(_)),
+        })
+    }
+
+    /// The same, uncounted and to the end.
     pub(crate) fn open(&self) -> io::Result<Box<dyn Read + Send>> {
         let reader: Box<dyn Read + Send> = match &self.kind {
             Kind::File(path) => match self.compression {
@@ -289,7 +309,7 @@ impl LogFile {
 
     /// The log time of its last record, by reading all of it where it is compressed. `None` also
     /// for a stream.
-    pub(crate) fn last_time(&self) -> io::Result<Option<FileTime>> {
+    pub(crate) fn last_time(&self, reading: &Arc<Reading>) -> io::Result<Option<FileTime>> {
         if self.last.is_some() || self.first.is_none() {
             return Ok(self.last.clone());
         }
@@ -299,12 +319,12 @@ impl LogFile {
         if self.compression.is_none() {
             return last_of_plain(path, &self.format);
         }
-        let mut reader = self.open()?;
+        let mut input = self.input(reading)?;
         let mut tail = Vec::with_capacity(2 * TAIL_MAX);
         loop {
             let kept = tail.len().saturating_sub(TAIL_MAX);
             tail.drain(..kept);
-            match reader.by_ref().take(TAIL_MAX as u64).read_to_end(&mut tail) {
+            match input.by_ref().take(TAIL_MAX as u64).read_to_end(&mut tail) {
                 Ok(0) => break,
                 Ok(_) => {}
                 Err(err) if compressed::damage(&err).is_some() => break,

@@ -22,6 +22,7 @@ use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use pgcensus_log::format::{self, Format};
 
@@ -65,7 +66,7 @@ pub(super) fn leave_out(servers: &mut Vec<ServerInput>, left_out: &mut Vec<LeftO
         }
         for file in &mut server.files {
             // Reads a compressed file whole, once; comparing without its end would do so for each pair.
-            file.last = file.last_time().unwrap_or_default();
+            file.last = file.last_time(&Arc::default()).unwrap_or_default();
         }
         let covers = covers(&server.files);
         let mut kept = Vec::new();

@@ -171,9 +171,12 @@ fn a_rotated_set_is_in_order_of_time() {
     let files = &plan.servers[0].files;
     assert_eq!(text_of(&files[0]), csvlog(100, 0, 100).as_bytes());
     assert_eq!(text_of(&files[1]), csvlog(100, 100, 200).as_bytes());
-    let lasts = files
-        .iter()
-        .map(|f| f.last_time().expect("it reads").expect("a time").wall_ms);
+    let lasts = files.iter().map(|f| {
+        f.last_time(&Arc::default())
+            .expect("it reads")
+            .expect("a time")
+            .wall_ms
+    });
     assert_eq!(
         lasts.collect::<Vec<_>>(),
         [wall_ms(99), wall_ms(199), wall_ms(299), wall_ms(399)]

@@ -14,7 +14,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::summary::{Missing, all_notes, peak};
 use super::text::{bar, cut, glued, left, paragraph, right, shown, signed, sparkline, thousands};
-use super::{InputReport, Show, Tone, table};
+use super::{InputReport, Show, Tone, partial_first, table};
 
 /// The history of a window, for people.
 pub(crate) fn text(
@@ -24,6 +24,7 @@ pub(crate) fn text(
     out: &mut impl io::Write,
 ) -> io::Result<()> {
     let missing = Missing::of(report);
+    partial_first(report, show, out)?;
     // Refusals are logged whatever the settings.
     let refused = history.buckets.iter().any(|bucket| bucket.refused > 0);
     if missing != Missing::Everything || refused {

@@ -148,7 +148,7 @@ impl<'a> Input<'a> {
             events: report.events,
             unreadable: report.unreadable,
             untrusted: report.untrusted,
-            partial: report.partial,
+            partial: report.partial.is_some(),
             sources: report
                 .sources
                 .iter()

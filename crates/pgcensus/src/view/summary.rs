@@ -17,7 +17,7 @@ use super::sessions::Layout;
 use super::text::{
     bar, counted, duration, glued, paragraph, right, shown, size, sparkline, thousands,
 };
-use super::{InputReport, Show, Tone, table};
+use super::{InputReport, Show, Tone, partial_first, table};
 
 /// The census of a window, for people.
 pub(crate) fn text(
@@ -30,6 +30,7 @@ pub(crate) fn text(
     let missing = Missing::of(report);
     // Refusals are logged whatever the settings.
     let nothing = census.refused_connections == 0 && census.probes == 0;
+    partial_first(report, show, out)?;
     if missing == Missing::Everything && nothing {
         input(census, report, show, out)?;
         writeln!(out)?;
@@ -82,7 +83,7 @@ impl Missing {
         show: &Show<'_>,
         out: &mut impl io::Write,
     ) -> io::Result<()> {
-        let sentence = match self {
+        let lacks = match self {
             Missing::Nothing => return Ok(()),
             Missing::Everything if report.bytes == 0 => {
                 return writeln!(out, "The input is empty.");
@@ -93,18 +94,24 @@ impl Missing {
                 return paragraph(out, show, (0, 0), &[(Tone::Title, text)]);
             }
             Missing::Connections => {
-                "The log has no line of log_connections: a session is seen only when it ends, so those \
+                "has no line of log_connections: a session is seen only when it ends, so those \
                  that are open are not counted."
             }
             Missing::Disconnections => {
-                "The log has no line of log_disconnections: unless nobody has left yet, it is off, and \
+                "has no line of log_disconnections: unless nobody has left yet, it is off, and \
                  sessions are seen to begin and not to end."
             }
             Missing::Everything => {
-                "The log has no line of log_connections or log_disconnections: nobody can be counted."
+                "has no line of log_connections or log_disconnections: nobody can be counted."
             }
         };
-        paragraph(out, show, (0, 0), &[(Tone::Title, sentence)])?;
+        if report.partial.is_some() {
+            // The rest may have them.
+            let sentence = format!("What was read of the log {lacks}");
+            return paragraph(out, show, (0, 0), &[(Tone::Title, &sentence)]);
+        }
+        let sentence = format!("The log {lacks}");
+        paragraph(out, show, (0, 0), &[(Tone::Title, &sentence)])?;
         let how = "To turn them on, as a superuser; it applies to sessions that begin afterwards:";
         paragraph(out, show, (0, 0), &[(Tone::Plain, how)])?;
         // Since 18 the parameter is a list of aspects; `on` is still read, and means fewer of them.
@@ -543,10 +550,6 @@ fn notes(
 /// Notes of the input and the bounds that were reached.
 pub(crate) fn all_notes(bounds: &[String], report: &InputReport) -> Vec<(Tone, String)> {
     let mut notes = Vec::new();
-    if report.partial {
-        let text = "interrupted: the numbers are of what had been read until then";
-        notes.push((Tone::Refused, text.to_owned()));
-    }
     if report.unreadable > 0 {
         let records = counted(report.unreadable, "record", "records");
         let text = format!("{records} of interest could not be read; see them with --unreadable");
@@ -585,7 +588,7 @@ mod tests {
     use pgcensus_core::snapshot::{Cross, CrossRow};
 
     use super::*;
-    use crate::view::example;
+    use crate::view::{Partial, example};
 
     fn render(
         census: &CensusSnapshot,
@@ -747,7 +750,12 @@ mod tests {
         let mut report = example::report();
         report.unreadable = 3;
         report.untrusted = 1;
-        report.partial = true;
+        report.partial = Some(Partial {
+            read: u64::MAX / 2,
+            whole: Some(u64::MAX),
+            until: Some(example::at(3, 3, 11)),
+            unread: vec!["a\x1b[31m".to_owned()],
+        });
         report.notes = vec!["pgbouncer.log is a log of PgBouncer: left out".to_owned()];
         for width in [40, 80] {
             let text = render(&census, &report, &names, &example::show(&zone, width));

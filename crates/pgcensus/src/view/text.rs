@@ -146,6 +146,24 @@ pub(crate) fn size(bytes: u64) -> String {
     format!("{n:.1} {}", ["kB", "MB", "GB", "TB", "PB", "EB"][unit])
 }
 
+/// A part of a size: `1.2 of 2.9 GB`, `812.0 MB of 2.9 GB`; `1.2 GB` where the whole is not known.
+pub(crate) fn part_of(part: u64, whole: Option<u64>) -> String {
+    let part = size(part);
+    let Some(whole) = whole.map(size) else {
+        return part;
+    };
+    match (part.split_once(' '), whole.split_once(' ')) {
+        (Some((number, unit)), Some((_, same))) if unit == same => format!("{number} of {whole}"),
+        _ => format!("{part} of {whole}"),
+    }
+}
+
+/// How much of the whole it is, in full per cent; never more than all.
+pub(crate) fn percent(part: u64, whole: u64) -> u64 {
+    let percent = u128::from(part) * 100 / u128::from(whole.max(1));
+    percent.min(100) as u64
+}
+
 /// A length of time in running text: `120 ms`, `4.2 s`, `1 min 2 s`, `5 h 3 min`, `3 d 4 h`.
 pub(crate) fn duration(ms: u64) -> String {
     let s = ms / 1_000;
@@ -290,6 +308,23 @@ mod tests {
         ] {
             assert_eq!(shown(bytes), text, "{bytes:?}");
         }
+    }
+
+    #[test]
+    fn a_part_has_the_unit_of_its_whole_once() {
+        for (part, whole, text, per_cent) in [
+            (0, 2_900_000_000, "0 bytes of 2.9 GB", 0),
+            (812_000_000, 2_900_000_000, "812.0 MB of 2.9 GB", 28),
+            (2_899_999_999, 2_900_000_000, "2.9 of 2.9 GB", 99),
+            (2_900_000_000, 2_900_000_000, "2.9 of 2.9 GB", 100),
+            (3_900_000_000, 2_900_000_000, "3.9 of 2.9 GB", 100),
+            (0, 0, "0 of 0 bytes", 0),
+            (u64::MAX, u64::MAX, "18.4 of 18.4 EB", 100),
+        ] {
+            assert_eq!(part_of(part, Some(whole)), text);
+            assert_eq!(percent(part, whole), per_cent, "{text}");
+        }
+        assert_eq!(part_of(812, None), "812 bytes");
     }
 
     #[test]
