@@ -62,6 +62,7 @@ pub struct Tracker {
     /// Sessions that were seen to open.
     openings: u64,
     /// Boxes of sessions that were told, to be used again.
+    #[expect(clippy::vec_box, reason = "the boxes are what is kept")]
     spare: Vec<Box<Session>>,
     shutdown: Option<EndReason>,
     /// Between a start or crash and `ready to accept connections`.
@@ -189,7 +190,7 @@ impl Tracker {
         }
         match (&event.kind, event.pid) {
             (EventKind::Server(server), pid) => {
-                self.server_event(*server, pid, event, at, texts, out)
+                self.server_event(*server, pid, event, at, texts, out);
             }
             (EventKind::Setting { name, value }, _) => {
                 let value = value.map(|value| texts.text(value));

@@ -37,7 +37,7 @@ impl TextId {
 }
 
 /// What the decoder found in one chunk, in order.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Batch {
     texts: Texts,
     /// What was met last, by [`TextOf`].
@@ -108,17 +108,6 @@ impl std::fmt::Display for Why {
             Why::Raised => f.write_str("not trusted: a client wrote it by RAISE"),
             Why::Incomplete => f.write_str("incomplete: the record is cut off"),
             Why::TooLong => f.write_str("a record longer than 1 MiB without a readable head"),
-        }
-    }
-}
-
-impl Default for Batch {
-    fn default() -> Self {
-        Batch {
-            texts: Texts::default(),
-            last: Default::default(),
-            items: Vec::new(),
-            log_times: None,
         }
     }
 }

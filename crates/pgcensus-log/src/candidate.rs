@@ -133,7 +133,7 @@ impl Scan<'_> {
         match kind {
             Kind::Label => {
                 let message = at + 3;
-                let word = chunk.get(message..)?.first_chunk()?;
+                let word = *chunk.get(message..)?.first_chunk()?;
                 let may_be = message::may_begin(word);
                 // `log_error_verbosity = verbose`: an SQLSTATE, `00000: `.
                 let is_verbose = word[5] == b':' && word[6] == b' ';

@@ -13,6 +13,7 @@ use crate::record::SessionId;
 
 /// The format of one log file.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "there is one for each file")]
 pub enum Format {
     /// `log_destination = stderr`: lines with this `log_line_prefix`.
     Stderr(LinePrefix),
@@ -35,6 +36,7 @@ impl Format {
 
 /// What the head of a file was taken for.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "there is one for each file")]
 pub enum Guess {
     /// A server log; how its prefix was inferred when that is stderr.
     Log(Format, Option<Inference>),

@@ -122,7 +122,7 @@ impl Minute {
             self.text = *minute;
         }
         let rest = &text[16..];
-        if let Some((ms, len)) = rest.first_chunk().and_then(seconds_and_ms) {
+        if let Some((ms, len)) = rest.first_chunk().and_then(|text| seconds_and_ms(*text)) {
             return Some((self.wall_ms + ms, 16 + len));
         }
         let &[b':', s1, s0] = rest.first_chunk()? else {
@@ -142,8 +142,8 @@ impl Minute {
 }
 
 /// `:SS.mmm` and another byte: milliseconds, and the length of 7. All digits are checked at once.
-fn seconds_and_ms(text: &[u8; 8]) -> Option<(i64, usize)> {
-    let word = u64::from_le_bytes(*text) ^ u64::from_le_bytes(*b":00.000\0");
+fn seconds_and_ms(text: [u8; 8]) -> Option<(i64, usize)> {
+    let word = u64::from_le_bytes(text) ^ u64::from_le_bytes(*b":00.000\0");
     let over = (word.wrapping_add(0x0076_7676_0076_7600) | word) & 0x0080_8080_0080_8000;
     if over != 0 || word & 0x0000_0000_ff00_00ff != 0 {
         return None;

@@ -73,13 +73,13 @@ pub(crate) fn is_candidate(message: &[u8]) -> bool {
 
 /// It may be one, as far as its first bytes tell: nearly no other is. Quotes, which csv and json escape, are not among them.
 pub(crate) fn may_be_row(message: &[u8]) -> bool {
-    message.first_chunk().is_some_and(may_begin)
+    message.first_chunk().is_some_and(|head| may_begin(*head))
 }
 
 /// The same for the first bytes of a message.
 #[inline]
-pub(crate) fn may_begin(head: &[u8; 8]) -> bool {
-    let &[a, b, c, d, ..] = head;
+pub(crate) fn may_begin(head: [u8; 8]) -> bool {
+    let [a, b, c, d, ..] = head;
     let bit = Heads::bit(u32::from_le_bytes([a, b, c, d]));
     HEADS.bits[bit / 64] >> (bit % 64) & 1 == 1
 }

@@ -144,6 +144,7 @@ pub(crate) fn log_times<'c>(
 }
 
 /// The labelled lines and continuation lines after the first line of a record.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(crate) struct Tail<'c> {
     /// End of the first line and its continuations.
     pub(crate) message_end: usize,

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! How this works: a worker reads the bytes that it then searches, so that they are still in its cache. Only where
-//! a chunk ends is decided by one worker at a time for each server ([`Reader`]); of a plain file that
+//! a chunk ends is decided by one worker at a time for each server (`reader.rs`); of a plain file that
 //! takes a look at the chunk's last 16 KiB, and the chunk itself is read side by side with others. A
 //! thread that reads for all workers was tried: every byte then goes from one core to the other.
 //!

@@ -2,7 +2,7 @@
 //!
 //! `busy`: the standard script of `pgbench`, every statement with its duration, about one line of a
 //! hundred about a connection. `connections`: `pgbench -C`, a connection for each transaction and nothing else
-//! in the log. Both are recorded for half a minute, then repeated ([`repeat`](super::repeat)) up to
+//! in the log. Both are recorded for half a minute, then repeated ([`super::repeat`]) up to
 //! their size. What is there from an earlier run is taken again.
 
 use std::fs::File;

@@ -49,33 +49,34 @@ struct Lead {
 /// The steps of a [`Lead`].
 const LEAD_STEPS: usize = 4;
 
-/// At most 15 bytes, compared at once.
+/// At most eight bytes, compared at once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Short {
-    bytes: u128,
-    mask: u128,
-    len: usize,
+    bytes: u64,
+    mask: u64,
+    len: u8,
 }
 
 impl Short {
     /// `None`: they are too many.
     fn new(text: &[u8]) -> Option<Short> {
-        if text.len() > 15 {
-            return None;
+        let mut short = Short::default();
+        for &byte in text.iter().rev() {
+            short.bytes = short.bytes << 8 | u64::from(byte);
+            short.mask = short.mask << 8 | 0xff;
         }
-        let mut bytes = [0; 16];
-        bytes[..text.len()].copy_from_slice(text);
-        Some(Short {
-            bytes: u128::from_le_bytes(bytes),
-            mask: (1 << (8 * text.len())) - 1,
-            len: text.len(),
-        })
+        short.len = u8::try_from(text.len()).ok().filter(|len| *len <= 8)?;
+        Some(short)
     }
 
-    /// `text`, which must go on for 16 bytes, begins with it.
+    /// `text`, which must go on for eight bytes, begins with it.
     fn begins(self, text: &[u8]) -> bool {
         text.first_chunk()
-            .is_some_and(|text| (u128::from_le_bytes(*text) ^ self.bytes) & self.mask == 0)
+            .is_some_and(|text| (u64::from_le_bytes(*text) ^ self.bytes) & self.mask == 0)
+    }
+
+    fn len(self) -> usize {
+        usize::from(self.len)
     }
 }
 
@@ -310,11 +311,11 @@ impl Lead {
             if !self.middle.begins(&text[len..]) {
                 return None;
             }
-            before.zone = Short::new(&text[time..len + self.middle.len])?;
+            before.zone = Short::new(&text[time..len + self.middle.len()])?;
             before.zone_len = len - time - 1;
         }
         let zone = time + 1;
-        let pid = time + before.zone.len;
+        let pid = time + before.zone.len();
         let zone = log_time::Zone::Named(&text[zone..zone + before.zone_len]);
         let (number, len) = number(&text[pid..])?;
         let end = pid + len;
@@ -323,7 +324,7 @@ impl Lead {
         }
         head.log_time = Some(log_time::LogTime { wall_ms, zone });
         head.pid = Some(number);
-        Some(end + self.end.len)
+        Some(end + self.end.len())
     }
 
     fn of(steps: &[Step]) -> Option<Lead> {

@@ -54,8 +54,6 @@ struct Unread {
 
 /// A file that is being cut.
 struct Open<'a> {
-    /// Its number.
-    file: usize,
     log: &'a LogFile,
     reading: Arc<Reading>,
     bytes: Bytes,
@@ -93,29 +91,25 @@ impl<'a> Reader<'a> {
 
     /// The next chunk; its bytes are in `chunk`, or are read by [`Cut::read`]. `None` after the last one.
     pub(super) fn cut(&mut self, chunk: &mut Vec<u8>) -> Option<Cut> {
-        let open = match self.open.take() {
-            Some(open) => Ok(open),
-            None => {
-                let file = self.next_file;
-                let log = self.files.get(file)?;
-                let bytes = Bytes::open(log, &self.reading);
-                self.next_file += 1;
-                bytes
-                    .map(|bytes| Open {
-                        file,
+        let mut failed = None;
+        if self.open.is_none() {
+            let file = self.next_file;
+            let log = self.files.get(file)?;
+            self.next_file += 1;
+            match Bytes::open(log, &self.reading) {
+                Ok(bytes) => {
+                    self.open = Some(Open {
                         log,
                         reading: self.reading.clone(),
                         bytes,
                         base: 0,
                         skipping: false,
-                    })
-                    .map_err(|err| (file, err))
+                    });
+                }
+                Err(err) => failed = Some(err.to_string()),
             }
-        };
-        let file = match &open {
-            Ok(open) => open.file,
-            Err((file, _)) => *file,
-        };
+        }
+        let file = self.next_file - 1;
         let mut cut = Cut {
             number: self.number,
             file,
@@ -125,19 +119,18 @@ impl<'a> Reader<'a> {
             unread: None,
         };
         self.number += 1;
-        match open {
-            Ok(mut open) => {
-                if !open.measure(&mut cut, self.chunk_size, &mut self.peek) {
-                    open.read(&mut cut, self.chunk_size, chunk);
-                }
-                open.count(&cut);
-                self.open = Some(open).filter(|_| !cut.after.is_last);
+        if let Some(open) = &mut self.open {
+            if !open.measure(&mut cut, self.chunk_size, &mut self.peek) {
+                open.read(&mut cut, self.chunk_size, chunk);
             }
-            Err((_, err)) => {
-                chunk.clear();
-                cut.after.error = Some(err.to_string());
-                cut.after.is_last = true;
-            }
+            open.count(&cut);
+        } else {
+            chunk.clear();
+            cut.after.error = failed;
+            cut.after.is_last = true;
+        }
+        if cut.after.is_last {
+            self.open = None;
         }
         Some(cut)
     }

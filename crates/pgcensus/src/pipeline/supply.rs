@@ -1,5 +1,6 @@
 //! What workers wait for: empty buffers, and the place from which the next chunk of a server is cut.
 
+use std::cmp::Reverse;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::Buffers;
@@ -21,6 +22,8 @@ struct Stock {
 /// The free buffers of one server.
 struct Shelf {
     free: Vec<Buffers>,
+    /// Workers that cut it, or wait to: one that reads a slow pipe may wait for long.
+    cutting: usize,
     /// Its log has been cut to the end.
     is_over: bool,
 }
@@ -33,6 +36,7 @@ impl<'a> Supply<'a> {
         let buffers = (threads * 2).div_ceil(inputs.len().max(1)).max(1);
         let shelf = |_| Shelf {
             free: (0..buffers).map(|_| Buffers::default()).collect(),
+            cutting: 0,
             is_over: false,
         };
         let reader = |(server, input)| Mutex::new(Reader::new(server, input, fold));
@@ -46,8 +50,8 @@ impl<'a> Supply<'a> {
         }
     }
 
-    /// A server with something to read, that with the fewest chunks under way, and empty buffers for it; `None` when all
-    /// has been read.
+    /// A server with something to read, and empty buffers for it: one that nobody cuts now, if there is one, and of these that
+    /// with the fewest chunks under way. `None` when all has been read.
     pub(super) fn take(&self) -> Option<(usize, Buffers)> {
         let mut stock = self.stock();
         loop {
@@ -55,12 +59,14 @@ impl<'a> Supply<'a> {
                 return None;
             }
             let shelves = stock.servers.iter_mut().enumerate();
-            let fullest = shelves
+            let next = shelves
                 .filter(|(_, shelf)| !shelf.is_over)
-                .max_by_key(|(_, shelf)| shelf.free.len());
-            if let Some((server, shelf)) = fullest
+                .filter(|(_, shelf)| !shelf.free.is_empty())
+                .max_by_key(|(_, shelf)| (Reverse(shelf.cutting), shelf.free.len()));
+            if let Some((server, shelf)) = next
                 && let Some(buffers) = shelf.free.pop()
             {
+                shelf.cutting += 1;
                 return Some((server, buffers));
             }
             stock = self
@@ -74,7 +80,10 @@ impl<'a> Supply<'a> {
     pub(super) fn cut(&self, server: usize, chunk: &mut Vec<u8>) -> Option<Cut> {
         let reader = &self.readers[server];
         let mut reader = reader.lock().unwrap_or_else(PoisonError::into_inner);
-        reader.cut(chunk)
+        let cut = reader.cut(chunk);
+        let cutting = &mut self.stock().servers[server].cutting;
+        *cutting = cutting.saturating_sub(1);
+        cut
     }
 
     /// Buffers that can be used again.

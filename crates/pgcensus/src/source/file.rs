@@ -213,11 +213,11 @@ fn session_lines(text: &[u8]) -> impl Iterator<Item = usize> {
             let is_message = MESSAGES
                 .iter()
                 .any(|message| text[at..].starts_with(message));
+            // Behind a label, or in verbose logs behind an SQLSTATE.
             let before = &text[..at];
-            is_message
-                && [&b": "[..], b": dis", b": replication "]
-                    .iter()
-                    .any(|begin| before.ends_with(begin))
+            let before = before.strip_suffix(b"dis").unwrap_or(before);
+            let before = before.strip_suffix(b"replication ").unwrap_or(before);
+            is_message && (before.ends_with(b":  ") || before.ends_with(b": "))
         })
         .filter_map(|at| line_start(text, at))
 }
