@@ -7,8 +7,8 @@
 //!
 //! Both look at the beginning of each record only; what a record says is read by the decoders.
 
-use crate::line_prefix::{self, Inference, Label, LinePrefix};
-use crate::log_time::{self, LogTime};
+use crate::line_prefix::{Head, Inference, Known, Label, LinePrefix};
+use crate::log_time::{self, LogTime, Minute};
 use crate::record::SessionId;
 
 /// The format of one log file.
@@ -81,9 +81,18 @@ pub const BOM: &[u8] = b"\xef\xbb\xbf";
 /// Each line votes. A quoted csv field and a name in a prefix can hold whole lines of another
 /// format, so the format with most lines wins, not the one that is seen first.
 pub fn guess(sample: &[u8]) -> Guess {
+    guess_with(&mut Known::default(), sample)
+}
+
+/// [`guess`] for files in a row: prefixes that other files were found to have are tried first, which
+/// changes no guess.
+pub fn guess_with(known: &mut Known, sample: &[u8]) -> Guess {
     let text = sample.strip_prefix(BOM).unwrap_or(sample);
     if text.iter().all(u8::is_ascii_whitespace) {
         return Guess::Empty;
+    }
+    if let Some(inference) = known.infer_pure(text) {
+        return Guess::Log(Format::Stderr(inference.prefix.clone()), Some(inference));
     }
     let votes = Votes::count(text);
     let best = votes.best();
@@ -97,11 +106,7 @@ pub fn guess(sample: &[u8]) -> Guess {
         text.trim_ascii_start(),
         [b'{' | b'[', b'"' | b'{' | b' ' | b'\n' | b'\r', ..]
     );
-    let inference = if is_json {
-        None
-    } else {
-        line_prefix::infer(text)
-    };
+    let inference = if is_json { None } else { known.infer(text) };
     match (inference, best) {
         (Some(inference), best)
             if inference.lines_read > best.as_ref().map_or(0, |(_, lines)| *lines) =>
@@ -131,12 +136,21 @@ struct Heads<'f, 'c> {
     format: &'f Format,
     bytes: &'c [u8],
     at: usize,
+    /// Of a line of stderr, read into again and again.
+    head: Head<'c>,
+    minute: Minute,
 }
 
 impl<'f, 'c> Heads<'f, 'c> {
     fn new(format: &'f Format, bytes: &'c [u8]) -> Self {
         let at = if bytes.starts_with(BOM) { BOM.len() } else { 0 };
-        Heads { format, bytes, at }
+        Heads {
+            format,
+            bytes,
+            at,
+            head: Head::default(),
+            minute: Minute::default(),
+        }
     }
 }
 
@@ -149,9 +163,9 @@ impl<'c> Iterator for Heads<'_, 'c> {
             let text = &self.bytes[offset..];
             let line = line_len(text);
             let (head, len) = match self.format {
-                Format::Stderr(prefix) => (stderr_head(prefix, text), line),
+                Format::Stderr(prefix) => (stderr_head(prefix, text, &mut self.head), line),
                 Format::Jsonlog => (json_head(&text[..line]), line),
-                Format::Csvlog => match csv_head(text) {
+                Format::Csvlog => match csv_head(&mut self.minute, text) {
                     None => (None, line),
                     Some((head, end)) => (
                         Some(head),
@@ -180,11 +194,14 @@ fn line_len(text: &[u8]) -> usize {
 
 type TimeAndPid<'c> = (LogTime<&'c [u8]>, Option<u32>);
 
-fn stderr_head<'c>(prefix: &LinePrefix, text: &'c [u8]) -> Option<TimeAndPid<'c>> {
-    if text.first() == Some(&b'\t') {
+fn stderr_head<'c>(
+    prefix: &LinePrefix,
+    text: &'c [u8],
+    head: &mut Head<'c>,
+) -> Option<TimeAndPid<'c>> {
+    if text.first() == Some(&b'\t') || !prefix.read_into(text, 0, head) {
         return None;
     }
-    let head = prefix.read(text, 0)?;
     matches!(head.label, Label::Severity(_)).then_some(())?;
     Some((head.log_time?, head.pid))
 }
@@ -215,12 +232,12 @@ fn json_value<'c>(line: &'c [u8], quoted_key: &[u8]) -> Option<&'c [u8]> {
 /// The first seven columns of a csvlog record: log time, pid and where the eighth begins.
 ///
 /// `2026-11-23 04:56:44.171 UTC,"my user","a b",30630,"127.0.0.1:60546",6b03c78c.77a6,3,`
-fn csv_head(text: &[u8]) -> Option<(TimeAndPid<'_>, usize)> {
+fn csv_head<'c>(minute: &mut Minute, text: &'c [u8]) -> Option<(TimeAndPid<'c>, usize)> {
     let text = &text[..text.len().min(HEAD_MAX)];
     if text.get(19) != Some(&b'.') {
         return None;
     }
-    let (log_time, mut at) = log_time::read(text, Some(b','))?;
+    let (log_time, mut at) = log_time::read_after(minute, text, Some(b','))?;
     let mut columns: [&[u8]; 6] = [b""; 6];
     for column in &mut columns {
         let begin = comma(text, at)?;
@@ -309,6 +326,7 @@ struct Votes {
 impl Votes {
     fn count(text: &[u8]) -> Votes {
         let mut votes = Votes::default();
+        let mut minute = Minute::default();
         let mut at = 0;
         while at < text.len() {
             let rest = &text[at..];
@@ -319,7 +337,7 @@ impl Votes {
                 continue;
             }
             votes.lines += 1;
-            if let Some((_, columns_end)) = csv_head(rest) {
+            if let Some((_, columns_end)) = csv_head(&mut minute, rest) {
                 let rest = csv_rest(rest, columns_end);
                 // The eighth column to the twentieth and on; or the sample ends within.
                 if rest.is_err() || rest.is_ok_and(|(columns, _)| columns >= 13) {
@@ -328,7 +346,7 @@ impl Votes {
                 }
             } else if line[0] == b'{' {
                 votes.count_object(line);
-            } else if is_pgbouncer(line) {
+            } else if is_pgbouncer(&mut minute, line) {
                 votes.pgbouncer += 1;
             } else if is_cri(line) {
                 votes.cri += 1;
@@ -375,11 +393,11 @@ impl Votes {
 
 /// `2026-11-23 05:28:22.091 UTC [29687] LOG process up: …`; before PgBouncer 1.10 the pid stands
 /// bare and no zone before it.
-fn is_pgbouncer(line: &[u8]) -> bool {
-    let Some((_, wall_len)) = log_time::read_wall(line) else {
+fn is_pgbouncer(minute: &mut Minute, line: &[u8]) -> bool {
+    let Some((_, wall_len)) = minute.read_wall(line) else {
         return false;
     };
-    let len = log_time::read(line, None).map_or(wall_len, |(_, len)| len);
+    let len = log_time::read_after(minute, line, None).map_or(wall_len, |(_, len)| len);
     let Some(rest) = line[len..].strip_prefix(b" ") else {
         return false;
     };

@@ -23,7 +23,7 @@ mod render;
 use crate::log_time::{LogTime, Minute};
 use crate::record::{BackendType, Client, SessionId, Severity, Sqlstate};
 
-pub use infer::{Inference, infer};
+pub use infer::{Inference, Known, infer};
 
 /// A compiled `log_line_prefix`.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use pgcensus_log::format::{self, Format, Guess};
-use pgcensus_log::line_prefix::{self, Inference, LinePrefix};
+use pgcensus_log::line_prefix::{self, Inference, Known, LinePrefix};
 
 use crate::view::text::thousands;
 use compressed::Magic;
@@ -249,13 +249,14 @@ impl Plan {
     /// Looks at the head of each file.
     fn look(&mut self, request: &Request, paths: Paths) -> Looked {
         let mut found = Vec::new();
+        let mut known = Known::default();
         let mut logs_in: Vec<Contents> = paths
             .directories
             .iter()
             .map(|_| Contents::default())
             .collect();
         for candidate in paths.candidates {
-            let taken = take_file(&candidate, request);
+            let taken = take_file(&candidate, request, &mut known);
             if let Way::Walked(directory) = candidate.way {
                 let contents = &mut logs_in[directory];
                 contents.files += 1;
@@ -461,7 +462,7 @@ enum Taken {
     Problem(String),
 }
 
-fn take_file(candidate: &Candidate, request: &Request) -> Taken {
+fn take_file(candidate: &Candidate, request: &Request, known: &mut Known) -> Taken {
     let path = &candidate.path;
     let head = File::open(path).and_then(|file| {
         let metadata = file.metadata()?;
@@ -479,7 +480,7 @@ fn take_file(candidate: &Candidate, request: &Request) -> Taken {
     if !metadata.is_file() {
         return take_stream(head, request, path);
     }
-    let (format, inferred) = match judge(&mut head, request, path, candidate.way) {
+    let (format, inferred) = match judge(&mut head, request, path, candidate.way, known) {
         Ok(log) => log,
         Err(taken) => return taken,
     };
@@ -494,7 +495,7 @@ fn take_file(candidate: &Candidate, request: &Request) -> Taken {
 }
 
 fn take_stream(mut head: Head, request: &Request, path: &Path) -> Taken {
-    match judge(&mut head, request, path, Way::Asked) {
+    match judge(&mut head, request, path, Way::Asked, &mut Known::default()) {
         Ok((format, inferred)) => {
             let mut file = LogFile::from_head(path, &head, format, inferred);
             file.kind = Kind::Stream(head.into_stream());
@@ -562,6 +563,7 @@ fn judge(
     request: &Request,
     path: &Path,
     way: Way,
+    known: &mut Known,
 ) -> Result<(Format, Option<Inference>), Taken> {
     if let Magic::Foreign(name) = head.magic {
         return Err(foreign(name, path, way));
@@ -574,10 +576,10 @@ fn judge(
             None => Problem::of(path, err).message,
         }));
     }
-    let mut guess = format::guess(&head.sample);
+    let mut guess = format::guess_with(known, &head.sample);
     // The head of a file may be one statement of a megabyte.
     if guess == Guess::Unknown && head.grow() {
-        guess = format::guess(&head.sample);
+        guess = format::guess_with(known, &head.sample);
     }
     if let Some(log) = overruled(&guess, &head.sample, request, way) {
         return log;

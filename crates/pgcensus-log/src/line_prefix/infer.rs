@@ -7,6 +7,7 @@
 //! then improved by small edits: where `%q` stands, fields that were empty in the base line, padding.
 
 mod derive;
+mod known;
 mod score;
 mod times;
 
@@ -15,8 +16,12 @@ mod tests;
 
 use std::collections::BTreeSet;
 
+use memchr::memmem::Finder;
+
 use super::label;
-use super::{LinePrefix, Part};
+use super::{Head, LinePrefix, Part};
+
+pub use known::Known;
 
 /// What [`infer`] found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,33 +40,41 @@ pub struct Inference {
 /// Fields that leave no trace in the sample are not found: `%q` and what follows it in a sample of
 /// background lines, for one. `None` where no line has a label, or nothing reads any.
 pub fn infer(sample: &[u8]) -> Option<Inference> {
-    let lines = labelled_lines(sample);
-    let chosen = choose(&lines);
+    Known::default().infer(sample)
+}
+
+/// The prefix that explains these lines best.
+fn best(lines: &[Line<'_>]) -> Option<LinePrefix> {
     let mut ranking = Ranking {
-        lines: &chosen,
+        lines,
         seen: BTreeSet::new(),
         best: Vec::new(),
     };
     for text in POPULAR {
         ranking.add((*text).to_owned());
     }
-    for text in derive::candidates(&chosen) {
+    for text in derive::candidates(lines) {
         ranking.add(text);
     }
     ranking.refine();
-    let best = ranking.best.into_iter().next()?;
+    ranking.best.into_iter().next().map(|best| best.prefix)
+}
+
+/// How many of the labelled lines a prefix reads; `None` where it reads none.
+fn count(prefix: LinePrefix, sample: &[u8], lines: &[Line<'_>]) -> Option<Inference> {
     let mut inference = Inference {
-        prefix: times::told_apart(best.prefix, &lines),
+        prefix,
         lines_read: 0,
         lines: 0,
     };
     let mut torn_until = 0;
-    for line in &lines {
+    let mut head = Head::default();
+    for line in lines {
         let offset = sample.len() - line.text.len();
         if offset < torn_until {
             continue;
         }
-        if let Some(head) = inference.prefix.read(line.text, 0) {
+        if inference.prefix.read_into(line.text, 0, &mut head) {
             inference.lines_read += 1;
             torn_until = offset + head.text_start;
         } else if let Some(before) = sample[..offset].strip_suffix(b"\n") {
@@ -188,7 +201,13 @@ enum Says<'c> {
 }
 
 fn labelled_lines(sample: &[u8]) -> Vec<Line<'_>> {
+    labelled_lines_beside(sample, &mut 0)
+}
+
+/// Likewise, and how many whole lines neither have a label nor go on from another one.
+fn labelled_lines_beside<'c>(sample: &'c [u8], strangers: &mut usize) -> Vec<Line<'c>> {
     let mut lines: Vec<Line<'_>> = Vec::new();
+    let label_end = Finder::new(b":  ");
     let mut rest = sample;
     while !rest.is_empty() {
         let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
@@ -199,7 +218,7 @@ fn labelled_lines(sample: &[u8]) -> Vec<Line<'_>> {
         if text.starts_with(b"\t") {
             continue;
         }
-        if let Some((at, label, len)) = first_label(text) {
+        if let Some((at, label, len)) = first_label(&label_end, text) {
             let message = &text[at + len..];
             lines.push(Line {
                 text: from_here,
@@ -207,23 +226,22 @@ fn labelled_lines(sample: &[u8]) -> Vec<Line<'_>> {
                 says: Says::read(label, message),
                 number: lines.len(),
             });
+        } else {
+            *strangers += usize::from(!text.is_empty() && end < from_here.len());
         }
     }
     lines
 }
 
-fn first_label(text: &[u8]) -> Option<(usize, super::Label, usize)> {
+fn first_label(label_end: &Finder<'_>, text: &[u8]) -> Option<(usize, super::Label, usize)> {
     let head = &text[..text.len().min(HEAD_MAX)];
-    memchr::memmem::find_iter(head, b":  ").find_map(|colon| {
-        // From the left, so that a longer word wins over its end.
-        (colon.saturating_sub(24)..colon).find_map(|at| {
-            let (label, len) = label::read(&text[at..])?;
-            let glued = at
-                .checked_sub(1)
-                .is_some_and(|before| text[before].is_ascii_uppercase());
-            (at + len == colon + 3 && (!glued || glued_to_zone(&text[..at])))
-                .then_some((at, label, len))
-        })
+    label_end.find_iter(head).find_map(|colon| {
+        let (label, len) = label::ending(&head[..colon + 3])?;
+        let at = colon + 3 - len;
+        let glued = at
+            .checked_sub(1)
+            .is_some_and(|before| text[before].is_ascii_uppercase());
+        (!glued || glued_to_zone(&text[..at])).then_some((at, label, len))
     })
 }
 
@@ -292,7 +310,9 @@ impl<'c> Says<'c> {
                 port,
             };
         }
-        if BACKGROUND.iter().any(|text| message.starts_with(text)) {
+        let is_background =
+            |text: &&[u8]| message.first() == text.first() && message.starts_with(text);
+        if BACKGROUND.iter().any(is_background) {
             return Says::Background;
         }
         Says::Nothing

@@ -55,8 +55,13 @@ pub(super) fn read(text: &[u8]) -> Option<(Label, usize)> {
 
 /// The label that `text` ends with, whatever stands before it.
 pub(crate) fn at_end(text: &[u8]) -> Option<Label> {
+    ending(text).map(|(label, _)| label)
+}
+
+/// Likewise, with its length including the spaces. No label ends with another one.
+pub(super) fn ending(text: &[u8]) -> Option<(Label, usize)> {
     let found = LABELS.iter().find(|(word, _)| text.ends_with(word));
-    found.map(|(_, label)| *label)
+    found.map(|(word, label)| (*label, word.len()))
 }
 
 /// The length of the word for an unset name at the start of `text`.

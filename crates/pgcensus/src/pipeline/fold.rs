@@ -16,6 +16,7 @@ use pgcensus_core::zone::LogClock;
 use pgcensus_log::batch::{Batch, Item, TextId, Why};
 use pgcensus_log::decoder::{Decoder, RECORD_MAX};
 use pgcensus_log::event::{Event, EventKind};
+use pgcensus_log::format::Format;
 use pgcensus_log::line_prefix::{self, Inference, LinePrefix};
 use pgcensus_log::log_time::{LogTime, Zone};
 
@@ -97,11 +98,20 @@ struct Line {
 
 impl<'a, 's> Fold<'a, 's> {
     pub(super) fn new(run: Run<'a>, sink: &'s mut dyn Sink) -> Fold<'a, 's> {
-        let decoder = |file: &LogFile| RwLock::new(Arc::new(Decoder::new(file.format.clone())));
+        // Files in a row are nearly always written alike, and share one until a prefix takes over.
+        let mut last: Option<(&Format, Arc<Decoder>)> = None;
+        let mut decoder = |file: &'a LogFile| match &last {
+            Some((format, decoder)) if **format == file.format => RwLock::new(decoder.clone()),
+            _ => {
+                let decoder = Arc::new(Decoder::new(file.format.clone()));
+                last = Some((&file.format, decoder.clone()));
+                RwLock::new(decoder)
+            }
+        };
         let decoders = run
             .servers
             .iter()
-            .map(|server| Arc::new(server.files.iter().map(decoder).collect()))
+            .map(|server| Arc::new(server.files.iter().map(&mut decoder).collect()))
             .collect();
         let servers = run.servers.iter().enumerate();
         let servers = servers

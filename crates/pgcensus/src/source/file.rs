@@ -32,6 +32,8 @@ const COMPOSED_HEAD: usize = 32 << 10;
 const COMPOSED_MAX: usize = 128 << 10;
 /// So many lines that tell of sessions are enough.
 const COMPOSED_LINES: usize = 60;
+/// The tail in which the last record is looked for first, where each line tells by itself whether it begins one.
+const TAIL: usize = 8 << 10;
 /// The most of a tail in which the last record is looked for.
 const TAIL_MAX: usize = 4 << 20;
 
@@ -179,6 +181,8 @@ impl Head {
 
     fn grow_to(&mut self, len: usize) {
         let more = len.saturating_sub(self.sample.len()) as u64;
+        self.sample
+            .reserve(len.saturating_sub(self.sample.len()).min(SCAN_STEP));
         let read = self.rest.by_ref().take(more).read_to_end(&mut self.sample);
         if let Err(err) = read {
             self.failure = Some(err);
@@ -355,24 +359,36 @@ pub(crate) fn read_at(file: &File, buf: &mut [u8], at: u64) -> io::Result<usize>
     std::os::windows::fs::FileExt::seek_read(file, buf, at)
 }
 
-/// The last log time of an uncompressed file, out of its tail: 64 KiB, and more where a record is
+/// The last log time of an uncompressed file, out of its tail: 8 or 64 KiB, and more where a record is
 /// longer than that.
 pub(super) fn last_of_plain(path: &Path, format: &Format) -> io::Result<Option<FileTime>> {
     let mut file = File::open(path)?;
     let size = file.metadata()?.len();
-    let mut len = SAMPLE;
+    // A quoted field of csvlog may hold whole lines that look like records: the more is read, the less likely
+    // all of it is inside of one.
+    let mut len = match format {
+        Format::Csvlog => SAMPLE,
+        Format::Stderr(_) | Format::Jsonlog => TAIL,
+    };
     loop {
         let begin = size.saturating_sub(len as u64);
         file.seek(SeekFrom::Start(begin))?;
         let mut tail = Vec::with_capacity(len);
         file.by_ref().take(len as u64).read_to_end(&mut tail)?;
-        if let Some(head) = format::last_head(format, &tail) {
+        // The line that is cut at its front may look like another one.
+        let whole_from = if len < SAMPLE && begin > 0 {
+            memchr::memchr(b'\n', &tail).map_or(len, |newline| newline + 1)
+        } else {
+            0
+        };
+        let last = format::last_head(format, &tail);
+        if let Some(head) = last.filter(|head| head.offset >= whole_from) {
             return Ok(Some(head.log_time.map(Box::from)));
         }
         if begin == 0 || len >= TAIL_MAX {
             return Ok(None);
         }
-        len *= 4;
+        len = (4 * len).max(SAMPLE);
     }
 }
 

@@ -18,7 +18,7 @@
 //! events. Between two rotated files of the other format it is skipped too when it has no record
 //! there. Times are compared as printed: `%n` equals the others in UTC only.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::ControlFlow;
@@ -151,6 +151,9 @@ fn unite(servers: &mut Vec<ServerInput>) {
 /// Whether `low` has a format whose events `high` has in a preferred one, and has that itself not.
 fn are_one(low: &ServerInput, high: &ServerInput, compared: &mut usize) -> bool {
     let own_best = low.files.iter().map(rank).max();
+    if high.files.iter().map(rank).max() <= own_best {
+        return false;
+    }
     for file in &low.files {
         if Some(rank(file)) != own_best {
             continue;
@@ -171,13 +174,53 @@ fn are_one(low: &ServerInput, high: &ServerInput, compared: &mut usize) -> bool 
     false
 }
 
+/// The files of a server by their first time: looking at every pair of ten thousand would take seconds.
+struct ByTime {
+    /// First time and place among the files.
+    firsts: Vec<(i64, usize)>,
+    /// The latest time that this file or one before it may reach.
+    ends: Vec<i64>,
+}
+
+impl ByTime {
+    fn new(files: &[LogFile]) -> ByTime {
+        let first = |(i, file): (usize, &LogFile)| Some((file.first.as_ref()?.wall_ms, i));
+        let mut firsts: Vec<_> = files.iter().enumerate().filter_map(first).collect();
+        firsts.sort_unstable();
+        let mut latest = i64::MIN;
+        let ends = firsts.iter().map(|&(_, i)| {
+            latest = latest.max(end_ms(&files[i]));
+            latest
+        });
+        ByTime {
+            ends: ends.collect(),
+            firsts,
+        }
+    }
+
+    /// Those that may share a time with `file`, in the order of the files, and perhaps some more.
+    fn around<'f>(&self, files: &'f [LogFile], file: &LogFile) -> Vec<&'f LogFile> {
+        let Some(begin) = file.first.as_ref().map(|first| first.wall_ms) else {
+            return Vec::new();
+        };
+        let end = end_ms(file);
+        let from = self.ends.partition_point(|&latest| latest < begin);
+        let to = self.firsts.partition_point(|&(first, _)| first <= end);
+        let mut places: Vec<_> = self.firsts[from.min(to)..to].iter().collect();
+        places.sort_unstable_by_key(|(_, i)| *i);
+        places.into_iter().map(|(_, i)| &files[*i]).collect()
+    }
+}
+
 /// For each file those that hold its events in a preferred format, in order of time.
 fn covers(files: &[LogFile]) -> Vec<Vec<Cover>> {
     // Which formats of this server are alike, from the files that are large enough to tell.
     let mut alike = HashSet::new();
-    let mut found = HashMap::new();
-    for (low, file) in files.iter().enumerate() {
-        for (high, other) in files.iter().enumerate() {
+    let by_time = ByTime::new(files);
+    let mut found: Vec<Vec<(&LogFile, Evidence)>> = Vec::with_capacity(files.len());
+    for file in files {
+        let mut of_file = Vec::new();
+        for other in by_time.around(files, file) {
             if rank(other) <= rank(file) || !may_overlap(file, other) {
                 continue;
             }
@@ -185,19 +228,19 @@ fn covers(files: &[LogFile]) -> Vec<Vec<Cover>> {
             if evidence == Evidence::Same {
                 alike.insert((rank(file), rank(other)));
             }
-            found.insert((low, high), evidence);
+            of_file.push((other, evidence));
         }
+        found.push(of_file);
     }
-    let covers = files.iter().enumerate().map(|(low, file)| {
-        let mut covers: Vec<Cover> = files
-            .iter()
-            .enumerate()
-            .filter(|(high, other)| match found.get(&(low, *high)) {
-                Some(Evidence::Same) => true,
-                Some(Evidence::TooFew) => alike.contains(&(rank(file), rank(other))),
-                Some(Evidence::Different) | None => false,
+    let covers = files.iter().zip(found).map(|(file, found)| {
+        let mut covers: Vec<Cover> = found
+            .into_iter()
+            .filter(|(other, evidence)| match evidence {
+                Evidence::Same => true,
+                Evidence::TooFew => alike.contains(&(rank(file), rank(other))),
+                Evidence::Different => false,
             })
-            .filter_map(|(_, other)| {
+            .filter_map(|(other, _)| {
                 Some(Cover {
                     display: other.display.clone(),
                     rank: rank(other),
@@ -236,12 +279,13 @@ fn may_overlap(a: &LogFile, b: &LogFile) -> bool {
     let (Some(first_a), Some(first_b)) = (&a.first, &b.first) else {
         return false;
     };
-    let ends_before = |file: &LogFile, ms: i64| {
-        let last = file.last.as_ref();
-        last.is_some_and(|last| last.wall_ms + 999 < ms)
-    };
     let files = a.path().is_some() && b.path().is_some();
-    files && !ends_before(a, first_b.wall_ms) && !ends_before(b, first_a.wall_ms)
+    files && end_ms(a) >= first_b.wall_ms && end_ms(b) >= first_a.wall_ms
+}
+
+/// The time that a file may reach: its last one may be printed in whole seconds.
+fn end_ms(file: &LogFile) -> i64 {
+    last_ms(file).map_or(i64::MAX, |last| last + 999)
 }
 
 /// Whether `low` holds the events of `high`, which is in a preferred format.

@@ -488,3 +488,78 @@ fn each_input_is_explained() {
         )
     );
 }
+
+/// Sessions one after the other under `%m [%p] `, or under `%m [%p] %q%u@%d ` with lines between them that no session wrote.
+fn stderr_log(first_pid: u32, shows_names: bool) -> String {
+    use std::fmt::Write;
+
+    let mut text = String::new();
+    for n in 0..40 {
+        let pid = first_pid + n;
+        let names = |names: &'static str| if shows_names { names } else { "" };
+        for (who, message) in [
+            ("", "checkpoint starting: time".to_owned()),
+            (
+                names("[unknown]@[unknown] "),
+                format!("connection received: host=10.0.0.7 port={}", 40_000 + n),
+            ),
+            (
+                names("app@shop "),
+                "connection authorized: user=app database=shop".to_owned(),
+            ),
+            (
+                names("app@shop "),
+                format!(
+                    "disconnection: session time: 0:00:01.000 user=app database=shop host=10.0.0.7 port={}",
+                    40_000 + n
+                ),
+            ),
+        ] {
+            let pid = if message.starts_with("checkpoint") {
+                7
+            } else {
+                pid
+            };
+            let _ = writeln!(
+                text,
+                "2026-11-23 05:{n:02}:45.839 UTC [{pid}] {who}LOG:  {message}"
+            );
+        }
+    }
+    text
+}
+
+#[test]
+fn each_file_has_its_own_prefix_whatever_comes_before_it() {
+    let logs = Logs::new(&[
+        ("a/1.log", stderr_log(100, false).as_bytes()),
+        ("a/2.log", stderr_log(200, true).as_bytes()),
+        ("a/3.log", stderr_log(300, false).as_bytes()),
+        ("b/1.log", stderr_log(400, true).as_bytes()),
+        ("b/2.log", stderr_log(500, true).as_bytes()),
+        (
+            "b/3.log",
+            b"2026-11-23 05:32:45.839 UTC [7] LOG:  checkpoint starting: time\n",
+        ),
+    ]);
+    let explained = |names: &[&str]| {
+        let mut lines = logs.plan(names).explain();
+        lines.sort_unstable();
+        lines
+    };
+    let together = explained(&["a", "b"]);
+    assert_eq!(together, explained(&["b", "a"]));
+    let mut alone = Vec::new();
+    for name in [
+        "a/1.log", "a/2.log", "a/3.log", "b/1.log", "b/2.log", "b/3.log",
+    ] {
+        alone.extend(explained(&[name]));
+    }
+    assert_eq!(together, alone);
+    for (line, prefix) in together
+        .iter()
+        .zip(["'%m [%p] '", "'%m [%p] %q%u@%d '", "'%m [%p] '"])
+    {
+        assert!(line.contains(prefix), "{line}");
+    }
+}

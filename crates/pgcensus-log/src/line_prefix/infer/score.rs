@@ -11,9 +11,9 @@ pub(super) struct Score {
     pub(super) clean: bool,
 }
 
-const READ: i64 = 100;
-const AGREES: i64 = 20;
-const DISAGREES: i64 = -130;
+pub(super) const READ: i64 = 100;
+pub(super) const AGREES: i64 = 20;
+pub(super) const DISAGREES: i64 = -130;
 /// Per line and field of free text.
 const FREE_FIELD: i64 = -2;
 /// Per line and field that only what it is meant for can fill: better than to leave that to a name.
@@ -32,7 +32,7 @@ pub(super) fn of(prefix: &LinePrefix, lines: &[Line<'_>]) -> Score {
             continue;
         };
         points += READ;
-        let mut agreement = agreement(prefix, line, &head) + pids.agreement(line, &head);
+        let mut agreement = agreement(prefix, line, &head).points + pids.agreement(line, &head);
         // Nobody prints another number without the pid that it belongs to: rather a pid that returned.
         let has_number = b"lxQ".iter().any(|&escape| prefix.has(escape));
         if has_number && !prefix.has_pid() && matches!(line.says, Says::Received { .. }) {
@@ -52,7 +52,7 @@ pub(super) fn of(prefix: &LinePrefix, lines: &[Line<'_>]) -> Score {
 
 /// Whether `prefix` reads this line with the fields that its message says.
 pub(super) fn explains(prefix: &LinePrefix, line: &Line<'_>) -> bool {
-    read(prefix, line).is_some_and(|head| agreement(prefix, line, &head) >= 0)
+    read(prefix, line).is_some_and(|head| agreement(prefix, line, &head).points >= 0)
 }
 
 /// A reading over more than one line speaks for a prefix less than it may speak for a wrong one.
@@ -60,8 +60,10 @@ pub(super) fn read<'c>(prefix: &LinePrefix, line: &Line<'c>) -> Option<Head<'c>>
     let head = prefix.read(line.text, 0)?;
     let is_one_line = memchr::memchr(b'\n', &line.text[..head.label_start]).is_none();
     // Names that hold what separates them are told apart by the message.
-    let named = prefix
-        .read_named(line.text, &names(line))
+    let has_names = b"uda".iter().any(|&escape| prefix.has(escape));
+    let named = has_names
+        .then(|| prefix.read_named(line.text, &names(line)))
+        .flatten()
         .filter(|named| named.label_start == head.label_start);
     is_one_line.then(|| named.unwrap_or(head))
 }
@@ -97,12 +99,27 @@ fn names<'c>(line: &Line<'c>) -> Names<'c> {
     }
 }
 
+/// How far the fields of a head are what its message says.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Agreement {
+    points: i64,
+    /// Something speaks against it, if little.
+    pub(super) has_flaw: bool,
+}
+
+impl Agreement {
+    fn add(&mut self, points: i64) {
+        self.points += points;
+        self.has_flaw |= points < 0;
+    }
+}
+
 /// Whether the fields of a head are what its message says.
-fn agreement(prefix: &LinePrefix, line: &Line<'_>, head: &Head<'_>) -> i64 {
-    let mut points = 0;
+pub(super) fn agreement(prefix: &LinePrefix, line: &Line<'_>, head: &Head<'_>) -> Agreement {
+    let mut agreement = Agreement::default();
     let mut expect = |has: bool, agrees: bool| {
         if has {
-            points += if agrees { AGREES } else { DISAGREES };
+            agreement.add(if agrees { AGREES } else { DISAGREES });
         }
     };
     let (has_user, has_database) = (prefix.has(b'u'), prefix.has(b'd'));
@@ -164,29 +181,29 @@ fn agreement(prefix: &LinePrefix, line: &Line<'_>, head: &Head<'_>) -> i64 {
         .flatten()
     {
         if name.starts_with(b" ") || name.ends_with(b" ") || name.contains(&b'\t') {
-            points -= 4;
+            agreement.add(-4);
         }
         // `shop,app=psql,client=10.0.0.5`: it has run over other fields.
-        points -= 6 * keys_inside(name);
+        agreement.add(-6 * keys_inside(name));
     }
     // What everyone calls a client is no user, and the other way round.
     for name in [head.user, head.database].into_iter().flatten() {
-        points -= if is_client_program(name) { 4 } else { 0 };
+        agreement.add(if is_client_program(name) { -4 } else { 0 });
     }
     if head.application_name == Some(b"postgres") {
-        points -= 4;
+        agreement.add(-4);
     }
     if let Some(tag) = head.command_tag
         && (!tag[0].is_ascii_alphabetic() || tag.iter().any(|b| b"[]=:,;|@".contains(b)))
     {
-        points += DISAGREES;
+        agreement.add(DISAGREES);
     }
     if let (Some(pid), Some(id)) = (head.pid, head.session_id)
         && pid != id.pid
     {
-        points += DISAGREES;
+        agreement.add(DISAGREES);
     }
-    points
+    agreement
 }
 
 /// Keys of a prefix in a name.
@@ -226,13 +243,15 @@ type Received<'c> = (&'c [u8], Option<&'c [u8]>, u32);
 
 /// What was seen of the pids: a number that behaves otherwise is no pid.
 #[derive(Default)]
-struct Pids<'c> {
+pub(super) struct Pids<'c> {
     received: Vec<Received<'c>>,
     last: Option<(usize, u32)>,
+    /// Some session ended under the number that it began with.
+    pub(super) returned: bool,
 }
 
 impl<'c> Pids<'c> {
-    fn agreement(&mut self, line: &Line<'c>, head: &Head<'_>) -> i64 {
+    pub(super) fn agreement(&mut self, line: &Line<'c>, head: &Head<'_>) -> i64 {
         let Some(pid) = head.pid else {
             return 0;
         };
@@ -252,6 +271,7 @@ impl<'c> Pids<'c> {
                     .iter()
                     .rev()
                     .find(|other| other.0 == host && other.1 == port);
+                self.returned |= received.is_some_and(|received| received.2 == pid);
                 points += match received {
                     Some(received) if received.2 == pid => AGREES,
                     Some(_) => DISAGREES,
@@ -276,7 +296,7 @@ impl<'c> Pids<'c> {
 }
 
 /// Words of a prefix that are neither keys (`user=`, `db:`) nor escapes.
-fn words(text: &str) -> i64 {
+pub(super) fn words(text: &str) -> i64 {
     let bytes = text.as_bytes();
     let mut count = 0;
     let mut i = 0;

@@ -293,3 +293,80 @@ fn one_line_is_enough() {
         assert_eq!(infer(nothing.as_bytes()), None, "{nothing}");
     }
 }
+
+fn text_of(lines: &[render::Written]) -> Vec<u8> {
+    let lines = lines.iter().flat_map(|written| [&*written.line, "\n"]);
+    lines.collect::<String>().into_bytes()
+}
+
+/// Logs of all prefixes: whole, their beginnings and ends, and with less in them. What one shows of a
+/// prefix, another does not.
+fn samples() -> Vec<Vec<u8>> {
+    let mut samples = Vec::new();
+    for prefix in PREFIXES.iter().chain(NAMED) {
+        let lines = render::log(prefix, Mix::Everything, "UTC");
+        let (begin, end) = (&lines[..lines.len() / 3], &lines[lines.len() / 2..]);
+        samples.extend([&lines[..], begin, end].map(text_of));
+        let mixes = [Mix::NoLifecycle, Mix::NoReceived, Mix::OneSession];
+        samples.extend(mixes.map(|mix| text_of(&render::log(prefix, mix, "UTC"))));
+    }
+    samples
+}
+
+#[test]
+fn what_is_known_changes_no_inference() {
+    let samples = samples();
+    let lines: Vec<_> = samples
+        .iter()
+        .map(|sample| labelled_lines(sample))
+        .collect();
+    let mut prefixes: Vec<LinePrefix> = Vec::new();
+    let mut plain = Vec::new();
+    for (sample, lines) in samples.iter().zip(&lines) {
+        let best = best(&choose(lines)).expect("something reads them");
+        plain.push(count(times::told_apart(best.clone(), lines), sample, lines));
+        if !prefixes.contains(&best) {
+            prefixes.push(best);
+        }
+    }
+    let mut of_use = 0;
+    for prefix in &prefixes {
+        let mut known = Known::default();
+        known.keep(prefix.clone());
+        for ((sample, lines), plain) in samples.iter().zip(&lines).zip(&plain) {
+            let found = known.find(sample, lines, &choose(lines));
+            of_use += usize::from(found.is_some());
+            assert!(
+                found.is_none() || found == *plain,
+                "{prefix:?} for {plain:?} in\n{}",
+                String::from_utf8_lossy(sample)
+            );
+        }
+    }
+    assert!(of_use > 150, "{of_use} of {}", samples.len());
+}
+
+#[test]
+fn prefixes_of_several_servers_are_known_at_once() {
+    let mut known = Known::default();
+    let prefixes = [
+        "%m [%p] ",
+        "%m [%p] %q%u@%d ",
+        "%t [%p]: [%l-1] user=%u,db=%d,app=%a,client=%h ",
+    ];
+    for round in 0..3 {
+        for prefix in prefixes {
+            let sample = text_of(&render::log(prefix, Mix::Everything, "UTC"));
+            let lines = labelled_lines(&sample);
+            let chosen = choose(&lines);
+            assert_eq!(
+                known.find(&sample, &lines, &chosen).is_some(),
+                round > 0,
+                "{prefix}"
+            );
+            let found = known.infer(&sample).expect("a prefix");
+            assert_eq!(found.prefix.as_str(), prefix);
+            assert_eq!(found.lines_read, found.lines);
+        }
+    }
+}
