@@ -1,5 +1,7 @@
 //! Names: users, databases, applications and client hosts as small integers.
 
+use std::sync::Arc;
+
 use rustc_hash::FxHashMap;
 
 /// A dimension by which sessions are counted.
@@ -41,8 +43,13 @@ impl Dimension {
 pub struct Name {
     /// Its number in its dimension.
     pub id: NameId,
-    overflow: Option<Box<[u8]>>,
+    /// One pointer, which nearly all names spend for nothing, and not two.
+    overflow: Option<Box<Overflow>>,
 }
+
+/// The text of a name that was not kept.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Overflow(Box<[u8]>);
 
 impl From<NameId> for Name {
     fn from(id: NameId) -> Name {
@@ -77,15 +84,15 @@ pub struct Names {
 
 #[derive(Debug)]
 struct Table {
-    ids: FxHashMap<Box<[u8]>, NameId>,
-    texts: Vec<Box<[u8]>>,
+    ids: FxHashMap<Arc<[u8]>, NameId>,
+    texts: Vec<Arc<[u8]>>,
 }
 
 impl Default for Table {
     fn default() -> Self {
         Table {
             ids: FxHashMap::default(),
-            texts: vec![Box::from(*b"unknown"), Box::from(*b"(other)")],
+            texts: vec![Arc::from(*b"unknown"), Arc::from(*b"(other)")],
         }
     }
 }
@@ -101,22 +108,24 @@ impl Names {
             self.overflowed = true;
             return Name {
                 id: NameId::OTHER,
-                overflow: Some(text.into()),
+                overflow: Some(Box::new(Overflow(text.into()))),
             };
         }
         self.names += 1;
         self.bytes += text.len();
         let id = NameId(table.texts.len() as u32);
-        table.texts.push(text.into());
-        table.ids.insert(text.into(), id);
+        let text: Arc<[u8]> = text.into();
+        table.texts.push(text.clone());
+        table.ids.insert(text, id);
         Name { id, overflow: None }
     }
 
     /// The text of a name.
     pub fn text<'a>(&'a self, dimension: Dimension, name: &'a Name) -> &'a [u8] {
-        name.overflow
-            .as_deref()
-            .unwrap_or_else(|| self.text_of(dimension, name.id))
+        match &name.overflow {
+            Some(overflow) => &overflow.0,
+            None => self.text_of(dimension, name.id),
+        }
     }
 
     /// The text of a number: `unknown` and `(other)` for the two special ones.

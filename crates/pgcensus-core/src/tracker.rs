@@ -205,7 +205,7 @@ impl Tracker {
                     b.session.session_start = Some(at);
                     b.session.set_client(*client, texts);
                 });
-                self.pending.push_back((at, pid, self.serial));
+                self.is_pending(at, pid);
             }
             (
                 EventKind::Authenticated {
@@ -382,6 +382,19 @@ impl Tracker {
         self.backends.get_mut(&pid)
     }
 
+    /// The backend that came last is pending since `at`.
+    fn is_pending(&mut self, at: Instant, pid: u32) {
+        // Most are not for long: then they need not be kept until they would expire.
+        if self.pending.len() >= 1024.max(2 * self.backends.len()) {
+            let backends = &self.backends;
+            self.pending.retain(|(_, pid, serial)| {
+                let backend = backends.get(pid);
+                backend.is_some_and(|b| b.serial == *serial && b.stage == Stage::Pending)
+            });
+        }
+        self.pending.push_back((at, pid, self.serial));
+    }
+
     /// The pending backend that this event belongs to; a new one, where its `received` was not seen.
     fn pending_backend(
         &mut self,
@@ -398,7 +411,7 @@ impl Tracker {
         {
             self.pid_returns(pid, at, out);
             self.insert(pid, event, at, texts, |_, _| {})?;
-            self.pending.push_back((at, pid, self.serial));
+            self.is_pending(at, pid);
         }
         let backend = self.backends.get_mut(&pid)?;
         backend.session.fill(event, texts);
@@ -573,7 +586,7 @@ impl Tracker {
                 // The next record of this backend tells: a disconnection, or nothing.
                 let serial = backend.serial;
                 if let Some(backend) = self.backends.get_mut(&pid) {
-                    backend.fatal = Some(fatal);
+                    backend.fatal = Some(Box::new(fatal));
                 }
                 self.dying.push_back((at, pid, serial));
                 return;
@@ -698,11 +711,13 @@ impl Tracker {
         if self.backends.get(&pid).is_some_and(|b| !b.is(event)) {
             self.pid_returns(pid, at, out);
         }
-        let last_word = fatal.then(|| Fatal {
-            at,
-            refusal: RefusalReason::TerminatedInStartup,
-            sqlstate: event.sqlstate,
-            message: texts.text(event.message).into(),
+        let last_word = fatal.then(|| {
+            Box::new(Fatal {
+                at,
+                refusal: RefusalReason::TerminatedInStartup,
+                sqlstate: event.sqlstate,
+                message: texts.text(event.message).into(),
+            })
         });
         match self.backends.get_mut(&pid) {
             Some(backend) if backend.stage == Stage::Done => return,

@@ -18,7 +18,8 @@ pub(super) struct Backend {
     pub(super) session: Box<Session>,
     pub(super) received_at: Option<Instant>,
     pub(super) reason: Option<EndReason>,
-    pub(super) fatal: Option<Fatal>,
+    /// Boxed: hardly any backend has one, and there may be a quarter of a million of them.
+    pub(super) fatal: Option<Box<Fatal>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

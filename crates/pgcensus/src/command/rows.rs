@@ -141,16 +141,18 @@ impl Asked<'_> {
         let end = window.until.filter(is_reached).or(last);
         let servers = outcome.servers.iter();
         let mut filter = outcome.filter.clone();
+        let mut open = Vec::new();
         for session in servers.flat_map(|server| server.tracker.open_sessions()) {
             if rows.overlaps(session, Instant(i64::MAX))
                 && counts(&mut filter, &outcome.names, session)
             {
-                rows.kept.push(session.clone());
+                open.push(session);
             }
         }
-        let SessionRows { mut kept, more, .. } = rows;
-        sort(&mut kept, order, end);
-        for session in &kept {
+        let SessionRows { kept, more, .. } = rows;
+        let mut sorted: Vec<&Session> = kept.iter().chain(open).collect();
+        sort(&mut sorted, order, end);
+        for session in sorted {
             write(session, &outcome.names, end)?;
         }
         for (view, mut out) in outputs {
@@ -202,7 +204,7 @@ impl Asked<'_> {
 }
 
 /// Puts rows in order: by default as `connection authorized` came.
-fn sort(rows: &mut [Session], order: Option<Sort>, end: Option<Instant>) {
+fn sort(rows: &mut [&Session], order: Option<Sort>, end: Option<Instant>) {
     let start = |session: &Session| session.session_start.or(session.authorized_at);
     let length = |session: &Session| match session.session_time_ms {
         Some(ms) => ms as i64,
