@@ -1,0 +1,218 @@
+//! The loops that every byte or every record of a log goes through, each over 512 KiB, as the pipeline cuts it, beside a
+//! count of newlines, which is as fast as bytes can be looked at.
+//!
+//! `cargo bench -p pgcensus-log` prints them all, `cargo bench -p pgcensus-log -- search` those with that word.
+
+use divan::counter::{BytesCount, ItemsCount};
+use divan::{Bencher, black_box};
+use pgcensus_log::batch::{Batch, Item};
+use pgcensus_log::decoder::Decoder;
+use pgcensus_log::format::Format;
+use pgcensus_log::line_prefix::LinePrefix;
+use pgcensus_log::log_time;
+
+const CHUNK: usize = 512 << 10;
+
+fn main() {
+    divan::main();
+}
+
+/// What of a log.
+#[derive(Clone, Copy)]
+enum Lines {
+    /// Statements alone: nothing is decoded, all is searched.
+    Statements,
+    /// Connections alone: nothing is searched, all is decoded.
+    Connections,
+}
+
+const FORMATS: [&str; 4] = ["stderr", "stderr-debian", "csvlog", "jsonlog"];
+
+/// A chunk of whole records, made of what real servers wrote: the lines of `testdata` repeated; csv and json of
+/// the same lines, as a server writes them.
+fn chunk(format: &str, lines: Lines) -> (Format, Vec<u8>) {
+    let run = match lines {
+        Lines::Statements => "16/noise",
+        Lines::Connections => "15/churn",
+    };
+    let path = format!(
+        "{}/../../testdata/{run}/stderr/postgresql.log.zst",
+        env!("CARGO_MANIFEST_DIR")
+    );
+    let file = std::fs::File::open(path).expect("testdata");
+    let log = zstd::decode_all(file).expect("zstd");
+    let log = String::from_utf8(log).expect("pgbench writes ASCII");
+    let is_connection = |line: &str| {
+        let messages = ["connection received", "connection auth", "disconnection: "];
+        messages
+            .iter()
+            .any(|text| line.contains(&format!("LOG:  {text}")))
+    };
+    let wanted = |line: &&str| match lines {
+        Lines::Statements => {
+            line.contains("LOG:  statement: ") || line.contains("LOG:  duration: ")
+        }
+        Lines::Connections => is_connection(line),
+    };
+    let records: Vec<String> = log
+        .lines()
+        .filter(wanted)
+        .map(|line| written(format, line))
+        .collect();
+    let mut chunk = Vec::with_capacity(CHUNK + 1024);
+    while chunk.len() < CHUNK {
+        for record in &records {
+            chunk.extend_from_slice(record.as_bytes());
+            if chunk.len() >= CHUNK {
+                break;
+            }
+        }
+    }
+    let format = match format {
+        "csvlog" => Format::Csvlog,
+        "jsonlog" => Format::Jsonlog,
+        "stderr" => Format::Stderr(prefix("%m [%p] ")),
+        _ => Format::Stderr(prefix("%m [%p] %q%u@%d ")),
+    };
+    (format, chunk)
+}
+
+fn prefix(text: &str) -> LinePrefix {
+    LinePrefix::parse(text).expect("a prefix")
+}
+
+/// `2026-11-23 05:23:08.137 UTC [4255] LOG:  connection received: host=[local]` in a format.
+fn written(format: &str, line: &str) -> String {
+    let (time, rest) = line.split_at(27);
+    let (pid, message) = rest[2..].split_once("] LOG:  ").unwrap_or(("1", rest));
+    let pid: u32 = pid.parse().unwrap_or(1);
+    // The names that the message has: a record whose message contradicts it takes longer.
+    let value = |key: &str, ends: &[&str]| {
+        let (_, rest) = message.split_once(key)?;
+        let len = ends.iter().filter_map(|end| rest.find(end)).min();
+        Some(&rest[..len.unwrap_or(rest.len())])
+    };
+    let user = value(" user=", &[" database="]).or_else(|| value("identity=\"", &["\""]));
+    let user = user.unwrap_or("postgres");
+    let database = value(" database=", &[" application_name=", " host="]).unwrap_or("postgres");
+    let host = value("host=", &[" port="]).unwrap_or("127.0.0.1");
+    let named = !message.starts_with("connection received");
+    let tag = match named {
+        false => "",
+        true if message.starts_with("connection auth") => "authentication",
+        true => "idle",
+    };
+    match format {
+        "csvlog" => {
+            let names = format!("\"{user}\",\"{database}\"");
+            let names = if named { &names } else { "," };
+            let message = message.replace('"', "\"\"");
+            let client = if host == "[local]" {
+                host
+            } else {
+                &format!("{host}:60546")
+            };
+            format!(
+                "{time},{names},{pid},\"{client}\",6b03c78c.{pid:x},1,\"{tag}\",2026-11-23 04:56:44 UTC,3/8,0,LOG,00000,\"{message}\",,,,,,,,,\"\",\"client backend\",,0\n"
+            )
+        }
+        "jsonlog" => {
+            let names = format!("\"user\":\"{user}\",\"dbname\":\"{database}\",");
+            let names = if named { &names } else { "" };
+            let port = if host == "[local]" {
+                ""
+            } else {
+                "\"remote_port\":60546,"
+            };
+            let message = message.replace('\\', "\\\\").replace('"', "\\\"");
+            format!(
+                "{{\"timestamp\":\"{time}\",{names}\"pid\":{pid},\"remote_host\":\"{host}\",{port}\"session_id\":\"6b03c78c.{pid:x}\",\"line_num\":1,\"ps\":\"{tag}\",\"session_start\":\"2026-11-23 04:56:44 UTC\",\"vxid\":\"3/8\",\"txid\":0,\"error_severity\":\"LOG\",\"message\":\"{message}\",\"backend_type\":\"client backend\",\"query_id\":0}}\n"
+            )
+        }
+        "stderr" => format!("{line}\n"),
+        _ => {
+            let names = format!("{user}@{database}");
+            let names = if named { &names } else { "[unknown]@[unknown]" };
+            format!("{time} [{pid}] {names} LOG:  {message}\n")
+        }
+    }
+}
+
+/// The ceiling.
+#[divan::bench(args = FORMATS)]
+fn newline_count(bencher: Bencher, format: &str) {
+    let (_, chunk) = chunk(format, Lines::Statements);
+    bencher
+        .counter(BytesCount::of_slice(&chunk))
+        .bench_local(|| memchr::memchr_iter(b'\n', black_box(&chunk)).count());
+}
+
+#[divan::bench(args = FORMATS)]
+fn search_statements(bencher: Bencher, format: &str) {
+    decode(bencher, format, Lines::Statements);
+}
+
+#[divan::bench(args = FORMATS)]
+fn decode_connections(bencher: Bencher, format: &str) {
+    decode(bencher, format, Lines::Connections);
+}
+
+fn decode(bencher: Bencher, format: &str, lines: Lines) {
+    let (format, chunk) = chunk(format, lines);
+    let decoder = Decoder::new(format);
+    let mut batch = Batch::default();
+    decoder.decode(&chunk, 0, &mut batch);
+    let events = batch.items.len();
+    match lines {
+        Lines::Statements => assert_eq!(events, 0, "nothing to decode"),
+        Lines::Connections => {
+            let is_event = |item: &Item| matches!(item, Item::Event(_));
+            assert!(
+                events > 1000 && batch.items.iter().all(is_event),
+                "{events} items"
+            );
+        }
+    }
+    bencher
+        .counter(BytesCount::of_slice(&chunk))
+        .counter(ItemsCount::new(events))
+        .bench_local(|| {
+            batch.clear();
+            decoder.decode(black_box(&chunk), 0, &mut batch);
+        });
+}
+
+/// Where a chunk of a file ends, from its last 16 KiB.
+#[divan::bench(args = FORMATS)]
+fn cut_by_its_end(bencher: Bencher, format: &str) {
+    let (format, chunk) = chunk(format, Lines::Statements);
+    let decoder = Decoder::new(format);
+    let piece = &chunk[chunk.len() - (16 << 10)..chunk.len() - 7];
+    assert!(decoder.last_record_start(piece).is_some());
+    bencher.bench_local(|| decoder.last_record_start(black_box(piece)));
+}
+
+/// Where a chunk of a stream ends: of csvlog all quotes are counted.
+#[divan::bench(args = FORMATS)]
+fn cut_by_all_of_it(bencher: Bencher, format: &str) {
+    let (format, chunk) = chunk(format, Lines::Statements);
+    let decoder = Decoder::new(format);
+    bencher
+        .counter(BytesCount::of_slice(&chunk))
+        .bench_local(|| decoder.last_record_end(black_box(&chunk)));
+}
+
+#[divan::bench(args = [
+    ("%m [%p] ", "2026-11-23 05:32:45.839 UTC [4000] LOG:  connection received: host=127.0.0.1 port=59250\n"),
+    ("%m [%p] %q%u@%d ", "2026-11-23 05:32:45.839 UTC [4000] app@shop LOG:  connection received: host=127.0.0.1 port=59250\n"),
+    ("%t [%p]: user=%u,db=%d,app=%a,client=%h ", "2026-11-23 05:32:45 UTC [4000]: user=app,db=shop,app=psql,client=127.0.0.1 LOG:  connection received: host=127.0.0.1 port=59250\n"),
+])]
+fn head(bencher: Bencher, (text, line): (&str, &str)) {
+    let prefix = prefix(text);
+    bencher.bench_local(|| prefix.read(black_box(line.as_bytes()), 0).is_some());
+}
+
+#[divan::bench]
+fn time(bencher: Bencher) {
+    bencher.bench_local(|| log_time::read(black_box(b"2026-11-23 05:32:45.839 UTC ["), None));
+}
