@@ -1,23 +1,22 @@
 //! Progress of long work: a line on stderr, which is gone before anything is printed.
 //!
 //! ```text
-//!  42 % ▕█████████▌             ▏ 1.2 of 2.9 GB  212.0 MB/s  8 s left
+//!  42 % ▕█████████▌             ▏ 1.22 GB of 2.90 GB  212.04 MB/s  8s left
 //! ```
 //!
-//! A thread of its own looks at the counters of the readers ten times a second, so that it costs them nothing.
-//! Short work shows nothing.
+//! indicatif words and draws it. A thread of its own looks at the counters of the readers ten times a second, so that
+//! it costs them nothing, and waits first: short work shows nothing.
 
-use std::collections::VecDeque;
-use std::io::{self, IsTerminal, Write as _};
+use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use unicode_width::UnicodeWidthStr;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::source::input::Reading;
-use crate::view::text::{bar, cut, duration, left, part_of, percent, size, thousands};
+use crate::view::text::thousands;
 
 /// Work that takes no longer shows no progress.
 const PATIENCE: Duration = Duration::from_millis(400);
@@ -25,11 +24,8 @@ const PATIENCE: Duration = Duration::from_millis(400);
 /// How often it is drawn.
 const TICK: Duration = Duration::from_millis(100);
 
-/// The rate is that of so many ticks, the last five seconds.
-const PACE_TICKS: usize = 50;
-
-/// Takes the line away, and puts the cursor where it began.
-const CLEAR: &str = "\r\x1b[K";
+/// Takes the cursor to the begin of its line.
+const HOME: &str = "\x1b[G";
 
 /// What takes its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,48 +42,36 @@ pub(crate) enum Work {
 
 /// Whether progress is shown at all, and since when there is work.
 pub(crate) struct Progress {
-    is_shown: bool,
+    is_quiet: bool,
     begin: Instant,
 }
 
 impl Progress {
-    /// Shown on a terminal, unless it has no cursor or `--quiet` was given.
-    pub(crate) fn new(quiet: bool) -> Progress {
-        let has_cursor =
-            || std::env::var_os("TERM").is_some_and(|term| !term.is_empty() && term != "dumb");
+    pub(crate) fn new(is_quiet: bool) -> Progress {
         Progress {
-            is_shown: !quiet && io::stderr().is_terminal() && has_cursor(),
+            is_quiet,
             begin: Instant::now(),
         }
     }
 
     /// Shows how `reading` gets on with this work until the line is dropped.
     pub(crate) fn show(&self, work: Work, reading: &Arc<Reading>) -> Line {
-        if !self.is_shown {
+        // Hidden where stderr is no terminal, or one that has no cursor.
+        let bar = ProgressBar::with_draw_target(work.total(), ProgressDrawTarget::stderr());
+        if self.is_quiet || bar.is_hidden() {
             return Line(None);
         }
-        let patience = PATIENCE.saturating_sub(self.begin.elapsed()).max(TICK);
+        let mut wait = PATIENCE.saturating_sub(self.begin.elapsed()).max(TICK);
         let (reading, (done, is_done)) = (reading.clone(), channel());
         let draw = move || {
-            let mut pace = Pace::default();
-            let begin = Instant::now();
-            let mut wait = patience;
             while is_done.recv_timeout(wait) == Err(RecvTimeoutError::Timeout) {
                 wait = TICK;
-                let state = State {
-                    read: reading.bytes(),
-                    files_read: reading.files(),
-                    per_s: pace.per_s(begin.elapsed(), reading.bytes()),
-                };
                 let width = terminal_size::terminal_size_of(io::stderr());
-                let width = width.map_or(80, |(width, _)| usize::from(width.0));
-                let line = line(work, &state, width);
-                // A terminal that is gone is no reason to stop.
-                write!(io::stderr(), "{CLEAR}{line}").ok();
+                let width = width.map_or(80, |(width, _)| width.0);
+                bar.set_style(style(work, &reading, width));
+                bar.update(|state| state.set_pos(reading.bytes()));
             }
-            if wait == TICK {
-                write!(io::stderr(), "{CLEAR}").ok();
-            }
+            bar.finish_and_clear();
         };
         // Without a thread there is work, but no word of it.
         let thread = thread::Builder::new().spawn(draw);
@@ -120,208 +104,82 @@ impl Work {
     }
 }
 
-/// How fast it has been lately.
-#[derive(Default)]
-struct Pace {
-    /// When how much had been read; the first is the beginning, or a while ago.
-    ticks: VecDeque<(Duration, u64)>,
-}
-
-impl Pace {
-    /// Bytes in a second, where so many have been read after this time.
-    fn per_s(&mut self, after: Duration, read: u64) -> u64 {
-        if self.ticks.len() > PACE_TICKS {
-            self.ticks.pop_front();
+/// As much as there is room for in `width` columns, what matters most first.
+///
+/// The terminal writes `^C` where the cursor is, and behind a full line that would begin another one. So each line
+/// is filled by its wide part, which keeps indicatif from filling it, and takes the cursor back to its begin. What was
+/// typed before the first one moved the cursor too.
+fn style(work: Work, reading: &Reading, width: u16) -> ProgressStyle {
+    let line = match (work, width) {
+        (Work::Look, _) => "looking at the input{wide_msg}",
+        (Work::Store, 50..) => "storing standard input  {read}  {rate}{wide_msg}",
+        (Work::Store | Work::Read { total: None, .. }, _) => "{read}  {rate}{wide_msg}",
+        (_, ..40) => "{percent:>3} %{wide_msg}",
+        (_, ..60) => "{percent:>3} % {read} of {all}{left}{wide_msg}",
+        (Work::FindEnd { .. }, _) => {
+            "{percent:>3} %  finding the end  {read} of {all}{left}{wide_msg}"
         }
-        let (then, before) = self.ticks.front().copied().unwrap_or_default();
-        self.ticks.push_back((after, read));
-        let passed_s = after.saturating_sub(then).as_secs_f64();
-        (read.saturating_sub(before) as f64 / passed_s.max(0.001)) as u64
-    }
-}
-
-/// How far it is.
-struct State {
-    read: u64,
-    files_read: u64,
-    per_s: u64,
-}
-
-/// The line for a terminal of `width` columns: as much as there is room for, what matters most first.
-fn line(work: Work, state: &State, width: usize) -> String {
-    // The terminal writes `^C` behind it, which must not begin another line.
-    let width = width.saturating_sub(3);
-    let what = match work {
-        Work::Look => return cut("looking at the input", width).into_owned(),
-        Work::Store => "storing standard input  ",
-        Work::FindEnd { .. } => "finding the end  ",
-        Work::Read { .. } => "",
+        (Work::Read { files: 2.., .. }, 80..) => {
+            "{percent:>3} % ▕{wide_bar}▏ {files_read} of {files} files  {read} of {all}  {rate}{left}"
+        }
+        (Work::Read { .. }, _) => "{percent:>3} % ▕{wide_bar}▏ {read} of {all}  {rate}{left}",
     };
-    let total = work.total();
-    let percent = total.map_or_else(String::new, |total| {
-        format!("{:>3} % ", percent(state.read, total))
-    });
-    let amount = part_of(state.read, total);
     let files = match work {
-        Work::Read {
-            files: all @ 2.., ..
-        } => {
-            format!(
-                "{} of {} files  ",
-                thousands(state.files_read),
-                thousands(all)
-            )
-        }
+        Work::Read { files, .. } => thousands(files),
         _ => String::new(),
     };
-    let rate = format!("  {}/s", size(state.per_s));
-    let time_left = total
-        .filter(|_| state.per_s > 0)
-        .map_or_else(String::new, |total| {
-            match total.saturating_sub(state.read).div_ceil(state.per_s) {
-                s @ 0..60 => format!("  {s} s left"),
-                s => format!("  {} left", duration(s.saturating_mul(1000))),
-            }
-        });
-    let room = width.saturating_sub(percent.width() + 1);
-    let numbers = format!("{amount}{rate}{time_left}");
-    let rest = [
-        // The number of files is worth less than a bar.
-        Some(format!("{what}{files}{numbers}")).filter(|rest| rest.width() + 13 <= room),
-        Some(format!("{what}{numbers}")),
-        Some(numbers),
-        Some(format!("{amount}{time_left}")),
-        Some(amount),
-    ]
-    .into_iter()
-    .flatten()
-    .find(|rest| rest.width() <= room)
-    .unwrap_or_default();
-    // What is left over is the bar's.
-    let cells = room.saturating_sub(rest.width() + 2);
-    let bar = match (total, work) {
-        (Some(total), Work::Read { .. }) if cells >= 8 => {
-            let bar = bar(state.read.min(total), total, cells);
-            format!("▕{}▏ ", left(&bar, cells))
-        }
-        _ if total.is_some() => " ".to_owned(),
-        _ => String::new(),
-    };
-    let line = format!("{percent}{bar}{rest}");
-    cut(line.trim_end(), width).into_owned()
+    // indicatif says `0s` of what has not begun.
+    let is_begun = reading.bytes() > 0;
+    let line = line
+        .replace("{files_read}", &thousands(reading.files()))
+        .replace("{files}", &files)
+        .replace("{read}", "{decimal_bytes}")
+        .replace("{all}", "{decimal_total_bytes}")
+        .replace("{rate}", "{decimal_bytes_per_sec}")
+        .replace("{left}", if is_begun { "  {eta} left" } else { "" });
+    ProgressStyle::with_template(&format!("{HOME}{line}{HOME}"))
+        .expect("each of these templates can be read")
+        .progress_chars("█▉▊▋▌▍▎▏ ")
 }
 
 #[cfg(test)]
 mod tests {
+    use indicatif::{InMemoryTerm, TermLike};
+
     use super::*;
 
-    const GB: u64 = 1_000_000_000;
-
-    fn state(read: u64, per_s: u64) -> State {
-        State {
-            read,
-            files_read: 3,
-            per_s,
-        }
-    }
-
     #[test]
-    fn the_line_has_what_there_is_room_for() {
-        let read = Work::Read {
-            total: Some(29 * GB / 10),
-            files: 12,
-        };
-        let state = state(12 * GB / 10, 212_000_000);
-        let lines: Vec<_> = [120, 80, 60, 40, 30, 20, 10, 4]
-            .map(|width| format!("|{}|", line(read, &state, width)))
-            .into();
-        insta::assert_snapshot!(lines.join("\n"), @r"
-        | 41 % ▕████████████████████████                                  ▏ 3 of 12 files  1.2 of 2.9 GB  212.0 MB/s  9 s left|
-        | 41 % ▕███████▍          ▏ 3 of 12 files  1.2 of 2.9 GB  212.0 MB/s  9 s left|
-        | 41 % ▕█████▍       ▏ 1.2 of 2.9 GB  212.0 MB/s  9 s left|
-        | 41 %  1.2 of 2.9 GB  9 s left|
-        | 41 %  1.2 of 2.9 GB|
-        | 41 % ▕███▎    ▏|
-        | 41 %|
-        |…|
-        ");
-    }
-
-    #[test]
-    fn each_work_has_its_words() {
+    fn the_line_fits_and_is_gone_after_ctrl_c() {
+        let total = 899_990_000;
+        let read = |total, files| Work::Read { total, files };
         let works = [
             Work::Look,
             Work::Store,
-            Work::FindEnd { total: 2 * GB },
-            Work::Read {
-                total: None,
-                files: 1,
-            },
-            Work::Read {
-                total: Some(2 * GB),
-                files: 1,
-            },
+            Work::FindEnd { total },
+            read(None, 1),
+            read(Some(total), 1),
+            read(Some(total), 12_345),
         ];
-        let mut lines = Vec::new();
-        for (read, per_s) in [(0, 0), (812_000_000, 3_000_000), (3 * GB, 3_000_000)] {
-            lines.extend(works.map(|work| format!("|{}|", line(work, &state(read, per_s), 80))));
-        }
-        insta::assert_snapshot!(lines.join("\n"), @r"
-        |looking at the input|
-        |storing standard input  0 bytes  0 bytes/s|
-        |  0 %  finding the end  0 bytes of 2.0 GB  0 bytes/s|
-        |0 bytes  0 bytes/s|
-        |  0 % ▕                                        ▏ 0 bytes of 2.0 GB  0 bytes/s|
-        |looking at the input|
-        |storing standard input  812.0 MB  3.0 MB/s|
-        | 40 %  finding the end  812.0 MB of 2.0 GB  3.0 MB/s  6 min 36 s left|
-        |812.0 MB  3.0 MB/s|
-        | 40 % ▕█████████▎             ▏ 812.0 MB of 2.0 GB  3.0 MB/s  6 min 36 s left|
-        |looking at the input|
-        |storing standard input  3.0 GB  3.0 MB/s|
-        |100 %  finding the end  3.0 of 2.0 GB  3.0 MB/s  0 s left|
-        |3.0 GB  3.0 MB/s|
-        |100 % ▕███████████████████████████████████▏ 3.0 of 2.0 GB  3.0 MB/s  0 s left|
-        ");
-    }
-
-    #[test]
-    fn the_line_leaves_room_for_what_the_terminal_writes() {
-        let works = [
-            Work::Look,
-            Work::Store,
-            Work::FindEnd { total: u64::MAX },
-            Work::Read {
-                total: None,
-                files: u64::MAX,
-            },
-            Work::Read {
-                total: Some(u64::MAX),
-                files: u64::MAX,
-            },
-        ];
-        for width in 0..200 {
-            for (work, read) in works.iter().flat_map(|&work| [(work, 0), (work, u64::MAX)]) {
-                for per_s in [0, 1, u64::MAX] {
-                    let line = line(work, &state(read, per_s), width);
-                    assert!(line.width() <= width.saturating_sub(3), "{width}: {line}");
-                }
+        let widths = |work| (25..200).map(move |width| (work, width));
+        for (work, width) in works.into_iter().flat_map(widths) {
+            let term = InMemoryTerm::new(5, width);
+            let target = ProgressDrawTarget::term_like(Box::new(term.clone()));
+            let bar = ProgressBar::with_draw_target(work.total(), target);
+            let reading = Reading::default();
+            for read in [0, 888_880_000, 111_110_000] {
+                term.write_str("^C").expect("it is in memory");
+                reading.count(read);
+                bar.set_style(style(work, &reading, width));
+                bar.update(|state| state.set_pos(reading.bytes()));
+                let shown = term.contents();
+                assert!(
+                    !shown.is_empty() && !shown.contains('\n'),
+                    "{width}: {shown}"
+                );
             }
+            term.write_str("^C").expect("it is in memory");
+            bar.finish_and_clear();
+            assert_eq!(term.contents(), "", "{work:?} {width}");
         }
-    }
-
-    #[test]
-    fn the_rate_is_that_of_the_last_seconds() {
-        let mut pace = Pace::default();
-        let mut read = 0;
-        let mut rates = Vec::new();
-        for tick in 0..200 {
-            // Fast for ten seconds, then slow.
-            read += if tick < 100 { 100_000_000 } else { 10_000_000 };
-            rates.push(pace.per_s(TICK * (tick + 1), read) / 1_000_000);
-        }
-        assert_eq!((rates[0], rates[99], rates[199]), (1000, 1000, 100));
-        assert!(rates[125] > 400 && rates[125] < 700, "{}", rates[125]);
-        assert_eq!(Pace::default().per_s(Duration::ZERO, 0), 0);
     }
 }
