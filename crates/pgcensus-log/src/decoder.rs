@@ -310,24 +310,26 @@ fn decode_run(prefixes: &[LinePrefix], chunk: &[u8], mut at: usize, out: &mut Ou
     let [prefix] = prefixes else {
         return at;
     };
-    let (mut head, mut next) = (Head::default(), Head::default());
-    let mut is_head = prefix.read_into(&chunk[at..], 0, &mut head);
+    // They change places by their references: each is some 250 bytes.
+    let (head, next) = (&mut Head::default(), &mut Head::default());
+    let (mut head, mut next) = (head, next);
+    let mut is_head = prefix.read_into(&chunk[at..], 0, head);
     while is_head && let Label::Severity(severity) = head.label {
         let text_start = at + head.text_start;
         if severity != Severity::Fatal && !message::may_be_row(&chunk[text_start..]) {
             break;
         }
         let first_line_end = stderr::next_line(chunk, text_start);
-        let tail = stderr::tail(prefix, chunk, &head, first_line_end, &mut next);
+        let tail = stderr::tail(prefix, chunk, head, first_line_end, next);
         let message = stderr::without_line_end(&chunk[text_start..tail.message_end]);
         if severity == Severity::Log
             && tail.is_bare()
             && prefix.is_bare()
             && let Some(kind) = message::plain(message)
         {
-            out.batch.push_plain(out.base + at as u64, &head, kind);
+            out.batch.push_plain(out.base + at as u64, head, kind);
         } else {
-            let record = stderr::record(chunk, at, &head, severity, &tail);
+            let record = stderr::record(chunk, at, head, severity, &tail);
             // What is not clear at once is left to the search, which finds it again.
             if misnames_refused(&record) || !out.record(at, tail.end, &record) {
                 break;
