@@ -136,7 +136,7 @@ pub(crate) struct InputArgs {
         allow_hyphen_values = true
     )]
     pub(crate) log_timezone: Option<String>,
-    /// Decode with N threads
+    /// Read and decode with N threads
     #[arg(
         short = 'j',
         short_alias = 'J',

@@ -172,6 +172,26 @@ proptest! {
         }
     }
 
+    /// The log over and over, so that it is cut where the pipeline does: by the end of a chunk of a file, which is read side
+    /// by side, and in a stream by all of it.
+    #[test]
+    fn results_do_not_depend_on_any_number_of_threads_or_bytes(
+        run in prop::sample::select(vec!["18/basic", "16/failures", "18/injection", "15/kills", "17/verbose"]),
+        threads in 1..7usize,
+        bits in 0..21u32,
+        more in 0.0..1.0f64,
+    ) {
+        for log in Log::all(run) {
+            let log = Log { texts: vec![log.texts.concat().repeat(4)], ..log };
+            let (threads, size) = (threads.to_string(), ((1.0 + more) * f64::from(1 << bits)).to_string());
+            let size = size.split('.').next().expect("a number");
+            let how = ["--threads", &threads, "--chunk-size", size];
+            let expected = log.answers(&["--threads", "1"], &log.plain());
+            log.same(&expected, &log.answers(&how, &log.plain()), &how.join(" "));
+            log.same(&expected, &log.answers(&how, &log.compressed("zst")), &format!("{} zst", how.join(" ")));
+        }
+    }
+
     #[test]
     fn torn_logs_are_read_as_far_as_they_go(
         run in prop::sample::select(vec!["18/basic", "16/failures", "18/injection", "17/injection-prefix"]),
