@@ -123,12 +123,14 @@ pub(crate) fn run(run: Run<'_>, sink: &mut dyn Sink) -> anyhow::Result<Outcome> 
     let mut fold = Fold::new(run, sink);
     let supply = Supply::new(&fold, threads);
     thread::scope(|scope| {
-        for _ in 0..threads {
+        // The fold is one of them when it has nothing to fold: a thread more than there are processors
+        // would take from it what it needs to keep up. Alone, it would never read ahead.
+        for _ in 0..(threads - 1).max(1) {
             let (supply, done) = (&supply, done.clone());
             scope.spawn(move || work(supply, &done));
         }
         drop(done);
-        let result = fold.run(&results, &supply);
+        let result = fold.run(&results, &supply, threads > 1);
         // Workers that wait for buffers end with the supply, those that have a batch with their channel.
         supply.close();
         drop(results);
@@ -172,26 +174,32 @@ struct After {
 
 /// Reads and decodes chunks until there are no more.
 fn work(supply: &Supply<'_>, done: &Sender<Done>) {
-    while let Some((server, mut buffers)) = supply.take() {
-        let Some(mut cut) = supply.cut(server, &mut buffers.chunk) else {
-            supply.end(server);
-            continue;
-        };
-        cut.read(&mut buffers.chunk);
-        buffers.batch.clear();
-        cut.decoder
-            .decode(&buffers.chunk, cut.base, &mut buffers.batch);
-        let done = done.send(Done {
-            server,
-            number: cut.number,
-            file: cut.file,
-            buffers,
-            after: cut.after,
-        });
-        if done.is_err() {
+    while let Some((server, buffers)) = supply.take() {
+        if let Some(chunk) = decode(supply, server, buffers)
+            && done.send(chunk).is_err()
+        {
             return;
         }
     }
+}
+
+/// Reads and decodes the next chunk of a server; `None` at its end.
+fn decode(supply: &Supply<'_>, server: usize, mut buffers: Buffers) -> Option<Done> {
+    let Some(mut cut) = supply.cut(server, &mut buffers.chunk) else {
+        supply.end(server);
+        return None;
+    };
+    cut.read(&mut buffers.chunk);
+    buffers.batch.clear();
+    cut.decoder
+        .decode(&buffers.chunk, cut.base, &mut buffers.batch);
+    Some(Done {
+        server,
+        number: cut.number,
+        file: cut.file,
+        buffers,
+        after: cut.after,
+    })
 }
 
 type SharedDecoders = Arc<Vec<RwLock<Arc<Decoder>>>>;

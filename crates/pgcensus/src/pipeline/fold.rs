@@ -1,7 +1,7 @@
 //! The ordered part: batches in the order of their numbers, a tracker for each server, changes merged by time.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, TryRecvError};
 use std::sync::{Arc, RwLock};
 
 use pgcensus_core::change::{Change, What};
@@ -161,12 +161,21 @@ impl<'a, 's> Fold<'a, 's> {
         &self.run.reading
     }
 
+    /// Folds chunks until there are no more; with nothing to fold it `helps` to decode.
     pub(super) fn run(
         &mut self,
         results: &Receiver<Done>,
         supply: &Supply<'_>,
+        helps: bool,
     ) -> anyhow::Result<()> {
-        while let Ok(done) = results.recv() {
+        let next = || match results.try_recv() {
+            Err(TryRecvError::Empty) if helps => {
+                let (server, buffers) = supply.take_at_hand()?;
+                super::decode(supply, server, buffers)
+            }
+            done => done.ok(),
+        };
+        while let Some(done) = next().or_else(|| results.recv().ok()) {
             let server = done.server;
             self.servers[server].early.insert(done.number, done);
             while let Some(done) = self.servers[server].take_next() {

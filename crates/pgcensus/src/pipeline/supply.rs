@@ -6,6 +6,8 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use super::Buffers;
 use super::fold::Fold;
 use super::reader::{Cut, Reader};
+use crate::source::ServerInput;
+use crate::source::file::{Kind, LogFile};
 
 /// The readers of all servers, and the buffers that are free for each.
 pub(super) struct Supply<'a> {
@@ -24,8 +26,23 @@ struct Shelf {
     free: Vec<Buffers>,
     /// Workers that cut it, or wait to: one that reads a slow pipe may wait for long.
     cutting: usize,
+    /// It can make whoever reads it wait for long: a pipe is among its inputs.
+    may_wait: bool,
     /// Its log has been cut to the end.
     is_over: bool,
+}
+
+impl Stock {
+    /// Of the servers that are wanted, one that nobody cuts now, if there is one, and of these that with the fewest
+    /// chunks under way.
+    fn take(&mut self, is_wanted: impl Fn(&Shelf) -> bool) -> Option<(usize, Buffers)> {
+        let shelves = self.servers.iter_mut().enumerate();
+        let (server, shelf) = shelves
+            .filter(|(_, shelf)| !shelf.is_over && !shelf.free.is_empty() && is_wanted(shelf))
+            .max_by_key(|(_, shelf)| (Reverse(shelf.cutting), shelf.free.len()))?;
+        shelf.cutting += 1;
+        Some((server, shelf.free.pop()?))
+    }
 }
 
 impl<'a> Supply<'a> {
@@ -34,9 +51,11 @@ impl<'a> Supply<'a> {
     pub(super) fn new(fold: &Fold<'a, '_>, threads: usize) -> Supply<'a> {
         let inputs = fold.run_servers();
         let buffers = (threads * 2).div_ceil(inputs.len().max(1)).max(1);
-        let shelf = |_| Shelf {
+        let is_stream = |log: &LogFile| matches!(log.kind, Kind::Stream(_));
+        let shelf = |input: &ServerInput| Shelf {
             free: (0..buffers).map(|_| Buffers::default()).collect(),
             cutting: 0,
+            may_wait: input.files.iter().any(is_stream),
             is_over: false,
         };
         let reader = |(server, input)| Mutex::new(Reader::new(server, input, fold));
@@ -50,30 +69,27 @@ impl<'a> Supply<'a> {
         }
     }
 
-    /// A server with something to read, and empty buffers for it: one that nobody cuts now, if there is one, and of these that
-    /// with the fewest chunks under way. `None` when all has been read.
+    /// A server with something to read, and empty buffers for it. `None` when all has been read.
     pub(super) fn take(&self) -> Option<(usize, Buffers)> {
         let mut stock = self.stock();
         loop {
             if stock.closed || stock.servers.iter().all(|shelf| shelf.is_over) {
                 return None;
             }
-            let shelves = stock.servers.iter_mut().enumerate();
-            let next = shelves
-                .filter(|(_, shelf)| !shelf.is_over)
-                .filter(|(_, shelf)| !shelf.free.is_empty())
-                .max_by_key(|(_, shelf)| (Reverse(shelf.cutting), shelf.free.len()));
-            if let Some((server, shelf)) = next
-                && let Some(buffers) = shelf.free.pop()
-            {
-                shelf.cutting += 1;
-                return Some((server, buffers));
+            if let Some(taken) = stock.take(|_| true) {
+                return Some(taken);
             }
             stock = self
                 .returned
                 .wait(stock)
                 .unwrap_or_else(PoisonError::into_inner);
         }
+    }
+
+    /// The same without waiting for anything: `None`, too, where there is nothing at the moment.
+    pub(super) fn take_at_hand(&self) -> Option<(usize, Buffers)> {
+        let mut stock = self.stock();
+        stock.take(|shelf| shelf.cutting == 0 && !shelf.may_wait)
     }
 
     /// The next chunk of a server, its bytes in `chunk` unless it says where they are; `None` at its end.

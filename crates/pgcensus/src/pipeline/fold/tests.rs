@@ -6,6 +6,7 @@ use std::sync::mpsc::channel;
 use pgcensus_core::census::Census;
 use pgcensus_core::window::Window;
 
+use super::super::decode;
 use super::*;
 use crate::source::{Plan, Request, Stdin};
 
@@ -68,24 +69,14 @@ fn count(first: usize) -> (u64, u64, i64) {
     let supply = Supply::new(&fold, 1);
     let (done, results) = channel();
     for server in [first, 1 - first] {
-        let mut buffers = Buffers::default();
-        let mut cut = supply.cut(server, &mut buffers.chunk).expect("a chunk");
-        cut.read(&mut buffers.chunk);
-        cut.decoder
-            .decode(&buffers.chunk, cut.base, &mut buffers.batch);
-        assert!(cut.after.is_last);
-        cut.after.is_stopped = true;
-        let sent = done.send(Done {
-            server,
-            number: cut.number,
-            file: cut.file,
-            buffers,
-            after: cut.after,
-        });
+        let mut chunk = decode(&supply, server, Buffers::default()).expect("a chunk");
+        assert!(chunk.after.is_last);
+        chunk.after.is_stopped = true;
+        let sent = done.send(chunk);
         sent.expect("it is received below");
     }
     drop(done);
-    fold.run(&results, &supply).expect("it folds");
+    fold.run(&results, &supply, false).expect("it folds");
     let outcome = fold.finish().expect("it ends");
     assert!(outcome.is_stopped);
     let lives: Vec<_> = outcome
