@@ -27,6 +27,9 @@ use crate::window::Window;
 /// begun this short before the first record began with it.
 pub(crate) const START_GRACE_MS: i64 = 1_100;
 
+/// Session times that are counted one by one.
+const SHORT_MS: usize = 1024;
+
 /// Rows of a cross at most; of more, the rest share a row `(other)`.
 pub const CROSS_MAX: usize = 100_000;
 
@@ -43,6 +46,9 @@ pub struct Census {
     probes: u64,
     pending: u64,
     session_times: DDSketch,
+    /// How many times of so many milliseconds are to be added to it: most are short, and a place in the sketch takes a
+    /// logarithm.
+    short_times: Vec<u64>,
     session_time_max: Option<u64>,
     histogram: [u64; 9],
     open_by_age: [u64; 4],
@@ -103,6 +109,7 @@ impl Census {
             pending: 0,
             // One per cent; bins enough for session times from a millisecond to centuries.
             session_times: DDSketch::new(Config::new(0.005, 4096, 0.1)),
+            short_times: vec![0; SHORT_MS],
             session_time_max: None,
             histogram: [0; 9],
             open_by_age: [0; 4],
@@ -252,7 +259,10 @@ impl Census {
             self.histogram[class] += 1;
             // A bound is no measured time.
             if !session.session_end_is_bound {
-                self.session_times.add((ms as f64).max(0.5));
+                match self.short_times.get_mut(ms as usize) {
+                    Some(times) => *times += 1,
+                    None => self.session_times.add(ms as f64),
+                }
             }
         }
     }
@@ -322,6 +332,10 @@ impl Census {
         lives: &[&Lives],
         input: Option<(Instant, Instant)>,
     ) -> CensusSnapshot {
+        for (ms, times) in self.short_times.iter_mut().enumerate() {
+            let ms = (ms as f64).max(0.5);
+            self.session_times.add_with_count(ms, std::mem::take(times));
+        }
         if !self.entered
             && let Some((first, _)) = input
         {

@@ -378,8 +378,7 @@ impl Tracker {
             fatal: None,
         };
         fill(&mut backend, texts);
-        self.backends.insert(pid, backend);
-        self.backends.get_mut(&pid)
+        Some(self.backends.entry(pid).insert_entry(backend).into_mut())
     }
 
     /// The backend that came last is pending since `at`.
@@ -454,22 +453,26 @@ impl Tracker {
         texts: &mut Texts<'_>,
         out: &mut Vec<Change>,
     ) {
+        let (opening, spare) = (self.openings + 1, self.spare.pop());
         let Some(backend) = self.pending_backend(pid, event, at, texts, out) else {
             return;
         };
         backend.stage = Stage::Open;
-        backend.session.authorize(event, at, texts);
+        let session = &mut backend.session;
+        session.authorize(event, at, texts);
+        session.opening = opening;
         if let Some(received) = backend.received_at {
-            backend.session.setup_us = Some(at.since(received).max(0) as u64 * 1000);
+            session.setup_us = Some(at.since(received).max(0) as u64 * 1000);
         }
-        let mut session = Session::clone(&backend.session);
-        self.openings += 1;
-        session.opening = self.openings;
-        if let Some(backend) = self.backends.get_mut(&pid) {
-            backend.session.opening = self.openings;
-        }
-        let session = self.boxed(session);
-        out.push(Change::new(at, What::Opened(session), b""));
+        let told = match spare {
+            Some(mut told) => {
+                told.clone_from(session);
+                told
+            }
+            None => session.clone(),
+        };
+        self.openings = opening;
+        out.push(Change::new(at, What::Opened(told), b""));
     }
 
     fn disconnected(

@@ -41,6 +41,7 @@ const SOCKET_MAX: usize = 8 + 108 + 2;
     clippy::type_complexity,
     reason = "a record with its place, or why not"
 )]
+#[inline]
 pub(crate) fn read_around<'c>(
     chunk: &'c [u8],
     known: usize,
@@ -239,6 +240,7 @@ pub(crate) fn read(chunk: &[u8], start: usize) -> Result<(Record<'_>, usize), (W
 }
 
 /// [`read`] for records in a row.
+#[inline]
 fn read_after<'c>(
     minute: &mut Minute,
     chunk: &'c [u8],

@@ -26,6 +26,7 @@ use key::{Key, Keys};
 ///
 /// # Errors
 /// Why it could not be read, with the same two positions.
+#[inline]
 pub(crate) fn read<'c>(
     minute: &mut Minute,
     chunk: &'c [u8],
@@ -56,6 +57,7 @@ fn log_time_of(line: &[u8]) -> Option<LogTime<&[u8]>> {
     log_time::read(text, None).map(|(time, _)| time)
 }
 
+#[inline]
 fn object<'c>(minute: &mut Minute, line: &'c [u8]) -> Option<Record<'c>> {
     let mut rest = line.trim_ascii().strip_prefix(b"{")?;
     let mut record = Record::default();

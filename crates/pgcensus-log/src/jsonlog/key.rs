@@ -32,7 +32,28 @@ struct Written {
     /// Its first eight bytes, and which of these it has.
     head: u64,
     mask: u64,
+    /// Its last eight bytes; of a shorter one, nothing.
+    end: u64,
     key: Key,
+}
+
+impl Written {
+    /// `text`, whose first eight bytes are `head`, begins with it.
+    #[inline]
+    fn begins(&self, text: &[u8], head: u64) -> bool {
+        if head & self.mask != self.head {
+            return false;
+        }
+        match self.text.len() {
+            0..=8 => true,
+            // The first and the last eight bytes are all of it.
+            len @ 9..=16 => text
+                .get(len - 8..len)
+                .and_then(|end| end.first_chunk())
+                .is_some_and(|end| u64::from_le_bytes(*end) == self.end),
+            _ => text.starts_with(self.text),
+        }
+    }
 }
 
 const fn written(text: &'static str, key: Key) -> Written {
@@ -44,10 +65,17 @@ const fn written(text: &'static str, key: Key) -> Written {
         head = head << 8 | text[at] as u64;
         mask = mask << 8 | 0xff;
     }
+    let mut end = 0;
+    let mut at = text.len();
+    while at > 0 && at > text.len().saturating_sub(8) {
+        at -= 1;
+        end = end << 8 | text[at] as u64;
+    }
     Written {
         text,
         head,
         mask,
+        end,
         key,
     }
 }
@@ -100,11 +128,9 @@ impl Keys {
             let head = u64::from_le_bytes(*head);
             let after = KEYS.iter().enumerate().skip(self.next);
             for (number, written) in after {
-                if head & written.mask == written.head
-                    && let Some(rest) = text.strip_prefix(written.text)
-                {
+                if written.begins(text, head) {
                     self.next = number + 1;
-                    return Some((written.key, trim_start(rest)));
+                    return Some((written.key, trim_start(&text[written.text.len()..])));
                 }
             }
         }
@@ -116,5 +142,34 @@ impl Keys {
             .find(is_it)
             .map_or(Key::Other, |written| written.key);
         Some((key, rest))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_read_in_any_order_and_by_their_whole_name() {
+        for written in &KEYS {
+            for (before, after) in [("", "1, "), (" ", " 1"), ("", "1")] {
+                let name = std::str::from_utf8(written.text).expect("ASCII");
+                let text = format!("{before}{name}{after}");
+                let read = Keys::default().read(text.as_bytes());
+                assert_eq!(
+                    read,
+                    Some((written.key, after.trim_start().as_bytes())),
+                    "{text}"
+                );
+            }
+            for at in 1..written.text.len() - 2 {
+                let mut other = written.text.to_vec();
+                other[at] ^= 1;
+                other.extend_from_slice(b"1234567890");
+                if let Some((key, _)) = Keys::default().read(&other) {
+                    assert_eq!(key, Key::Other, "{}", String::from_utf8_lossy(&other));
+                }
+            }
+        }
     }
 }
