@@ -54,7 +54,8 @@ const SPARE_MAX: usize = 1024;
 pub struct Tracker {
     server: ServerId,
     backends: FxHashMap<u32, Backend>,
-    /// Pending connections by the time at which they were received.
+    /// Pending connections by the time that it was at the latest when they were received: a clock that is set back lets none
+    /// expire.
     pending: VecDeque<(Instant, u32, u64)>,
     /// Backends whose FATAL was seen, by its time.
     dying: VecDeque<(Instant, u32, u64)>,
@@ -391,7 +392,7 @@ impl Tracker {
                 backend.is_some_and(|b| b.serial == *serial && b.stage == Stage::Pending)
             });
         }
-        self.pending.push_back((at, pid, self.serial));
+        self.pending.push_back((self.now.max(at), pid, self.serial));
     }
 
     /// The pending backend that this event belongs to; a new one, where its `received` was not seen.

@@ -28,6 +28,12 @@ const COLUMNS_MAX: usize = 27;
 /// byte a doubled quote, and the fixed columns.
 const HEAD_MAX: usize = 4096;
 
+/// A record that surely begins is looked for in so much of an end.
+const TAIL: usize = 16 << 10;
+
+/// From the comma before a severity to the first letter of the message behind it.
+const SEVERITY_MAX: usize = 64;
+
 /// `[local]:`, the longest path of a socket, and `",`.
 const SOCKET_MAX: usize = 8 + 108 + 2;
 
@@ -65,10 +71,18 @@ pub(crate) fn read_around<'c>(
         return found;
     }
     let undoubled = undoubled_quotes(&chunk[floor..candidate], floor);
-    if undoubled.is_empty() {
-        return found;
+    if !undoubled.is_empty() {
+        return record_start(chunk, floor, candidate, &undoubled).map(read_at);
     }
-    record_start(chunk, floor, candidate, &undoubled).map(read_at)
+    // Where a quote is missing somewhere before, none that is counted from there is right.
+    let sure =
+        last_sure_start(&chunk[floor..candidate + SEVERITY_MAX.min(chunk.len() - candidate)]);
+    match sure.map(|start| read_at(floor + start)) {
+        Some(Ok((start, record, end))) if (start..end).contains(&candidate) => {
+            Some(Ok((start, record, end)))
+        }
+        _ => found,
+    }
 }
 
 /// Where the record begins whose message column opens at `message` (the position of its quote).
@@ -126,9 +140,15 @@ pub(crate) fn opens_column(text: &[u8]) -> bool {
     quotes % 2 == 1 && !matches!(text.get(quotes), None | Some(b',' | b'\n' | b'\r'))
 }
 
-/// The last position in `buf` at which a record has ended: after a newline outside quotes that is
-/// followed by a log time or by nothing. `buf` begins at a record.
+/// The last position in `buf` at which a record has ended: where the next one surely begins; else after a newline outside
+/// quotes that is followed by a log time or by nothing. `buf` begins at a record.
 pub(crate) fn last_record_end(buf: &[u8]) -> Option<usize> {
+    // Most records are short, and this holds where a quote is missing too.
+    let tail = buf.len().saturating_sub(TAIL);
+    let start = last_sure_start(&buf[tail..]).filter(|&start| tail == 0 || start > SOCKET_MAX);
+    if let Some(start) = start {
+        return Some(tail + start);
+    }
     let undoubled = undoubled_quotes(buf, 0);
     let odd = (count(buf, b'"') - undoubled.len()) % 2 == 1;
     let end = boundary(buf, odd, buf.len(), &undoubled);
@@ -140,9 +160,14 @@ pub(crate) fn last_record_end(buf: &[u8]) -> Option<usize> {
     boundary(buf, !odd, buf.len() - 1, &undoubled)
 }
 
-/// The last position in `piece` at which a record surely begins, whatever stands before it; not 0. No quote has to be
-/// counted for that: before its message a record has columns of known shapes, and then a comma and an odd number of quotes,
-/// which no text inside quotes can have.
+/// The last position in `piece` at which a record surely begins, whatever stands before it; not 0.
+///
+/// No quote has to be counted for that. Before its message a record has columns of known shapes, and then a comma, an odd
+/// number of quotes and a letter. A text inside quotes can hold the begin of such columns, but only pairs of quotes; so
+/// forged columns would have to reach over the quote that ends the text, as one of theirs: to its message (a
+/// comma follows that quote, no letter), or to the quote that opens a later column (behind which, if it were the end
+/// of one, a comma would stand). `connection_from` alone may hold any quotes, where a client bound its socket to such a
+/// path: not near behind its begin.
 pub(crate) fn last_sure_start(piece: &[u8]) -> Option<usize> {
     memrchr_iter(b'\n', piece)
         .map(|newline| newline + 1)
@@ -150,30 +175,53 @@ pub(crate) fn last_sure_start(piece: &[u8]) -> Option<usize> {
 }
 
 fn surely_begins(piece: &[u8], start: usize) -> bool {
-    let is_number = |raw: &[u8]| raw.iter().all(u8::is_ascii_digit);
     let mut at = start;
+    let mut pid = None;
     for column in 1..=13 {
-        let Some((value, end)) = Column::read(piece, at) else {
+        let Some((raw, end)) = strict_column(piece, at, matches!(column, 2 | 3 | 5 | 8)) else {
             return false;
         };
-        let raw = value.raw;
-        let is_quoted = piece.get(at) == Some(&b'"');
         let fits = match column {
             1 | 9 => log_time::read(raw, None).is_some_and(|(_, len)| len == raw.len()),
-            2 | 3 | 5 | 8 => is_quoted || raw.is_empty(),
-            4 | 7 | 11 => !raw.is_empty() && is_number(raw),
-            6 => SessionId::parse(raw).is_some(),
+            2 | 3 | 5 | 8 => true,
+            4 => {
+                pid = ascii_number(raw);
+                pid.is_some()
+            }
+            6 => SessionId::parse(raw).is_some_and(|id| Some(id.pid) == pid),
+            7 | 11 => !raw.is_empty() && raw.iter().all(u8::is_ascii_digit),
             10 => raw.iter().all(|b| b.is_ascii_digit() || *b == b'/'),
-            12 => !raw.is_empty() && !raw.contains(&b'"'),
+            // Translated, it is not ASCII.
+            12 => !raw.is_empty() && raw.iter().all(|b| b.is_ascii_alphabetic() || !b.is_ascii()),
             _ => Sqlstate::parse(raw).is_some(),
         };
-        let may_be_quoted = matches!(column, 2 | 3 | 5 | 8);
-        if !fits || is_quoted && !may_be_quoted || piece.get(end) != Some(&b',') {
+        if !fits {
             return false;
         }
         at = end + 1;
     }
-    piece.get(at..).is_some_and(opens_column)
+    let near = &piece[start.saturating_sub(SOCKET_MAX)..start];
+    piece.get(at..).is_some_and(opens_column) && memmem::find(near, b",\"[local]:").is_none()
+}
+
+/// The column at `piece[at]`, without quotes where it has them and may, and where its comma is. Within quotes there are
+/// pairs of quotes only.
+fn strict_column(piece: &[u8], at: usize, may_be_quoted: bool) -> Option<(&[u8], usize)> {
+    if piece.get(at) != Some(&b'"') {
+        let end = at + near::find2(b',', b'\n', piece.get(at..)?)?;
+        let raw = &piece[at..end];
+        let is_empty_or_typed = raw.is_empty() || !may_be_quoted;
+        return (piece[end] == b',' && is_empty_or_typed).then_some((raw, end));
+    }
+    let mut quote = at + 1;
+    loop {
+        quote += near::find2(b'"', b'"', piece.get(quote..)?)?;
+        match piece.get(quote + 1)? {
+            b'"' => quote += 2,
+            b',' => return may_be_quoted.then(|| (&piece[at + 1..quote], quote + 1)),
+            _ => return None,
+        }
+    }
 }
 
 /// The last record end in `buf`, if at its end one stands inside quotes or not.
@@ -428,4 +476,56 @@ pub(crate) fn ascii_number(text: &[u8]) -> Option<u32> {
         n.checked_mul(10)?
             .checked_add(u32::from(b.checked_sub(b'0').filter(|&d| d < 10)?))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RECORD: &str = "2026-11-23 04:56:44.171 UTC,\"app\",\"shop\",1001,\"127.0.0.1:5\",6b03c78c.3e9,2,\"startup\",2026-11-23 04:56:44 UTC,3/8,0,FATAL,3D000,\"database \"\"x\"\" does not exist\",,,,,,,,,\"\",\"client backend\",,0\n";
+
+    #[test]
+    fn a_record_surely_begins_where_one_does() {
+        let text = format!("of the record before\"\n{RECORD}");
+        let start = text.find("2026");
+        assert_eq!(last_sure_start(text.as_bytes()), start);
+        // Its columns before the message are all that has to be there, with the first letter of that.
+        let cut = text.find("database").expect("a message") + 1;
+        assert_eq!(last_sure_start(&text.as_bytes()[..cut]), start);
+        assert_eq!(last_sure_start(&text.as_bytes()[..cut - 1]), None);
+    }
+
+    /// Names of a client that begin columns which the server's own go on.
+    #[test]
+    fn no_name_makes_a_record_begin() {
+        let time = "2026-11-23 04:56:44 A";
+        let sure = RECORD.len();
+        for name in [
+            format!("x\n{time},,,777,"),
+            format!("x\n{time},,,1001,"),
+            format!("x\n{time},"),
+            format!("x\n{time},,"),
+            format!("x\n{time},,,777,,1.309,1,,{time},,0,LOG,"),
+            format!("x\n{time},,,777,,1.309,1,,{time},,0,LOG,00000,"),
+            format!("x\n{time},,,777,,1.309,1,,{time},,0,LOG,00000,\"\""),
+            format!("x\n{time},,,777,,1.309,1,,{time},,0,LOG,00000,\"\"x"),
+            format!("x\n{time},\"\",\"\",777,\"\",1.309,1,"),
+        ] {
+            for column in ["\"app\"", "\"shop\"", "\"startup\""] {
+                let forged = RECORD.replacen(column, &format!("\"{name}\""), 1);
+                for next in ["", ",", ",777", "\"\","] {
+                    let forged = forged.replacen("\"shop\"", &format!("\"{next}\""), 1);
+                    let text = format!("{RECORD}{forged}");
+                    assert_eq!(last_sure_start(text.as_bytes()), Some(sure), "{text}");
+                }
+            }
+        }
+        let path = format!("/tmp/\n{time},,,777,,1.309,1,,{time},,0,FATAL,28000,\"x");
+        let socket = RECORD.replacen("127.0.0.1:5", &format!("[local]:{path}"), 1);
+        let text = format!("{RECORD}{socket}");
+        assert_ne!(
+            last_sure_start(text.as_bytes()),
+            text.find("\n2026-11-23 04:56:44 A").map(|n| n + 1)
+        );
+    }
 }

@@ -260,12 +260,18 @@ fn decode_stderr(
     out: &mut Out<'_>,
 ) -> usize {
     let (line_start, next) = stderr::line(chunk, candidate);
-    if chunk[line_start] == b'\t' {
-        return next;
-    }
+    let goes_on = chunk[line_start] == b'\t';
     let mut contradiction = None;
     for prefix in prefixes {
-        let start = stderr::head_start(prefix, chunk, done, line_start);
+        let start = if goes_on {
+            // A message that goes on, or a name that has a line break and a tab in it.
+            let Some(torn) = stderr::torn_head_before(prefix, chunk, done, line_start) else {
+                continue;
+            };
+            torn
+        } else {
+            stderr::head_start(prefix, chunk, done, line_start)
+        };
         match decode_line(prefix, chunk, start, candidate, out) {
             Reading::Done(end) => return end.max(next),
             Reading::Contradicts(end) => contradiction = contradiction.or(Some((start, end))),
@@ -279,6 +285,9 @@ fn decode_stderr(
         out.batch
             .push_unmatched(offset, &chunk[start..kept], Why::Untrusted);
         return end.max(next);
+    }
+    if goes_on {
+        return next;
     }
     // Only a message at the start of its line's text can be an event: `LOG:  connection received: `.
     let before = &chunk[line_start..candidate];

@@ -109,21 +109,24 @@ pub fn read_wall(text: &[u8]) -> Option<(i64, usize)> {
 /// read.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Minute {
-    /// `YYYY-MM-DD HH:MM`
-    text: [u8; 16],
-    wall_ms: i64,
+    /// `YYYY-MM-DD HH:MM`, and what it says.
+    known: Option<([u8; 16], i64)>,
 }
 
 impl Minute {
     pub(crate) fn read_wall(&mut self, text: &[u8]) -> Option<(i64, usize)> {
         let minute: &[u8; 16] = text.first_chunk()?;
-        if *minute != self.text {
-            self.wall_ms = read_minute(minute)?;
-            self.text = *minute;
-        }
+        let minute_ms = match self.known {
+            Some((text, minute_ms)) if text == *minute => minute_ms,
+            _ => {
+                let minute_ms = read_minute(minute)?;
+                self.known = Some((*minute, minute_ms));
+                minute_ms
+            }
+        };
         let rest = &text[16..];
         if let Some((ms, len)) = rest.first_chunk().and_then(|text| seconds_and_ms(*text)) {
-            return Some((self.wall_ms + ms, 16 + len));
+            return Some((minute_ms + ms, 16 + len));
         }
         let &[b':', s1, s0] = rest.first_chunk()? else {
             return None;
@@ -132,7 +135,7 @@ impl Minute {
         if second > 60 {
             return None;
         }
-        let wall_ms = self.wall_ms + second * 1000;
+        let wall_ms = minute_ms + second * 1000;
         let ms = match rest.get(3..7) {
             Some(&[b'.', a, b, c]) => milliseconds([a, b, c]),
             _ => None,
@@ -256,6 +259,7 @@ mod tests {
             "2026-13-23 05:32:45 UTC",
             "2026-11-23T05:32:45 UTC",
             "2026-11-23 05:32:45",
+            "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0:00.000 UTC",
             "x",
         ] {
             assert_eq!(read(text.as_bytes(), None), None, "{text}");

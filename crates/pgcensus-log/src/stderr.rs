@@ -61,6 +61,29 @@ pub(crate) fn head_start(
     start
 }
 
+/// Where the head begins that a name with line breaks tore, if the tab line at `line_start` is one of its later pieces.
+pub(crate) fn torn_head_before(
+    prefix: &LinePrefix,
+    chunk: &[u8],
+    floor: usize,
+    line_start: usize,
+) -> Option<usize> {
+    let floor = floor.max(line_start.saturating_sub(TORN_MAX));
+    let mut before = line_start;
+    while before > floor {
+        let (previous, _) = line(chunk, before - 1);
+        if previous < floor {
+            return None;
+        }
+        let text = &chunk[previous..before - 1];
+        if !text.starts_with(b"\t") {
+            return prefix.is_torn_head(text).then_some(previous);
+        }
+        before = previous;
+    }
+    None
+}
+
 /// The last position in `buf` where a record begins; not 0. Where no known prefix reads a line, one that
 /// holds a severity near its begin is taken for such: the prefix may have changed.
 pub(crate) fn last_record_start(prefixes: &[LinePrefix], buf: &[u8]) -> Option<usize> {

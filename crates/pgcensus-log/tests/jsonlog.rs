@@ -86,6 +86,21 @@ fn keys_are_absent_where_nothing_is_known() {
                 &["5 received [local]"],
             ),
             (
+                "{\"message\":\"x\",\"error_severity\":\"LOG\",\"timestamp\":\"2026-11-23 04:56:44.170 UTC\"}\n\
+                 {\"message\":\"role \\\"app\\\" does not exist\",\"error_severity\":\"FATAL\",\"timestamp\":\"2026-11-23 04:56:44.170 UTC\"}\n",
+                &["- refused role_unknown app 28000"],
+            ),
+            (
+                "{\"timestamp\":\"2026-11-23 04:56:44.170 UTC\",\"error_severity\":\"FATAL\", \"message\":\"empty password returned by client\"}\n\
+                 {\"timestamp\":\"2026-11-23 04:56:44.170 UTC\",\"error_severity\":\"FATAL\" ,\"message\":\"empty password returned by client\"}\n\
+                 {\"timestamp\":\"2026-11-23 04:56:44.170 UTC\",\"error_severity\":\"FATAL\",\"pid\":5,\"message\":\"empty password returned by client\"}\n",
+                &[
+                    "- refused empty_password 28P01",
+                    "- refused empty_password 28P01",
+                    "5 refused empty_password 28P01",
+                ],
+            ),
+            (
                 "{\"message\":\"connection received: host=[local]\",\"pid\":5}\n",
                 &["unreadable 0+56 a line that is no jsonlog object"],
             ),

@@ -340,3 +340,39 @@ fn names_that_hold_what_separates_them_are_told_apart_by_the_message() {
     let joe = (Some(b"joe@corp.com".to_vec()), Some(b"shop".to_vec()));
     assert_eq!(names, [(None, None), joe.clone(), joe.clone(), joe]);
 }
+
+/// A login name with a line break and a tab tears its line so that the rest looks like more of a message.
+#[test]
+fn a_head_that_goes_on_behind_a_tab_is_read_whatever_comes_before() {
+    let torn = "2026-11-23 05:25:49 UTC [24709]: user=bob\n\tcontinued,db=shop,app=[unknown],client=10.0.0.7 FATAL:  empty password returned by client\n";
+    let statement = "2026-11-23 05:25:48 UTC [24708]: user=app,db=shop,app=psql,client=10.0.0.7 LOG:  statement: select 1\n";
+    let received = "2026-11-23 05:25:48 UTC [24708]: user=[unknown],db=[unknown],app=[unknown],client=10.0.0.7 LOG:  connection received: host=10.0.0.7 port=5\n";
+    check(
+        &stderr("%t [%p]: user=%u,db=%d,app=%a,client=%h "),
+        &[
+            (torn, &["24709 refused empty_password 28P01"]),
+            (
+                &format!("{statement}{torn}"),
+                &["24709 refused empty_password 28P01"],
+            ),
+            (
+                &format!("{received}{torn}"),
+                &[
+                    "24708 received 10.0.0.7:5",
+                    "24709 refused empty_password 28P01",
+                ],
+            ),
+        ],
+    );
+}
+
+#[test]
+fn a_short_message_at_the_end_is_read() {
+    check(
+        &stderr("%m [%p] "),
+        &[(
+            "2026-11-23 05:32:45.839 UTC [4000] FATAL:  bye\n",
+            &["4000 refused other"],
+        )],
+    );
+}

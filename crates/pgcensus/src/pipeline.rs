@@ -20,7 +20,7 @@ mod reader;
 mod supply;
 
 use std::sync::mpsc::{Sender, channel};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::thread;
 
 use jiff::tz::TimeZone;
@@ -203,3 +203,11 @@ fn decode(supply: &Supply<'_>, server: usize, mut buffers: Buffers) -> Option<Do
 }
 
 type SharedDecoders = Arc<Vec<RwLock<Arc<Decoder>>>>;
+
+/// The decoder that a file has now.
+fn decoder(decoders: &SharedDecoders, file: usize) -> Arc<Decoder> {
+    let decoder = decoders[file]
+        .read()
+        .unwrap_or_else(PoisonError::into_inner);
+    decoder.clone()
+}

@@ -103,6 +103,43 @@ fn results_do_not_depend_on_where_a_new_prefix_is_found_out() {
     assert_eq!(summary["until"], "2026-11-23T11:00:00.000+00:00");
 }
 
+/// More of them than are looked through at a time for what is still pending.
+#[test]
+fn a_clock_that_is_set_back_makes_no_probes() {
+    let mut text = String::new();
+    for n in 0..3000 {
+        let (pid, second) = (1000 + n, 3599 - n);
+        let head = format!(
+            "2026-11-23 10:{:02}:{:02}.100 UTC [{pid}] LOG:  ",
+            second / 60,
+            second % 60
+        );
+        text.extend([format!(
+            "{head}connection received: host=10.0.0.7 port={pid}\n{head}connection authorized: user=app database=shop\n{head}disconnection: session time: 0:00:00.000 user=app database=shop host=10.0.0.7 port={pid}\n"
+        )]);
+    }
+    let answer = ask(&["summary", "--json", "-"], text.as_bytes()).expect("an answer");
+    let summary: Value = serde_json::from_str(&answer).expect("an object");
+    assert_eq!(summary["probes"], 0);
+    assert_eq!(summary["connects"]["total"], 3000);
+    let hosts = &summary["connects"]["by"]["client_host"];
+    assert_eq!(hosts.as_array().map(Vec::len), Some(1), "{hosts}");
+}
+
+#[test]
+fn a_record_longer_than_a_chunk_is_skipped() {
+    let head = "2026-11-23 10:00:00.100 UTC [1000] LOG:  ";
+    let received = "connection received: host=10.0.0.7 port=5";
+    let long = "x".repeat(3 << 20);
+    let text = format!("{head}statement: {long}\n{head}{received}\n");
+    for size in ["1", "300", "4096", "65536", "524288"] {
+        let args = ["summary", "--json", "--chunk-size", size, "-"];
+        let answer = ask(&args, text.as_bytes()).expect("an answer");
+        let summary: Value = serde_json::from_str(&answer).expect("an object");
+        assert_eq!(summary["pending"], 1, "--chunk-size {size}");
+    }
+}
+
 /// Each format of a run of `testdata`, read in each way.
 fn each_way(run: &str) {
     for log in Log::all(run) {

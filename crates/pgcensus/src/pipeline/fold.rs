@@ -446,7 +446,7 @@ impl<'a, 's> Fold<'a, 's> {
     /// The log time of the last record of a file, which ends with `chunk`. Log times are not quite in order:
     /// that of the last record of each chunk would depend on where it is cut.
     fn last_time(&mut self, server: usize, file: usize, chunk: &[u8]) {
-        let decoder = self.decoder(server, file);
+        let decoder = super::decoder(&self.decoders[server], file);
         let state = &mut self.servers[server];
         let outcome = &mut state.files[file];
         // The prefix of its last lines may not have been known when the chunk was decoded.
@@ -458,13 +458,6 @@ impl<'a, 's> Fold<'a, 's> {
         if let Some(last) = outcome.last {
             widen(&mut self.input, last);
         }
-    }
-
-    fn decoder(&self, server: usize, file: usize) -> Arc<Decoder> {
-        self.decoders[server][file].read().map_or_else(
-            |poisoned| poisoned.into_inner().clone(),
-            |decoder| decoder.clone(),
-        )
     }
 
     /// Infers the prefix of the lines that none reads, and decodes them.
@@ -498,7 +491,7 @@ impl<'a, 's> Fold<'a, 's> {
     /// A client can write a few lines into the log by its login name, but hardly such as begin with a time and
     /// a pid like all the others.
     fn may_take_over(&self, server: usize, file: usize, inference: &Inference) -> bool {
-        let decoder = self.decoder(server, file);
+        let decoder = super::decoder(&self.decoders[server], file);
         let known = decoder.prefixes();
         let new = &inference.prefix;
         inference.lines_read >= LINES_TO_TAKE_OVER
@@ -510,7 +503,7 @@ impl<'a, 's> Fold<'a, 's> {
 
     fn decode_unmatched(&mut self, server: usize, file: usize, line: &Line) -> bool {
         let mut batch = Batch::default();
-        let decoder = self.decoder(server, file);
+        let decoder = super::decoder(&self.decoders[server], file);
         if !decoder.decode_unmatched(&line.text, line.offset, &mut batch) {
             return false;
         }

@@ -19,6 +19,9 @@ const PEEK: usize = 16 << 10;
 /// at most 1 KiB.
 const PEEK_MARGIN: usize = 4 << 10;
 
+/// Of a record that is skipped so much is kept: it may be the begin of the line that ends it.
+const KEPT: usize = 4 << 10;
+
 /// Cuts the files of one server.
 pub(super) struct Reader<'a> {
     files: &'a [LogFile],
@@ -114,7 +117,7 @@ impl<'a> Reader<'a> {
             number: self.number,
             file,
             base: 0,
-            decoder: self.decoder(file),
+            decoder: super::decoder(&self.decoders, file),
             after: After::default(),
             unread: None,
         };
@@ -134,13 +137,6 @@ impl<'a> Reader<'a> {
         }
         Some(cut)
     }
-
-    fn decoder(&self, file: usize) -> Arc<Decoder> {
-        self.decoders[file].read().map_or_else(
-            |poisoned| poisoned.into_inner().clone(),
-            |decoder| decoder.clone(),
-        )
-    }
 }
 
 impl Cut {
@@ -156,9 +152,11 @@ impl Cut {
             self.after.error = Some(err.to_string());
         }
         if read.0 < len {
-            // It was truncated meanwhile.
-            chunk.truncate(read.0);
-            self.drop_incomplete(chunk);
+            // What the next chunks would be is gone too, and what is left need not end with a record.
+            let error = &mut self.after.error;
+            error.get_or_insert_with(|| "it was truncated while it was read".to_owned());
+            self.after.bytes = read.0 as u64;
+            chunk.truncate(self.decoder.complete_len(&chunk[..read.0]));
         }
     }
 
@@ -396,7 +394,8 @@ impl Piece {
             error: None,
             too_long: false,
         };
-        let mut wanted = size;
+        // Of what is skipped some is kept, and there must be more than that.
+        let mut wanted = if *skipping { size.max(2 * KEPT) } else { size };
         loop {
             if !piece.at_end {
                 match chunk.fill(input, wanted) {
@@ -415,7 +414,7 @@ impl Piece {
                     continue;
                 }
                 // The end of the buffer may hold the begin of the line that ends the record.
-                let keep = if piece.at_end { 0 } else { chunk.len.min(4096) };
+                let keep = if piece.at_end { 0 } else { chunk.len.min(KEPT) };
                 let dropped = chunk.len - keep;
                 chunk.drop_front(dropped);
                 piece.skipped += dropped as u64;
