@@ -181,12 +181,17 @@ fn may_be_fatal(before: &[u8]) -> bool {
     }
     let end = b"\"state_code\":\"28000\",".len();
     let (rest, code) = before.split_at(before.len().saturating_sub(end));
-    let has_code = code.starts_with(b"\"state_code\":\"") && code.ends_with(b"\",");
+    let has_code = code.strip_prefix(b"\"state_code\":\"").is_some_and(|code| {
+        let code = code.strip_suffix(b"\",");
+        code.is_some_and(|code| code.iter().all(u8::is_ascii_alphanumeric))
+    });
     let before = if has_code { rest } else { before };
     let severity = before.strip_suffix(b"\",").and_then(|before| {
         let quote = memchr::memrchr(b'"', before)?;
         let (key, severity) = before.split_at(quote + 1);
         key.ends_with(b"\"error_severity\":\"").then_some(severity)
     });
-    severity.is_none_or(|severity| severity == b"FATAL")
+    // A word: what else stands there may belong to the line before.
+    let is_word = |severity: &[u8]| severity.iter().all(u8::is_ascii_alphabetic);
+    severity.is_none_or(|severity| severity == b"FATAL" || !is_word(severity))
 }

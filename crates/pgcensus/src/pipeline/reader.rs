@@ -19,6 +19,8 @@ const PEEK: usize = 16 << 10;
 /// at most 1 KiB.
 const PEEK_MARGIN: usize = 4 << 10;
 
+const TRUNCATED: &str = "it was truncated while it was read";
+
 /// Of a record that is skipped so much is kept: it may be the begin of the line that ends it.
 const KEPT: usize = 4 << 10;
 
@@ -153,8 +155,7 @@ impl Cut {
         }
         if read.0 < len {
             // What the next chunks would be is gone too, and what is left need not end with a record.
-            let error = &mut self.after.error;
-            error.get_or_insert_with(|| "it was truncated while it was read".to_owned());
+            self.after.error.get_or_insert_with(|| TRUNCATED.to_owned());
             self.after.bytes = read.0 as u64;
             chunk.truncate(self.decoder.complete_len(&chunk[..read.0]));
         }
@@ -259,6 +260,9 @@ impl Open<'_> {
         self.base += piece.skipped;
         cut.base = self.base;
         cut.after.error = piece.error;
+        if piece.at_end && self.bytes.was_truncated() {
+            cut.after.error.get_or_insert_with(|| TRUNCATED.to_owned());
+        }
         cut.after.is_last = piece.at_end;
         cut.after.too_long = piece.too_long.then_some(cut.base);
         if piece.at_end && self.is_stopped() {
@@ -293,6 +297,14 @@ impl Bytes {
                 rest: Vec::new(),
             },
         })
+    }
+
+    /// It ends before what was read of it.
+    fn was_truncated(&self) -> bool {
+        match self {
+            Bytes::File { file, at, .. } => file.metadata().is_ok_and(|now| now.len() < *at),
+            Bytes::Stream { .. } => false,
+        }
     }
 
     /// These bytes, which were read last, are read again.
