@@ -7,6 +7,7 @@
 //! A [`Plan`] opens nothing that it does not name: what is no log, a second copy, or one server's
 //! events written in a second format is left out and said. Reading the files is the pipeline's.
 
+mod ahead;
 pub(crate) mod compressed;
 mod duplicates;
 pub(crate) mod file;

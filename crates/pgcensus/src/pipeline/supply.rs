@@ -26,7 +26,7 @@ struct Shelf {
     free: Vec<Buffers>,
     /// Workers that cut it, or wait to: one that reads a slow pipe may wait for long.
     cutting: usize,
-    /// It can make whoever reads it wait for long: a pipe is among its inputs.
+    /// It can make whoever reads it wait: a pipe or a compressed file is among its inputs.
     may_wait: bool,
     /// Its log has been cut to the end.
     is_over: bool,
@@ -51,11 +51,12 @@ impl<'a> Supply<'a> {
     pub(super) fn new(fold: &Fold<'a, '_>, threads: usize) -> Supply<'a> {
         let inputs = fold.run_servers();
         let buffers = (threads * 2).div_ceil(inputs.len().max(1)).max(1);
-        let is_stream = |log: &LogFile| matches!(log.kind, Kind::Stream(_));
+        let makes_wait =
+            |log: &LogFile| log.compression.is_some() || matches!(log.kind, Kind::Stream(_));
         let shelf = |input: &ServerInput| Shelf {
             free: (0..buffers).map(|_| Buffers::default()).collect(),
             cutting: 0,
-            may_wait: input.files.iter().any(is_stream),
+            may_wait: input.files.iter().any(makes_wait),
             is_over: false,
         };
         let reader = |(server, input)| Mutex::new(Reader::new(server, input, fold));

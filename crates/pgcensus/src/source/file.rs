@@ -11,6 +11,7 @@ use pgcensus_log::format::{self, BOM, Format};
 use pgcensus_log::line_prefix::Inference;
 use pgcensus_log::log_time::{LogTime, Zone};
 
+use super::ahead::Ahead;
 use super::compressed::{self, Compression, MAGIC_MAX, Magic};
 use super::input::{Counted, Input, Reading};
 
@@ -266,7 +267,8 @@ impl LogFile {
             (Kind::File(path), Some(compression)) => {
                 let inner = File::open(path)?;
                 let reading = reading.clone();
-                without_bom(compression.undo(Counted { inner, reading })?)
+                let counted = Counted { inner, reading };
+                without_bom(Box::new(Ahead::new(compression.undo(counted)?)?))
             }
             _ => self.open()?,
         };

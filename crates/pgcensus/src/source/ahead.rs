@@ -1,0 +1,133 @@
+//! Decompressing ahead, on a thread that does nothing else: what it looks back at stays in the cache of one
+//! processor, and those who decode never wait while it works.
+
+use std::io::{self, Read};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+
+/// How much is handed over at once: together with what was handed over before it, it fits into a cache.
+const PART: usize = 128 << 10;
+
+/// So many parts wait at most.
+const PARTS: usize = 8;
+
+type Part = io::Result<Vec<u8>>;
+
+/// The bytes of a reader that a thread reads ahead of those who want them. Its thread ends with the reader, or when
+/// this is dropped.
+pub(super) struct Ahead {
+    parts: Receiver<Part>,
+    spent: SyncSender<Vec<u8>>,
+    part: Vec<u8>,
+    at: usize,
+    /// Its end, or an error, has come.
+    is_over: bool,
+}
+
+impl Ahead {
+    pub(super) fn new(mut reader: impl Read + Send + 'static) -> io::Result<Ahead> {
+        let (send, parts) = sync_channel(PARTS);
+        let (spent, returned) = sync_channel(PARTS + 2);
+        thread::Builder::new().spawn(move || {
+            loop {
+                let part = next(&mut reader, returned.try_recv().unwrap_or_default());
+                let is_last = !matches!(&part, Ok(bytes) if !bytes.is_empty());
+                if send.send(part).is_err() || is_last {
+                    return;
+                }
+            }
+        })?;
+        Ok(Ahead {
+            parts,
+            spent,
+            part: Vec::new(),
+            at: 0,
+            is_over: false,
+        })
+    }
+}
+
+/// The next bytes of `reader`, in `buffer`; none at its end.
+fn next(reader: &mut impl Read, mut buffer: Vec<u8>) -> Part {
+    buffer.resize(PART, 0);
+    loop {
+        match reader.read(&mut buffer) {
+            Ok(n) => {
+                buffer.truncate(n);
+                return Ok(buffer);
+            }
+            Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
+            Err(err) => return Err(err),
+        }
+    }
+}
+
+impl Read for Ahead {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if self.at == self.part.len() {
+            if self.is_over {
+                return Ok(0);
+            }
+            // Without a last part: its thread panicked.
+            let part = self
+                .parts
+                .recv()
+                .unwrap_or_else(|_| Err(io::Error::other("decompressing it failed")));
+            self.is_over = !matches!(&part, Ok(bytes) if !bytes.is_empty());
+            let part = part?;
+            let spent = std::mem::replace(&mut self.part, part);
+            self.at = 0;
+            // A full channel, or a thread that has ended, has no need of it.
+            let _ = self.spent.try_send(spent);
+        }
+        let rest = &self.part[self.at..];
+        let n = rest.len().min(buf.len());
+        buf[..n].copy_from_slice(&rest[..n]);
+        self.at += n;
+        Ok(n)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Gives its bytes in pieces of different lengths, then fails.
+    struct Broken(Vec<u8>, usize);
+
+    impl Read for Broken {
+        fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+            self.1 = self.1 * 7 % 1009 + 1;
+            let n = self.1.min(self.0.len()).min(buf.len());
+            if n == 0 {
+                return Err(io::Error::from(io::ErrorKind::InvalidData));
+            }
+            buf[..n].copy_from_slice(&self.0[..n]);
+            self.0.drain(..n);
+            Ok(n)
+        }
+    }
+
+    #[test]
+    fn bytes_before_an_error_arrive_and_the_error_once() {
+        let bytes: Vec<u8> = (0..100_000u32).map(|i| (i % 251) as u8).collect();
+        let mut ahead = Ahead::new(Broken(bytes.clone(), 1)).unwrap();
+        let mut read = Vec::new();
+        let err = ahead.read_to_end(&mut read).unwrap_err();
+        assert_eq!(err.kind(), io::ErrorKind::InvalidData);
+        assert_eq!(read, bytes);
+        assert_eq!(ahead.read(&mut [0; 8]).unwrap(), 0);
+    }
+
+    #[test]
+    fn reader_that_panics_is_an_error_and_no_end() {
+        struct Panics;
+        impl Read for Panics {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                panic!("as a library might");
+            }
+        }
+        let err = Ahead::new(Panics).unwrap().read(&mut [0; 8]).unwrap_err();
+        assert_eq!(err.to_string(), "decompressing it failed");
+    }
+}
