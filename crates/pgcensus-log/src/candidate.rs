@@ -168,7 +168,8 @@ impl Scan<'_> {
                 }
                 let value = chunk[end..].trim_ascii_start().strip_prefix(b":")?;
                 let message = value.trim_ascii_start().strip_prefix(b"\"")?;
-                message::may_be_row(message).then_some(at)
+                let between = &chunk[end..chunk.len() - message.len()];
+                (message::may_be_row(message) && !between.contains(&b'\n')).then_some(at)
             }
         }
     }

@@ -73,7 +73,10 @@ pub(crate) fn is_candidate(message: &[u8]) -> bool {
 
 /// It may be one, as far as its first bytes tell: nearly no other is. Quotes, which csv and json escape, are not among them.
 pub(crate) fn may_be_row(message: &[u8]) -> bool {
-    message.first_chunk().is_some_and(|head| may_begin(*head))
+    // Not of two lines: what the first one is must not depend on where a chunk ends.
+    message
+        .first_chunk()
+        .is_some_and(|head| may_begin(*head) && !head.contains(&b'\n'))
 }
 
 /// The same for the first bytes of a message.

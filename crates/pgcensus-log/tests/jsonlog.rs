@@ -227,3 +227,26 @@ fn a_torn_last_line_is_not_read() {
         ]
     );
 }
+
+#[test]
+fn what_a_line_may_hold_is_not_told_by_the_next_one() {
+    let line = log("", "connection received: host=[local]");
+    let torn = line.split_inclusive("\"conne").next().expect("a beginning");
+    let key = line
+        .split_inclusive("\"message\"")
+        .next()
+        .expect("a beginning");
+    check(
+        &Format::Jsonlog,
+        &[
+            (
+                &format!("{torn}\nction received\n{line}"),
+                &["30630 received [local]"],
+            ),
+            (
+                &format!("{key}\n:\"connection received\n{line}"),
+                &["30630 received [local]"],
+            ),
+        ],
+    );
+}
