@@ -24,6 +24,7 @@ pub(crate) use plain::plain;
 pub use table::{Hole, Meaning, Message, TABLE};
 
 use crate::event::{EndReason, EventKind, ProbeReason, RefusalReason, ServerEvent};
+use crate::near;
 use crate::record::{BackendType, Record, Severity, Sqlstate};
 
 /// What [`classify`] found.
@@ -142,7 +143,7 @@ struct Index {
     first: [u8; 128],
     next: [u8; TABLE.len()],
     head_len: [u8; TABLE.len()],
-    /// The last eight bytes of the head; of a shorter one, nothing.
+    /// The last eight bytes of the head, or as many as there are.
     head_end: [u64; TABLE.len()],
 }
 
@@ -164,12 +165,8 @@ static INDEX: Index = {
         index.first[first] = row as u8;
         let head_len = pattern::head_len(TABLE[row].text);
         index.head_len[row] = head_len as u8;
-        let mut place = 8;
-        while place > 0 && head_len >= 8 {
-            place -= 1;
-            let byte = TABLE[row].text.as_bytes()[head_len - 8 + place];
-            index.head_end[row] = index.head_end[row] << 8 | byte as u64;
-        }
+        let head = TABLE[row].text.as_bytes().split_at(head_len).0;
+        index.head_end[row] = near::word(head.split_at(head_len.saturating_sub(8)).1);
     }
     index
 };

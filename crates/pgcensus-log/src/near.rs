@@ -1,5 +1,5 @@
 //! Finding a byte that is likely to be near: columns and strings of a log are a few bytes long, and then setting up a
-//! vectorised search costs more than the search.
+//! vectorised search costs more than the search. And comparing up to eight bytes at once.
 
 use memchr::memchr2;
 
@@ -28,6 +28,25 @@ pub(crate) fn find2(a: u8, b: u8, text: &[u8]) -> Option<usize> {
 #[cold]
 fn far(a: u8, b: u8, text: &[u8], at: usize) -> Option<usize> {
     memchr2(a, b, &text[at..]).map(|found| at + found)
+}
+
+/// The first eight bytes of `text` as [`u64::from_le_bytes`] has them, of a shorter one with zeros after it.
+pub(crate) const fn word(text: &[u8]) -> u64 {
+    let mut word = 0;
+    let mut at = if text.len() < 8 { text.len() } else { 8 };
+    while at > 0 {
+        at -= 1;
+        word = word << 8 | text[at] as u64;
+    }
+    word
+}
+
+/// The bits of a [`word`] that a text of this length fills.
+pub(crate) const fn mask(len: usize) -> u64 {
+    match len {
+        0..8 => (1 << (8 * len)) - 1,
+        _ => u64::MAX,
+    }
 }
 
 /// A one in each byte.

@@ -2,6 +2,7 @@
 //! where another program wrote the object again, in whatever order and with spaces, by its name.
 
 use super::{string, trim_start};
+use crate::near::{mask, word};
 
 /// A key, as far as it matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +33,7 @@ struct Written {
     /// Its first eight bytes, and which of these it has.
     head: u64,
     mask: u64,
-    /// Its last eight bytes; of a shorter one, nothing.
+    /// Its last eight bytes, or as many as there are.
     end: u64,
     key: Key,
 }
@@ -58,24 +59,11 @@ impl Written {
 
 const fn written(text: &'static str, key: Key) -> Written {
     let text = text.as_bytes();
-    let (mut head, mut mask) = (0, 0);
-    let mut at = if text.len() < 8 { text.len() } else { 8 };
-    while at > 0 {
-        at -= 1;
-        head = head << 8 | text[at] as u64;
-        mask = mask << 8 | 0xff;
-    }
-    let mut end = 0;
-    let mut at = text.len();
-    while at > 0 && at > text.len().saturating_sub(8) {
-        at -= 1;
-        end = end << 8 | text[at] as u64;
-    }
     Written {
         text,
-        head,
-        mask,
-        end,
+        head: word(text),
+        mask: mask(text.len()),
+        end: word(text.split_at(text.len().saturating_sub(8)).1),
         key,
     }
 }

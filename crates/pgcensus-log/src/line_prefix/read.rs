@@ -7,6 +7,7 @@
 
 use super::{Field, Head, Names, Part, Wanted, label};
 use crate::log_time;
+use crate::near;
 use crate::record::{BackendType, Client, SessionId, Sqlstate};
 
 /// The longest `%u`, `%d` in bytes: `NAMEDATALEN` - 1 and one to spare.
@@ -60,13 +61,12 @@ pub(super) struct Short {
 impl Short {
     /// `None`: they are too many.
     fn new(text: &[u8]) -> Option<Short> {
-        let mut short = Short::default();
-        for &byte in text.iter().rev() {
-            short.bytes = short.bytes << 8 | u64::from(byte);
-            short.mask = short.mask << 8 | 0xff;
-        }
-        short.len = u8::try_from(text.len()).ok().filter(|len| *len <= 8)?;
-        Some(short)
+        let len = u8::try_from(text.len()).ok().filter(|len| *len <= 8)?;
+        Some(Short {
+            bytes: near::word(text),
+            mask: near::mask(text.len()),
+            len,
+        })
     }
 
     /// `text`, which must go on for eight bytes, begins with it.
