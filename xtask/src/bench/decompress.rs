@@ -9,7 +9,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 
-/// As long as the chunks that pgcensus reads.
+/// Decompressed at a time, at most.
 const BUFFER_BYTES: usize = 1 << 20;
 
 /// Decompresses the file and drops what it held; prints how many bytes that was.

@@ -7,10 +7,10 @@ use anyhow::{Context as _, Result, ensure};
 
 use super::logs::Load;
 use super::measure::{self, Call};
-use super::server::said;
 use super::table::{Table, shown};
 use super::tools::Bars;
 use super::{Bench, Format, grown};
+use crate::said;
 
 /// Counted runs of each row.
 const ROUNDS: u32 = 3;

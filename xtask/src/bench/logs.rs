@@ -13,9 +13,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 
 use super::repeat::{self, Shift, Survey};
-use super::server::{Clients, PASSWORD, Server, Stretch, said};
+use super::server::{Clients, PASSWORD, Server, Stretch};
 use super::{Format, grown};
-use crate::servers;
+use crate::{said, servers};
 
 /// Part of each recipe, to be counted up when the load, the clients or the settings change: what was made before
 /// is made anew.

@@ -5,8 +5,7 @@ use std::process::Command;
 use anyhow::Result;
 use jiff::Timestamp;
 
-use super::server::said;
-use crate::root;
+use crate::{root, said};
 
 /// The date and the commit; `with changes` if the work tree has some.
 ///

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 
 use super::Format;
-use crate::servers;
+use crate::{said, servers};
 
 /// How long it may take to start, to fall silent, to stop.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -224,23 +224,6 @@ impl Drop for Server {
             let _ = postmaster.wait();
         }
     }
-}
-
-/// Runs a command to its end; what it printed, or what it complained of.
-///
-/// # Errors
-/// When it cannot be run or fails.
-pub(super) fn said(command: &mut Command) -> Result<String> {
-    let program = command.get_program().to_string_lossy().into_owned();
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .with_context(|| format!("cannot run {program}"))?;
-    if !output.status.success() {
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        bail!("{program}: {}: {}", output.status, stderr.trim_end());
-    }
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 fn until(what: &str, mut is_so: impl FnMut() -> bool) -> Result<()> {
