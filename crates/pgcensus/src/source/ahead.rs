@@ -1,5 +1,5 @@
 //! Decompressing ahead, on a thread that does nothing else: what it looks back at stays in the cache of one
-//! processor, and those who decode never wait while it works.
+//! processor, and what is decompressed is decoded meanwhile.
 
 use std::io::{self, Read};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -11,7 +11,13 @@ const PART: usize = 128 << 10;
 /// So many parts wait at most.
 const PARTS: usize = 8;
 
+/// Bytes; none at the end.
 type Part = io::Result<Vec<u8>>;
+
+/// Nothing comes after it: it is the end, or an error.
+fn is_last(part: &Part) -> bool {
+    part.as_ref().map_or(true, Vec::is_empty)
+}
 
 /// The bytes of a reader that a thread reads ahead of those who want them. Its thread ends with the reader, or when
 /// this is dropped.
@@ -31,7 +37,7 @@ impl Ahead {
         thread::Builder::new().spawn(move || {
             loop {
                 let part = next(&mut reader, returned.try_recv().unwrap_or_default());
-                let is_last = !matches!(&part, Ok(bytes) if !bytes.is_empty());
+                let is_last = is_last(&part);
                 if send.send(part).is_err() || is_last {
                     return;
                 }
@@ -73,7 +79,7 @@ impl Read for Ahead {
                 .parts
                 .recv()
                 .unwrap_or_else(|_| Err(io::Error::other("decompressing it failed")));
-            self.is_over = !matches!(&part, Ok(bytes) if !bytes.is_empty());
+            self.is_over = is_last(&part);
             let part = part?;
             let spent = std::mem::replace(&mut self.part, part);
             self.at = 0;

@@ -1,9 +1,9 @@
 //! The bytes of a log on their way in: counted where they leave the disk or the pipe, ended by Ctrl+C.
 //!
 //! ```text
-//! plain file ─────────────────────► reader     counted by the chunk
-//! compressed ─► Counted ─► undo ──► Input      counted before decompression, as its size is known
-//! pipe ───────► Piped (─► undo) ──► Input      counted as it comes; Ctrl+C ends a wait for more
+//! plain file ──────────────────────────────► reader     counted by the chunk
+//! compressed ─► Counted ─► undo ─► Ahead ──► Input      counted before decompression, as its size is known
+//! pipe ───────► Piped (─► undo) ───────────► Input      counted as it comes; Ctrl+C ends a wait for more
 //! ```
 
 use std::fs::File;
