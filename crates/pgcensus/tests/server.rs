@@ -205,8 +205,10 @@ impl Scene {
         told.expect("terminated");
         self.gone(pid);
         self.ends.push((pid, "victim", "terminated"));
+        let query = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'walsender'";
+        let row = self.observer.query_one(query, &[]).expect("a walsender");
         drop(walsender);
-        self.wait_for("backend_type = 'walsender'", 0);
+        self.gone(i64::from(row.get::<_, i32>(0)));
         self.snapshot("three left");
 
         if self.major >= 14 {
@@ -374,8 +376,13 @@ impl Scene {
         self.major >= 15
     }
 
+    /// Waits until the process of a backend is no more: out of `pg_stat_activity` it is before it writes its
+    /// `disconnection` (`proc_exit` runs what was registered with `on_shmem_exit` first).
     fn gone(&mut self, pid: i64) {
         self.wait_for(&format!("pid = {pid}"), 0);
+        until("the backend has written its last line", || {
+            signal_process("0", pid as u32).is_err()
+        });
     }
 
     fn wait_for(&mut self, condition: &str, rows: i64) {
@@ -388,9 +395,9 @@ impl Scene {
 
     /// Notes who is connected and how long the logs are, in a moment in which nobody comes or goes.
     ///
-    /// A backend writes its `connection authorized` before it is in `pg_stat_activity` and its
-    /// `disconnection` before it is out of it, and the collector gets lines in the order in which they were
-    /// written: so once a line that is written now is in all logs, all that this view knows is.
+    /// A backend writes its `connection authorized` before it is in `pg_stat_activity`, who has left is
+    /// [`gone`](Self::gone), and the collector gets lines in the order in which they were written: so once a
+    /// line that is written now is in all logs, all that this view knows is.
     fn snapshot(&mut self, name: &'static str) {
         let mark = format!("mark {}: {name}", self.snapshots.len());
         let mut active = active(&mut self.observer);
