@@ -52,11 +52,7 @@ impl Candidates {
     pub(crate) fn new(format: &Format) -> Candidates {
         let marks: &[(&'static [u8], Kind)] = match format {
             Format::Stderr(_) => &[(b":  ", Kind::Label)],
-            Format::Csvlog => &[
-                (b",LOG,", Kind::Severity),
-                (b",FATAL,", Kind::Fatal),
-                (b",WARNING,", Kind::Severity),
-            ],
+            Format::Csvlog => &CSVLOG,
             Format::Jsonlog => &[(b"\"message\"", Kind::MessageKey)],
         };
         let mark = |&(text, kind)| Mark {
@@ -79,7 +75,23 @@ impl Candidates {
 }
 
 /// Marks of one format at most.
-const MARKS_MAX: usize = 3;
+const MARKS_MAX: usize = CSVLOG.len();
+
+/// The marks of csvlog.
+const CSVLOG: [(&[u8], Kind); 3] = [
+    (b",LOG,", Kind::Severity),
+    (b",FATAL,", Kind::Fatal),
+    (b",WARNING,", Kind::Severity),
+];
+
+/// The search of a csvlog would stop at the comma at `at`, before a severity.
+pub(crate) fn stops_at(chunk: &[u8], at: usize) -> bool {
+    let is_stop = |(mark, kind): &(&[u8], Kind)| {
+        let end = at + mark.len();
+        chunk[at..].starts_with(mark) && candidate(chunk, *kind, at, end).is_some()
+    };
+    CSVLOG.iter().any(is_stop)
+}
 
 /// A search in one chunk.
 pub(crate) struct Scan<'a> {
@@ -99,13 +111,14 @@ impl Scan<'_> {
             let rest = self.chunk.get(from..)?;
             let mut found = mark.finder.find_iter(rest);
             let len = mark.finder.needle().len();
-            return found.find_map(|at| self.candidate(mark.kind, from + at, from + at + len));
+            return found
+                .find_map(|at| candidate(self.chunk, mark.kind, from + at, from + at + len));
         }
         loop {
             let (at, number) = self.next_mark(from)?;
             let mark = &self.marks[number];
             let end = at + mark.finder.needle().len();
-            if let Some(candidate) = self.candidate(mark.kind, at, end) {
+            if let Some(candidate) = candidate(self.chunk, mark.kind, at, end) {
                 return Some(candidate);
             }
             from = at + 1;
@@ -129,48 +142,47 @@ impl Scan<'_> {
         }
         first
     }
+}
 
-    /// What stands behind the mark from `at` to `end`.
-    #[inline]
-    fn candidate(&self, kind: Kind, at: usize, end: usize) -> Option<usize> {
-        let chunk = self.chunk;
-        match kind {
-            Kind::Label => {
-                if at > 0 && chunk[at - 1] == b'L' && chunk[..at].ends_with(b"FATAL") {
-                    return Some(at - 5);
-                }
-                let message = end;
-                let word = *chunk.get(message..)?.first_chunk()?;
-                let may_be = message::may_begin(word);
-                // `log_error_verbosity = verbose`: an SQLSTATE, `00000: `.
-                let is_verbose = word[5] == b':' && word[6] == b' ';
-                if !(may_be || is_verbose) {
-                    return None;
-                }
-                if may_be && message::is_candidate(&chunk[message..]) {
-                    return Some(message);
-                }
-                let verbose = message + 7;
-                (is_verbose && message::is_candidate(&chunk[verbose..])).then_some(verbose)
+/// What stands behind the mark from `at` to `end`.
+#[inline]
+fn candidate(chunk: &[u8], kind: Kind, at: usize, end: usize) -> Option<usize> {
+    match kind {
+        Kind::Label => {
+            if at > 0 && chunk[at - 1] == b'L' && chunk[..at].ends_with(b"FATAL") {
+                return Some(at - 5);
             }
-            Kind::Severity => {
-                let quoted = end + 5;
-                let is_message = chunk.get(quoted..quoted + 2) == Some(b",\"");
-                (is_message && message::may_be_row(&chunk[quoted + 2..])).then_some(quoted)
+            let message = end;
+            let word = *chunk.get(message..)?.first_chunk()?;
+            let may_be = message::may_begin(word);
+            // `log_error_verbosity = verbose`: an SQLSTATE, `00000: `.
+            let is_verbose = word[5] == b':' && word[6] == b' ';
+            if !(may_be || is_verbose) {
+                return None;
             }
-            Kind::Fatal => {
-                let message = chunk.get(end + 6..)?;
-                csvlog::opens_column(message).then_some(at)
+            if may_be && message::is_candidate(&chunk[message..]) {
+                return Some(message);
             }
-            Kind::MessageKey => {
-                if may_be_fatal(&chunk[..at]) {
-                    return Some(at);
-                }
-                let value = chunk[end..].trim_ascii_start().strip_prefix(b":")?;
-                let message = value.trim_ascii_start().strip_prefix(b"\"")?;
-                let between = &chunk[end..chunk.len() - message.len()];
-                (message::may_be_row(message) && !between.contains(&b'\n')).then_some(at)
+            let verbose = message + 7;
+            (is_verbose && message::is_candidate(&chunk[verbose..])).then_some(verbose)
+        }
+        Kind::Severity => {
+            let quoted = end + 5;
+            let is_message = chunk.get(quoted..quoted + 2) == Some(b",\"");
+            (is_message && message::may_be_row(&chunk[quoted + 2..])).then_some(quoted)
+        }
+        Kind::Fatal => {
+            let message = chunk.get(end + 6..)?;
+            csvlog::opens_column(message).then_some(at)
+        }
+        Kind::MessageKey => {
+            if may_be_fatal(&chunk[..at]) {
+                return Some(at);
             }
+            let value = chunk[end..].trim_ascii_start().strip_prefix(b":")?;
+            let message = value.trim_ascii_start().strip_prefix(b"\"")?;
+            let between = &chunk[end..chunk.len() - message.len()];
+            (message::may_be_row(message) && !between.contains(&b'\n')).then_some(at)
         }
     }
 }

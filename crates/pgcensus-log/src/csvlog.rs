@@ -16,6 +16,7 @@ use std::borrow::Cow;
 use memchr::{memchr, memchr_iter, memmem, memrchr, memrchr_iter, memrchr2};
 
 use crate::batch::Why;
+use crate::candidate;
 use crate::decoder::RECORD_MAX;
 use crate::log_time::{self, LogTime, Minute};
 use crate::near;
@@ -37,51 +38,135 @@ const SEVERITY_MAX: usize = 64;
 /// `[local]:`, the longest path of a socket, and `",`.
 const SOCKET_MAX: usize = 8 + 108 + 2;
 
-/// Reads the record whose message column, or the comma before its severity, stands at `candidate`: where it
-/// begins, the record, and where the next one begins. `None`: no record has it there. At `known`, some way before, a
-/// record does begin.
-///
-/// # Errors
-/// Why it could not be read, and where it begins and the next one does.
-#[expect(
-    clippy::type_complexity,
-    reason = "a record with its place, or why not"
-)]
-#[inline]
-pub(crate) fn read_around<'c>(
-    chunk: &'c [u8],
-    known: usize,
-    candidate: usize,
-    minute: &mut Minute,
-) -> Option<Result<(usize, Record<'c>, usize), (usize, Why, usize)>> {
-    let floor = candidate.saturating_sub(HEAD_MAX);
-    let start = if memchr(b'\n', &chunk[known..candidate]).is_none() {
-        Some(known)
-    } else {
-        record_start(chunk, floor, candidate, &[])
-    };
-    let mut read_at = |start: usize| match read_after(minute, chunk, start) {
-        Ok((record, end)) => Ok((start, record, end)),
-        Err((why, end)) => Err((start, why, end)),
-    };
-    let found = start.map(&mut read_at);
-    if let Some(Ok((_, _, end))) = &found
-        && *end > candidate
-    {
-        return found;
-    }
-    let undoubled = undoubled_quotes(&chunk[floor..candidate], floor);
-    if !undoubled.is_empty() {
-        return record_start(chunk, floor, candidate, &undoubled).map(read_at);
-    }
-    // Where a quote is missing somewhere before, none that is counted from there is right.
-    let sure =
-        last_sure_start(&chunk[floor..candidate + SEVERITY_MAX.min(chunk.len() - candidate)]);
-    match sure.map(|start| read_at(floor + start)) {
-        Some(Ok((start, record, end))) if (start..end).contains(&candidate) => {
-            Some(Ok((start, record, end)))
+/// Reads the records of one chunk.
+#[derive(Debug, Default)]
+pub(crate) struct Reader {
+    /// Of the last log time.
+    minute: Minute,
+    /// Of the record at hand; kept from one to the next, since clearing them takes as long as reading them.
+    columns: [Column; COLUMNS_MAX],
+}
+
+/// Where a record stands: where it begins, and where the next one does.
+pub(crate) type Place = (usize, usize);
+
+impl Reader {
+    /// Reads the record whose message column, or the comma before its severity, stands at `candidate`: where it
+    /// is, and `record`. `None`: no record has it there. At `known`, some way before, a record does begin.
+    ///
+    /// # Errors
+    /// Why it could not be read, and where it is.
+    pub(crate) fn read_around<'c>(
+        &mut self,
+        chunk: &'c [u8],
+        known: usize,
+        candidate: usize,
+        record: &mut Record<'c>,
+    ) -> Option<Result<Place, (Why, Place)>> {
+        let floor = candidate.saturating_sub(HEAD_MAX);
+        let start = if memchr(b'\n', &chunk[known..candidate]).is_none() {
+            Some(known)
+        } else {
+            record_start(chunk, floor, candidate, &[])
+        };
+        let mut read_at = |start: usize| match self.read(chunk, start, record) {
+            Ok(end) => Ok((start, end)),
+            Err((why, end)) => Err((why, (start, end))),
+        };
+        let found = start.map(&mut read_at);
+        if let Some(Ok((_, end))) = found
+            && end > candidate
+        {
+            return found;
         }
-        _ => found,
+        let undoubled = undoubled_quotes(&chunk[floor..candidate], floor);
+        if !undoubled.is_empty() {
+            return record_start(chunk, floor, candidate, &undoubled).map(read_at);
+        }
+        // Where a quote is missing somewhere before, none that is counted from there is right.
+        let sure =
+            last_sure_start(&chunk[floor..candidate + SEVERITY_MAX.min(chunk.len() - candidate)]);
+        match sure.map(|start| read_at(floor + start)) {
+            Some(Ok((start, end))) if (start..end).contains(&candidate) => Some(Ok((start, end))),
+            // What was read first, once more.
+            _ => start.map(read_at),
+        }
+    }
+
+    /// Reads the record at `chunk[start]` into `record`, and returns where the next one begins.
+    ///
+    /// # Errors
+    /// Why it could not be read, and where to go on.
+    pub(crate) fn read<'c>(
+        &mut self,
+        chunk: &'c [u8],
+        start: usize,
+        record: &mut Record<'c>,
+    ) -> Result<usize, (Why, usize)> {
+        let mut n = 0;
+        let mut at = start;
+        let end = loop {
+            // Behind the message most columns are empty.
+            if (14..COLUMNS_MAX - 8).contains(&n) && chunk[at..].starts_with(b",,,,,,,,") {
+                self.columns[n..n + 8].fill(Column::default());
+                n += 8;
+                at += 8;
+            }
+            let socket = (n == 4 && chunk[at..].starts_with(b"\"[local]:"))
+                .then(|| socket_end(chunk, at + 1))
+                .flatten();
+            let column = match (socket, chunk.get(at)) {
+                (Some(end), _) => Some((Column::plain(at + 1, end), end + 1)),
+                // Most are empty.
+                (None, Some(b',' | b'\n')) => Some((Column::default(), at)),
+                (None, _) => Column::read(chunk, at),
+            };
+            let Some((column, next)) = column else {
+                return Err((Why::Incomplete, resume(chunk, start)));
+            };
+            if n < COLUMNS_MAX {
+                self.columns[n] = column;
+            }
+            n += 1;
+            match chunk.get(next) {
+                Some(b',') => at = next + 1,
+                Some(_) => break next + 1,
+                None => break next,
+            }
+            // A lost quote joins records: give up where no csvlog goes on.
+            if n > 4 * COLUMNS_MAX {
+                break at;
+            }
+        };
+        if !matches!(n, 23 | 24 | 26) {
+            return Err((Why::CsvColumns(n as u16), resume(chunk, start).min(end)));
+        }
+        let columns = &self.columns;
+        let raw = |i: usize| columns[i].raw(chunk);
+        let text = |i: usize| Some(columns[i].text(chunk)).filter(|text| !text.is_empty());
+        record.log_time =
+            log_time::read_after(&mut self.minute, raw(0), None).map(|(time, _)| time);
+        record.pid = ascii_number(raw(3));
+        record.session_id = SessionId::parse(raw(5));
+        record.user = text(1);
+        record.database = text(2);
+        record.application_name = text(22);
+        record.client = text(4).map(client);
+        record.severity = Severity::parse(raw(11)).unwrap_or_default();
+        record.sqlstate = Sqlstate::parse(raw(12));
+        record.message = columns[13].text(chunk);
+        record.detail = text(14);
+        record.has_context = !columns[16].is_empty() || !columns[18].is_empty();
+        record.has_statement = !columns[19].is_empty();
+        record.command_tag = text(7);
+        record.backend_type = (n > 23).then(|| BackendType::parse(raw(23)));
+        Ok(end)
+    }
+
+    /// The record that was read last is one that the search would have found.
+    pub(crate) fn is_candidate(&self, chunk: &[u8]) -> bool {
+        let severity = self.columns[11].start;
+        severity > 0 && candidate::stops_at(chunk, severity - 1)
     }
 }
 
@@ -247,7 +332,10 @@ pub(crate) fn log_times(chunk: &[u8]) -> Option<(LogTime<&[u8]>, LogTime<&[u8]>)
         first = &first[memchr(b'\n', first)? + 1..];
     }
     let (first_time, _) = log_time::read(first, Some(b','))?;
-    let is_whole = |at: &usize| read(chunk, *at).is_ok_and(|(_, end)| end == chunk.len());
+    let is_whole = |at: &usize| {
+        let read = Reader::default().read(chunk, *at, &mut Record::default());
+        read.is_ok_and(|end| end == chunk.len())
+    };
     let last = last_begin(chunk, &[])
         .filter(is_whole)
         .or_else(|| last_begin(chunk, &undoubled_quotes(chunk, 0)))
@@ -279,81 +367,6 @@ fn count(bytes: &[u8], byte: u8) -> usize {
         .sum()
 }
 
-/// Reads the record at `chunk[start]`: the record and where the next one begins.
-///
-/// # Errors
-/// Why it could not be read, and where to go on.
-pub(crate) fn read(chunk: &[u8], start: usize) -> Result<(Record<'_>, usize), (Why, usize)> {
-    read_after(&mut Minute::default(), chunk, start)
-}
-
-/// [`read`] for records in a row.
-#[inline]
-fn read_after<'c>(
-    minute: &mut Minute,
-    chunk: &'c [u8],
-    start: usize,
-) -> Result<(Record<'c>, usize), (Why, usize)> {
-    let mut columns: [Column<'_>; COLUMNS_MAX] = [Column::default(); COLUMNS_MAX];
-    let mut n = 0;
-    let mut at = start;
-    let end = loop {
-        // Behind the message most columns are empty.
-        if (14..COLUMNS_MAX - 8).contains(&n) && chunk[at..].starts_with(b",,,,,,,,") {
-            n += 8;
-            at += 8;
-        }
-        let socket = (n == 4 && chunk[at..].starts_with(b"\"[local]:"))
-            .then(|| socket_end(chunk, at + 1))
-            .flatten();
-        let column = match (socket, chunk.get(at)) {
-            (Some(end), _) => Some((Column::plain(&chunk[at + 1..end]), end + 1)),
-            // Most are empty.
-            (None, Some(b',' | b'\n')) => Some((Column::default(), at)),
-            (None, _) => Column::read(chunk, at),
-        };
-        let Some((column, next)) = column else {
-            return Err((Why::Incomplete, resume(chunk, start)));
-        };
-        if n < COLUMNS_MAX {
-            columns[n] = column;
-        }
-        n += 1;
-        match chunk.get(next) {
-            Some(b',') => at = next + 1,
-            Some(_) => break next + 1,
-            None => break next,
-        }
-        // A lost quote joins records: give up where no csvlog goes on.
-        if n > 4 * COLUMNS_MAX {
-            break at;
-        }
-    };
-    if !matches!(n, 23 | 24 | 26) {
-        return Err((Why::CsvColumns(n as u16), resume(chunk, start).min(end)));
-    }
-    let raw = |i: usize| columns[i].raw;
-    let text = |i: usize| Some(columns[i].text()).filter(|text| !text.is_empty());
-    let record = Record {
-        log_time: log_time::read_after(minute, raw(0), None).map(|(time, _)| time),
-        pid: ascii_number(raw(3)),
-        session_id: SessionId::parse(raw(5)),
-        user: text(1),
-        database: text(2),
-        application_name: text(22),
-        client: text(4).map(client),
-        severity: Severity::parse(raw(11)).unwrap_or_default(),
-        sqlstate: Sqlstate::parse(raw(12)),
-        message: columns[13].text(),
-        detail: text(14),
-        has_context: !raw(16).is_empty() || !raw(18).is_empty(),
-        has_statement: !raw(19).is_empty(),
-        command_tag: text(7),
-        backend_type: (n > 23).then(|| BackendType::parse(raw(23))),
-    };
-    Ok((record, end))
-}
-
 /// The next line that begins as records do, after a record that cannot be read.
 fn resume(chunk: &[u8], start: usize) -> usize {
     let mut at = start;
@@ -366,17 +379,20 @@ fn resume(chunk: &[u8], start: usize) -> usize {
     chunk.len()
 }
 
-#[derive(Clone, Copy, Default)]
-struct Column<'c> {
+/// A column of a record, by its place in the chunk.
+#[derive(Clone, Copy, Debug, Default)]
+struct Column {
     /// Without its quotes; inner quotes still doubled.
-    raw: &'c [u8],
+    start: usize,
+    end: usize,
     doubled: bool,
 }
 
-impl<'c> Column<'c> {
-    fn plain(raw: &'c [u8]) -> Column<'c> {
+impl Column {
+    fn plain(start: usize, end: usize) -> Column {
         Column {
-            raw,
+            start,
+            end,
             doubled: false,
         }
     }
@@ -387,52 +403,55 @@ impl<'c> Column<'c> {
         reason = "26 calls took a third of the time of a record"
     )]
     #[inline(always)]
-    fn read(chunk: &'c [u8], at: usize) -> Option<(Column<'c>, usize)> {
+    fn read(chunk: &[u8], at: usize) -> Option<(Column, usize)> {
         if chunk.get(at) != Some(&b'"') {
             let end = near::find2(b',', b'\n', &chunk[at..]).map_or(chunk.len(), |n| at + n);
-            let raw = &chunk[at..end];
-            return Some((Column::plain(raw.strip_suffix(b"\r").unwrap_or(raw)), end));
+            let has_return = end > at && chunk[end - 1] == b'\r';
+            return Some((Column::plain(at, end - usize::from(has_return)), end));
         }
-        let open = at + 1;
-        let mut from = open;
+        let start = at + 1;
+        let mut from = start;
         let mut doubled = false;
         loop {
-            let quote = from + near::find2(b'"', b'"', &chunk[from..])?;
-            match chunk.get(quote + 1) {
+            let end = from + near::find2(b'"', b'"', &chunk[from..])?;
+            let next = match chunk.get(end + 1) {
                 Some(b'"') => {
                     doubled = true;
-                    from = quote + 2;
+                    from = end + 2;
+                    continue;
                 }
-                Some(b',' | b'\n') | None => {
-                    return Some((
-                        Column {
-                            raw: &chunk[open..quote],
-                            doubled,
-                        },
-                        quote + 1,
-                    ));
-                }
-                Some(b'\r') if chunk.get(quote + 2) == Some(&b'\n') => {
-                    return Some((
-                        Column {
-                            raw: &chunk[open..quote],
-                            doubled,
-                        },
-                        quote + 2,
-                    ));
-                }
+                Some(b',' | b'\n') | None => end + 1,
+                Some(b'\r') if chunk.get(end + 2) == Some(&b'\n') => end + 2,
                 // A quote that was not doubled: `connection_from` of a bound client socket.
-                Some(_) => from = quote + 1,
-            }
+                Some(_) => {
+                    from = end + 1;
+                    continue;
+                }
+            };
+            let column = Column {
+                start,
+                end,
+                doubled,
+            };
+            return Some((column, next));
         }
     }
 
-    fn text(&self) -> Cow<'c, [u8]> {
+    fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
+
+    fn raw<'c>(&self, chunk: &'c [u8]) -> &'c [u8] {
+        &chunk[self.start..self.end]
+    }
+
+    fn text<'c>(&self, chunk: &'c [u8]) -> Cow<'c, [u8]> {
+        let raw = self.raw(chunk);
         if !self.doubled {
-            return Cow::Borrowed(self.raw);
+            return Cow::Borrowed(raw);
         }
-        let mut text = Vec::with_capacity(self.raw.len());
-        let mut rest = self.raw;
+        let mut text = Vec::with_capacity(raw.len());
+        let mut rest = raw;
         while let Some(quote) = memchr(b'"', rest) {
             text.extend_from_slice(&rest[..=quote]);
             rest = rest.get(quote + 2..).unwrap_or_default();

@@ -98,17 +98,17 @@ impl Decoder {
             Format::Stderr(_) => (lines, false),
             Format::Csvlog => {
                 let last = csvlog::last_record_end(tail).unwrap_or(0);
-                match csvlog::read(tail, last) {
-                    Ok((_, end)) => (end, false),
+                let record = &mut Record::default();
+                match csvlog::Reader::default().read(tail, last, record) {
+                    Ok(end) => (end, false),
                     Err(_) => (last, false),
                 }
             }
-            Format::Jsonlog => (
-                lines,
-                jsonlog::read(&mut Minute::default(), tail, tail.len())
-                    .0
-                    .is_ok(),
-            ),
+            Format::Jsonlog => {
+                let (minute, record) = (&mut Minute::default(), &mut Record::default());
+                let (read, _) = jsonlog::read(minute, tail, lines, record);
+                (lines, read.is_ok())
+            }
         };
         if last == tail.len() || is_whole {
             tail.len()
@@ -135,12 +135,9 @@ impl Decoder {
         if let Some((first, last)) = self.log_times(chunk) {
             batch.set_log_times(first, last);
         }
-        let mut out = Out {
-            chunk,
-            base,
-            batch,
-            minute: Minute::default(),
-        };
+        let mut out = Out { chunk, base, batch };
+        let mut csvlog = csvlog::Reader::default();
+        let mut minute = Minute::default();
         let mut scan = self.candidates.scan(chunk);
         // Where the record ends that was decoded last: candidates inside it are part of it.
         let mut done = 0;
@@ -151,8 +148,14 @@ impl Decoder {
                     let end = decode_stderr(prefixes, chunk, done, candidate, &mut out);
                     Some(decode_run(prefixes, chunk, end, &mut out))
                 }
-                Format::Csvlog => decode_csvlog(chunk, done, candidate, &mut out),
-                Format::Jsonlog => Some(decode_jsonlog(chunk, candidate, &mut out)),
+                Format::Csvlog => decode_csvlog(&mut csvlog, chunk, done, candidate, &mut out),
+                Format::Jsonlog => Some(decode_jsonlog(
+                    &mut minute,
+                    chunk,
+                    done,
+                    candidate,
+                    &mut out,
+                )),
             };
             done = end.unwrap_or(done);
             from = end.unwrap_or(candidate + 1);
@@ -175,7 +178,6 @@ impl Decoder {
             chunk: record,
             base: offset,
             batch,
-            minute: Minute::default(),
         };
         self.prefixes.iter().any(|prefix| {
             let text = prefix.read(record, 0).map(|head| head.text_start);
@@ -193,8 +195,6 @@ struct Out<'b> {
     chunk: &'b [u8],
     base: u64,
     batch: &'b mut Batch,
-    /// Of the last log time, in csvlog and jsonlog.
-    minute: Minute,
 }
 
 impl Out<'_> {
@@ -221,32 +221,59 @@ impl Out<'_> {
             .push_record(self.base + start as u64, record, kind, sqlstate);
         true
     }
-}
 
-/// Where the record of the candidate ends; `None`: it is none's.
-fn decode_csvlog(chunk: &[u8], done: usize, candidate: usize, out: &mut Out<'_>) -> Option<usize> {
-    // Where no record begins near before it, it opens a later column than the message.
-    match csvlog::read_around(chunk, done, candidate, &mut out.minute) {
-        Some(Ok((start, record, end))) if start >= done => {
-            // Columns cannot be forged: what contradicts them was raised by a client.
-            if !out.record(start, end, &record) {
-                out.unreadable(start, end, Why::Raised);
-            }
-            Some(end)
+    /// Adds what a record of csvlog or jsonlog says. Columns and keys cannot be forged: what contradicts them was raised
+    /// by a client.
+    fn column_record(&mut self, start: usize, end: usize, record: &Record<'_>) {
+        if !self.record(start, end, record) {
+            self.unreadable(start, end, Why::Raised);
         }
-        Some(Err((start, why, end))) if start >= done => {
-            out.unreadable(start, end, why);
-            Some(end)
-        }
-        _ => None,
     }
 }
 
-fn decode_jsonlog(chunk: &[u8], candidate: usize, out: &mut Out<'_>) -> usize {
-    let (record, start, next) = jsonlog::read(&mut out.minute, chunk, candidate);
-    match record {
-        Ok(record) if out.record(start, next, &record) => {}
-        Ok(_) => out.unreadable(start, next, Why::Raised),
+/// Where the record of the candidate ends; `None`: it is none's.
+fn decode_csvlog(
+    reader: &mut csvlog::Reader,
+    chunk: &[u8],
+    done: usize,
+    candidate: usize,
+    out: &mut Out<'_>,
+) -> Option<usize> {
+    let mut record = Record::default();
+    // Where no record begins near before it, it opens a later column than the message.
+    let (start, end) = match reader.read_around(chunk, done, candidate, &mut record)? {
+        Ok(place) => place,
+        Err((why, (start, end))) => {
+            (start >= done).then(|| out.unreadable(start, end, why))?;
+            return Some(end);
+        }
+    };
+    (start >= done).then_some(())?;
+    out.column_record(start, end, &record);
+    // Lines of connections come in runs, and a look at the next record is cheaper than a search for it.
+    let mut at = end;
+    while at < chunk.len()
+        && let Ok(end) = reader.read(chunk, at, &mut record)
+        && reader.is_candidate(chunk)
+    {
+        out.column_record(at, end, &record);
+        at = end;
+    }
+    Some(at)
+}
+
+fn decode_jsonlog(
+    minute: &mut Minute,
+    chunk: &[u8],
+    done: usize,
+    candidate: usize,
+    out: &mut Out<'_>,
+) -> usize {
+    let start = memrchr(b'\n', &chunk[done..candidate]).map_or(done, |newline| done + newline + 1);
+    let mut record = Record::default();
+    let (read, next) = jsonlog::read(minute, chunk, start, &mut record);
+    match read {
+        Ok(()) => out.column_record(start, next, &record),
         Err(why) => out.unreadable(start, next, why),
     }
     next

@@ -22,27 +22,26 @@ use crate::near;
 use crate::record::{BackendType, Client, Record, SessionId, Severity, Sqlstate};
 use key::{Key, Keys};
 
-/// Reads the line that holds `chunk[at]`: the record, where its line begins, and where the next one does.
+/// Reads the line at `chunk[start]` into `record`, and tells where the next line begins.
 ///
 /// # Errors
-/// Why it could not be read, with the same two positions.
-#[inline]
+/// Why it could not be read.
 pub(crate) fn read<'c>(
     minute: &mut Minute,
     chunk: &'c [u8],
-    at: usize,
-) -> (Result<Record<'c>, Why>, usize, usize) {
-    let start = memrchr(b'\n', &chunk[..at]).map_or(0, |n| n + 1);
-    let (end, next) =
-        memchr(b'\n', &chunk[at..]).map_or((chunk.len(), chunk.len()), |n| (at + n, at + n + 1));
+    start: usize,
+    record: &mut Record<'c>,
+) -> (Result<(), Why>, usize) {
+    let (end, next) = memchr(b'\n', &chunk[start..])
+        .map_or((chunk.len(), chunk.len()), |n| (start + n, start + n + 1));
     let line = &chunk[start..end];
     let line = line.strip_suffix(b"\r").unwrap_or(line);
-    let record = match object(minute, line) {
-        Some(record) => Ok(record),
-        None if next == end => Err(Why::Incomplete),
-        None => Err(Why::Json),
-    };
-    (record, start, next)
+    let read = object(minute, line, record).ok_or(if next == end {
+        Why::Incomplete
+    } else {
+        Why::Json
+    });
+    (read, next)
 }
 
 /// Log times of the first and last record of a chunk of whole lines.
@@ -57,10 +56,10 @@ fn log_time_of(line: &[u8]) -> Option<LogTime<&[u8]>> {
     log_time::read(text, None).map(|(time, _)| time)
 }
 
+/// Fills `record`, in which nothing stands yet; `None`: this is no object of jsonlog.
 #[inline]
-fn object<'c>(minute: &mut Minute, line: &'c [u8]) -> Option<Record<'c>> {
+fn object<'c>(minute: &mut Minute, line: &'c [u8], record: &mut Record<'c>) -> Option<()> {
     let mut rest = line.trim_ascii().strip_prefix(b"{")?;
-    let mut record = Record::default();
     let mut host = None;
     let mut port = None;
     let mut seen_message = false;
@@ -106,7 +105,7 @@ fn object<'c>(minute: &mut Minute, line: &'c [u8]) -> Option<Record<'c>> {
         }
     }
     record.client = host.map(|host| Client { host, port });
-    (seen_message && record.log_time.is_some()).then_some(record)
+    (seen_message && record.log_time.is_some()).then_some(())
 }
 
 /// What the server writes has no space there.

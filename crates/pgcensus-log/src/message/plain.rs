@@ -1,14 +1,52 @@
 //! The plain form of the lines of which a log of connections consists: names without a `=` or quote in them, no TLS, a
 //! port of digits. They can be read in one way only, so they are read at once.
 //!
-//! What is not plain is `None` here and left to [`classify`](super::classify), which says the same of all that is
+//! What is not plain is `None` here and left to the table of messages, which says the same of all that is
 //! (`plain_lines_are_read_as_all_others`).
 
 use memchr::memchr;
 
-use super::parse::session_time_ms;
+use super::parse::{known, session_time_ms};
+use super::{first_line, opening_line, session_line};
 use crate::event::EventKind;
-use crate::record::Client;
+use crate::record::{Client, Record, Severity};
+
+/// What the message of a record says, where it is plain, the server can have written it there, and all names that the
+/// record has are the same.
+pub(super) fn of_record<'m>(record: &'m Record<'_>) -> Option<EventKind<&'m [u8]>> {
+    if record.severity != Severity::Log {
+        return None;
+    }
+    let kind = plain(&record.message)?;
+    let is_user = |said: &[u8]| known(record.user.as_ref()).is_none_or(|user| user == said);
+    let is_database = |said: Option<&[u8]>| {
+        known(record.database.as_ref()).is_none_or(|database| Some(database) == said)
+    };
+    let is_host = |said: &[u8]| {
+        let host = known(record.client.as_ref().map(|client| &client.host));
+        host.is_none_or(|host: &[u8]| host == said)
+    };
+    let agrees = match &kind {
+        EventKind::Received { client } => is_host(client.host) && first_line(record).is_some(),
+        EventKind::Authenticated { .. } => opening_line(record).is_some(),
+        EventKind::Authorized { user, database, .. } => {
+            is_user(user) && is_database(*database) && opening_line(record).is_some()
+        }
+        EventKind::Disconnected {
+            user,
+            database,
+            client,
+            ..
+        } => {
+            is_user(user)
+                && is_database(*database)
+                && is_host(client.host)
+                && session_line(record).is_some()
+        }
+        _ => false,
+    };
+    agrees.then_some(kind)
+}
 
 /// What a message says, where it is plain and its record has no names of its own.
 pub(crate) fn plain(message: &[u8]) -> Option<EventKind<&[u8]>> {

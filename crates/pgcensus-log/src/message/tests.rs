@@ -408,11 +408,33 @@ fn plain_lines_are_read_as_all_others() {
             };
             let sqlstate = Sqlstate::parse(b"00000");
             assert_eq!(
-                classify(&record),
+                classify_by_table(&record),
                 Classified::Event(kind, sqlstate),
                 "{message}"
             );
             read += 1;
+        }
+        // With names of its own, the same or others, and as a client would have raised it.
+        for name in ["", "app", "a b", "u", "é"] {
+            for host in ["", "10.0.0.7", "[local]"] {
+                for raised in [false, true] {
+                    let name = Some(name.as_bytes().into());
+                    let record = Record {
+                        message: message.as_bytes().into(),
+                        user: name.clone(),
+                        database: name.clone().filter(|_| raised),
+                        application_name: name.clone().filter(|_| raised && host.is_empty()),
+                        client: Some(Client {
+                            host: host.as_bytes().into(),
+                            port: None,
+                        }),
+                        command_tag: name,
+                        has_context: raised,
+                        ..Record::default()
+                    };
+                    assert_eq!(classify(&record), classify_by_table(&record), "{record:?}");
+                }
+            }
         }
     }
     assert!(
