@@ -5,18 +5,19 @@ use std::io::{self, Read};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
-/// How much is handed over at once: together with what was handed over before it, it fits into a cache.
+/// How much is handed over at once: together with what was handed over before it, it fits into a cache. It is filled:
+/// each time somebody may have to be woken.
 const PART: usize = 128 << 10;
 
 /// So many parts wait at most.
-const PARTS: usize = 8;
+const PARTS: usize = 4;
 
-/// Bytes; none at the end.
-type Part = io::Result<Vec<u8>>;
-
-/// Nothing comes after it: it is the end, or an error.
-fn is_last(part: &Part) -> bool {
-    part.as_ref().map_or(true, Vec::is_empty)
+/// What is handed over.
+#[derive(Default)]
+struct Part {
+    bytes: Vec<u8>,
+    /// Behind them is nothing more, or this error.
+    end: Option<io::Result<()>>,
 }
 
 /// The bytes of a reader that a thread reads ahead of those who want them. Its thread ends with the reader, or when
@@ -24,10 +25,8 @@ fn is_last(part: &Part) -> bool {
 pub(super) struct Ahead {
     parts: Receiver<Part>,
     spent: SyncSender<Vec<u8>>,
-    part: Vec<u8>,
+    part: Part,
     at: usize,
-    /// Its end, or an error, has come.
-    is_over: bool,
 }
 
 impl Ahead {
@@ -36,8 +35,8 @@ impl Ahead {
         let (spent, returned) = sync_channel(PARTS + 2);
         thread::Builder::new().spawn(move || {
             loop {
-                let part = next(&mut reader, returned.try_recv().unwrap_or_default());
-                let is_last = is_last(&part);
+                let part = Part::read(&mut reader, returned.try_recv().unwrap_or_default());
+                let is_last = part.end.is_some();
                 if send.send(part).is_err() || is_last {
                     return;
                 }
@@ -46,47 +45,49 @@ impl Ahead {
         Ok(Ahead {
             parts,
             spent,
-            part: Vec::new(),
+            part: Part::default(),
             at: 0,
-            is_over: false,
         })
     }
 }
 
-/// The next bytes of `reader`, in `buffer`; none at its end.
-fn next(reader: &mut impl Read, mut buffer: Vec<u8>) -> Part {
-    buffer.resize(PART, 0);
-    loop {
-        match reader.read(&mut buffer) {
-            Ok(n) => {
-                buffer.truncate(n);
-                return Ok(buffer);
+impl Part {
+    /// The next bytes of `reader`, in `buffer`.
+    fn read(reader: &mut impl Read, mut bytes: Vec<u8>) -> Part {
+        bytes.resize(PART, 0);
+        let mut len = 0;
+        let mut end = None;
+        while len < PART && end.is_none() {
+            match reader.read(&mut bytes[len..]) {
+                Ok(0) => end = Some(Ok(())),
+                Ok(n) => len += n,
+                Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
+                Err(err) => end = Some(Err(err)),
             }
-            Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
-            Err(err) => return Err(err),
         }
+        bytes.truncate(len);
+        Part { bytes, end }
     }
 }
 
 impl Read for Ahead {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        if self.at == self.part.len() {
-            if self.is_over {
-                return Ok(0);
+        while self.at == self.part.bytes.len() {
+            if let Some(end) = &mut self.part.end {
+                // An error is told once.
+                return std::mem::replace(end, Ok(())).map(|()| 0);
             }
             // Without a last part: its thread panicked.
-            let part = self
-                .parts
-                .recv()
-                .unwrap_or_else(|_| Err(io::Error::other("decompressing it failed")));
-            self.is_over = is_last(&part);
-            let part = part?;
+            let part = self.parts.recv().unwrap_or_else(|_| Part {
+                bytes: Vec::new(),
+                end: Some(Err(io::Error::other("decompressing it failed"))),
+            });
             let spent = std::mem::replace(&mut self.part, part);
             self.at = 0;
             // A full channel, or a thread that has ended, has no need of it.
-            let _ = self.spent.try_send(spent);
+            let _ = self.spent.try_send(spent.bytes);
         }
-        let rest = &self.part[self.at..];
+        let rest = &self.part.bytes[self.at..];
         let n = rest.len().min(buf.len());
         buf[..n].copy_from_slice(&rest[..n]);
         self.at += n;
