@@ -5,12 +5,12 @@ use std::io::{self, Read};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
-/// How much is handed over at once: together with what was handed over before it, it fits into a cache. It is filled:
-/// each time somebody may have to be woken.
-const PART: usize = 128 << 10;
+/// How much is handed over at once, and filled before it is: each time somebody may have to be woken, which costs more
+/// than that what was just decompressed leaves the cache.
+const PART: usize = 2 << 20;
 
 /// So many parts wait at most.
-const PARTS: usize = 4;
+const PARTS: usize = 2;
 
 /// What is handed over.
 #[derive(Default)]
