@@ -8,8 +8,10 @@ use crate::line_prefix::Head;
 use crate::log_time::LogTime;
 use crate::record::{Client, Record, Sqlstate};
 
+mod plain;
 mod texts;
 
+use plain::Known;
 use texts::Texts;
 
 /// Of what cannot be read, this much is kept to be shown.
@@ -42,6 +44,8 @@ pub struct Batch {
     texts: Texts,
     /// What was met last, by [`TextOf`].
     last: [TextId; TextOf::Other as usize],
+    /// What plain messages say.
+    known: Known,
     /// In order of their offsets.
     pub items: Vec<Item>,
     /// Log time of the chunk's first record, whatever it says, and of its last.
@@ -117,6 +121,7 @@ impl Batch {
     pub fn clear(&mut self) {
         self.texts.clear();
         self.last = Default::default();
+        self.known.clear();
         self.items.clear();
         self.log_times = None;
     }
@@ -141,8 +146,17 @@ impl Batch {
         time.map(|zone| self.text(zone))
     }
 
+    /// What a message says, where it is plain: the same as [`plain`](crate::message::plain::plain), which is asked once for
+    /// all messages that differ in time and port only.
+    pub(crate) fn plain(&mut self, message: &[u8]) -> Option<EventKind<TextId>> {
+        let Batch {
+            texts, last, known, ..
+        } = self;
+        known.read(message, texts, last)
+    }
+
     /// Adds a line of which nothing but its time and process and this is known.
-    pub(crate) fn push_plain(&mut self, offset: u64, head: &Head<'_>, kind: EventKind<&[u8]>) {
+    pub(crate) fn push_plain(&mut self, offset: u64, head: &Head<'_>, kind: EventKind<TextId>) {
         let Batch {
             texts, items, last, ..
         } = self;
@@ -162,7 +176,7 @@ impl Batch {
             backend_type: None,
             message: TextId::EMPTY,
             detail: None,
-            kind: kind.map(&mut keep),
+            kind,
         }));
     }
 
@@ -172,6 +186,19 @@ impl Batch {
         offset: u64,
         record: &Record<'_>,
         kind: EventKind<&[u8]>,
+        sqlstate: Option<Sqlstate>,
+    ) {
+        let Batch { texts, last, .. } = self;
+        let kind = kind.map(&mut |text, of| keep(texts, last, text, of));
+        self.push_kind(offset, record, kind, sqlstate);
+    }
+
+    /// The same for what is kept already.
+    pub(crate) fn push_kind(
+        &mut self,
+        offset: u64,
+        record: &Record<'_>,
+        kind: EventKind<TextId>,
         sqlstate: Option<Sqlstate>,
     ) {
         let Batch {
@@ -217,7 +244,7 @@ impl Batch {
                 .as_ref()
                 .filter(|_| has_text)
                 .map(|detail| keep(detail, TextOf::Other)),
-            kind: kind.map(&mut |text, of| keep(text, of)),
+            kind,
         }));
     }
 

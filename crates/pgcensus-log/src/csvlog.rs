@@ -105,6 +105,14 @@ impl Reader {
     ) -> Result<usize, (Why, usize)> {
         let mut n = 0;
         let mut at = start;
+        // The longest column before the message, and its end need not be looked for.
+        let time = log_time::read_after(&mut self.minute, &chunk[start..], None)
+            .filter(|(_, len)| chunk.get(start + len) == Some(&b','));
+        if let Some((_, len)) = time {
+            self.columns[0] = Column::plain(start, start + len);
+            n = 1;
+            at = start + len + 1;
+        }
         let end = loop {
             // Behind the message most columns are empty.
             if (14..COLUMNS_MAX - 8).contains(&n) && chunk[at..].starts_with(b",,,,,,,,") {
@@ -144,8 +152,8 @@ impl Reader {
         let columns = &self.columns;
         let raw = |i: usize| columns[i].raw(chunk);
         let text = |i: usize| Some(columns[i].text(chunk)).filter(|text| !text.is_empty());
-        record.log_time =
-            log_time::read_after(&mut self.minute, raw(0), None).map(|(time, _)| time);
+        let time = time.or_else(|| log_time::read_after(&mut self.minute, raw(0), None));
+        record.log_time = time.map(|(time, _)| time);
         record.pid = ascii_number(raw(3));
         record.session_id = SessionId::parse(raw(5));
         record.user = text(1);

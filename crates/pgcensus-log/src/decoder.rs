@@ -12,7 +12,7 @@ use crate::format::Format;
 use crate::line_prefix::{Head, Label, LinePrefix, Names, Wanted};
 use crate::log_time::{LogTime, Minute};
 use crate::message::{self, Classified};
-use crate::record::{Record, Severity};
+use crate::record::{Record, Severity, Sqlstate};
 use crate::{csvlog, jsonlog, stderr};
 
 /// The head of a longer record is decoded, the rest is skipped.
@@ -208,6 +208,14 @@ impl Out<'_> {
 
     /// Adds what a record says; false where its message contradicts its prefix or columns.
     fn record(&mut self, start: usize, end: usize, record: &Record<'_>) -> bool {
+        let offset = self.base + start as u64;
+        if let Some(kind) = self.batch.plain(&record.message)
+            && message::plain::is_trusted(record, &kind, |id| self.batch.text(id))
+        {
+            let sqlstate = Some(Sqlstate(*b"00000"));
+            self.batch.push_kind(offset, record, kind, sqlstate);
+            return true;
+        }
         let (kind, sqlstate) = match message::classify(record) {
             Classified::Nothing => return true,
             Classified::Untrusted if record.has_context || record.has_statement => {
@@ -217,8 +225,7 @@ impl Out<'_> {
             Classified::Untrusted => return false,
             Classified::Event(kind, sqlstate) => (kind, sqlstate),
         };
-        self.batch
-            .push_record(self.base + start as u64, record, kind, sqlstate);
+        self.batch.push_record(offset, record, kind, sqlstate);
         true
     }
 
@@ -361,7 +368,7 @@ fn decode_run(prefixes: &[LinePrefix], chunk: &[u8], mut at: usize, out: &mut Ou
         if severity == Severity::Log
             && tail.is_bare()
             && prefix.is_bare()
-            && let Some(kind) = message::plain(message)
+            && let Some(kind) = out.batch.plain(message)
         {
             out.batch.push_plain(out.base + at as u64, head, kind);
         } else {

@@ -57,7 +57,7 @@ fn log_time_of(line: &[u8]) -> Option<LogTime<&[u8]>> {
 }
 
 /// Fills `record`, in which nothing stands yet; `None`: this is no object of jsonlog.
-#[inline]
+#[inline(never)]
 fn object<'c>(minute: &mut Minute, line: &'c [u8], record: &mut Record<'c>) -> Option<()> {
     let mut rest = line.trim_ascii().strip_prefix(b"{")?;
     let mut host = None;

@@ -15,12 +15,11 @@
 
 mod parse;
 mod pattern;
-mod plain;
+pub(crate) mod plain;
 mod table;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use plain::plain;
 pub use table::{Hole, Meaning, Message, TABLE};
 
 use crate::event::{EndReason, EventKind, ProbeReason, RefusalReason, ServerEvent};
@@ -45,14 +44,6 @@ pub enum Classified<'m> {
 /// A FATAL that is in no row is a refusal for [`RefusalReason::Other`], unless its backend type says
 /// that it is no session's. Whether a session had already begun is for the caller to know.
 pub fn classify<'m>(record: &'m Record<'_>) -> Classified<'m> {
-    match plain::of_record(record) {
-        Some(kind) => Classified::Event(kind, Some(Sqlstate(*b"00000"))),
-        None => classify_by_table(record),
-    }
-}
-
-/// The same by the rows of the table.
-fn classify_by_table<'m>(record: &'m Record<'_>) -> Classified<'m> {
     let message = record.message.as_ref();
     for (row, head_len) in rows_for(message) {
         if row.severity != record.severity {

@@ -11,26 +11,72 @@ use super::{first_line, opening_line, session_line};
 use crate::event::EventKind;
 use crate::record::{Client, Record, Severity};
 
-/// What the message of a record says, where it is plain, the server can have written it there, and all names that the
-/// record has are the same.
-pub(super) fn of_record<'m>(record: &'m Record<'_>) -> Option<EventKind<&'m [u8]>> {
-    if record.severity != Severity::Log {
-        return None;
+/// What of a message recurs in a log, and what is new in each.
+pub(crate) struct Parts<'m> {
+    /// Messages of which this is the same say the same but for the rest.
+    pub(crate) recurs: &'m [u8],
+    /// Of a disconnection.
+    pub(crate) session_time_ms: Option<u64>,
+    /// Of a client on TCP.
+    pub(crate) port: Option<&'m [u8]>,
+}
+
+/// Takes a message apart that may be plain.
+#[inline]
+pub(crate) fn parts(message: &[u8]) -> Option<Parts<'_>> {
+    if let Some(rest) = message.strip_prefix(b"disconnection: session time: ") {
+        let (time, names) = rest.split_at(rest.iter().position(|&b| b == b' ')?);
+        let (recurs, port) = split_port(names);
+        return Some(Parts {
+            recurs,
+            session_time_ms: Some(session_time_ms(time)?),
+            port,
+        });
     }
-    let kind = plain(&record.message)?;
-    let is_user = |said: &[u8]| known(record.user.as_ref()).is_none_or(|user| user == said);
-    let is_database = |said: Option<&[u8]>| {
-        known(record.database.as_ref()).is_none_or(|database| Some(database) == said)
+    let rest = message.strip_prefix(b"connection ")?;
+    let (recurs, port) = if rest.starts_with(b"received: ") {
+        split_port(message)
+    } else {
+        (message, None)
     };
-    let is_host = |said: &[u8]| {
+    Some(Parts {
+        recurs,
+        session_time_ms: None,
+        port,
+    })
+}
+
+/// Takes ` port=51842` off the end.
+#[inline]
+fn split_port(text: &[u8]) -> (&[u8], Option<&[u8]>) {
+    let digits = text.iter().rev().take(6).take_while(|b| b.is_ascii_digit());
+    let (rest, port) = text.split_at(text.len() - digits.count());
+    match rest.strip_suffix(b" port=") {
+        Some(rest) if (1..=5).contains(&port.len()) => (rest, Some(port)),
+        _ => (text, None),
+    }
+}
+
+/// The server can have written this in such a record, and all names that the record has are the same.
+pub(crate) fn is_trusted<'m, T: Copy>(
+    record: &Record<'_>,
+    kind: &EventKind<T>,
+    text: impl Fn(T) -> &'m [u8],
+) -> bool {
+    let is_user = |said| known(record.user.as_ref()).is_none_or(|user| user == text(said));
+    let is_database = |said: Option<T>| {
+        let database = known(record.database.as_ref());
+        database.is_none_or(|database| Some(database) == said.map(&text))
+    };
+    let is_host = |said| {
         let host = known(record.client.as_ref().map(|client| &client.host));
-        host.is_none_or(|host: &[u8]| host == said)
+        host.is_none_or(|host| host == text(said))
     };
-    let agrees = match &kind {
+    let is_line = match *kind {
         EventKind::Received { client } => is_host(client.host) && first_line(record).is_some(),
         EventKind::Authenticated { .. } => opening_line(record).is_some(),
         EventKind::Authorized { user, database, .. } => {
-            is_user(user) && is_database(*database) && opening_line(record).is_some()
+            is_user(user) && is_database(database) && opening_line(record).is_some()
         }
         EventKind::Disconnected {
             user,
@@ -39,13 +85,13 @@ pub(super) fn of_record<'m>(record: &'m Record<'_>) -> Option<EventKind<&'m [u8]
             ..
         } => {
             is_user(user)
-                && is_database(*database)
+                && is_database(database)
                 && is_host(client.host)
                 && session_line(record).is_some()
         }
         _ => false,
     };
-    agrees.then_some(kind)
+    is_line && record.severity == Severity::Log
 }
 
 /// What a message says, where it is plain and its record has no names of its own.
