@@ -17,6 +17,7 @@ use memchr::{memchr, memmem, memrchr};
 
 use crate::batch::Why;
 use crate::csvlog::ascii_number;
+use crate::cursor::Cursor;
 use crate::log_time::{self, LogTime, Minute};
 use crate::near;
 use crate::record::{BackendType, Client, Record, SessionId, Severity, Sqlstate};
@@ -36,12 +37,16 @@ pub(crate) fn read<'c>(
         .map_or((chunk.len(), chunk.len()), |n| (start + n, start + n + 1));
     let line = &chunk[start..end];
     let line = line.strip_suffix(b"\r").unwrap_or(line);
-    let read = object(minute, line, record).ok_or(if next == end {
+    let read = plain_object(minute, line, record).or_else(|| {
+        *record = Record::default();
+        object(minute, line, record)
+    });
+    let why = if next == end {
         Why::Incomplete
     } else {
         Why::Json
-    });
-    (read, next)
+    };
+    (read.ok_or(why), next)
 }
 
 /// Log times of the first and last record of a chunk of whole lines.
@@ -54,6 +59,76 @@ pub(crate) fn log_times(chunk: &[u8]) -> Option<(LogTime<&[u8]>, LogTime<&[u8]>)
 fn log_time_of(line: &[u8]) -> Option<LogTime<&[u8]>> {
     let text = line.strip_prefix(b"{\"timestamp\":\"")?;
     log_time::read(text, None).map(|(time, _)| time)
+}
+
+/// Fills `record` from an object as nearly all of sessions are: the keys of the server in its order, no name with an escape in
+/// it, nothing between the message and the backend type but an application. `None`: it is another.
+fn plain_object<'c>(minute: &mut Minute, line: &'c [u8], record: &mut Record<'c>) -> Option<()> {
+    let mut at = Cursor { rest: line };
+    at.pass(b"{\"timestamp\":\"")?;
+    let (time, len) = log_time::read_after(minute, at.rest, None)?;
+    record.log_time = Some(time);
+    at.rest = &at.rest[len..];
+    at.pass(b"\",\"")?;
+    if at.passes(b"user\":\"") {
+        record.user = name(&mut at)?;
+    }
+    if at.passes(b"dbname\":\"") {
+        record.database = name(&mut at)?;
+    }
+    at.pass(b"pid\":")?;
+    record.pid = Some(ascii_number(at.digits())?);
+    at.pass(b",\"")?;
+    if at.passes(b"remote_host\":\"") {
+        let host = name(&mut at)?;
+        let mut port = None;
+        if at.passes(b"remote_port\":") {
+            port = Some(at.digits()).filter(|port| !port.is_empty());
+            port?;
+            at.pass(b",\"")?;
+        }
+        let port = port.map(Cow::Borrowed);
+        record.client = host.map(|host| Client { host, port });
+    }
+    at.pass(b"session_id\":\"")?;
+    record.session_id = Some(SessionId::parse(at.until(b'"', b'\\')?)?);
+    at.pass(b",\"line_num\":")?;
+    at.digits();
+    at.pass(b",\"")?;
+    if at.passes(b"ps\":\"") {
+        record.command_tag = name(&mut at)?;
+    }
+    at.pass(b"session_start\":\"")?;
+    at.until(b'"', b'\\')?;
+    at.pass(b",\"")?;
+    if at.passes(b"vxid\":\"") {
+        at.until(b'"', b'\\')?;
+        at.pass(b",\"")?;
+    }
+    at.pass(b"txid\":")?;
+    at.digits();
+    at.pass(b",\"error_severity\":\"LOG\",\"message\":")?;
+    record.severity = Severity::Log;
+    let (message, rest) = string(at.rest)?;
+    record.message = message.text();
+    at.rest = rest;
+    at.pass(b",\"")?;
+    if at.passes(b"application_name\":\"") {
+        record.application_name = name(&mut at)?;
+    }
+    at.pass(b"backend_type\":\"")?;
+    record.backend_type = Some(BackendType::parse(at.until(b'"', b'\\')?));
+    at.pass(b",\"query_id\":")?;
+    at.digits();
+    (at.rest == b"}").then_some(())
+}
+
+/// A string without escapes that another key follows, up to the name of that; `Some(None)`: it is empty.
+#[inline]
+fn name<'c>(at: &mut Cursor<'c>) -> Option<Option<Cow<'c, [u8]>>> {
+    let name = at.until(b'"', b'\\')?;
+    at.pass(b",\"")?;
+    Some((!name.is_empty()).then_some(Cow::Borrowed(name)))
 }
 
 /// Fills `record`, in which nothing stands yet; `None`: this is no object of jsonlog.

@@ -10,6 +10,7 @@
 pub mod batch;
 mod candidate;
 mod csvlog;
+mod cursor;
 pub mod decoder;
 pub mod event;
 pub mod format;
