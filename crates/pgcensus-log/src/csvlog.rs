@@ -17,6 +17,7 @@ use memchr::{memchr, memchr_iter, memmem, memrchr, memrchr_iter, memrchr2};
 
 use crate::batch::Why;
 use crate::candidate;
+use crate::cursor::Cursor;
 use crate::decoder::RECORD_MAX;
 use crate::log_time::{self, LogTime, Minute};
 use crate::near;
@@ -45,6 +46,8 @@ pub(crate) struct Reader {
     minute: Minute,
     /// Of the record at hand; kept from one to the next, since clearing them takes as long as reading them.
     columns: [Column; COLUMNS_MAX],
+    /// Of the record at hand: the comma before its severity.
+    severity: usize,
 }
 
 /// Where a record stands: where it begins, and where the next one does.
@@ -103,16 +106,81 @@ impl Reader {
         start: usize,
         record: &mut Record<'c>,
     ) -> Result<usize, (Why, usize)> {
+        let end = chunk
+            .get(start..)
+            .and_then(|text| self.read_plain(chunk, text, record));
+        end.map_or_else(|| self.read_columns(chunk, start, record), Ok)
+    }
+
+    /// The same for a record as nearly all of sessions are, which begins `text`: of severity LOG, no name with a quote or newline
+    /// in it, and behind the message nothing but an application, a backend type and a query id. Columns that are of no
+    /// interest are only stepped over. `None`: it is another.
+    fn read_plain<'c>(
+        &mut self,
+        chunk: &'c [u8],
+        text: &'c [u8],
+        record: &mut Record<'c>,
+    ) -> Option<usize> {
+        let (time, len) = log_time::read_after(&mut self.minute, text, None)?;
+        record.log_time = Some(time);
+        let mut at = Cursor { rest: &text[len..] };
+        at.pass(b",")?;
+        record.user = name(&mut at)?;
+        record.database = name(&mut at)?;
+        record.pid = Some(ascii_number(at.digits())?);
+        at.pass(b",")?;
+        let from = name(&mut at)?;
+        if from
+            .as_ref()
+            .is_some_and(|from| from.starts_with(b"[local]:"))
+        {
+            return None;
+        }
+        record.client = from.map(client);
+        record.session_id = Some(SessionId::parse(at.until(b',', b'\n')?)?);
+        at.digits();
+        at.pass(b",")?;
+        record.command_tag = name(&mut at)?;
+        for _start_and_transactions in 0..3 {
+            let is_quoted = at.rest.starts_with(b"\"");
+            at.until(b',', b'\n').filter(|_| !is_quoted)?;
+        }
+        self.severity = chunk.len() - at.rest.len() - 1;
+        at.pass(b"LOG,")?;
+        record.severity = Severity::Log;
+        record.sqlstate = Some(Sqlstate::parse(at.until(b',', b'\n')?)?);
+        at.pass(b"\"")?;
+        record.message = quoted(&mut at)?;
+        at.pass(b",,,,,,,,,\"")?;
+        record.detail = None;
+        record.has_context = false;
+        record.has_statement = false;
+        let name = at.until(b'"', b'\n')?;
+        record.application_name = (!name.is_empty()).then_some(Cow::Borrowed(name));
+        record.backend_type = None;
+        if at.passes(b",\"") {
+            record.backend_type = Some(BackendType::parse(at.until(b'"', b'\n')?));
+            if at.passes(b",") {
+                // A leader's pid, and the id of a query.
+                at.digits();
+                at.pass(b",")?;
+                at.passes(b"-");
+                at.digits();
+            }
+        }
+        at.pass(b"\n")?;
+        Some(chunk.len() - at.rest.len())
+    }
+
+    /// The same for a record of any form.
+    fn read_columns<'c>(
+        &mut self,
+        chunk: &'c [u8],
+        start: usize,
+        record: &mut Record<'c>,
+    ) -> Result<usize, (Why, usize)> {
         let mut n = 0;
         let mut at = start;
-        // The longest column before the message, and its end need not be looked for.
-        let time = log_time::read_after(&mut self.minute, &chunk[start..], None)
-            .filter(|(_, len)| chunk.get(start + len) == Some(&b','));
-        if let Some((_, len)) = time {
-            self.columns[0] = Column::plain(start, start + len);
-            n = 1;
-            at = start + len + 1;
-        }
         let end = loop {
             // Behind the message most columns are empty.
             if (14..COLUMNS_MAX - 8).contains(&n) && chunk[at..].starts_with(b",,,,,,,,") {
@@ -150,10 +218,11 @@ impl Reader {
             return Err((Why::CsvColumns(n as u16), resume(chunk, start).min(end)));
         }
         let columns = &self.columns;
+        self.severity = columns[11].start.saturating_sub(1);
         let raw = |i: usize| columns[i].raw(chunk);
         let text = |i: usize| Some(columns[i].text(chunk)).filter(|text| !text.is_empty());
-        let time = time.or_else(|| log_time::read_after(&mut self.minute, raw(0), None));
-        record.log_time = time.map(|(time, _)| time);
+        record.log_time =
+            log_time::read_after(&mut self.minute, raw(0), None).map(|(time, _)| time);
         record.pid = ascii_number(raw(3));
         record.session_id = SessionId::parse(raw(5));
         record.user = text(1);
@@ -173,9 +242,44 @@ impl Reader {
 
     /// The record that was read last is one that the search would have found.
     pub(crate) fn is_candidate(&self, chunk: &[u8]) -> bool {
-        let severity = self.columns[11].start;
-        severity > 0 && candidate::stops_at(chunk, severity - 1)
+        candidate::stops_at(chunk, self.severity)
     }
+}
+
+/// A column that is empty, or a name in quotes and without any, and the comma after it; `Some(None)`: there is none.
+#[inline]
+fn name<'c>(at: &mut Cursor<'c>) -> Option<Option<Cow<'c, [u8]>>> {
+    if at.passes(b",") {
+        return Some(None);
+    }
+    at.pass(b"\"")?;
+    let name = at.until(b'"', b'\n')?;
+    at.pass(b",")?;
+    Some((!name.is_empty()).then_some(Cow::Borrowed(name)))
+}
+
+/// A text and the quote behind it.
+#[inline]
+fn quoted<'c>(at: &mut Cursor<'c>) -> Option<Cow<'c, [u8]>> {
+    let text = at.rest;
+    let mut doubled = false;
+    let mut end = 0;
+    loop {
+        end += memchr(b'"', &text[end..])?;
+        if text.get(end + 1) != Some(&b'"') {
+            break;
+        }
+        doubled = true;
+        end += 2;
+    }
+    at.rest = &text[end + 1..];
+    let start = 0;
+    let column = Column {
+        start,
+        end,
+        doubled,
+    };
+    Some(column.text(text))
 }
 
 /// Where the record begins whose message column opens at `message` (the position of its quote).
