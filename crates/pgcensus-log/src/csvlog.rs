@@ -21,7 +21,7 @@ use crate::cursor::Cursor;
 use crate::decoder::RECORD_MAX;
 use crate::log_time::{self, LogTime, Minute};
 use crate::near;
-use crate::record::{BackendType, Client, Record, SessionId, Severity, Sqlstate};
+use crate::record::{BackendType, Client, Record, SessionId, Severity, Sqlstate, not_empty};
 
 /// Columns of a record at most; one more is read so that a longer record is seen to be wrong.
 const COLUMNS_MAX: usize = 27;
@@ -125,22 +125,18 @@ impl Reader {
         record.log_time = Some(time);
         let mut at = Cursor { rest: &text[len..] };
         at.pass(b",")?;
-        record.user = name(&mut at)?;
-        record.database = name(&mut at)?;
+        record.user = not_empty(name(&mut at)?);
+        record.database = not_empty(name(&mut at)?);
         record.pid = Some(ascii_number(at.digits())?);
         at.pass(b",")?;
         let from = name(&mut at)?;
-        if from
-            .as_ref()
-            .is_some_and(|from| from.starts_with(b"[local]:"))
-        {
-            return None;
-        }
-        record.client = from.map(client);
+        let is_bound_socket = from.starts_with(b"[local]:");
+        record.client = not_empty(from).filter(|_| !is_bound_socket).map(client);
+        (!is_bound_socket).then_some(())?;
         record.session_id = Some(SessionId::parse(at.until(b',', b'\n')?)?);
         at.digits();
         at.pass(b",")?;
-        record.command_tag = name(&mut at)?;
+        record.command_tag = not_empty(name(&mut at)?);
         for _start_and_transactions in 0..3 {
             let is_quoted = at.rest.starts_with(b"\"");
             at.until(b',', b'\n').filter(|_| !is_quoted)?;
@@ -155,8 +151,7 @@ impl Reader {
         record.detail = None;
         record.has_context = false;
         record.has_statement = false;
-        let name = at.until(b'"', b'\n')?;
-        record.application_name = (!name.is_empty()).then_some(Cow::Borrowed(name));
+        record.application_name = not_empty(at.until(b'"', b'\n')?);
         record.backend_type = None;
         if at.passes(b",\"") {
             record.backend_type = Some(BackendType::parse(at.until(b'"', b'\n')?));
@@ -246,16 +241,16 @@ impl Reader {
     }
 }
 
-/// A column that is empty, or a name in quotes and without any, and the comma after it; `Some(None)`: there is none.
+/// A column that is empty, or a name in quotes and without any, and the comma after it.
 #[inline]
-fn name<'c>(at: &mut Cursor<'c>) -> Option<Option<Cow<'c, [u8]>>> {
+fn name<'c>(at: &mut Cursor<'c>) -> Option<&'c [u8]> {
     if at.passes(b",") {
-        return Some(None);
+        return Some(b"");
     }
     at.pass(b"\"")?;
     let name = at.until(b'"', b'\n')?;
     at.pass(b",")?;
-    Some((!name.is_empty()).then_some(Cow::Borrowed(name)))
+    Some(name)
 }
 
 /// A text and the quote behind it.
@@ -612,6 +607,45 @@ pub(crate) fn ascii_number(text: &[u8]) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn records_of_the_usual_form_are_read_as_all_others() {
+        let next = "2026-11-26 06:16:28 UTC,,,1,,6b07cebc.1,1,,,,0,LOG,00000,\"x\",,,,,,,,,\"\"\n";
+        let records = [
+            "2026-11-26 06:16:27.097 UTC,,,31632,\"127.0.0.1:33314\",6b07cebb.7b90,1,\"\",2026-11-26 06:16:27 UTC,,0,LOG,00000,\"connection received: host=127.0.0.1 port=33314\",,,,,,,,,\"\",\"not initialized\",,0\n",
+            "2026-11-26 06:16:27.106 UTC,\"web\",\"shop\",31632,\"[local]\",6b07cebb.7b90,2,\"authentication\",2026-11-26 06:16:27 UTC,3/4,0,LOG,00000,\"connection authenticated: identity=\"\"web\"\" method=md5 (/data/pg_hba.conf:3)\",,,,,,,,,\"\",\"client backend\"\n",
+            "2026-11-26 06:16:27.200 UTC,\"web\",\"shop\",31632,\"::1:5\",6b07cebb.7b90,3,\"idle\",2026-11-26 06:16:27 UTC,,0,LOG,00000,\"disconnection: session time: 0:00:00.103 user=web database=shop host=::1 port=5\",,,,,,,,,\"psql\"\n",
+        ];
+        let read_at_once = |chunk: &[u8]| {
+            let (mut plain, mut any) = (Record::default(), Record::default());
+            let (mut reader, mut columns) = (Reader::default(), Reader::default());
+            let Some(end) = reader.read_plain(chunk, chunk, &mut plain) else {
+                return false;
+            };
+            let read = columns.read_columns(chunk, 0, &mut any);
+            let shown = chunk.escape_ascii();
+            assert_eq!((read, &any), (Ok(end), &plain), "{shown}");
+            assert_eq!(reader.severity, columns.severity, "{shown}");
+            true
+        };
+        for record in records {
+            let chunk = [record, next].concat().into_bytes();
+            assert!(read_at_once(&chunk), "{record}");
+            for at in 0..record.len() {
+                read_at_once(&chunk[..at]);
+                for byte in *b"\",\n\r\\ 0aL[:" {
+                    let mut other = chunk.clone();
+                    other[at] = byte;
+                    read_at_once(&other);
+                    other[at] = chunk[at];
+                    other.insert(at, byte);
+                    read_at_once(&other);
+                    other.drain(at..at + 2);
+                    read_at_once(&other);
+                }
+            }
+        }
+    }
 
     const RECORD: &str = "2026-11-23 04:56:44.171 UTC,\"app\",\"shop\",1001,\"127.0.0.1:5\",6b03c78c.3e9,2,\"startup\",2026-11-23 04:56:44 UTC,3/8,0,FATAL,3D000,\"database \"\"x\"\" does not exist\",,,,,,,,,\"\",\"client backend\",,0\n";
 

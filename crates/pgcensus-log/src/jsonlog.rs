@@ -20,7 +20,7 @@ use crate::csvlog::ascii_number;
 use crate::cursor::Cursor;
 use crate::log_time::{self, LogTime, Minute};
 use crate::near;
-use crate::record::{BackendType, Client, Record, SessionId, Severity, Sqlstate};
+use crate::record::{BackendType, Client, Record, SessionId, Severity, Sqlstate, not_empty};
 use key::{Key, Keys};
 
 /// Reads the line at `chunk[start]` into `record`, and tells where the next line begins.
@@ -71,16 +71,16 @@ fn plain_object<'c>(minute: &mut Minute, line: &'c [u8], record: &mut Record<'c>
     at.rest = &at.rest[len..];
     at.pass(b"\",\"")?;
     if at.passes(b"user\":\"") {
-        record.user = name(&mut at)?;
+        record.user = not_empty(name(&mut at)?);
     }
     if at.passes(b"dbname\":\"") {
-        record.database = name(&mut at)?;
+        record.database = not_empty(name(&mut at)?);
     }
     at.pass(b"pid\":")?;
     record.pid = Some(ascii_number(at.digits())?);
     at.pass(b",\"")?;
     if at.passes(b"remote_host\":\"") {
-        let host = name(&mut at)?;
+        let host = not_empty(name(&mut at)?);
         let mut port = None;
         if at.passes(b"remote_port\":") {
             port = Some(at.digits()).filter(|port| !port.is_empty());
@@ -96,7 +96,7 @@ fn plain_object<'c>(minute: &mut Minute, line: &'c [u8], record: &mut Record<'c>
     at.digits();
     at.pass(b",\"")?;
     if at.passes(b"ps\":\"") {
-        record.command_tag = name(&mut at)?;
+        record.command_tag = not_empty(name(&mut at)?);
     }
     at.pass(b"session_start\":\"")?;
     at.until(b'"', b'\\')?;
@@ -114,7 +114,7 @@ fn plain_object<'c>(minute: &mut Minute, line: &'c [u8], record: &mut Record<'c>
     at.rest = rest;
     at.pass(b",\"")?;
     if at.passes(b"application_name\":\"") {
-        record.application_name = name(&mut at)?;
+        record.application_name = not_empty(name(&mut at)?);
     }
     at.pass(b"backend_type\":\"")?;
     record.backend_type = Some(BackendType::parse(at.until(b'"', b'\\')?));
@@ -123,12 +123,12 @@ fn plain_object<'c>(minute: &mut Minute, line: &'c [u8], record: &mut Record<'c>
     (at.rest == b"}").then_some(())
 }
 
-/// A string without escapes that another key follows, up to the name of that; `Some(None)`: it is empty.
+/// A string without escapes that another key follows, up to the name of that.
 #[inline]
-fn name<'c>(at: &mut Cursor<'c>) -> Option<Option<Cow<'c, [u8]>>> {
+fn name<'c>(at: &mut Cursor<'c>) -> Option<&'c [u8]> {
     let name = at.until(b'"', b'\\')?;
     at.pass(b",\"")?;
-    Some((!name.is_empty()).then_some(Cow::Borrowed(name)))
+    Some(name)
 }
 
 /// Fills `record`, in which nothing stands yet; `None`: this is no object of jsonlog.
@@ -310,4 +310,41 @@ fn code_point(text: &[u8]) -> (char, &[u8]) {
         char::from_u32(first).unwrap_or(char::REPLACEMENT_CHARACTER),
         text,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn objects_of_the_usual_form_are_read_as_all_others() {
+        let objects: [&[u8]; 3] = [
+            br#"{"timestamp":"2026-11-26 06:16:27.231 UTC","pid":31658,"remote_host":"127.0.0.1","remote_port":33516,"session_id":"6b07cebb.7baa","line_num":1,"ps":"","session_start":"2026-11-26 06:16:27 UTC","txid":0,"error_severity":"LOG","message":"connection received: host=127.0.0.1 port=33516","backend_type":"not initialized","query_id":0}"#,
+            br#"{"timestamp":"2026-11-26 06:16:27.234 UTC","user":"web","dbname":"shop","pid":31658,"remote_host":"[local]","session_id":"6b07cebb.7baa","line_num":2,"ps":"authentication","session_start":"2026-11-26 06:16:27 UTC","vxid":"5/9","txid":0,"error_severity":"LOG","message":"connection authenticated: identity=\"web\" method=md5 (/data/pg_hba.conf:3)","backend_type":"client backend","query_id":0}"#,
+            br#"{"timestamp":"2026-11-26 06:31:53.637 UTC","user":"worker","dbname":"billing","pid":914838,"remote_host":"::1","remote_port":33108,"session_id":"6b07d259.df596","line_num":4,"ps":"idle","session_start":"2026-11-26 06:31:53 UTC","txid":0,"error_severity":"LOG","message":"disconnection: session time: 0:00:00.046 user=worker database=billing host=::1 port=33108","application_name":"invoice-worker","backend_type":"client backend","query_id":-123}"#,
+        ];
+        let read_at_once = |line: &[u8]| {
+            let (mut plain, mut any) = (Record::default(), Record::default());
+            if plain_object(&mut Minute::default(), line, &mut plain).is_none() {
+                return false;
+            }
+            let read = object(&mut Minute::default(), line, &mut any);
+            assert_eq!((read, &any), (Some(()), &plain), "{}", line.escape_ascii());
+            true
+        };
+        for (object, is_usual) in objects.into_iter().zip([true, true, false]) {
+            assert_eq!(read_at_once(object), is_usual, "{}", object.escape_ascii());
+            for at in 0..object.len() {
+                read_at_once(&object[..at]);
+                for byte in *b"\"\\,:{} 9Lx\n\0" {
+                    let mut other = object.to_vec();
+                    other[at] = byte;
+                    read_at_once(&other);
+                    other[at] = object[at];
+                    other.insert(at, byte);
+                    read_at_once(&other);
+                }
+            }
+        }
+    }
 }

@@ -40,6 +40,11 @@ pub struct Record<'c> {
     pub backend_type: Option<BackendType>,
 }
 
+/// A field that is unset where it is empty.
+pub(crate) fn not_empty(text: &[u8]) -> Option<Cow<'_, [u8]>> {
+    (!text.is_empty()).then_some(Cow::Borrowed(text))
+}
+
 /// `%c`: the second in which the process started and its pid, `6b03cbfa.4ec2`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SessionId {
