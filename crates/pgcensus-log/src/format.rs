@@ -1,7 +1,7 @@
 //! Formats: how a log is written, and guessing it from its head.
 //!
 //! ```text
-//! head of a file ─► guess ─► Log(Format, …) │ PgBouncer │ Syslog │ Wrapped │ Binary │ Empty │ Unknown
+//! head of a file ─► guess ─► Log(Format, …) │ PgBouncer │ Binary │ Empty │ Unknown
 //! any part of it ─► heads ─► log time, pid and place of each record
 //! ```
 //!
@@ -43,10 +43,6 @@ pub enum Guess {
     /// PgBouncer's own log: `2026-11-23 05:28:23.373 UTC [29716] LOG C-0x55e…: …`, a severity
     /// without a colon.
     PgBouncer,
-    /// The server's log through syslog: `… postgres[24776]: [1-1] …`.
-    Syslog,
-    /// A log inside the lines of the program that is named here.
-    Wrapped(&'static str),
     /// Not text.
     Binary,
     /// Nothing but white space.
@@ -315,12 +311,6 @@ struct Votes {
     jsonlog: usize,
     csvlog: usize,
     pgbouncer: usize,
-    syslog: usize,
-    /// Among the syslog lines one is a PostgreSQL server's.
-    syslog_of_postgres: bool,
-    docker: usize,
-    cri: usize,
-    journal: usize,
 }
 
 impl Votes {
@@ -348,11 +338,6 @@ impl Votes {
                 votes.count_object(line);
             } else if is_pgbouncer(&mut minute, line) {
                 votes.pgbouncer += 1;
-            } else if is_cri(line) {
-                votes.cri += 1;
-            } else if is_syslog(line) {
-                votes.syslog += 1;
-                votes.syslog_of_postgres |= is_syslog_of_postgres(line);
             }
         }
         votes
@@ -363,24 +348,11 @@ impl Votes {
             pid.is_some() || json_value(line, b"\"error_severity\"").is_some()
         }) {
             self.jsonlog += 1;
-        } else if line.starts_with(b"{\"log\":\"") {
-            self.docker += 1;
-        } else if json_value(line, b"\"__REALTIME_TIMESTAMP\"").is_some() {
-            self.journal += 1;
         }
     }
 
     fn best(&self) -> Option<(Guess, usize)> {
-        let syslog = if self.syslog_of_postgres {
-            self.syslog
-        } else {
-            0
-        };
         [
-            (Guess::Wrapped("Kubernetes CRI"), self.cri),
-            (Guess::Wrapped("journald JSON"), self.journal),
-            (Guess::Wrapped("Docker json-file"), self.docker),
-            (Guess::Syslog, syslog),
             (Guess::PgBouncer, self.pgbouncer),
             (Guess::Log(Format::Jsonlog, None), self.jsonlog),
             (Guess::Log(Format::Csvlog, None), self.csvlog),
@@ -419,71 +391,6 @@ fn is_pgbouncer(minute: &mut Minute, line: &[u8]) -> bool {
             .iter()
             .any(|severity| rest.starts_with(severity))
         })
-}
-
-/// `Nov 23 05:20:26 db01 postgres[31314]: …`, the same with an ISO time, or RFC 5424's
-/// `<134>1 2026-11-23T05:25:52.600052+00:00 db01 postgres 24776 - - …`; with or without `<134>`.
-fn is_syslog(line: &[u8]) -> bool {
-    let line = &line[..line.len().min(256)];
-    let rest = line
-        .strip_prefix(b"<")
-        .and_then(|rest| number(rest).and_then(|(_, len)| rest[len..].strip_prefix(b">")));
-    let (rest, has_priority) = (rest.unwrap_or(line), rest.is_some());
-    if let Some(rest) = rest.strip_prefix(b"1 ")
-        && has_priority
-    {
-        return is_iso_time(rest) || rest.starts_with(b"- ");
-    }
-    let text = if is_iso_time(rest) {
-        rest
-    } else {
-        let is_traditional = rest.len() > 16
-            && rest[..3].iter().all(u8::is_ascii_alphabetic)
-            && rest[3] == b' '
-            && matches!(rest[4], b' ' | b'0'..=b'3')
-            && rest[9] == b':'
-            && rest[12] == b':'
-            && rest[15] == b' ';
-        if !is_traditional {
-            return false;
-        }
-        rest
-    };
-    // A tag with a pid, or one without: `db01 kernel: `.
-    memchr::memmem::find(text, b": ").is_some()
-}
-
-/// `2026-11-23T05:25:52`
-fn is_iso_time(text: &[u8]) -> bool {
-    text.get(..19).is_some_and(|time| {
-        time.iter().enumerate().all(|(i, b)| match i {
-            4 | 7 => *b == b'-',
-            10 => *b == b'T',
-            13 | 16 => *b == b':',
-            _ => b.is_ascii_digit(),
-        })
-    })
-}
-
-fn is_syslog_of_postgres(line: &[u8]) -> bool {
-    let line = &line[..line.len().min(256)];
-    [&b" postgres["[..], b" postgres ", b"]: [", b" - -  ["]
-        .iter()
-        .any(|mark| memchr::memmem::find(line, mark).is_some())
-}
-
-/// `2026-11-23T05:28:06.794944077Z stderr F …`
-fn is_cri(line: &[u8]) -> bool {
-    let line = &line[..line.len().min(64)];
-    is_iso_time(line)
-        && [
-            &b" stderr F "[..],
-            b" stdout F ",
-            b" stderr P ",
-            b" stdout P ",
-        ]
-        .iter()
-        .any(|mark| memchr::memmem::find(line, mark).is_some())
 }
 
 /// Whether these bytes are no text: a NUL, or one control byte in twenty. High bytes say nothing:
@@ -530,31 +437,7 @@ b",30630,"127.0.0.1:60546",6b03c78c.77a6,3,"authentication",2026-11-23 04:56:44 
                 "2018-01-23 05:28:22.091 29687 LOG stats: 0 xacts/s\n",
                 Guess::PgBouncer,
             ),
-            (
-                "Nov 23 05:25:52 db01 postgres[24776]: [1-1] LOG:  x\n",
-                Guess::Syslog,
-            ),
-            (
-                "<134>Nov  3 05:25:52 postgres[24776]: [1-1] LOG:  x\n",
-                Guess::Syslog,
-            ),
-            (
-                "2026-11-23T05:25:52.600052+00:00 db01 pg main[24776]: [1-1] LOG:  x\n",
-                Guess::Syslog,
-            ),
-            (
-                "<134>1 2026-11-23T05:25:52.600052+00:00 db01 postgres 24776 - -  [1-1] x\n",
-                Guess::Syslog,
-            ),
             ("Nov 23 05:25:52 db01 kernel: hello\n", Guess::Unknown),
-            (
-                "2026-11-23T05:28:06.794944077Z stderr F 2026-11-23 05:28:06.789 UTC [1] LOG:  x\n",
-                Guess::Wrapped("Kubernetes CRI"),
-            ),
-            (
-                r#"{"log":"2026-11-23 05:28:06.789 UTC [1] LOG:  x\n","stream":"stderr"}"#,
-                Guess::Wrapped("Docker json-file"),
-            ),
             ("", Guess::Empty),
             ("\u{feff}\r\n\n ", Guess::Empty),
             ("\u{7f}ELF\u{1}\u{0}\u{0}", Guess::Binary),

@@ -482,12 +482,10 @@ fn server(text: &str) -> Result<ServerArg, String> {
 /// The names that `log_destination` has for formats, and those of pgBadger.
 fn log_format(text: &str) -> Result<LogFormat, String> {
     match text {
-        "stderr" | "rds" | "redshift" => Ok(LogFormat::Stderr),
+        // What is around the server's text is found out.
+        "stderr" | "rds" | "redshift" | "syslog" | "syslog2" | "logplex" => Ok(LogFormat::Stderr),
         "csvlog" | "csv" | "cvs" => Ok(LogFormat::Csvlog),
         "jsonlog" | "json" => Ok(LogFormat::Jsonlog),
-        "syslog" | "syslog2" | "logplex" => {
-            Err("not in this version; it reads stderr, csvlog and jsonlog".to_owned())
-        }
         "pgbouncer" => Err("pgcensus reads PostgreSQL's log; PgBouncer's is left out".to_owned()),
         _ => Err("not one of stderr, csvlog, jsonlog".to_owned()),
     }

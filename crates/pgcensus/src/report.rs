@@ -3,6 +3,7 @@
 use std::io::{self, Read, Write};
 
 use pgcensus_log::batch::Why;
+use pgcensus_log::envelope::Envelope;
 use pgcensus_log::format::Format;
 use pgcensus_log::log_time::Zone;
 
@@ -61,7 +62,7 @@ pub(crate) fn of(plan: &Plan, outcome: &Outcome) -> InputReport {
             report.sources.push(SourceReport {
                 path: log.display.clone(),
                 server: input.name.clone(),
-                envelope: None,
+                envelope: log.envelope.as_ref().map(Envelope::name),
                 format,
                 prefix,
                 zone: log.first.as_ref().and_then(|time| match &time.zone {
@@ -131,10 +132,13 @@ pub(crate) fn unreadable(plan: &Plan, outcome: &Outcome, out: &mut dyn Write) ->
     }
 }
 
-/// `pg.log:88121`; where the file cannot be read again, `-, byte 1042`.
+/// `pg.log:88121`; `syslog, line 812 of the server's text` below an envelope; where the file cannot be read again, `-, byte 1042`.
 fn place(plan: &Plan, span: &UnreadableSpan) -> String {
     let log = &plan.servers[span.server].files[span.file];
     match line_number(log, span.offset) {
+        Some(line) if log.envelope.is_some() => {
+            format!("{}, line {line} of the server's text", log.display)
+        }
         Some(line) => format!("{}:{line}", log.display),
         None => format!("{}, byte {}", log.display, span.offset),
     }

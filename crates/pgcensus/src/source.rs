@@ -10,6 +10,7 @@
 mod ahead;
 pub(crate) mod compressed;
 mod duplicates;
+mod enveloped;
 pub(crate) mod file;
 pub(crate) mod input;
 mod overlap;
@@ -19,13 +20,16 @@ use std::fs::File;
 use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
+use pgcensus_log::envelope::{Envelope, SERVERS_MAX};
 use pgcensus_log::format::{self, Format, Guess};
 use pgcensus_log::line_prefix::{self, Inference, Known, LinePrefix};
 
 use crate::view::text::thousands;
 use compressed::Magic;
-use file::{Head, Kind, LogFile};
+use enveloped::Order;
+use file::{Head, Kind, LogFile, Opened};
 use input::{Piped, Reading};
 use paths::{Candidate, Paths, Way};
 
@@ -206,11 +210,20 @@ impl Plan {
 
         let mut logs = plan.look(request, paths);
         if let Some(server) = logs.stdin.take() {
-            let taken = match Head::read(stdin.reader) {
-                Ok(head) => take_stream(head, request, Path::new("-")),
-                Err(err) => Taken::Problem(Problem::of("-", &err).message),
+            let path = Path::new("-");
+            let parts = match Opened::new(stdin.reader, enveloped::day_of(SystemTime::now())) {
+                Ok(opened) => take_stream(opened, request, path),
+                Err(err) => vec![Taken::Problem(Problem::of(path, &err).message).into()],
             };
-            plan.place(taken, server, Path::new("-"), Way::Asked, &mut logs.found);
+            let is_alone = parts.len() == 1;
+            for Part {
+                taken,
+                server: named,
+            } in parts
+            {
+                let server = name_of(Some(&server), named, is_alone, || STDIN.to_owned());
+                plan.place(taken, server, path, Way::Asked, &mut logs.found);
+            }
         }
         let (kept, copies) = duplicates::leave_out(logs.found);
         plan.left_out.extend(copies);
@@ -257,25 +270,33 @@ impl Plan {
             .map(|_| Contents::default())
             .collect();
         for candidate in paths.candidates {
-            let taken = take_file(&candidate, request, &mut known);
-            if let Way::Walked(directory) = candidate.way {
-                let contents = &mut logs_in[directory];
-                contents.files += 1;
-                contents.named |= !matches!(taken, Taken::Ignored(_) | Taken::OtherFormat(_));
-                contents.other_formats += u64::from(matches!(taken, Taken::OtherFormat(_)));
-            }
+            let parts = take_file(&candidate, request, &mut known);
             let Candidate {
                 path,
                 canonical,
                 server,
                 way,
             } = candidate;
-            let name = match (server, &taken) {
-                (Some(server), _) => server,
-                (None, Taken::Log(log)) if matches!(log.kind, Kind::Stream(_)) => STDIN.to_owned(),
-                (None, _) => paths::server_name(&canonical),
-            };
-            self.place(taken, name, &path, way, &mut found);
+            if let Way::Walked(directory) = way {
+                logs_in[directory].files += 1;
+            }
+            let is_alone = parts.len() == 1;
+            for Part {
+                taken,
+                server: named,
+            } in parts
+            {
+                if let Way::Walked(directory) = way {
+                    let contents = &mut logs_in[directory];
+                    contents.named |= !matches!(taken, Taken::Ignored(_) | Taken::OtherFormat(_));
+                    contents.other_formats += u64::from(matches!(taken, Taken::OtherFormat(_)));
+                }
+                let name = name_of(server.as_deref(), named, is_alone, || match &taken {
+                    Taken::Log(log) if matches!(log.kind, Kind::Stream(_)) => STDIN.to_owned(),
+                    _ => paths::server_name(&canonical),
+                });
+                self.place(taken, name, &path, way, &mut found);
+            }
         }
         for (directory, contents) in paths.directories.iter().zip(logs_in) {
             let under = |problem: &Problem| Path::new(&problem.path).starts_with(directory);
@@ -395,6 +416,9 @@ impl LogFile {
         if let Some(compression) = self.compression {
             let _ = write!(line, "{}, ", compression.name());
         }
+        if let Some(envelope) = &self.envelope {
+            let _ = write!(line, "{}, ", envelope.name());
+        }
         if let Some(size) = self.size {
             let _ = write!(line, "{} bytes; ", thousands(size));
         }
@@ -463,48 +487,178 @@ enum Taken {
     Problem(String),
 }
 
-fn take_file(candidate: &Candidate, request: &Request, known: &mut Known) -> Taken {
-    let path = &candidate.path;
-    let head = File::open(path).and_then(|file| {
-        let metadata = file.metadata()?;
-        let head = if metadata.is_file() {
-            Head::read(file)?
-        } else {
-            Head::read(Piped::new(file, &request.reading))?
+/// An input, or the part of one that is a server's, as its envelope names it.
+struct Part {
+    taken: Taken,
+    server: Option<String>,
+}
+
+impl From<Taken> for Part {
+    fn from(taken: Taken) -> Part {
+        let server = match &taken {
+            Taken::Log(log) => log.envelope.as_ref().and_then(Envelope::server),
+            _ => None,
         };
-        Ok((head, metadata))
+        Part {
+            server: server.map(|name| String::from_utf8_lossy(name).into_owned()),
+            taken,
+        }
+    }
+}
+
+/// The name of a server: what the operator says, else what the envelope does, else what the path does. Several servers of
+/// one file for which the operator has one name are kept apart below it.
+fn name_of(
+    asked: Option<&str>,
+    named: Option<String>,
+    is_alone: bool,
+    of_path: impl Fn() -> String,
+) -> String {
+    match (asked, named) {
+        (None | Some(STDIN), Some(named)) => named,
+        (Some(asked), Some(named)) if !is_alone => format!("{asked}/{named}"),
+        (Some(asked), _) => asked.to_owned(),
+        (None, None) => of_path(),
+    }
+}
+
+fn take_file(candidate: &Candidate, request: &Request, known: &mut Known) -> Vec<Part> {
+    let path = &candidate.path;
+    let opened = File::open(path).and_then(|file| {
+        let metadata = file.metadata()?;
+        let end = enveloped::day_of(metadata.modified().unwrap_or_else(|_| SystemTime::now()));
+        let opened = if metadata.is_file() {
+            Opened::new(file, end)?
+        } else {
+            Opened::new(Piped::new(file, &request.reading), end)?
+        };
+        Ok((opened, metadata))
     });
-    let (mut head, metadata) = match head {
-        Ok(head) => head,
-        Err(err) => return Taken::Problem(Problem::of(path, &err).message),
+    let (opened, metadata) = match opened {
+        Ok(opened) => opened,
+        Err(err) => return vec![Taken::Problem(Problem::of(path, &err).message).into()],
     };
     if !metadata.is_file() {
-        return take_stream(head, request, path);
+        return take_stream(opened, request, path);
     }
-    let (format, inferred) = match judge(&mut head, request, path, candidate.way, known) {
+    let order = opened.survey(|| {
+        let file = File::open(path)?;
+        match opened.magic {
+            Magic::Known(compression) => compression.undo(file),
+            Magic::Plain | Magic::Foreign(_) => Ok(Box::new(file)),
+        }
+    });
+    match order {
+        Ok(Some(order)) => return take_dealt(order, opened, request, path, candidate.way),
+        Ok(None) => {}
+        Err(err) => return vec![Taken::Problem(Problem::of(path, &err).message).into()],
+    }
+    let taken = take_opened(opened, request, path, candidate.way, known, |file| {
+        file.size = Some(metadata.len());
+        file.kind = Kind::File(path.clone());
+    });
+    vec![taken.into()]
+}
+
+/// What a regular file is taken for; `settle` says where its bytes are.
+fn take_opened(
+    opened: Opened,
+    request: &Request,
+    path: &Path,
+    way: Way,
+    known: &mut Known,
+    settle: impl FnOnce(&mut LogFile),
+) -> Taken {
+    let mut head = Head::read(opened);
+    let (format, inferred) = match judge(&mut head, request, path, way, known) {
         Ok(log) => log,
         Err(taken) => return taken,
     };
     let mut file = LogFile::from_head(path, &head, format, inferred);
-    file.size = Some(metadata.len());
-    file.kind = Kind::File(path.clone());
-    if file.compression.is_none() && file.first.is_some() {
+    settle(&mut file);
+    if file.compression.is_none()
+        && file.first.is_some()
+        && let Kind::File(path) = &file.kind
+    {
         // Read for its head a moment ago; if the tail fails now, reading it will say so.
-        file.last = file::last_of_plain(path, &file.format).unwrap_or_default();
+        let last = file::last_of_plain(path, file.envelope.as_ref(), &file.format);
+        file.last = last.unwrap_or_default();
     }
     Taken::Log(Box::new(file))
 }
 
-fn take_stream(mut head: Head, request: &Request, path: &Path) -> Taken {
+fn take_stream(opened: Opened, request: &Request, path: &Path) -> Vec<Part> {
+    match opened.survey(|| Ok(Box::new(io::empty()))) {
+        Ok(Some(order)) => return take_dealt(order, opened, request, path, Way::Asked),
+        Ok(None) => {}
+        Err(err) => return vec![Taken::Problem(Problem::of(path, &err).message).into()],
+    }
+    let mut head = Head::read(opened);
     match judge(&mut head, request, path, Way::Asked, &mut Known::default()) {
         Ok((format, inferred)) => {
             let mut file = LogFile::from_head(path, &head, format, inferred);
             file.kind = Kind::Stream(head.into_stream());
-            // The stream is decompressed on its way in.
-            Taken::Log(Box::new(file))
+            // The stream is decompressed, and its envelope undone, on its way in.
+            vec![Taken::Log(Box::new(file)).into()]
         }
-        Err(taken) => taken,
+        Err(taken) => vec![taken.into()],
     }
+}
+
+/// Deals out a log of several servers, and takes each part of it as the log of one.
+fn take_dealt(order: Order, opened: Opened, request: &Request, path: &Path, way: Way) -> Vec<Part> {
+    let problem = |message: String| vec![Part::from(Taken::Problem(message))];
+    let end = opened.end;
+    let Some(split) = opened.envelope.as_ref().map(Envelope::split) else {
+        return Vec::new();
+    };
+    let deal = match enveloped::deal_out(split, order, opened.into_reader()) {
+        Ok(deal) => deal,
+        Err(err) => {
+            let why = Problem::of(path, &err).message;
+            return problem(format!(
+                "it is of several servers or newest first, and cannot be dealt out into temporary files: {why}"
+            ));
+        }
+    };
+    let mut parts = Vec::new();
+    for dealt in deal.servers {
+        let file = dealt.file.reopen();
+        let opened = file.and_then(|file| Ok((file.metadata()?.len(), Opened::new(file, end)?)));
+        let taken = match opened {
+            Ok((size, opened)) => {
+                take_opened(opened, request, path, way, &mut Known::default(), |file| {
+                    file.size = Some(size);
+                    file.compression = None;
+                    file.kind = Kind::File(dealt.file.path().to_owned());
+                    file.dealt = Some(dealt.file);
+                })
+            }
+            Err(err) => Taken::Problem(Problem::of(path, &err).message),
+        };
+        match taken {
+            // Other programs write into such a log too.
+            Taken::Problem(_) | Taken::LeftOut(_) if !dealt.is_labelled => {}
+            taken => parts.push(Part {
+                server: Some(dealt.server).filter(|name| !name.is_empty()),
+                taken,
+            }),
+        }
+    }
+    if let Some(err) = deal.failure {
+        let message = match compressed::damage(&err) {
+            Some(damaged) => damaged.to_string(),
+            None => Problem::of(path, &err).message,
+        };
+        parts.extend(problem(message));
+    }
+    if deal.lines_left_out > 0 {
+        let lines = thousands(deal.lines_left_out);
+        parts.extend(problem(format!(
+            "it is of more than {SERVERS_MAX} servers: {lines} lines of further ones are not read; give it in parts"
+        )));
+    }
+    parts
 }
 
 impl LogFile {
@@ -529,6 +683,8 @@ impl LogFile {
                 Magic::Known(compression) => Some(compression),
                 Magic::Plain | Magic::Foreign(_) => None,
             },
+            envelope: head.envelope.clone(),
+            dealt: None,
             size: None,
             first_line: first_line[..first_line.len().min(256)].to_owned(),
             format,
@@ -601,11 +757,6 @@ fn judge(
         Guess::PgBouncer => {
             Taken::LeftOut("a PgBouncer log; pgcensus counts sessions of the server".to_owned())
         }
-        Guess::Syslog => unread(way, "syslog, which is not read in this version; have the server write stderr, csvlog or jsonlog too"),
-        Guess::Wrapped(wrapper) => unread(
-            way,
-            &format!("a log inside {wrapper}, which is not read in this version; give the server's own lines"),
-        ),
         Guess::Binary if asked => Taken::Problem("binary, not a log".to_owned()),
         Guess::Unknown if asked => Taken::Problem(
             "no line in it looks like one of a PostgreSQL server; if it is its log, say how it is written with --format or --line-prefix"
@@ -614,14 +765,6 @@ fn judge(
         Guess::Binary => Taken::Ignored("binary".to_owned()),
         Guess::Unknown => Taken::Ignored("text, but no PostgreSQL log".to_owned()),
     })
-}
-
-/// A log that this version does not read: an error where it was asked for, else said.
-fn unread(way: Way, what: &str) -> Taken {
-    match way {
-        Way::Asked => Taken::Problem(what.to_owned()),
-        Way::Walked(_) => Taken::LeftOut(what.to_owned()),
-    }
 }
 
 /// A compression that is not read. In a directory it is a problem if the name is that of a log.

@@ -127,7 +127,7 @@ pub(crate) struct SourceReport {
     /// The server that wrote it.
     pub(crate) server: String,
     /// Who wrapped its lines; `None`: nobody.
-    pub(crate) envelope: Option<&'static str>,
+    pub(crate) envelope: Option<String>,
     /// `stderr`, `csvlog`, `jsonlog`, `syslog`.
     pub(crate) format: &'static str,
     /// The `log_line_prefix`, given or inferred.

@@ -125,6 +125,8 @@ const POPULAR: &[&str] = &[
     "%m [%p] %u@%d ",
     "%t [%p] %u@%d ",
     "%q%u@%d ",
+    // Heroku's; of two times a reader cannot tell which is the start of the process.
+    " sql_error_code = %e time_ms = \"%m\" pid=\"%p\" proc_start_time=\"%s\" session_id=\"%c\" vtid=\"%v\" tid=\"%x\" log_line=\"%l\" database=\"%d\" connection_source=\"%r\" user=\"%u\" application_name=\"%a\" ",
 ];
 
 /// Lines that the candidates are scored on.

@@ -172,10 +172,6 @@ fn each_mistake_has_its_sentence() {
             "--format 'x': not one of stderr, csvlog, jsonlog",
         ),
         (
-            &["-f", "syslog"],
-            "--format 'syslog': not in this version; it reads stderr, csvlog and jsonlog",
-        ),
-        (
             &["-f", "pgbouncer"],
             "--format 'pgbouncer': pgcensus reads PostgreSQL's log; PgBouncer's is left out",
         ),

@@ -7,7 +7,7 @@ use super::Buffers;
 use super::fold::Fold;
 use super::reader::{Cut, Reader};
 use crate::source::ServerInput;
-use crate::source::file::{Kind, LogFile};
+use crate::source::file::LogFile;
 
 /// The readers of all servers, and the buffers that are free for each.
 pub(super) struct Supply<'a> {
@@ -51,8 +51,7 @@ impl<'a> Supply<'a> {
     pub(super) fn new(fold: &Fold<'a, '_>, threads: usize) -> Supply<'a> {
         let inputs = fold.run_servers();
         let buffers = (threads * 2).div_ceil(inputs.len().max(1)).max(1);
-        let makes_wait =
-            |log: &LogFile| log.compression.is_some() || matches!(log.kind, Kind::Stream(_));
+        let makes_wait = |log: &LogFile| !log.is_plain();
         let shelf = |input: &ServerInput| Shelf {
             free: (0..buffers).map(|_| Buffers::default()).collect(),
             cutting: 0,

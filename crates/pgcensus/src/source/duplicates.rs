@@ -2,7 +2,7 @@
 //! copy of a log that has grown since. They are read once.
 //!
 //! Copies share their first line; only files that do are compared. Two plain files are compared in
-//! their first and last 64 KiB and at sixteen places between, anything compressed as a whole.
+//! their first and last 64 KiB and at sixteen places between, anything compressed or in an envelope as a whole.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -81,8 +81,8 @@ fn compare(a: &LogFile, b: &LogFile) -> io::Result<Shared> {
     if same_file::is_same_file(path_a, path_b)? {
         return Ok(Shared::SameFile);
     }
-    match (a.compression, b.compression, a.size, b.size) {
-        (None, None, Some(size_a), Some(size_b)) => {
+    match (a.size, b.size) {
+        (Some(size_a), Some(size_b)) if a.is_plain() && b.is_plain() => {
             compare_plain((path_a, size_a), (path_b, size_b))
         }
         _ => compare_streams(a.open()?, b.open()?),

@@ -7,12 +7,15 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use pgcensus_log::envelope::{Day, Envelope};
 use pgcensus_log::format::{self, BOM, Format};
 use pgcensus_log::line_prefix::Inference;
 use pgcensus_log::log_time::{LogTime, Zone};
+use tempfile::NamedTempFile;
 
 use super::ahead::Ahead;
 use super::compressed::{self, Compression, MAGIC_MAX, Magic};
+use super::enveloped::{self, Order, Unwrapped};
 use super::input::{Counted, Input, Reading};
 
 /// A log time that outlives the bytes it was read from.
@@ -47,6 +50,10 @@ pub(crate) struct LogFile {
     pub(crate) kind: Kind,
     /// How it is compressed.
     pub(crate) compression: Option<Compression>,
+    /// What is around the server's lines in it, below the compression.
+    pub(crate) envelope: Option<Envelope>,
+    /// The temporary file that it was dealt out to, which is gone with this; see [`enveloped`].
+    pub(super) dealt: Option<NamedTempFile>,
     /// Bytes on disk; `None` for a stream.
     pub(crate) size: Option<u64>,
     /// How it is written.
@@ -89,10 +96,26 @@ impl std::fmt::Debug for Stream {
     }
 }
 
-/// The head of an input, decompressed, and for a stream all that comes.
+/// An input that has been begun: decompressed, and what is around its log is known.
+pub(super) struct Opened {
+    /// What its first bytes say.
+    pub(super) magic: Magic,
+    pub(super) envelope: Option<Envelope>,
+    /// The first bytes, by which the envelope was told.
+    pub(super) head: Vec<u8>,
+    /// Why reading stopped there, when that was not the end.
+    failure: Option<io::Error>,
+    rest: Box<dyn Read + Send>,
+    is_file: bool,
+    /// A day near its end.
+    pub(super) end: Day,
+}
+
+/// The head of an input, decompressed and without its envelope, and for a stream all that comes.
 pub(super) struct Head {
     /// What its first bytes say.
     pub(super) magic: Magic,
+    pub(super) envelope: Option<Envelope>,
     /// The first decompressed bytes, byte order mark included; where these tell of no session,
     /// lines from further on follow a shorter head.
     pub(super) sample: Vec<u8>,
@@ -103,9 +126,9 @@ pub(super) struct Head {
     rest: Box<dyn Read + Send>,
 }
 
-impl Head {
-    /// Reads the head of a file or a stream.
-    pub(super) fn read(mut reader: impl Read + Send + 'static) -> io::Result<Head> {
+impl Opened {
+    /// Begins to read a file or a stream, which ends about the day `end`.
+    pub(super) fn new(mut reader: impl Read + Send + 'static, end: Day) -> io::Result<Opened> {
         let file = (&reader as &dyn Any).downcast_ref::<File>();
         let is_file = file
             .and_then(|file| file.metadata().ok())
@@ -117,20 +140,77 @@ impl Head {
             .read_to_end(&mut magic)?;
         let kind = compressed::sniff(&magic);
         let whole = io::Cursor::new(magic).chain(reader);
-        let rest: Box<dyn Read + Send> = match kind {
+        let mut rest: Box<dyn Read + Send> = match kind {
             Magic::Known(compression) => compression.undo(whole)?,
             Magic::Plain | Magic::Foreign(_) => Box::new(whole),
         };
-        let mut head = Head {
+        let (head, envelope, failure) = match kind {
+            Magic::Foreign(_) => (Vec::new(), None, None),
+            Magic::Plain | Magic::Known(_) => enveloped::recognize(&mut *rest, end),
+        };
+        Ok(Opened {
             magic: kind,
+            envelope,
+            head,
+            failure,
+            rest,
+            is_file,
+            end,
+        })
+    }
+
+    /// Whether it must be dealt out, and how: its first bytes tell, and after them what `all` gives, all of it from the
+    /// first byte.
+    pub(super) fn survey(
+        &self,
+        all: impl FnOnce() -> io::Result<Box<dyn Read + Send>>,
+    ) -> io::Result<Option<Order>> {
+        let Some(envelope) = &self.envelope else {
+            return Ok(None);
+        };
+        let mut survey = envelope.survey();
+        survey.feed(&self.head);
+        let order = Order::of(&survey);
+        if order.is_some() || !survey.names_servers() {
+            return Ok(order);
+        }
+        enveloped::survey_all(envelope, all()?)
+    }
+
+    /// All its bytes, decompressed, from the first one.
+    pub(super) fn into_reader(self) -> Box<dyn Read + Send> {
+        let head = io::Cursor::new(self.head);
+        match self.failure {
+            Some(err) => Box::new(head.chain(Failed(Some(err)))),
+            None => Box::new(head.chain(self.rest)),
+        }
+    }
+}
+
+impl Head {
+    /// Reads the head of what has been begun.
+    pub(super) fn read(opened: Opened) -> Head {
+        let (magic, envelope) = (opened.magic, opened.envelope.clone());
+        let scan = if opened.is_file {
+            SCAN_FILE
+        } else {
+            SCAN_STREAM
+        };
+        let rest = opened.into_reader();
+        let mut head = Head {
+            magic,
             sample: Vec::new(),
             whole: None,
             failure: None,
-            rest,
+            rest: match &envelope {
+                Some(envelope) => Box::new(Unwrapped::new(envelope, without_bom(rest))),
+                None => rest,
+            },
+            envelope,
         };
         head.grow_to(SAMPLE);
-        head.look_for_sessions(if is_file { SCAN_FILE } else { SCAN_STREAM });
-        Ok(head)
+        head.look_for_sessions(scan);
+        head
     }
 
     /// Reads more of it, where there is more: false at its end.
@@ -263,12 +343,12 @@ impl LogFile {
     /// Ctrl+C. A stream can be opened once. Damage in a compressed file is an error around
     /// [`Damaged`](super::compressed::Damaged), after the bytes before it.
     pub(crate) fn input(&self, reading: &Arc<Reading>) -> io::Result<Input> {
-        let bytes = match (&self.kind, self.compression) {
-            (Kind::File(path), Some(compression)) => {
+        let bytes = match &self.kind {
+            Kind::File(path) if !self.is_plain() => {
                 let inner = File::open(path)?;
                 let reading = reading.clone();
-                let counted = Counted { inner, reading };
-                without_bom(Box::new(Ahead::new(compression.undo(counted)?)?))
+                let undone = self.undone(Counted { inner, reading })?;
+                without_bom(Box::new(Ahead::new(undone)?))
             }
             _ => self.open()?,
         };
@@ -282,10 +362,7 @@ impl LogFile {
     /// The same, uncounted and to the end.
     pub(crate) fn open(&self) -> io::Result<Box<dyn Read + Send>> {
         let reader: Box<dyn Read + Send> = match &self.kind {
-            Kind::File(path) => match self.compression {
-                Some(compression) => compression.undo(File::open(path)?)?,
-                None => Box::new(File::open(path)?),
-            },
+            Kind::File(path) => self.undone(File::open(path)?)?,
             Kind::Stream(Stream(reader)) => reader
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
@@ -295,13 +372,30 @@ impl LogFile {
         Ok(without_bom(reader))
     }
 
+    /// What is around the server's lines is undone: the compression, then the envelope.
+    fn undone(&self, bytes: impl Read + Send + 'static) -> io::Result<Box<dyn Read + Send>> {
+        let bytes = match self.compression {
+            Some(compression) => compression.undo(bytes)?,
+            None => Box::new(bytes),
+        };
+        Ok(match &self.envelope {
+            Some(envelope) => Box::new(Unwrapped::new(envelope, without_bom(bytes))),
+            None => bytes,
+        })
+    }
+
+    /// Its bytes are those that the server wrote.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.compression.is_none() && self.envelope.is_none() && matches!(self.kind, Kind::File(_))
+    }
+
     /// A plain file and where its text begins, after a byte order mark: it can be read in any order. `None` for what is
-    /// compressed or a stream.
+    /// compressed, in an envelope or a stream.
     pub(crate) fn open_plain(&self) -> io::Result<Option<(File, u64)>> {
         let Kind::File(path) = &self.kind else {
             return Ok(None);
         };
-        if self.compression.is_some() {
+        if !self.is_plain() {
             return Ok(None);
         }
         let mut file = File::open(path)?;
@@ -323,7 +417,7 @@ impl LogFile {
             return Ok(None);
         };
         if self.compression.is_none() {
-            return last_of_plain(path, &self.format);
+            return last_of_plain(path, self.envelope.as_ref(), &self.format);
         }
         let mut input = self.input(reading)?;
         let mut tail = Vec::with_capacity(2 * TAIL_MAX);
@@ -362,8 +456,12 @@ pub(crate) fn read_at(file: &File, buf: &mut [u8], at: u64) -> io::Result<usize>
 }
 
 /// The last log time of an uncompressed file, out of its tail: 8 or 64 KiB, and more where a record is
-/// longer than that.
-pub(super) fn last_of_plain(path: &Path, format: &Format) -> io::Result<Option<FileTime>> {
+/// longer than that. Where it has an envelope, that of the tail is undone, from its first whole line.
+pub(super) fn last_of_plain(
+    path: &Path,
+    envelope: Option<&Envelope>,
+    format: &Format,
+) -> io::Result<Option<FileTime>> {
     let mut file = File::open(path)?;
     let size = file.metadata()?.len();
     // A quoted field of csvlog may hold whole lines that look like records: the more is read, the less likely
@@ -377,8 +475,16 @@ pub(super) fn last_of_plain(path: &Path, format: &Format) -> io::Result<Option<F
         file.seek(SeekFrom::Start(begin))?;
         let mut tail = Vec::with_capacity(len);
         file.by_ref().take(len as u64).read_to_end(&mut tail)?;
+        if let Some(envelope) = envelope {
+            let from = if begin > 0 {
+                envelope.first_frame(&tail)
+            } else {
+                Some(0)
+            };
+            tail = from.map_or_else(Vec::new, |from| envelope.text(&tail[from..]));
+        }
         // The line that is cut at its front may look like another one.
-        let whole_from = if len < SAMPLE && begin > 0 {
+        let whole_from = if len < SAMPLE && begin > 0 && envelope.is_none() {
             memchr::memchr(b'\n', &tail).map_or(len, |newline| newline + 1)
         } else {
             0

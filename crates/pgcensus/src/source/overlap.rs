@@ -418,8 +418,8 @@ fn each_pair(
     from: i64,
     mut each: impl FnMut(Pair) -> ControlFlow<()>,
 ) -> io::Result<()> {
-    let mut reader: Box<dyn Read> = match (file.path(), file.compression) {
-        (Some(path), None) => {
+    let mut reader: Box<dyn Read> = match file.path() {
+        Some(path) if file.is_plain() => {
             let mut plain = File::open(path)?;
             let at = offset_before(&mut plain, &file.format, from - DISORDER_MS)?;
             plain.seek(SeekFrom::Start(at))?;

@@ -383,7 +383,7 @@ fn what_cannot_be_read_is_said() {
         ("pg.log.xz", b"\xfd7zXZ\0\0"),
         (
             "messages",
-            b"Nov 23 05:25:52 db01 postgres[24776]: [1-1] LOG:  x\n",
+            b"Nov 23 05:25:52 db01 sshd[24776]: error: LOG\n",
         ),
         (
             "pgbouncer.log",
@@ -405,7 +405,7 @@ fn what_cannot_be_read_is_said() {
         ),
         (
             "messages",
-            "messages: syslog, which is not read in this version; have the server write stderr, csvlog or jsonlog too",
+            "messages: no line in it looks like one of a PostgreSQL server; if it is its log, say how it is written with --format or --line-prefix",
         ),
     ] {
         let plan = logs.plan(&[name]);

@@ -155,7 +155,7 @@ impl<'a> Input<'a> {
                 .map(|source| Source {
                     path: &source.path,
                     server: &source.server,
-                    envelope: source.envelope,
+                    envelope: source.envelope.as_deref(),
                     format: source.format,
                     prefix: source.prefix.as_deref(),
                     zone: source.zone.as_deref(),
@@ -175,7 +175,7 @@ impl<'a> Input<'a> {
 struct Source<'a> {
     path: &'a str,
     server: &'a str,
-    envelope: Option<&'static str>,
+    envelope: Option<&'a str>,
     format: &'static str,
     prefix: Option<&'a str>,
     zone: Option<&'a str>,

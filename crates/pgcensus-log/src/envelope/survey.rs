@@ -1,0 +1,166 @@
+//! Who wrote into a log, and dealing it out by server.
+
+use super::reader::Reader;
+use super::stamp::Stamp;
+use super::{Entry, Envelope, Piece};
+
+impl Envelope {
+    /// Finds out who wrote into a log, see [`Survey`].
+    pub fn survey(&self) -> Survey {
+        Survey {
+            reader: Reader::new(self.outermost(), self.end),
+            entry: Entry::default(),
+            servers: Vec::new(),
+            before: None,
+            earlier: 0,
+            later: 0,
+            is_export: self.outermost().kind.is_json(),
+        }
+    }
+
+    /// Deals a log out by server, see [`Split`].
+    pub fn split(&self) -> Split {
+        Split {
+            reader: Reader::new(self.outermost(), self.end),
+            entry: Entry::default(),
+        }
+    }
+}
+
+/// Who wrote into a log, and in which order it is.
+#[derive(Debug)]
+pub struct Survey {
+    reader: Reader,
+    entry: Entry,
+    servers: Vec<Seen>,
+    /// The stamp before, and how often the next one was earlier and later.
+    before: Option<i64>,
+    earlier: usize,
+    later: usize,
+    is_export: bool,
+}
+
+/// A server that was seen.
+#[derive(Debug)]
+struct Seen {
+    name: Vec<u8>,
+    /// One of its lines has a label: it is a server of PostgreSQL.
+    has_label: bool,
+}
+
+/// So many servers of one file are kept apart.
+pub const SERVERS_MAX: usize = 256;
+
+impl Survey {
+    /// Takes the next bytes.
+    pub fn feed(&mut self, bytes: &[u8]) {
+        let Survey {
+            reader,
+            entry,
+            servers,
+            before,
+            earlier,
+            later,
+            is_export: _,
+        } = self;
+        reader.feed(bytes, entry, |entry, _| {
+            if let Some(now) = entry.stamp.map(Stamp::instant_ms) {
+                match before.map(|before| now.cmp(&before)) {
+                    Some(std::cmp::Ordering::Less) => *earlier += 1,
+                    Some(std::cmp::Ordering::Greater) => *later += 1,
+                    _ => {}
+                }
+                *before = Some(now);
+            }
+            if entry.piece == Piece::Rest {
+                return;
+            }
+            let known = servers.iter().position(|seen| seen.name == entry.server);
+            let place = match known {
+                Some(place) => place,
+                None if servers.len() <= SERVERS_MAX => {
+                    servers.push(Seen {
+                        name: entry.server.clone(),
+                        has_label: false,
+                    });
+                    servers.len() - 1
+                }
+                None => return,
+            };
+            let seen = &mut servers[place];
+            seen.has_label = seen.has_label || is_labelled(entry);
+        });
+    }
+
+    /// The names of the servers that were seen, in the order in which they came; an empty one where lines name none.
+    pub fn servers(&self) -> impl Iterator<Item = &[u8]> {
+        let labelled = self.servers.iter().filter(|seen| seen.has_label);
+        labelled.map(|seen| &*seen.name)
+    }
+
+    /// Several servers were seen.
+    pub fn is_mixed(&self) -> bool {
+        self.servers().nth(1).is_some()
+    }
+
+    /// A server was seen that is named.
+    pub fn names_servers(&self) -> bool {
+        self.servers().any(|name| !name.is_empty())
+    }
+
+    /// Entries come newest first, as some exports are ordered; what is written as it happens never does.
+    pub fn is_descending(&self) -> bool {
+        self.is_export && self.earlier > 4 * self.later
+    }
+}
+
+/// Whether an entry shows that its writer is a server of PostgreSQL: by a label, by the severity of csvlog, or because it
+/// is an object itself.
+pub(super) fn is_labelled(entry: &Entry) -> bool {
+    let has = |what| memchr::memmem::find(&entry.text, what).is_some();
+    has(b":  ") || has(b",LOG,00000,") || entry.text.starts_with(b"{\"")
+}
+
+/// Deals out the entries of a log, each with its envelope.
+#[derive(Debug)]
+pub struct Split {
+    reader: Reader,
+    entry: Entry,
+}
+
+/// A frame that holds an entry, and whose it is.
+#[derive(Clone, Copy, Debug)]
+pub struct Part<'f> {
+    /// The server's name; empty where none is named.
+    pub server: &'f [u8],
+    /// A line without its end, an object, or an entry of the journal with the empty line behind it.
+    pub frame: &'f [u8],
+    /// It shows that its writer is a server of PostgreSQL.
+    pub is_labelled: bool,
+}
+
+impl<'f> Part<'f> {
+    fn new(entry: &'f Entry, frame: &'f [u8]) -> Part<'f> {
+        Part {
+            server: &entry.server,
+            frame,
+            is_labelled: is_labelled(entry),
+        }
+    }
+}
+
+impl Split {
+    /// Takes the next bytes; calls `each` with every part.
+    pub fn feed(&mut self, bytes: &[u8], mut each: impl FnMut(Part<'_>)) {
+        self.reader.feed(bytes, &mut self.entry, |entry, frame| {
+            each(Part::new(entry, frame));
+        });
+    }
+
+    /// What is left at the end.
+    pub fn finish(&mut self, mut each: impl FnMut(Part<'_>)) {
+        self.reader.finish(&mut self.entry, |entry, frame| {
+            each(Part::new(entry, frame));
+        });
+    }
+}

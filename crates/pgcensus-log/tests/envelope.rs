@@ -1,0 +1,198 @@
+//! Envelopes, from the bytes of a file to the server's text.
+
+use pgcensus_log::envelope::{Day, Envelope};
+use pgcensus_log::format::{Format, Guess, guess};
+use proptest::prelude::*;
+
+const END: Day = Day {
+    year: 2026,
+    month: 11,
+    day: 26,
+};
+
+/// What comes out of some bytes, taken whole and in pieces.
+#[track_caller]
+fn text(bytes: &str) -> String {
+    let envelope = Envelope::of(bytes.as_bytes(), END).expect("an envelope");
+    let whole = envelope.text(bytes.as_bytes());
+    for cut in 1..bytes.len().min(200) {
+        let mut unwrapper = envelope.unwrapper();
+        let mut out = Vec::new();
+        for piece in bytes.as_bytes().chunks(cut) {
+            unwrapper.feed(piece, &mut out);
+        }
+        unwrapper.finish(&mut out);
+        assert_eq!(
+            String::from_utf8_lossy(&out),
+            String::from_utf8_lossy(&whole),
+            "in pieces of {cut}"
+        );
+    }
+    String::from_utf8_lossy(&whole).into_owned()
+}
+
+#[test]
+fn parts_of_a_record_are_put_together_whoever_writes_between() {
+    let syslog = "\
+Nov 23 05:25:55 db01 postgres[7]: [8-1] FATAL:  password authentication failed for user \"bob
+Nov 23 05:25:55 db01 sshd[1]: error: x
+Nov 23 05:25:55 db01 postgres[9]: [1-1] LOG:  connection received: host=[local]
+Nov 23 05:25:55 db01 postgres[7]: [8-2] #011LOG:  forged\"
+Nov 23 05:25:55 db01 postgres[7]: [8-3] DETAIL:  Role \"bob\" does not exist.
+Nov 23 05:25:56 db01 postgres[9]: [2-1] LOG:  disconnection: session time: 0:00:00.004
+";
+    assert_eq!(
+        text(syslog),
+        "\
+2026-11-23 05:25:55.000 local [7] FATAL:  password authentication failed for user \"bob
+\tLOG:  forged\"
+2026-11-23 05:25:55.000 local [7] DETAIL:  Role \"bob\" does not exist.
+2026-11-23 05:25:55.000 local [9] LOG:  connection received: host=[local]
+2026-11-23 05:25:56.000 local [9] LOG:  disconnection: session time: 0:00:00.004
+"
+    );
+}
+
+/// A chunk that the server cut at 900 bytes goes on its line; it begins none, whatever it holds.
+#[test]
+fn cut_line_goes_on_and_forges_nothing() {
+    let long = "x".repeat(890);
+    let syslog = format!(
+        "Nov 23 05:25:55 db01 postgres[7]: [8-1] LOG:  {long}\n\
+         Nov 23 05:25:55 db01 postgres[7]: [8-2]  LOG:  connection authorized: user=u database=d\n"
+    );
+    assert_eq!(
+        text(&syslog),
+        format!(
+            "2026-11-23 05:25:55.000 local [7] LOG:  {long} LOG:  connection authorized: user=u database=d\n"
+        )
+    );
+}
+
+/// A name can hold `#012` and a whole line: only a tab or a label that is no severity may follow a line break.
+#[test]
+fn escaped_line_break_in_a_name_is_none() {
+    let syslog = "\
+2026-11-23T05:25:55+00:00 db01 postgres[7]: LOG:  connection authorized: user=x#012LOG:  connection authorized: user=y database=d
+2026-11-23T05:25:55+00:00 db01 postgres[7]: ERROR:  relation#012#011of two#012STATEMENT:  SELECT 1
+";
+    assert_eq!(
+        text(syslog),
+        "\
+2026-11-23 05:25:55.000 UTC [7] LOG:  connection authorized: user=x#012LOG:  connection authorized: user=y database=d
+2026-11-23 05:25:55.000 UTC [7] ERROR:  relation
+\tof two
+2026-11-23 05:25:55.000 UTC [7] STATEMENT:  SELECT 1
+"
+    );
+}
+
+#[test]
+fn the_servers_own_time_and_process_hold() {
+    let inner = "2026-11-23 05:16:38.743 UTC [21966] LOG:  starting PostgreSQL 18.4 on x\n";
+    for syslog in [
+        format!("Jan  1 00:00:00 db01 postgres[1]: [1-1] {inner}"),
+        format!("<134>1 2025-01-01T00:00:00Z db01 pg-main 1 - - \u{feff}[1-1] {inner}"),
+        format!("2025-01-01T00:00:00+0100 postgres[1]: {inner}"),
+        format!("2025-01-01T00:00:00Z {inner}"),
+        format!("2025-01-01T00:00:00Z mydb.0 {inner}"),
+        format!("2025-01-01T00:00:00.1Z stdout F {inner}"),
+    ] {
+        assert_eq!(text(&syslog), inner, "{syslog}");
+    }
+}
+
+/// The shape is that of Heroku's documentation.
+#[test]
+fn prefix_of_heroku_is_found_out_with_its_own_time() {
+    let drain = "451 <134>1 2024-06-05T19:33:14+00:00 host app postgres.1105947 - [YELLOW] [12-1]  sql_error_code = 00000 \
+        time_ms = \"2024-06-05 19:33:14.793 UTC\" pid=\"1991397\" proc_start_time=\"2024-06-05 19:33:12 UTC\" \
+        session_id=\"665f0000.1e62e5\" vtid=\"2/0\" tid=\"0\" log_line=\"3\" database=\"d1\" \
+        connection_source=\"203.0.113.5(12345)\" user=\"u1\" application_name=\"psql\" LOG:  disconnection: session \
+        time: 0:00:02.120 user=u1 database=d1 host=203.0.113.5 port=12345\n";
+    let Guess::Log(Format::Stderr(prefix), _) = guess(text(drain).as_bytes()) else {
+        panic!("no prefix");
+    };
+    let text = text(drain);
+    let head = prefix.read(text.as_bytes(), 0).expect("it reads its line");
+    assert_eq!(head.log_time.expect("a time").wall_ms % 100_000, 94_793);
+    assert_eq!(head.pid, Some(1_991_397));
+}
+
+#[test]
+fn what_has_no_envelope_has_none() {
+    for text in [
+        "",
+        "2026-11-23 05:16:38.743 UTC [21966] LOG:  starting\n",
+        "LOG:  starting PostgreSQL\n",
+        "Nov 23 05:25:55 db01 sshd[7]: error: x\n",
+        "{\"timestamp\":\"2026-11-23 04:56:44.170 UTC\",\"pid\":30630,\"error_severity\":\"LOG\",\"message\":\"x\"}\n",
+        "2026-11-23 04:56:44.171 UTC,,,7,,6b03c78c.7,1,,2026-11-23 04:56:44 UTC,,0,LOG,00000,\"{\"\"log\"\":\n",
+        "{\"a\":1}\n[1]\n",
+    ] {
+        assert!(Envelope::of(text.as_bytes(), END).is_none(), "{text}");
+    }
+}
+
+proptest! {
+    /// Whatever the bytes are, and wherever they are cut, the same text comes out, and nothing panics.
+    #[test]
+    fn any_pieces_give_the_same_text(
+        parts in prop::collection::vec(prop::sample::select(PARTS), 1..40),
+        cuts in prop::collection::vec(0usize..400, 0..6),
+    ) {
+        let bytes = parts.concat();
+        if let Some(envelope) = Envelope::of(&bytes, END) {
+            let whole = envelope.text(&bytes);
+            let mut cuts: Vec<_> = cuts.into_iter().map(|cut| cut.min(bytes.len())).collect();
+            cuts.sort_unstable();
+            let mut unwrapper = envelope.unwrapper();
+            let mut out = Vec::new();
+            let mut from = 0;
+            for cut in cuts.into_iter().chain([bytes.len()]) {
+                unwrapper.feed(&bytes[from..cut], &mut out);
+                from = cut;
+            }
+            unwrapper.finish(&mut out);
+            prop_assert_eq!(String::from_utf8_lossy(&out), String::from_utf8_lossy(&whole));
+        }
+    }
+}
+
+/// Pieces of envelopes.
+const PARTS: &[&[u8]] = &[
+    b"Nov 23 05:25:55 db01 postgres[7]: ",
+    b"2026-11-23T05:25:55.1+00:00 db01 postgres[9]: ",
+    b"<134>1 2026-11-23T05:25:55Z db01 postgres 7 - - ",
+    b"2026-11-23T05:25:55Z stderr F ",
+    b"2026-11-23T05:25:55Z stderr P ",
+    b"[1-1] ",
+    b"[1-2] ",
+    b"[3] ",
+    b"LOG:  x",
+    b"2026-11-23 05:16:38.743 UTC [7] LOG:  x",
+    b"#011",
+    b"#012",
+    b"\n",
+    b"\n",
+    b"\t",
+    b"\r\n",
+    b"    ",
+    b"60 ",
+    b"{\"log\":\"LOG:  x\\n\",\"stream\":\"stderr\"}",
+    b"{\"MESSAGE\":[76,79,71],\"_HOSTNAME\":\"a\"}",
+    b"{\"events\":[",
+    b"{\"message\":\"LOG:  x\\u00e9\\ud83d\",\"ingestionTime\":1,\"timestamp\":2}",
+    b"]}",
+    b"[",
+    b",",
+    b"{\"logger\":\"postgres\",\"logging_pod\":\"p\",\"record\":{\"process_id\":\"7\"}}",
+    b"__CURSOR=x\n",
+    b"__REALTIME_TIMESTAMP=1795411965839000\n",
+    b"MESSAGE\n\x03\0\0\0\0\0\0\0a\nb\n",
+    b"MESSAGE=LOG:  x\n",
+    b"_HOSTNAME=h\n",
+    b"\"",
+    b"\\",
+    b"\xff",
+];

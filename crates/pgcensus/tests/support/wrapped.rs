@@ -1,0 +1,561 @@
+//! What others make of a server's log: each function writes the lines of a recorded log as one of them does, from its
+//! documentation. Nothing here knows how they are read.
+
+use std::fmt::Write as _;
+
+use serde_json::{Map, Value, json};
+
+/// A record of a stderr log with `%m [%p] `: who wrote it, when, and its physical lines.
+pub(crate) struct Record {
+    pub(crate) pid: u32,
+    /// `2026-11-23T05:16:38.743`
+    pub(crate) at: String,
+    pub(crate) lines: Vec<Vec<u8>>,
+}
+
+/// Splits a stderr log that has the prefix `%m [%p] ` into its records.
+pub(crate) fn records(text: &[u8]) -> Vec<Record> {
+    const FURTHER: [&str; 7] = [
+        "DETAIL",
+        "HINT",
+        "STATEMENT",
+        "CONTEXT",
+        "QUERY",
+        "LOCATION",
+        "BACKTRACE",
+    ];
+    let mut records: Vec<Record> = Vec::new();
+    for line in text.split(|b| *b == b'\n') {
+        if line.is_empty() {
+            continue;
+        }
+        let shown = String::from_utf8_lossy(line);
+        let head = shown.split_once(" UTC [").and_then(|(at, rest)| {
+            let (pid, rest) = rest.split_once("] ")?;
+            let (label, _) = rest.split_once(":  ")?;
+            Some((at.replace(' ', "T"), pid.parse().ok()?, label))
+        });
+        match (head, records.last_mut()) {
+            (Some((at, pid, label)), _)
+                if !line.starts_with(b"\t") && !FURTHER.contains(&label) =>
+            {
+                let lines = vec![line.to_owned()];
+                records.push(Record { pid, at, lines });
+            }
+            (_, Some(record)) => record.lines.push(line.to_owned()),
+            (_, None) => {}
+        }
+    }
+    records
+}
+
+/// One message to syslog, numbered as `write_syslog` in the server's `elog.c` does.
+pub(crate) struct Message {
+    pub(crate) pid: u32,
+    pub(crate) at: String,
+    pub(crate) text: Vec<u8>,
+}
+
+/// `syslog_split_messages` and `syslog_sequence_numbers`.
+#[derive(Clone, Copy)]
+pub(crate) struct Syslog {
+    pub(crate) split: bool,
+    pub(crate) numbers: bool,
+}
+
+/// What the server sends to syslog; messages of two records in a row by two processes come in turns.
+pub(crate) fn messages(records: &[Record], how: Syslog) -> Vec<Message> {
+    let mut all: Vec<Vec<Message>> = Vec::new();
+    for (n, record) in records.iter().enumerate() {
+        let n = n + 1;
+        let message = |text: Vec<u8>| Message {
+            pid: record.pid,
+            at: record.at.clone(),
+            text,
+        };
+        if !how.split {
+            let mut text = if how.numbers {
+                format!("[{n}] ")
+            } else {
+                String::new()
+            }
+            .into_bytes();
+            text.extend(record.lines.join(&b'\n'));
+            all.push(vec![message(text)]);
+            continue;
+        }
+        let mut chunks = Vec::new();
+        for line in &record.lines {
+            let mut rest = &line[..];
+            while !rest.is_empty() {
+                let mut len = rest.len().min(900);
+                while len > 0 && len < rest.len() && rest[len] & 0xc0 == 0x80 {
+                    len -= 1;
+                }
+                if len < rest.len() && !rest[len].is_ascii_whitespace() {
+                    let space = rest[..len].iter().rposition(u8::is_ascii_whitespace);
+                    len = space.filter(|at| *at > 0).unwrap_or(len);
+                }
+                let m = chunks.len() + 1;
+                let mut text = if how.numbers {
+                    format!("[{n}-{m}] ")
+                } else {
+                    format!("[{m}] ")
+                }
+                .into_bytes();
+                text.extend_from_slice(&rest[..len]);
+                chunks.push(message(text));
+                rest = &rest[len..];
+            }
+        }
+        all.push(chunks);
+    }
+    // Two by two, in turns; the first of each in the order of their records.
+    let mut out = Vec::new();
+    let mut all = all.into_iter().peekable();
+    while let Some(first) = all.next() {
+        let second = all
+            .next_if(|next| first[0].pid != next[0].pid)
+            .unwrap_or_default();
+        let (mut first, mut second) = (first.into_iter(), second.into_iter());
+        loop {
+            let pair = [first.next(), second.next()];
+            if pair.iter().all(Option::is_none) {
+                break;
+            }
+            out.extend(pair.into_iter().flatten());
+        }
+    }
+    out
+}
+
+/// As rsyslog writes control characters.
+fn octal(text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for &b in text {
+        if b < 32 || b == 127 {
+            out.extend(format!("#{b:03o}").into_bytes());
+        } else {
+            out.push(b);
+        }
+    }
+    out
+}
+
+fn lines(all: impl Iterator<Item = Vec<u8>>) -> Vec<u8> {
+    let mut out = Vec::new();
+    for line in all {
+        out.extend(line);
+        out.push(b'\n');
+    }
+    out
+}
+
+fn joined(head: String, text: &[u8]) -> Vec<u8> {
+    [head.into_bytes(), text.to_vec()].concat()
+}
+
+/// `Nov 23 05:16:38`
+fn rfc3164_time(at: &str) -> String {
+    const MONTHS: [&str; 12] = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ];
+    let month: usize = at[5..7].parse().expect("a month");
+    let day: u32 = at[8..10].parse().expect("a day");
+    format!("{} {day:2} {}", MONTHS[month - 1], &at[11..19])
+}
+
+pub(crate) fn rfc3164(messages: &[Message], host: &str, ident: &str) -> Vec<u8> {
+    lines(messages.iter().map(|m| {
+        joined(
+            format!("{} {host} {ident}[{}]: ", rfc3164_time(&m.at), m.pid),
+            &octal(&m.text),
+        )
+    }))
+}
+
+pub(crate) fn iso(messages: &[Message], host: &str) -> Vec<u8> {
+    lines(messages.iter().map(|m| {
+        joined(
+            format!("{}456+00:00 {host} postgres[{}]: ", m.at, m.pid),
+            &octal(&m.text),
+        )
+    }))
+}
+
+/// With structured data and a byte order mark, which RFC 5424 has before UTF-8.
+pub(crate) fn rfc5424(messages: &[Message]) -> Vec<u8> {
+    lines(messages.iter().map(|m| {
+        let head = format!(
+            "<134>1 {}456Z db01 postgres {} - [origin@32473 ip=\"10.0.0.1\" x=\"a\\]\\\"b\"] \u{feff}",
+            m.at, m.pid
+        );
+        joined(head, &octal(&m.text))
+    }))
+}
+
+/// RFC 6587: each message with its length before it, and no line ends.
+pub(crate) fn counted(messages: &[Message]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for m in messages {
+        let frame = joined(
+            format!("<134>1 {}456+00:00 db01 postgres {} - - ", m.at, m.pid),
+            &octal(&m.text),
+        );
+        out.extend(format!("{} ", frame.len()).into_bytes());
+        out.extend(frame);
+    }
+    out
+}
+
+/// Logplex: the number in brackets is that of the add-on.
+pub(crate) fn heroku(messages: &[Message]) -> Vec<u8> {
+    lines(messages.iter().map(|m| {
+        let head = format!("{}+00:00 app[postgres.1105947]: [YELLOW] ", &m.at[..19]);
+        joined(head, &octal(&m.text))
+    }))
+}
+
+/// `journalctl -o short`: further lines of a message are set in.
+pub(crate) fn journal_short(messages: &[Message]) -> Vec<u8> {
+    lines(messages.iter().flat_map(|m| {
+        let head = format!("{} db01 postgres[{}]: ", rfc3164_time(&m.at), m.pid);
+        let indent = " ".repeat(head.len());
+        let parts: Vec<_> = m.text.split(|b| *b == b'\n').collect();
+        let parts = parts
+            .into_iter()
+            .enumerate()
+            .map(move |(i, line)| joined(if i == 0 { head.clone() } else { indent.clone() }, line));
+        parts.collect::<Vec<_>>()
+    }))
+}
+
+fn micros(at: &str) -> i64 {
+    let time: jiff::Timestamp = format!("{at}Z").parse().expect("a time");
+    time.as_microsecond()
+}
+
+/// The fields of one entry of the journal; journalctl has those with two underscores first.
+fn journal_fields(m: &Message, through_syslog: bool) -> Vec<(String, Value)> {
+    let mut fields: Vec<(String, Value)> = Vec::new();
+    let mut put = |name: &str, value: String| fields.push((name.to_owned(), value.into()));
+    put("__CURSOR", "s=1;i=2".to_owned());
+    put("__REALTIME_TIMESTAMP", micros(&m.at).to_string());
+    put("_HOSTNAME", "db01".to_owned());
+    put("_SYSTEMD_UNIT", "postgresql@16-main.service".to_owned());
+    put("SYSLOG_IDENTIFIER", "postgres".to_owned());
+    put("PRIORITY", "6".to_owned());
+    put("_PID", if through_syslog { m.pid } else { 1 }.to_string());
+    if through_syslog {
+        put("_TRANSPORT", "syslog".to_owned());
+        put("SYSLOG_PID", m.pid.to_string());
+    }
+    let message = match std::str::from_utf8(&m.text) {
+        Ok(text) if !text.contains('\u{1}') => Value::from(text),
+        // journald has what is no printable text as a list of bytes.
+        _ => m.text.iter().map(|b| Value::from(*b)).collect(),
+    };
+    fields.push(("MESSAGE".to_owned(), message));
+    fields
+}
+
+pub(crate) fn journal_json(messages: &[Message], through_syslog: bool) -> Vec<u8> {
+    lines(messages.iter().map(|m| {
+        Value::from_iter(journal_fields(m, through_syslog))
+            .to_string()
+            .into_bytes()
+    }))
+}
+
+pub(crate) fn journal_export(messages: &[Message], through_syslog: bool) -> Vec<u8> {
+    let mut out = Vec::new();
+    for m in messages {
+        for (name, value) in journal_fields(m, through_syslog) {
+            let value = match &value {
+                Value::String(text) => text.clone().into_bytes(),
+                _ => m.text.clone(),
+            };
+            if value.iter().all(|b| *b >= 32 || *b == b'\t') {
+                out.extend(joined(format!("{name}="), &value));
+            } else {
+                out.extend(format!("{name}\n").into_bytes());
+                out.extend((value.len() as u64).to_le_bytes());
+                out.extend(&value);
+            }
+            out.push(b'\n');
+        }
+        out.push(b'\n');
+    }
+    out
+}
+
+/// The physical lines of a log as messages of their own, as what reads a pipe has them.
+pub(crate) fn physical(records: &[Record]) -> Vec<Message> {
+    let of_record = |record: &Record| {
+        let (pid, at) = (record.pid, record.at.clone());
+        let lines = record.lines.clone().into_iter();
+        lines
+            .map(move |text| Message {
+                pid,
+                at: at.clone(),
+                text,
+            })
+            .collect::<Vec<_>>()
+    };
+    records.iter().flat_map(of_record).collect()
+}
+
+/// The text with its last line end taken off, in pieces of at most `max` bytes.
+fn pieces(line: &[u8], max: usize) -> Vec<&[u8]> {
+    line.chunks(max).collect()
+}
+
+/// Docker splits a line at 16 KiB; here sooner, so that it happens. Its encoder replaces what is no UTF-8.
+pub(crate) fn docker(text: &[u8], max: usize) -> Vec<u8> {
+    let mut out = Vec::new();
+    for line in text.split_inclusive(|b| *b == b'\n') {
+        for piece in pieces(line, max) {
+            let log = String::from_utf8_lossy(piece);
+            let object =
+                json!({"log": log, "stream": "stderr", "time": "2026-11-23T05:28:06.794944077Z"});
+            out.extend(object.to_string().into_bytes());
+            out.push(b'\n');
+        }
+    }
+    out
+}
+
+pub(crate) fn cri(text: &[u8], max: usize) -> Vec<u8> {
+    let mut out = Vec::new();
+    for line in text.split(|b| *b == b'\n').filter(|line| !line.is_empty()) {
+        let pieces = pieces(line, max);
+        for (i, piece) in pieces.iter().enumerate() {
+            let tag = if i + 1 == pieces.len() { "F" } else { "P" };
+            out.extend(joined(
+                format!("2026-11-23T05:28:06.794944077Z stderr {tag} "),
+                piece,
+            ));
+            out.push(b'\n');
+        }
+    }
+    out
+}
+
+/// `kubectl logs --timestamps`, and what exporters put before each line.
+pub(crate) fn stamped(text: &[u8]) -> Vec<u8> {
+    let all = text.split(|b| *b == b'\n').filter(|line| !line.is_empty());
+    lines(all.map(|line| joined("2026-11-23T05:28:06.794Z ".to_owned(), line)))
+}
+
+/// `aws logs tail`
+pub(crate) fn aws_tail(text: &[u8]) -> Vec<u8> {
+    let all = text.split(|b| *b == b'\n').filter(|line| !line.is_empty());
+    lines(all.map(|line| joined("2026-11-23T05:28:06.794000+00:00 mydb.0 ".to_owned(), line)))
+}
+
+fn utf8(text: &[u8]) -> String {
+    String::from_utf8_lossy(text).into_owned()
+}
+
+fn whole(record: &Record) -> String {
+    utf8(&record.lines.join(&b'\n'))
+}
+
+pub(crate) enum CloudWatch {
+    GetLogEvents,
+    FilterLogEvents,
+    Subscription,
+}
+
+/// One event a record, as RDS publishes them.
+pub(crate) fn cloudwatch(records: &[Record], how: &CloudWatch) -> Vec<u8> {
+    let events: Vec<_> = records
+        .iter()
+        .map(|record| {
+            let (timestamp, message) = (micros(&record.at) / 1000, whole(record));
+            match how {
+                CloudWatch::GetLogEvents => json!({"timestamp": timestamp, "message": message, "ingestionTime": timestamp + 900}),
+                CloudWatch::FilterLogEvents => json!({"logStreamName": "mydb.0", "timestamp": timestamp, "message": message, "ingestionTime": timestamp + 900, "eventId": "1"}),
+                CloudWatch::Subscription => json!({"id": "1", "timestamp": timestamp, "message": message}),
+            }
+        })
+        .collect();
+    let all = match how {
+        CloudWatch::Subscription => {
+            // Several a file, each with some events.
+            let several = events.chunks(50).map(|events| {
+                let events = Value::from(events.to_vec());
+                let head = r#"{"messageType":"DATA_MESSAGE","owner":"1","logGroup":"/aws/rds/instance/mydb/postgresql","logStream":"mydb.0","subscriptionFilters":["f"]"#;
+                format!("{head},\"logEvents\":{events}}}").into_bytes()
+            });
+            return lines(several);
+        }
+        CloudWatch::GetLogEvents => {
+            json!({"events": events, "nextForwardToken": "f/{[\"", "nextBackwardToken": "b/1"})
+        }
+        CloudWatch::FilterLogEvents => json!({"events": events, "searchedLogStreams": []}),
+    };
+    serde_json::to_vec_pretty(&all).expect("it is JSON")
+}
+
+/// Google writes an entry for each physical line.
+pub(crate) fn cloud_logging(messages: &[Message], is_array: bool, is_descending: bool) -> Vec<u8> {
+    let mut entries: Vec<_> = messages
+        .iter()
+        .map(|m| {
+            json!({
+                "insertId": "s=1#2", "labels": {"LOG_BUCKET_NUM": "21"},
+                "logName": "projects/p/logs/cloudsql.googleapis.com%2Fpostgres.log",
+                "receiveTimestamp": format!("{}999Z", m.at),
+                "resource": {"labels": {"database_id": "proj:inst", "project_id": "proj", "region": "r"}, "type": "cloudsql_database"},
+                "severity": "INFO", "textPayload": utf8(&m.text), "timestamp": format!("{}Z", m.at),
+            })
+        })
+        .collect();
+    if is_descending {
+        entries.reverse();
+    }
+    if is_array {
+        serde_json::to_vec_pretty(&entries).expect("it is JSON")
+    } else {
+        lines(entries.iter().map(|entry| entry.to_string().into_bytes()))
+    }
+}
+
+/// Flexible Server's `PostgreSQLLogs`; `is_listed` as the older exports to storage have it.
+pub(crate) fn azure(records: &[Record], is_listed: bool) -> Vec<u8> {
+    let entries: Vec<_> = records
+        .iter()
+        .map(|record| {
+            json!({
+                "properties": {"timestamp": record.at.replace('T', " ") + " UTC", "processId": record.pid, "errorLevel": "LOG",
+                    "sqlerrcode": "00000", "message": whole(record), "detail": "", "backend_type": "client backend"},
+                "time": format!("{}Z", record.at),
+                "resourceId": "/SUBSCRIPTIONS/S/RESOURCEGROUPS/R/PROVIDERS/MICROSOFT.DBFORPOSTGRESQL/FLEXIBLESERVERS/DB01",
+                "category": "PostgreSQLLogs", "operationName": "LogEvent",
+            })
+        })
+        .collect();
+    if is_listed {
+        json!({"records": entries}).to_string().into_bytes()
+    } else {
+        lines(entries.iter().map(|entry| entry.to_string().into_bytes()))
+    }
+}
+
+/// Filebeat's document; `is_hit` as a search gives it.
+pub(crate) fn elastic(records: &[Record], is_hit: bool) -> Vec<u8> {
+    lines(records.iter().map(|record| {
+        let document = json!({
+            "@timestamp": format!("{}Z", record.at), "agent": {"name": "a", "type": "filebeat"}, "host": {"name": "db01"},
+            "log": {"file": {"path": "/var/log/postgresql/postgresql.log"}, "offset": 1}, "message": whole(record),
+        });
+        let object = if is_hit { json!({"_index": "i", "_source": document}) } else { document };
+        object.to_string().into_bytes()
+    }))
+}
+
+const COLUMNS: [&str; 26] = [
+    "log_time",
+    "user_name",
+    "database_name",
+    "process_id",
+    "connection_from",
+    "session_id",
+    "session_line_num",
+    "command_tag",
+    "session_start_time",
+    "virtual_transaction_id",
+    "transaction_id",
+    "error_severity",
+    "sql_state_code",
+    "message",
+    "detail",
+    "hint",
+    "internal_query",
+    "internal_query_pos",
+    "context",
+    "query",
+    "query_pos",
+    "location",
+    "application_name",
+    "backend_type",
+    "leader_pid",
+    "query_id",
+];
+
+/// The rows of a csvlog as objects without their empty columns.
+fn rows(csvlog: &[u8]) -> Vec<Map<String, Value>> {
+    let mut reader = csv::ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .from_reader(csvlog);
+    let rows = reader.byte_records().map(|row| {
+        let row = row.expect("a row");
+        let named = COLUMNS
+            .iter()
+            .zip(row.iter())
+            .filter(|(_, value)| !value.is_empty());
+        named
+            .map(|(name, value)| ((*name).to_owned(), Value::from(utf8(value))))
+            .collect()
+    });
+    rows.collect()
+}
+
+pub(crate) fn cloudnativepg(csvlog: &[u8], pod: &str) -> Vec<u8> {
+    let other = json!({"level": "info", "ts": "2026-11-23T05:16:38Z", "logger": "instance-manager", "msg": "Starting: LOG:  x", "logging_pod": pod});
+    let records = rows(csvlog).into_iter().map(|record| {
+        json!({"level": "info", "ts": "2026-11-23T05:16:38.743Z", "logger": "postgres", "msg": "record", "record": record, "logging_pod": pod})
+    });
+    lines(
+        [other]
+            .into_iter()
+            .chain(records)
+            .map(|object| object.to_string().into_bytes()),
+    )
+}
+
+/// Logflare's export of Supabase's logs: some columns are numbers, empty ones null.
+pub(crate) fn supabase(csvlog: &[u8]) -> Vec<u8> {
+    let entries: Vec<_> = rows(csvlog)
+        .into_iter()
+        .map(|mut row| {
+            let message = row.remove("message").unwrap_or_default();
+            let at = row.remove("log_time").unwrap_or_default();
+            for name in COLUMNS {
+                row.entry(name).or_insert(Value::Null);
+            }
+            for name in ["message", "log_time"] {
+                row.remove(name);
+            }
+            for name in ["process_id", "session_line_num", "transaction_id", "query_id"] {
+                let number = row[name].as_str().and_then(|text| text.parse::<i64>().ok());
+                row.insert(name.to_owned(), number.into());
+            }
+            row.insert("timestamp".to_owned(), at);
+            json!({"event_message": message, "id": "1", "timestamp": 1_795_411_965_839_000_i64, "metadata": [{"host": "db-proj", "parsed": [row]}]})
+        })
+        .collect();
+    serde_json::to_vec(&entries).expect("it is JSON")
+}
+
+/// A record of the older Azure Single Server: prefix and label beside the message, and two messages altered.
+pub(crate) fn azure_single_server(records: &[Record]) -> Vec<u8> {
+    lines(records.iter().filter_map(|record| {
+        let text = whole(record);
+        let (prefix, rest) = text.split_once("] ")?;
+        let (label, message) = rest.split_once(":  ")?;
+        let mut message = message.split('\n').next()?.to_owned();
+        if message.starts_with("connection received") && message.contains(" port=") {
+            write!(message, " pid={}", record.pid).expect("a String takes all");
+        } else if message.starts_with("connection authorized") {
+            message = message.replacen(" database=", "database=", 1);
+        }
+        let object = json!({
+            "LogicalServerName": "db01", "category": "PostgreSQLLogs", "time": format!("{}Z", record.at),
+            "properties": {"prefix": format!("{prefix}] "), "errorLevel": label, "message": message, "detail": ""},
+        });
+        Some(object.to_string().into_bytes())
+    }))
+}
