@@ -32,8 +32,9 @@ pub(crate) struct Run {
 /// One log of a run: all files of one format.
 pub(crate) struct Log<'r> {
     pub(crate) run: &'r Run,
-    /// `stderr`, `csvlog`, `jsonlog` or `container`
+    /// `stderr`, `csvlog`, `jsonlog`, `container`, or what is around it
     pub(crate) format: &'static str,
+    dir: &'static str,
     /// In the order of their names, compressed.
     pub(crate) files: Vec<PathBuf>,
     pub(crate) carries: Carries,
@@ -231,7 +232,19 @@ struct Switch {
     logged: Logged,
 }
 
-const FORMATS: [&str; 4] = ["stderr", "csvlog", "jsonlog", "container"];
+/// The logs that a run may have: what they are called, their directory, and the file where that holds several logs of the
+/// same events.
+const FORMATS: [(&str, &str, Option<&str>); 9] = [
+    ("stderr", "stderr", None),
+    ("csvlog", "csvlog", None),
+    ("jsonlog", "jsonlog", None),
+    ("container", "container", Some("stderr.log")),
+    ("docker", "container", Some("docker-json-file.log")),
+    ("cri", "container", Some("cri.log")),
+    ("syslog iso", "syslog", Some("iso.log")),
+    ("syslog rfc5424", "syslog", Some("rfc5424.log")),
+    ("syslog traditional", "syslog", Some("traditional.log")),
+];
 
 impl Run {
     /// All runs whose directory name `pick` accepts.
@@ -289,14 +302,19 @@ impl Run {
 
     /// The logs of this run that are here.
     pub(crate) fn logs(&self) -> Vec<Log<'_>> {
-        let with_files = FORMATS.map(|format| (format, entries(&self.dir.join(format))));
+        let with_files = FORMATS.map(|(format, dir, only)| {
+            let mut files = entries(&self.dir.join(dir));
+            files.retain(|file| only.is_none_or(|only| file_name(file) == format!("{only}.zst")));
+            (format, dir, files)
+        });
         let present = with_files
             .into_iter()
-            .filter(|(_, files)| !files.is_empty());
+            .filter(|(_, _, files)| !files.is_empty());
         present
-            .map(|(format, files)| Log {
+            .map(|(format, dir, files)| Log {
                 run: self,
                 format,
+                dir,
                 files,
                 carries: self.carries(format),
             })
@@ -388,16 +406,18 @@ impl Run {
         let escapes = escapes(prefix);
         let has = |any: &str| any.chars().any(|escape| escapes.contains(&escape));
         let columns = format == "csvlog" || format == "jsonlog";
+        let syslog = format.starts_with("syslog");
         let verbose = self.truth.settings.get("log_error_verbosity");
+        let exact = columns || has("mn") || syslog && format != "syslog traditional";
         Carries {
-            pid: columns || has("pc"),
-            time: columns || has("mnt"),
+            pid: columns || syslog || has("pc"),
+            time: columns || syslog || has("mnt"),
             names: columns || (has("u") && has("d")),
             database: columns || has("d"),
             host: columns || self.logs_receipt() || has("rh"),
             sqlstate: columns || has("e") || verbose.is_some_and(|v| v.contains("verbose")),
             text: !columns,
-            coarse_s: if columns || has("mn") { 0.0 } else { 1.0 },
+            coarse_s: if exact { 0.0 } else { 1.0 },
             forged_lines: self.truth.must_not_be_reported.is_some() && !columns && has("uda"),
         }
     }
@@ -547,7 +567,7 @@ impl Log<'_> {
         let mut cut = Vec::new();
         for (path, &bytes) in &snapshot.log_bytes {
             let Some(name) = path
-                .strip_prefix(self.format)
+                .strip_prefix(self.dir)
                 .and_then(|p| p.strip_prefix('/'))
             else {
                 continue;
