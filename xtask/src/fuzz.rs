@@ -9,13 +9,14 @@ use anyhow::{Context as _, Result};
 use crate::{root, target};
 
 /// Each is `fuzz/targets/NAME.rs`; with the bytes that its input has before the log.
-const TARGETS: [(&str, &str); 6] = [
+const TARGETS: [(&str, &str); 7] = [
     ("line_prefix", "%m [%p] %q%u@%d \n"),
     ("infer", ""),
     ("message", "\x01\n"),
     ("stderr", "\0\0"),
     ("csvlog", "\0"),
     ("jsonlog", "\0"),
+    ("envelope", "\0\x40"),
 ];
 
 /// What `cargo fuzz` passes too, without its sanitizers: nothing here is unsafe.
@@ -56,10 +57,10 @@ pub(crate) fn run(seconds: u32) -> Result<()> {
         for dir in [&corpus, &seeds, &failed] {
             std::fs::create_dir_all(dir)?;
         }
-        let format = if name == "csvlog" || name == "jsonlog" {
-            name
-        } else {
-            "stderr"
+        let format = match name {
+            "csvlog" | "jsonlog" => name,
+            "envelope" => "syslog",
+            _ => "stderr",
         };
         write_seeds(format, head, &seeds)?;
         println!("xtask: fuzzing {name} for {seconds} s");
@@ -86,6 +87,8 @@ fn write_seeds(format: &str, head: &str, seeds: &Path) -> Result<()> {
         "18/injection",
         "18/failures",
         "18/kills",
+        "15/injection-syslog",
+        "15/terse-nosplit",
     ] {
         let dir = root().join("testdata").join(run).join(format);
         let Ok(files) = std::fs::read_dir(dir) else {
