@@ -7,6 +7,7 @@
 #![expect(clippy::print_stdout, reason = "a test that is left out says so")]
 
 #[path = "support/postmaster.rs"]
+#[expect(dead_code, reason = "shared: discovery looks at where the server is")]
 mod postmaster;
 #[path = "support/program.rs"]
 #[expect(
@@ -16,14 +17,12 @@ mod postmaster;
 mod program;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::process::Command;
 
 use postgres::{Client, NoTls};
 use program::{Event, Input, Session, json_lines, json_object};
 use serde_json::Value;
 
-use postmaster::{Postmaster, signal_process, startup_packet, until};
+use postmaster::{Postmaster, programs_of, signal_process, startup_packet, until};
 
 /// The formats as the extensions of their files; json since 15.
 const FORMATS: [&str; 3] = ["log", "csv", "json"];
@@ -108,7 +107,6 @@ struct Scene {
 
 fn census_of_a_live_server(major: u32, prefix: &str) {
     let Some(bin) = programs_of(major) else {
-        println!("left out: PGCENSUS_TEST_SERVERS is not set; cargo xtask test sets it");
         return;
     };
     let settings = format!(
@@ -141,24 +139,6 @@ fn census_of_a_live_server(major: u32, prefix: &str) {
     scene.a_backend_is_killed();
     scene.the_server_restarts();
     scene.check();
-}
-
-/// The directory of the programs of this major version; `None` where no servers are given at all.
-fn programs_of(major: u32) -> Option<PathBuf> {
-    let dirs = std::env::var_os("PGCENSUS_TEST_SERVERS")?;
-    let is_major = |dir: &PathBuf| {
-        let output = Command::new(dir.join("postgres")).arg("--version").output();
-        let output = output.unwrap_or_else(|err| panic!("{}: {err}", dir.display()));
-        let version = String::from_utf8_lossy(&output.stdout).into_owned();
-        version.contains(&format!(" {major}."))
-    };
-    let found = std::env::split_paths(&dirs).find(is_major);
-    assert!(
-        found.is_some(),
-        "PGCENSUS_TEST_SERVERS={}: no PostgreSQL {major} among them",
-        dirs.display()
-    );
-    found
 }
 
 impl Scene {

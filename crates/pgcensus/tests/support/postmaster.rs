@@ -217,6 +217,27 @@ impl Drop for Postmaster {
     }
 }
 
+/// The directory with the programs of this version; `None`: none were given, the test is left out.
+pub(crate) fn programs_of(major: u32) -> Option<PathBuf> {
+    let Some(dirs) = std::env::var_os("PGCENSUS_TEST_SERVERS") else {
+        println!("left out: PGCENSUS_TEST_SERVERS is not set; cargo xtask test sets it");
+        return None;
+    };
+    let is_major = |dir: &PathBuf| {
+        let output = Command::new(dir.join("postgres")).arg("--version").output();
+        let output = output.unwrap_or_else(|err| panic!("{}: {err}", dir.display()));
+        let version = String::from_utf8_lossy(&output.stdout).into_owned();
+        version.contains(&format!(" {major}."))
+    };
+    let found = std::env::split_paths(&dirs).find(is_major);
+    assert!(
+        found.is_some(),
+        "PGCENSUS_TEST_SERVERS={}: no PostgreSQL {major} among them",
+        dirs.display()
+    );
+    found
+}
+
 /// A port below those that the system gives to whoever asks for any, so that nobody gets it before the
 /// server does. Tests are processes or threads: where they begin to look depends on both.
 fn free_port() -> u16 {
