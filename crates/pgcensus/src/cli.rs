@@ -55,14 +55,17 @@ pub(crate) enum Command {
     Sessions,
     /// One line per event.
     Events,
+    /// The servers of this machine, and what they log.
+    Servers,
 }
 
 impl Command {
-    pub(crate) const ALL: [Command; 4] = [
+    pub(crate) const ALL: [Command; 5] = [
         Command::Summary,
         Command::History,
         Command::Sessions,
         Command::Events,
+        Command::Servers,
     ];
 
     /// The word for it on the command line.
@@ -72,13 +75,14 @@ impl Command {
             Command::History => "history",
             Command::Sessions => "sessions",
             Command::Events => "events",
+            Command::Servers => "servers",
         }
     }
 }
 
 /// Words that a later version knows as commands.
-const LATER: [&str; 8] = [
-    "refused", "watch", "top", "serve", "report", "findings", "compare", "servers",
+const LATER: [&str; 7] = [
+    "refused", "watch", "top", "serve", "report", "findings", "compare",
 ];
 
 /// All flags, as clap sees them.
@@ -106,7 +110,8 @@ struct Flags {
 #[derive(Debug, Default, clap::Args)]
 #[command(next_help_heading = "How it is read (found out; these overrule)")]
 pub(crate) struct InputArgs {
-    /// The words: files, directories, globs, `-`; the help says so beside the commands.
+    /// The words: files, directories, globs, `-`; the help says so beside the commands. None: stdin, or the servers of
+    /// this machine.
     #[arg(hide = true, value_name = "INPUT")]
     pub(crate) inputs: Vec<PathBuf>,
     /// Read the inputs that FILE lists, one a line
@@ -172,7 +177,7 @@ pub(crate) enum LogFormat {
 }
 
 /// Which sessions count.
-#[derive(Debug, Default, clap::Args)]
+#[derive(Debug, Default, PartialEq, Eq, clap::Args)]
 #[command(next_help_heading = "Which sessions (exact names, * is a wildcard; repeat for more)")]
 pub(crate) struct FilterArgs {
     /// Sessions in this database; 'unknown' for no name
@@ -267,7 +272,7 @@ fn each(
 }
 
 /// Which time counts, as typed: what `14:03` means depends on the log.
-#[derive(Debug, Default, clap::Args)]
+#[derive(Debug, Default, PartialEq, Eq, clap::Args)]
 #[command(
     next_help_heading = "Which time (14:03, '2026-11-23 14:03 UTC', 'yesterday 14:03', -30m)"
 )]
@@ -596,7 +601,7 @@ fn take_command(
     }
     if LATER.contains(&word) {
         return Err(Stop::Usage(format!(
-            "'{word}' is not in this version; it has summary, history, sessions and events"
+            "'{word}' is not in this version; it has summary, history, sessions, events and servers"
         )));
     }
     let meant = Command::ALL

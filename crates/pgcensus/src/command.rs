@@ -3,6 +3,7 @@
 
 mod input;
 mod rows;
+mod servers;
 mod totals;
 
 use std::fs::File;
@@ -21,12 +22,13 @@ use pgcensus_core::window::Window;
 use pgcensus_core::zone::{DisplayZone, LogClock, bucket_start, display_zone};
 
 use crate::cli::{Args, Command, Output, OutputFormat, Target};
+use crate::discover::{Choice, World};
 use crate::interrupt::{self, Interrupt};
 use crate::pipeline::{self, Outcome, Run, ServerOutcome, Sink};
 use crate::progress::{Progress, Work};
 use crate::report;
 use crate::source::input::{Reading, file_of};
-use crate::source::{Plan, Readable, Stdin};
+use crate::source::{Plan, Readable, Request, Stdin};
 use crate::time_spec::{self, Between, parse_bucket};
 use crate::view::{self, Form, InputReport, Partial, Show};
 use input::{Spool, ends, input_request, time_zone, unread_ends, window_request};
@@ -54,6 +56,11 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         .map(|name| time_zone("--timezone", name))
         .transpose()?;
 
+    if args.command == Command::Servers {
+        let zone = timezone.map(DisplayZone::Zone).unwrap_or_default();
+        return servers::run(args, &outputs, &zone);
+    }
+
     let is_default_window =
         args.command == Command::History && bucket_s.is_none() && request.is_empty();
     let needs_end = is_default_window || request.needs_end();
@@ -62,6 +69,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let progress = Progress::new(args.show.quiet);
     let mut input = input_request(&args.input, Reading::new(&interrupt))?;
     let mut stdin = Stdin::of_process(&input.reading).context("standard input")?;
+    let is_piped = input.is_empty() && stdin.is_piped;
+    let choice = find_servers(&mut input, &stdin, args.show.quiet);
     let spool = if needs_end {
         Spool::of_stdin(&mut input, &mut stdin, &interrupt, &progress)?
     } else {
@@ -72,6 +81,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let mut plan = Plan::of(&input, stdin);
     drop(looking);
     spool.settle(&mut plan);
+    plan.add_problems(choice.problems);
     let mut err = io::stderr().lock();
     if plan.servers.is_empty() && (reading.interrupt.came() || spool.is_cut) {
         writeln!(
@@ -80,6 +90,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         )
         .ok();
         return Ok(ExitCode::from(interrupt::EXIT_STATUS));
+    }
+    if is_piped && plan.is_empty() && !args.show.quiet {
+        let text = "standard input was empty; without it (< /dev/null) the servers of this machine are read";
+        writeln!(err, "pgcensus: {text}").ok();
     }
     for problem in &plan.problems {
         writeln!(err, "pgcensus: {problem}").ok();
@@ -166,12 +180,14 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             .iter()
             .map(|server| server.name.clone())
             .collect(),
+        connections_max: choice.connections_max,
     };
     let outcome = match args.command {
         Command::Summary => asked.summary(run, window)?,
         Command::History => asked.history(run, window, bucket_s)?,
         Command::Sessions => asked.sessions(run, window)?,
         Command::Events => asked.events(run, window)?,
+        Command::Servers => unreachable!("it reads no log, and has returned"),
     };
     let mut err = io::stderr().lock();
     for (server, input) in outcome.servers.iter().zip(&plan.servers) {
@@ -202,6 +218,22 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     } else {
         ExitCode::from(1)
     })
+}
+
+/// Where nothing is named and nothing piped in, the servers of this machine are the input, which is said.
+fn find_servers(input: &mut Request, stdin: &Stdin, is_quiet: bool) -> Choice {
+    if !input.is_empty() || stdin.is_piped {
+        return Choice::default();
+    }
+    let mut choice = Choice::of(&World::of_process());
+    if !is_quiet {
+        let mut err = io::stderr().lock();
+        for line in &choice.said {
+            writeln!(err, "pgcensus: {line}").ok();
+        }
+    }
+    input.servers.append(&mut choice.inputs);
+    choice
 }
 
 fn default_threads() -> usize {
@@ -241,6 +273,8 @@ struct Asked<'a> {
     daily: Daily,
     is_default_window: bool,
     servers: Vec<String>,
+    /// Of the one server that was found, whose settings need not lie beside its log.
+    connections_max: Option<u32>,
 }
 
 impl Asked<'_> {
@@ -343,31 +377,16 @@ impl Asked<'_> {
         }
     }
 
-    /// A terminal has its own width, and colours unless they are not wanted.
     fn show_for<'z>(&self, show: &Show<'z>, output: &Output) -> Show<'z> {
-        let is_stdout = output.target == Target::Stdout;
-        let terminal = is_stdout && io::stdout().is_terminal();
-        let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        let color = match self.args.show.color {
-            ColorChoice::Always => is_stdout,
-            ColorChoice::Never => false,
-            ColorChoice::Auto => {
-                terminal && wanted && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
-            }
-        };
-        let size = terminal_size::terminal_size().filter(|_| terminal);
-        Show {
-            color,
-            terminal,
-            width: size.map_or(80, |(width, _)| usize::from(width.0)),
-            ..*show
-        }
+        fitted(show, output, self.args.show.color)
     }
 
     fn report(&self, outcome: &Outcome) -> InputReport {
+        let report = report::of(self.plan, outcome);
         InputReport {
             partial: self.partial(outcome),
-            ..report::of(self.plan, outcome)
+            max_connections: self.connections_max.or(report.max_connections),
+            ..report
         }
     }
 
@@ -395,6 +414,27 @@ impl Asked<'_> {
         if let Some(text) = outcome.filter.unmatched(&outcome.names) {
             writeln!(io::stderr(), "pgcensus: {text}").ok();
         }
+    }
+}
+
+/// A terminal has its own width, and colours unless they are not wanted.
+fn fitted<'z>(show: &Show<'z>, output: &Output, color: ColorChoice) -> Show<'z> {
+    let is_stdout = output.target == Target::Stdout;
+    let terminal = is_stdout && io::stdout().is_terminal();
+    let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let color = match color {
+        ColorChoice::Always => is_stdout,
+        ColorChoice::Never => false,
+        ColorChoice::Auto => {
+            terminal && wanted && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+        }
+    };
+    let size = terminal_size::terminal_size().filter(|_| terminal);
+    Show {
+        color,
+        terminal,
+        width: size.map_or(80, |(width, _)| usize::from(width.0)),
+        ..*show
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod cli;
 mod command;
+mod discover;
 mod interrupt;
 mod pipeline;
 mod progress;

@@ -31,6 +31,7 @@ use compressed::Magic;
 use enveloped::Order;
 use file::{Head, Kind, LogFile, Opened};
 use input::{Piped, Reading};
+pub(crate) use paths::server_name;
 use paths::{Candidate, Paths, Way};
 
 /// What the operator asked to read.
@@ -50,6 +51,13 @@ pub(crate) struct Request {
     pub(crate) reading: Arc<Reading>,
 }
 
+impl Request {
+    /// Nothing was named.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.paths.is_empty() && self.servers.is_empty() && self.log_lists.is_empty()
+    }
+}
+
 /// The formats that can be asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FormatOption {
@@ -63,8 +71,10 @@ pub(crate) enum FormatOption {
 
 /// The standard input of the process.
 pub(crate) struct Stdin {
-    /// Somebody types there; nothing is piped.
-    pub(crate) is_terminal: bool,
+    /// Something is piped in: it is no terminal, where somebody types, and not `/dev/null`, which services, schedulers
+    /// and scripts give to programs that shall read nothing. A pipe is what was piped in, be it empty: what `grep` did
+    /// not find must not turn into the log of another server.
+    pub(crate) is_piped: bool,
     /// Its bytes.
     pub(crate) reader: Box<dyn Read + Send>,
 }
@@ -74,10 +84,27 @@ impl Stdin {
     pub(crate) fn of_process(reading: &Arc<Reading>) -> io::Result<Stdin> {
         let stdin = io::stdin();
         Ok(Stdin {
-            is_terminal: stdin.is_terminal(),
+            is_piped: !stdin.is_terminal() && !is_null(&input::file_of(&stdin)?),
             reader: Box::new(Piped::new(input::file_of(&stdin)?, reading)),
         })
     }
+}
+
+/// Whether it is `/dev/null`.
+#[cfg(unix)]
+fn is_null(file: &File) -> bool {
+    use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+    let null = std::fs::metadata("/dev/null").map(|null| null.rdev());
+    let is =
+        |file: &std::fs::Metadata, null| file.file_type().is_char_device() && file.rdev() == null;
+    file.metadata()
+        .is_ok_and(|file| null.is_ok_and(|null| is(&file, null)))
+}
+
+/// Whether it is `/dev/null`.
+#[cfg(not(unix))]
+fn is_null(_: &File) -> bool {
+    false
 }
 
 /// What is read, in which order, and what is not.
@@ -189,15 +216,7 @@ impl Plan {
     pub(crate) fn of(request: &Request, stdin: Stdin) -> Plan {
         let mut plan = Plan::default();
         let mut paths = Paths::find(request);
-        if request.paths.is_empty() && request.servers.is_empty() && request.log_lists.is_empty() {
-            if stdin.is_terminal {
-                plan.problems.push(Problem {
-                    path: String::new(),
-                    message: "no input; name a log file or a directory of them, or pipe a log in"
-                        .to_owned(),
-                });
-                return plan;
-            }
+        if request.is_empty() && stdin.is_piped {
             paths.stdin = Some(STDIN.to_owned());
         }
         plan.problems.append(&mut paths.problems);
@@ -365,6 +384,20 @@ impl Plan {
             }),
             (Taken::Problem(message), _) => self.problems.push(Problem { path, message }),
         }
+    }
+
+    /// Adds what was wrong before there was a plan.
+    pub(crate) fn add_problems(&mut self, messages: Vec<String>) {
+        let problems = messages.into_iter().map(|message| Problem {
+            path: String::new(),
+            message,
+        });
+        self.problems.splice(0..0, problems);
+    }
+
+    /// There were inputs, and nothing in them.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.servers.is_empty() && self.empty > 0
     }
 
     /// Its bytes on disk; `None` where a stream is among them.

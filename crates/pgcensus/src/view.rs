@@ -4,6 +4,7 @@
 //! CensusSnapshot  ─► summary::text, json::summary, csv::summary
 //! HistorySnapshot ─► history::text, json::history, csv::history
 //! Session, Change ─► sessions::Sessions, events::Events    (streams)
+//! discover::Server ─► servers::text, servers::json, servers::csv
 //! ```
 //!
 //! Whether there is colour, how wide a line is and what goes where is for the caller to say ([`Show`]).
@@ -19,6 +20,7 @@ pub(crate) mod events;
 pub(crate) mod history;
 pub(crate) mod json;
 pub(crate) mod row;
+pub(crate) mod servers;
 pub(crate) mod sessions;
 pub(crate) mod summary;
 mod table;

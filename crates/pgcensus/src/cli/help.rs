@@ -30,12 +30,22 @@ const COMMANDS: Rows = &[
         "events",
         "in order: [+] connected, [-] disconnected, [!] refused",
     ),
+    (
+        "servers",
+        "the servers of this machine, and whether they log what is needed",
+    ),
 ];
 
-const INPUT: Rows = &[(
-    "INPUT",
-    "log files, directories, quoted globs, gzip and zstd too; - is stdin",
-)];
+const INPUT: Rows = &[
+    (
+        "INPUT",
+        "log files, directories, quoted globs, gzip and zstd too; - is stdin",
+    ),
+    (
+        "",
+        "none: what is piped in, else the logs of the servers of this machine",
+    ),
+];
 
 const WORDS: Rows = &[
     (
@@ -68,7 +78,8 @@ const STATUS: Rows = &[
 ];
 
 const EXAMPLES: Rows = &[
-    ("pgcensus /var/log/postgresql", "who is connected"),
+    ("pgcensus", "who is connected to the servers here"),
+    ("pgcensus /var/log/postgresql", "the same of the logs there"),
     (
         "pgcensus --at 14:03 pg.log.gz",
         "who was, at three past two",

@@ -148,6 +148,14 @@ fn each_mistake_has_its_sentence() {
             &["--foo"][..],
             "--foo: no such option; pgcensus --help lists all",
         ),
+        (
+            &["servers", "--last", "1h"],
+            "servers: no log is read for it; which sessions, which time and --by go with the other commands",
+        ),
+        (
+            &["servers", "--server", "a=b"],
+            "servers: names of data directories may follow it; --server and --logfile-list are for logs",
+        ),
         (&["--jsno"], "--jsno: no such option; did you mean --json?"),
         (&["--user"], "--user: needs a value"),
         (&["--json=yes"], "--json: takes no value"),
@@ -258,7 +266,7 @@ fn each_mistake_has_its_sentence() {
         ),
         (
             &["watch", "pg.log"],
-            "'watch' is not in this version; it has summary, history, sessions and events",
+            "'watch' is not in this version; it has summary, history, sessions, events and servers",
         ),
         (
             &["sesions", "pg.log"],

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-use super::{Args, Command, LogFormat};
+use super::{Args, Command, FilterArgs, LogFormat, WindowArgs};
 
 /// One line for one of clap's errors.
 pub(super) fn describe(err: &clap::Error) -> String {
@@ -55,9 +55,9 @@ pub(super) fn check(args: &Args) -> Result<(), String> {
     let Args {
         command,
         input,
+        filter,
         window,
         show,
-        ..
     } = args;
     if let Some(prefix) = &input.line_prefix {
         if !prefix.is_empty() && prefix.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -92,6 +92,24 @@ pub(super) fn check(args: &Args) -> Result<(), String> {
     }
     if window.since.is_some() && window.last.is_some() {
         return Err("--last: it says since when, as --since does; give one of them".to_owned());
+    }
+
+    if *command == Command::Servers {
+        if *filter != FilterArgs::default()
+            || *window != WindowArgs::default()
+            || !show.by.is_empty()
+        {
+            return Err(
+                "servers: no log is read for it; which sessions, which time and --by go with the other commands"
+                    .to_owned(),
+            );
+        }
+        if !input.lists.is_empty() || !input.servers.is_empty() {
+            return Err(
+                "servers: names of data directories may follow it; --server and --logfile-list are for logs"
+                    .to_owned(),
+            );
+        }
     }
 
     for (flag, given, wanted) in [

@@ -101,9 +101,7 @@ impl Spool {
         progress: &Progress,
     ) -> anyhow::Result<Spool> {
         let is_stdin = |path: &PathBuf| path == Path::new("-");
-        let nothing =
-            request.paths.is_empty() && request.log_lists.is_empty() && request.servers.is_empty();
-        if stdin.is_terminal || !nothing && !request.paths.iter().any(is_stdin) {
+        if !stdin.is_piped || !request.is_empty() && !request.paths.iter().any(is_stdin) {
             return Ok(Spool::default());
         }
         let mut file = NamedTempFile::new().context("a temporary file for standard input")?;

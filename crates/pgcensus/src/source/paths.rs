@@ -179,7 +179,7 @@ const NAMELESS: [&str; 5] = ["log", "pg_log", "stderr", "csvlog", "jsonlog"];
 /// The server whose log lies at this path, where nobody says it: the nearest directory that is not
 /// called `log`, `pg_log`, `stderr`, `csvlog` or `jsonlog`. Debian and Ubuntu keep the logs of all servers
 /// in one directory and name the file after version and cluster, as `pg_lsclusters` does: `16/main`.
-pub(super) fn server_name(canonical: &Path) -> String {
+pub(crate) fn server_name(canonical: &Path) -> String {
     if let Some(cluster) = canonical
         .file_name()
         .and_then(|name| debian_cluster(name.to_str()?))

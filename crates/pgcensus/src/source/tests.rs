@@ -111,14 +111,14 @@ impl Logs {
 
 fn nobody() -> Stdin {
     Stdin {
-        is_terminal: true,
+        is_piped: false,
         reader: Box::new(io::empty()),
     }
 }
 
 fn piped(bytes: impl Into<Vec<u8>>) -> Stdin {
     Stdin {
-        is_terminal: false,
+        is_piped: true,
         reader: Box::new(io::Cursor::new(bytes.into())),
     }
 }
@@ -428,10 +428,7 @@ fn what_cannot_be_read_is_said() {
         ["pgbouncer.log: a PgBouncer log; pgcensus counts sessions of the server"]
     );
     let plan = Plan::of(&Request::default(), nobody());
-    assert_eq!(
-        plan.problems[0].to_string(),
-        "no input; name a log file or a directory of them, or pipe a log in"
-    );
+    assert_eq!(plan.readable(), Readable::None);
 }
 
 #[test]

@@ -345,7 +345,7 @@ impl BucketRow {
     }
 }
 
-fn time(at: Option<Instant>, show: &Show<'_>) -> Option<String> {
+pub(super) fn time(at: Option<Instant>, show: &Show<'_>) -> Option<String> {
     at.map(|at| show.zone.rfc3339(at))
 }
 
@@ -392,7 +392,7 @@ fn cross(census: &CensusSnapshot) -> Option<Value> {
 
 /// Writes the object over several lines. Characters that do not show can only be inside strings; they are
 /// escaped, since the output may reach a terminal.
-fn write(object: &impl Serialize, out: &mut impl io::Write) -> io::Result<()> {
+pub(super) fn write(object: &impl Serialize, out: &mut impl io::Write) -> io::Result<()> {
     let mut text = serde_json::to_string_pretty(object).map_err(io::Error::from)?;
     if text.chars().any(|c| c != '\n' && is_hidden(c)) {
         text = text

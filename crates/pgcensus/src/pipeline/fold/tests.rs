@@ -52,7 +52,7 @@ fn count(first: usize) -> (u64, u64, i64) {
         ..Request::default()
     };
     let nobody = Stdin {
-        is_terminal: true,
+        is_piped: false,
         reader: Box::new(io::empty()),
     };
     let plan = Plan::of(&request, nobody);
