@@ -94,6 +94,16 @@ impl Postmaster {
         self.observer()
     }
 
+    /// The process, while it runs.
+    pub(crate) fn pid(&self) -> Option<u32> {
+        self.running.as_ref().map(Child::id)
+    }
+
+    /// The port of its sockets.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Signals the postmaster (`INT`: fast shutdown, `QUIT`: immediate) and waits for its end.
     pub(crate) fn stop(&mut self, signal: &str) {
         let Some(mut child) = self.running.take() else {
@@ -160,7 +170,8 @@ impl Postmaster {
         }
     }
 
-    fn data(&self) -> PathBuf {
+    /// Its data directory.
+    pub(crate) fn data(&self) -> PathBuf {
         self.dir.path().join("data")
     }
 
