@@ -7,6 +7,7 @@
 
 mod bench;
 mod fuzz;
+mod messages;
 mod servers;
 
 use std::ffi::OsString;
@@ -19,6 +20,8 @@ use anyhow::{Context as _, Result, bail};
 const HELP: &str = "\
 cargo xtask test                  install what is needed, run every test, fuzz for a moment
 cargo xtask fuzz [--seconds N]    fuzz each target for N seconds (default 20)
+cargo xtask messages PATH DIR     make the table of translated messages from PostgreSQL's catalogs: PATH
+                                  has them by version, DIR (/usr/share/locale) those of a server
 cargo xtask servers               find or install PostgreSQL servers; print where their programs are
 cargo xtask bench                 measure pgcensus beside other programs, and how its costs grow, on
                                   logs of a real server; written to benches/RESULTS.md
@@ -38,6 +41,7 @@ fn main() -> ExitCode {
             Ok(seconds) => fuzz::run(seconds),
             Err(_) => Err(anyhow::anyhow!("--seconds {seconds}: not a number")),
         },
+        ["messages", path, locales] => messages::generate(path, locales),
         ["servers"] => list_servers(),
         ["bench", ref args @ ..] => bench::run(args),
         // Not for people: the benchmark runs it beside pgcensus.

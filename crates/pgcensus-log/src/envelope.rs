@@ -215,12 +215,13 @@ impl Envelope {
         line::is_syslog(line, &mut Years::before(end))
     }
 
-    /// Where the first whole frame seems to begin in bytes from within a file.
-    pub fn first_frame(&self, bytes: &[u8]) -> Option<usize> {
-        match self.outermost().kind {
+    /// The server's text in some bytes from within a file, from where the first whole frame seems to begin.
+    pub fn text_within(&self, bytes: &[u8]) -> Vec<u8> {
+        let from = match self.outermost().kind {
             Kind::Export => memchr::memmem::find(bytes, b"\n\n").map(|at| at + 2),
             _ => memchr::memchr(b'\n', bytes).map(|at| at + 1),
-        }
+        };
+        from.map_or_else(Vec::new, |from| self.text(&bytes[from..]))
     }
 
     /// Its name, for people: `Kubernetes CRI, CloudNativePG`.

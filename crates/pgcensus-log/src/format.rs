@@ -258,7 +258,7 @@ fn comma(text: &[u8], at: usize) -> Option<usize> {
 ///
 /// A quote that no comma or line end follows does not end a column: `connection_from` may hold
 /// quotes that PostgreSQL does not double.
-fn csv_column_end(text: &[u8], at: usize) -> Option<usize> {
+pub(crate) fn csv_column_end(text: &[u8], at: usize) -> Option<usize> {
     if text.get(at) != Some(&b'"') {
         let rest = text.get(at..)?;
         return Some(at + memchr::memchr2(b',', b'\n', rest).unwrap_or(rest.len()));

@@ -257,7 +257,7 @@ impl<'c> Value<'c> {
     }
 }
 
-fn unescape(raw: &[u8]) -> Vec<u8> {
+pub(crate) fn unescape(raw: &[u8]) -> Vec<u8> {
     let mut text = Vec::with_capacity(raw.len());
     let mut rest = raw;
     while let Some(at) = memchr(b'\\', rest) {

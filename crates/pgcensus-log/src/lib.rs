@@ -22,3 +22,4 @@ pub mod message;
 mod near;
 pub mod record;
 mod stderr;
+pub mod translation;

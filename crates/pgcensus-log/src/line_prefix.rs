@@ -23,6 +23,7 @@ mod render;
 use crate::log_time::{LogTime, Minute};
 use crate::record::{BackendType, Client, SessionId, Severity, Sqlstate};
 
+pub(crate) use infer::glued_to_zone;
 pub use infer::{Inference, Known, infer};
 
 /// A compiled `log_line_prefix`.

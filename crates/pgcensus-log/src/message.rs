@@ -71,6 +71,19 @@ pub(crate) fn is_candidate(message: &[u8]) -> bool {
     may_be_row(message) && rows_for(message).any(|(row, _)| row.severity != Severity::Fatal)
 }
 
+/// Some row has this text, of whatever severity.
+pub fn is_in_table(message: &[u8]) -> bool {
+    rows_for(message).any(|(row, head_len)| {
+        let (text, rest) = (&row.text.as_bytes()[head_len..], &message[head_len..]);
+        pattern::holes(text, rest, |_| None).is_some()
+    })
+}
+
+/// A message of the table begins so, of whatever severity.
+pub(crate) fn begins_row(message: &[u8]) -> bool {
+    rows_for(message).any(|(_, head_len)| head_len > 0)
+}
+
 /// It may be one, as far as its first bytes tell: nearly no other is. Quotes, which csv and json escape, are not among them.
 pub(crate) fn may_be_row(message: &[u8]) -> bool {
     // Not of two lines: what the first one is must not depend on where a chunk ends.

@@ -25,6 +25,7 @@ use anyhow::{Context as _, bail};
 use clap::{ColorChoice, FromArgMatches as _, ValueEnum};
 use pgcensus_core::filter::{Filter, PatternError, edit_distance};
 use pgcensus_core::names::Dimension;
+use pgcensus_log::translation::{self, LANGUAGES};
 
 use self::pgbadger::PgbadgerArgs;
 
@@ -133,6 +134,15 @@ pub(crate) struct InputArgs {
         allow_hyphen_values = true
     )]
     pub(crate) line_prefix: Option<String>,
+    /// `lc_messages` of the server, for each language of the log one; none is English.
+    #[arg(
+        long = "lang",
+        help = "The lc_messages of the server, such as de, fr or pt_BR; en for none",
+        value_name = "LANG",
+        value_delimiter = ',',
+        value_parser = language
+    )]
+    languages: Vec<Language>,
     /// The zone of the log, in the words of the server's own setting.
     #[arg(
         long,
@@ -155,6 +165,23 @@ pub(crate) struct InputArgs {
     #[arg(long, hide = true, value_name = "BYTES", value_parser = at_least_one)]
     pub(crate) chunk_size: Option<NonZeroUsize>,
 }
+
+impl InputArgs {
+    /// The languages that were asked for: none for English alone; `None` where nothing was.
+    pub(crate) fn languages(&self) -> Option<Vec<&'static str>> {
+        let some = !self.languages.is_empty();
+        some.then(|| {
+            self.languages
+                .iter()
+                .filter_map(|language| language.0)
+                .collect()
+        })
+    }
+}
+
+/// A language of PostgreSQL's catalogs; `None` is English.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Language(Option<&'static str>);
 
 /// `--server NAME=PATH`
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -494,6 +521,15 @@ fn log_format(text: &str) -> Result<LogFormat, String> {
         "pgbouncer" => Err("pgcensus reads PostgreSQL's log; PgBouncer's is left out".to_owned()),
         _ => Err("not one of stderr, csvlog, jsonlog".to_owned()),
     }
+}
+
+fn language(text: &str) -> Result<Language, String> {
+    if matches!(text.split(['_', '.']).next(), Some("en" | "C" | "POSIX")) {
+        return Ok(Language(None));
+    }
+    translation::language(text)
+        .map(|language| Language(Some(language)))
+        .ok_or_else(|| format!("not one of en, {}", LANGUAGES.join(", ")))
 }
 
 fn dimension(text: &str) -> Result<Dimension, String> {

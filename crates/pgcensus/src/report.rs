@@ -1,6 +1,6 @@
 //! What was read, and what could not be: the facts about the input that every view tells.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 
 use pgcensus_log::batch::Why;
 use pgcensus_log::envelope::Envelope;
@@ -10,7 +10,7 @@ use pgcensus_log::log_time::Zone;
 use crate::pipeline::{Outcome, UnreadableSpan};
 use crate::settings;
 use crate::source::Plan;
-use crate::source::file::{Kind, LogFile};
+use crate::source::file::Kind;
 use crate::view::text::{cut, shown, thousands};
 use crate::view::{InputReport, SourceReport};
 
@@ -69,7 +69,10 @@ pub(crate) fn of(plan: &Plan, outcome: &Outcome) -> InputReport {
                     Zone::Epoch => None,
                     Zone::Named(zone) => Some(String::from_utf8_lossy(zone).into_owned()),
                 }),
-                language: None,
+                language: Some(match &log.translated {
+                    Some(translated) => translated.languages().join(","),
+                    None => "en".to_owned(),
+                }),
                 left_out: None,
                 first: file.first,
                 last: file.last,
@@ -135,28 +138,11 @@ pub(crate) fn unreadable(plan: &Plan, outcome: &Outcome, out: &mut dyn Write) ->
 /// `pg.log:88121`; `syslog, line 812 of the server's text` below an envelope; where the file cannot be read again, `-, byte 1042`.
 fn place(plan: &Plan, span: &UnreadableSpan) -> String {
     let log = &plan.servers[span.server].files[span.file];
-    match line_number(log, span.offset) {
+    match log.line_number(span.offset) {
         Some(line) if log.envelope.is_some() => {
             format!("{}, line {line} of the server's text", log.display)
         }
         Some(line) => format!("{}:{line}", log.display),
         None => format!("{}, byte {}", log.display, span.offset),
-    }
-}
-
-/// The number of the line at a byte offset, counted only now that a message needs it.
-fn line_number(log: &LogFile, offset: u64) -> Option<u64> {
-    if !matches!(log.kind, Kind::File(_)) {
-        return None;
-    }
-    let mut input = log.open().ok()?.take(offset);
-    let mut buffer = vec![0; 1 << 16];
-    let mut lines = 1;
-    loop {
-        match input.read(&mut buffer) {
-            Ok(0) => return Some(lines),
-            Ok(n) => lines += memchr::memchr_iter(b'\n', &buffer[..n]).count() as u64,
-            Err(_) => return None,
-        }
     }
 }

@@ -15,6 +15,7 @@ pub(crate) mod file;
 pub(crate) mod input;
 mod overlap;
 mod paths;
+pub(crate) mod translated;
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Read};
@@ -33,6 +34,7 @@ use file::{Head, Kind, LogFile, Opened};
 use input::{Piped, Reading};
 pub(crate) use paths::server_name;
 use paths::{Candidate, Paths, Way};
+use translated::Languages;
 
 /// What the operator asked to read.
 #[derive(Debug, Default)]
@@ -47,6 +49,8 @@ pub(crate) struct Request {
     pub(crate) format: Option<FormatOption>,
     /// `--line-prefix`: overrules the inference.
     pub(crate) line_prefix: Option<LinePrefix>,
+    /// `--lang`: overrules the languages that are found; of English alone it is empty.
+    pub(crate) languages: Option<Vec<&'static str>>,
     /// Counts what is read of pipes, and ends them.
     pub(crate) reading: Arc<Reading>,
 }
@@ -227,11 +231,12 @@ impl Plan {
                 what: "given twice, read once".to_owned(),
             }));
 
-        let mut logs = plan.look(request, paths);
+        let mut learned = Learned::of(request);
+        let mut logs = plan.look(request, paths, &mut learned);
         if let Some(server) = logs.stdin.take() {
             let path = Path::new("-");
             let parts = match Opened::new(stdin.reader, enveloped::day_of(SystemTime::now())) {
-                Ok(opened) => take_stream(opened, request, path),
+                Ok(opened) => take_stream(opened, request, path, &mut learned),
                 Err(err) => vec![Taken::Problem(Problem::of(path, &err).message).into()],
             };
             let is_alone = parts.len() == 1;
@@ -280,16 +285,15 @@ impl Plan {
     }
 
     /// Looks at the head of each file.
-    fn look(&mut self, request: &Request, paths: Paths) -> Looked {
+    fn look(&mut self, request: &Request, paths: Paths, learned: &mut Learned) -> Looked {
         let mut found = Vec::new();
-        let mut known = Known::default();
         let mut logs_in: Vec<Contents> = paths
             .directories
             .iter()
             .map(|_| Contents::default())
             .collect();
         for candidate in paths.candidates {
-            let parts = take_file(&candidate, request, &mut known);
+            let parts = take_file(&candidate, request, learned);
             let Candidate {
                 path,
                 canonical,
@@ -467,6 +471,9 @@ impl LogFile {
                 None => line.push_str(" as given"),
             }
         }
+        if let Some(translated) = &self.translated {
+            let _ = write!(line, "; language {}", translated.languages().join(", "));
+        }
         match (&self.first, &self.last) {
             (Some(first), Some(last)) => {
                 let (first, last) = (file::show_time(first), file::show_time(last));
@@ -499,6 +506,21 @@ struct Contents {
 struct Looked {
     found: Vec<Found>,
     stdin: Option<String>,
+}
+
+/// What files say that others are likely to say too.
+struct Learned {
+    prefixes: Known,
+    languages: Languages,
+}
+
+impl Learned {
+    fn of(request: &Request) -> Learned {
+        Learned {
+            prefixes: Known::default(),
+            languages: Languages::new(request.languages.clone()),
+        }
+    }
 }
 
 /// A log and whose it is.
@@ -555,7 +577,7 @@ fn name_of(
     }
 }
 
-fn take_file(candidate: &Candidate, request: &Request, known: &mut Known) -> Vec<Part> {
+fn take_file(candidate: &Candidate, request: &Request, learned: &mut Learned) -> Vec<Part> {
     let path = &candidate.path;
     let opened = File::open(path).and_then(|file| {
         let metadata = file.metadata()?;
@@ -572,7 +594,7 @@ fn take_file(candidate: &Candidate, request: &Request, known: &mut Known) -> Vec
         Err(err) => return vec![Taken::Problem(Problem::of(path, &err).message).into()],
     };
     if !metadata.is_file() {
-        return take_stream(opened, request, path);
+        return take_stream(opened, request, path, learned);
     }
     let order = opened.survey(|| {
         let file = File::open(path)?;
@@ -582,11 +604,13 @@ fn take_file(candidate: &Candidate, request: &Request, known: &mut Known) -> Vec
         }
     });
     match order {
-        Ok(Some(order)) => return take_dealt(order, opened, request, path, candidate.way),
+        Ok(Some(order)) => {
+            return take_dealt(order, opened, request, path, candidate.way);
+        }
         Ok(None) => {}
         Err(err) => return vec![Taken::Problem(Problem::of(path, &err).message).into()],
     }
-    let taken = take_opened(opened, request, path, candidate.way, known, |file| {
+    let taken = take_opened(opened, request, path, candidate.way, learned, |file| {
         file.size = Some(metadata.len());
         file.kind = Kind::File(path.clone());
     });
@@ -599,11 +623,11 @@ fn take_opened(
     request: &Request,
     path: &Path,
     way: Way,
-    known: &mut Known,
+    learned: &mut Learned,
     settle: impl FnOnce(&mut LogFile),
 ) -> Taken {
-    let mut head = Head::read(opened);
-    let (format, inferred) = match judge(&mut head, request, path, way, known) {
+    let mut head = Head::read(opened, &mut learned.languages);
+    let (format, inferred) = match judge(&mut head, request, path, way, learned) {
         Ok(log) => log,
         Err(taken) => return taken,
     };
@@ -614,20 +638,29 @@ fn take_opened(
         && let Kind::File(path) = &file.kind
     {
         // Read for its head a moment ago; if the tail fails now, reading it will say so.
-        let last = file::last_of_plain(path, file.envelope.as_ref(), &file.format);
+        let envelope = file.envelope.as_ref();
+        let tail = file::tail_of_plain(path, envelope).unwrap_or_default();
+        let translated = file.translated.as_ref();
+        if let Some(both) = learned.languages.and(translated, &tail) {
+            file.translated = Some(both);
+        }
+        let translated = file.translated.as_ref();
+        let last = file::last_of_plain(path, envelope, &file.format, translated);
         file.last = last.unwrap_or_default();
     }
     Taken::Log(Box::new(file))
 }
 
-fn take_stream(opened: Opened, request: &Request, path: &Path) -> Vec<Part> {
+fn take_stream(opened: Opened, request: &Request, path: &Path, learned: &mut Learned) -> Vec<Part> {
     match opened.survey(|| Ok(Box::new(io::empty()))) {
-        Ok(Some(order)) => return take_dealt(order, opened, request, path, Way::Asked),
+        Ok(Some(order)) => {
+            return take_dealt(order, opened, request, path, Way::Asked);
+        }
         Ok(None) => {}
         Err(err) => return vec![Taken::Problem(Problem::of(path, &err).message).into()],
     }
-    let mut head = Head::read(opened);
-    match judge(&mut head, request, path, Way::Asked, &mut Known::default()) {
+    let mut head = Head::read(opened, &mut learned.languages);
+    match judge(&mut head, request, path, Way::Asked, learned) {
         Ok((format, inferred)) => {
             let mut file = LogFile::from_head(path, &head, format, inferred);
             file.kind = Kind::Stream(head.into_stream());
@@ -659,14 +692,19 @@ fn take_dealt(order: Order, opened: Opened, request: &Request, path: &Path, way:
         let file = dealt.file.reopen();
         let opened = file.and_then(|file| Ok((file.metadata()?.len(), Opened::new(file, end)?)));
         let taken = match opened {
-            Ok((size, opened)) => {
-                take_opened(opened, request, path, way, &mut Known::default(), |file| {
+            Ok((size, opened)) => take_opened(
+                opened,
+                request,
+                path,
+                way,
+                &mut Learned::of(request),
+                |file| {
                     file.size = Some(size);
                     file.compression = None;
                     file.kind = Kind::File(dealt.file.path().to_owned());
                     file.dealt = Some(dealt.file);
-                })
-            }
+                },
+            ),
             Err(err) => Taken::Problem(Problem::of(path, &err).message),
         };
         match taken {
@@ -718,6 +756,7 @@ impl LogFile {
             },
             envelope: head.envelope.clone(),
             dealt: None,
+            translated: head.translated.clone(),
             size: None,
             first_line: first_line[..first_line.len().min(256)].to_owned(),
             format,
@@ -753,7 +792,7 @@ fn judge(
     request: &Request,
     path: &Path,
     way: Way,
-    known: &mut Known,
+    learned: &mut Learned,
 ) -> Result<(Format, Option<Inference>), Taken> {
     if let Magic::Foreign(name) = head.magic {
         return Err(foreign(name, path, way));
@@ -766,10 +805,10 @@ fn judge(
             None => Problem::of(path, err).message,
         }));
     }
-    let mut guess = format::guess_with(known, &head.sample);
+    let mut guess = format::guess_with(&mut learned.prefixes, &head.sample);
     // The head of a file may be one statement of a megabyte.
-    if guess == Guess::Unknown && head.grow() {
-        guess = format::guess_with(known, &head.sample);
+    if guess == Guess::Unknown && head.grow(&mut learned.languages) {
+        guess = format::guess_with(&mut learned.prefixes, &head.sample);
     }
     if let Some(log) = overruled(&guess, &head.sample, request, way) {
         return log;

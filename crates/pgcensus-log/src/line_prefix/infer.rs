@@ -248,7 +248,7 @@ fn first_label(label_end: &Finder<'_>, text: &[u8]) -> Option<(usize, super::Lab
 }
 
 /// `2026-11-23 05:32:45 UTC` and no more: the prefix is a bare time.
-fn glued_to_zone(head: &[u8]) -> bool {
+pub(crate) fn glued_to_zone(head: &[u8]) -> bool {
     (19..=24).contains(&head.len()) || (25..=28).contains(&head.len())
 }
 

@@ -58,6 +58,13 @@ pub(crate) fn at_end(text: &[u8]) -> Option<Label> {
     ending(text).map(|(label, _)| label)
 }
 
+/// A severity without its colon, in English.
+pub(crate) fn is_severity(text: &[u8]) -> bool {
+    LABELS.iter().any(|(word, label)| {
+        matches!(label, Label::Severity(_)) && word.strip_suffix(b":  ") == Some(text)
+    })
+}
+
 /// Likewise, with its length including the spaces. No label ends with another one.
 pub(super) fn ending(text: &[u8]) -> Option<(Label, usize)> {
     let found = LABELS.iter().find(|(word, _)| text.ends_with(word));

@@ -79,6 +79,7 @@ pub(super) fn input_request(input: &InputArgs, reading: Arc<Reading>) -> anyhow:
             LogFormat::Jsonlog => FormatOption::Jsonlog,
         }),
         line_prefix,
+        languages: input.languages(),
         reading,
     })
 }

@@ -85,7 +85,7 @@ fn compare(a: &LogFile, b: &LogFile) -> io::Result<Shared> {
         (Some(size_a), Some(size_b)) if a.is_plain() && b.is_plain() => {
             compare_plain((path_a, size_a), (path_b, size_b))
         }
-        _ => compare_streams(a.open()?, b.open()?),
+        _ => compare_streams(a.open_as_written()?, b.open_as_written()?),
     }
 }
 

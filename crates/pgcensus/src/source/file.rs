@@ -17,6 +17,7 @@ use super::ahead::Ahead;
 use super::compressed::{self, Compression, MAGIC_MAX, Magic};
 use super::enveloped::{self, Order, Unwrapped};
 use super::input::{Counted, Input, Reading};
+use super::translated::{Languages, Translated, Undone};
 
 /// A log time that outlives the bytes it was read from.
 pub(crate) type FileTime = LogTime<Box<[u8]>>;
@@ -54,6 +55,8 @@ pub(crate) struct LogFile {
     pub(crate) envelope: Option<Envelope>,
     /// The temporary file that it was dealt out to, which is gone with this; see [`enveloped`].
     pub(super) dealt: Option<NamedTempFile>,
+    /// The languages of its messages; `None` for English.
+    pub(crate) translated: Option<Translated>,
     /// Bytes on disk; `None` for a stream.
     pub(crate) size: Option<u64>,
     /// How it is written.
@@ -116,11 +119,15 @@ pub(super) struct Head {
     /// What its first bytes say.
     pub(super) magic: Magic,
     pub(super) envelope: Option<Envelope>,
-    /// The first decompressed bytes, byte order mark included; where these tell of no session,
+    /// The languages of its messages.
+    pub(super) translated: Option<Translated>,
+    /// The first decompressed bytes, byte order mark included, in English; where these tell of no session,
     /// lines from further on follow a shorter head.
     pub(super) sample: Vec<u8>,
     /// All that was read, where that is not the sample.
     whole: Option<Vec<u8>>,
+    /// The sample is a shorter head and lines from further on.
+    is_composed: bool,
     /// Why reading stopped before [`SAMPLE_MAX`], when that was not the end.
     pub(super) failure: Option<io::Error>,
     rest: Box<dyn Read + Send>,
@@ -189,7 +196,7 @@ impl Opened {
 
 impl Head {
     /// Reads the head of what has been begun.
-    pub(super) fn read(opened: Opened) -> Head {
+    pub(super) fn read(opened: Opened, languages: &mut Languages) -> Head {
         let (magic, envelope) = (opened.magic, opened.envelope.clone());
         let scan = if opened.is_file {
             SCAN_FILE
@@ -199,8 +206,10 @@ impl Head {
         let rest = opened.into_reader();
         let mut head = Head {
             magic,
+            translated: None,
             sample: Vec::new(),
             whole: None,
+            is_composed: false,
             failure: None,
             rest: match &envelope {
                 Some(envelope) => Box::new(Unwrapped::new(envelope, without_bom(rest))),
@@ -209,62 +218,91 @@ impl Head {
             envelope,
         };
         head.grow_to(SAMPLE);
+        head.translate(languages);
         head.look_for_sessions(scan);
         head
     }
 
     /// Reads more of it, where there is more: false at its end.
-    pub(super) fn grow(&mut self) -> bool {
-        if let Some(whole) = self.whole.take() {
-            self.sample = whole;
-            return true;
-        }
-        let len = self.sample.len();
-        (SAMPLE..SAMPLE_MAX).contains(&len) && {
+    pub(super) fn grow(&mut self, languages: &mut Languages) -> bool {
+        if !self.is_composed {
+            let len = self.read_so_far().len();
+            if !(SAMPLE..SAMPLE_MAX).contains(&len) {
+                return false;
+            }
             self.grow_to(SAMPLE_MAX);
-            self.sample.len() > len
+            if self.read_so_far().len() == len {
+                return false;
+            }
         }
+        self.is_composed = false;
+        self.sample = self
+            .whole
+            .take()
+            .unwrap_or_else(|| std::mem::take(&mut self.sample));
+        self.translate(languages);
+        true
+    }
+
+    /// Finds out the languages of the sample, which is all that was read, and turns it into English.
+    fn translate(&mut self, languages: &mut Languages) {
+        self.translated = languages.of(&self.sample);
+        if let Some(translated) = &self.translated {
+            let english = translated.english(&self.sample);
+            self.whole = Some(std::mem::replace(&mut self.sample, english));
+        }
+    }
+
+    /// All that was read, as it was.
+    fn read_so_far(&mut self) -> &mut Vec<u8> {
+        self.whole.as_mut().unwrap_or(&mut self.sample)
     }
 
     /// A head of statements alone does not say which word of a line is the user: where no line of
     /// it tells of a session, those further on do.
     fn look_for_sessions(&mut self, limit: usize) {
         let is_lines = memchr::memmem::find(&self.sample, b":  ").is_some();
-        if self.sample.len() < SAMPLE || !is_lines || session_lines(&self.sample).next().is_some() {
+        let is_long = self.read_so_far().len() >= SAMPLE;
+        if !is_long || !is_lines || session_lines(&self.sample).next().is_some() {
             return;
         }
         let mut found = Vec::new();
         let mut count = 0;
-        let mut from = lines_end(&self.sample);
+        let mut from = lines_end(self.read_so_far());
         loop {
-            let len = self.sample.len();
+            let len = self.read_so_far().len();
             self.grow_to((len + SCAN_STEP).min(limit));
-            let text = &self.sample[from..];
+            let translated = self.translated.clone();
+            let text = &self.read_so_far()[from..];
             let text = &text[..lines_end(text)];
             from += text.len();
+            let english = translated.map(|translated| translated.english(text));
+            let text = english.as_deref().unwrap_or(text);
             for line in telling_lines(text) {
                 if line.len() <= COMPOSED_MAX - COMPOSED_HEAD - found.len() {
                     found.extend_from_slice(line);
                 }
             }
             count += session_lines(text).count();
-            if self.sample.len() == len || count >= COMPOSED_LINES {
+            if self.read_so_far().len() == len || count >= COMPOSED_LINES {
                 break;
             }
         }
         if !found.is_empty() {
-            let mut sample = self.sample[..COMPOSED_HEAD].to_vec();
+            let mut sample = self.sample[..self.sample.len().min(COMPOSED_HEAD)].to_vec();
             sample.truncate(lines_end(&sample));
             sample.append(&mut found);
-            self.whole = Some(std::mem::replace(&mut self.sample, sample));
+            let before = std::mem::replace(&mut self.sample, sample);
+            self.whole.get_or_insert(before);
+            self.is_composed = true;
         }
     }
 
     fn grow_to(&mut self, len: usize) {
-        let more = len.saturating_sub(self.sample.len()) as u64;
-        self.sample
-            .reserve(len.saturating_sub(self.sample.len()).min(SCAN_STEP));
-        let read = self.rest.by_ref().take(more).read_to_end(&mut self.sample);
+        let so_far = self.whole.as_mut().unwrap_or(&mut self.sample);
+        let more = len.saturating_sub(so_far.len());
+        so_far.reserve(more.min(SCAN_STEP));
+        let read = self.rest.by_ref().take(more as u64).read_to_end(so_far);
         if let Err(err) = read {
             self.failure = Some(err);
         }
@@ -339,7 +377,7 @@ impl Read for Failed {
 }
 
 impl LogFile {
-    /// Its decompressed bytes from the first one after a byte order mark, counted by `reading` and ended by
+    /// Its decompressed bytes from the first one after a byte order mark, in English, counted by `reading` and ended by
     /// Ctrl+C. A stream can be opened once. Damage in a compressed file is an error around
     /// [`Damaged`](super::compressed::Damaged), after the bytes before it.
     pub(crate) fn input(&self, reading: &Arc<Reading>) -> io::Result<Input> {
@@ -347,8 +385,15 @@ impl LogFile {
             Kind::File(path) if !self.is_plain() => {
                 let inner = File::open(path)?;
                 let reading = reading.clone();
-                let undone = self.undone(Counted { inner, reading })?;
-                without_bom(Box::new(Ahead::new(undone)?))
+                let mut undone = self.undone(Counted { inner, reading })?;
+                if !self.is_as_written() {
+                    undone = Box::new(Ahead::new(undone)?);
+                }
+                let reader = without_bom(undone);
+                match &self.translated {
+                    Some(translated) => Box::new(Ahead::new(translated.undo(reader))?),
+                    None => reader,
+                }
             }
             _ => self.open()?,
         };
@@ -361,6 +406,15 @@ impl LogFile {
 
     /// The same, uncounted and to the end.
     pub(crate) fn open(&self) -> io::Result<Box<dyn Read + Send>> {
+        let reader = self.open_as_written()?;
+        Ok(match &self.translated {
+            Some(translated) => Box::new(translated.undo(reader)),
+            None => reader,
+        })
+    }
+
+    /// The same in its own language.
+    pub(crate) fn open_as_written(&self) -> io::Result<Box<dyn Read + Send>> {
         let reader: Box<dyn Read + Send> = match &self.kind {
             Kind::File(path) => self.undone(File::open(path)?)?,
             Kind::Stream(Stream(reader)) => reader
@@ -384,13 +438,41 @@ impl LogFile {
         })
     }
 
-    /// Its bytes are those that the server wrote.
+    /// Its bytes on disk are what is decoded.
     pub(crate) fn is_plain(&self) -> bool {
-        self.compression.is_none() && self.envelope.is_none() && matches!(self.kind, Kind::File(_))
+        self.is_as_written() && self.translated.is_none() && matches!(self.kind, Kind::File(_))
+    }
+
+    /// Its bytes are those that the server wrote, in whatever language.
+    fn is_as_written(&self) -> bool {
+        self.compression.is_none() && self.envelope.is_none()
+    }
+
+    /// The number of the line that begins at a byte of what is decoded, counted only now that a message needs it.
+    /// `None` for what cannot be read again.
+    pub(crate) fn line_number(&self, offset: u64) -> Option<u64> {
+        if matches!(self.kind, Kind::Stream(_)) {
+            return None;
+        }
+        let reader = self.open_as_written().ok()?;
+        if let Some(translated) = &self.translated {
+            let mut undone: Undone = translated.undo(reader);
+            return undone.line_number(offset as usize).ok();
+        }
+        let mut input = reader.take(offset);
+        let mut buffer = vec![0; 1 << 16];
+        let mut lines = 1;
+        loop {
+            match input.read(&mut buffer) {
+                Ok(0) => return Some(lines),
+                Ok(n) => lines += memchr::memchr_iter(b'\n', &buffer[..n]).count() as u64,
+                Err(_) => return None,
+            }
+        }
     }
 
     /// A plain file and where its text begins, after a byte order mark: it can be read in any order. `None` for what is
-    /// compressed, in an envelope or a stream.
+    /// compressed, in an envelope, translated or a stream.
     pub(crate) fn open_plain(&self) -> io::Result<Option<(File, u64)>> {
         let Kind::File(path) = &self.kind else {
             return Ok(None);
@@ -417,7 +499,12 @@ impl LogFile {
             return Ok(None);
         };
         if self.compression.is_none() {
-            return last_of_plain(path, self.envelope.as_ref(), &self.format);
+            return last_of_plain(
+                path,
+                self.envelope.as_ref(),
+                &self.format,
+                self.translated.as_ref(),
+            );
         }
         let mut input = self.input(reading)?;
         let mut tail = Vec::with_capacity(2 * TAIL_MAX);
@@ -461,6 +548,7 @@ pub(super) fn last_of_plain(
     path: &Path,
     envelope: Option<&Envelope>,
     format: &Format,
+    translated: Option<&Translated>,
 ) -> io::Result<Option<FileTime>> {
     let mut file = File::open(path)?;
     let size = file.metadata()?.len();
@@ -476,12 +564,14 @@ pub(super) fn last_of_plain(
         let mut tail = Vec::with_capacity(len);
         file.by_ref().take(len as u64).read_to_end(&mut tail)?;
         if let Some(envelope) = envelope {
-            let from = if begin > 0 {
-                envelope.first_frame(&tail)
+            tail = if begin > 0 {
+                envelope.text_within(&tail)
             } else {
-                Some(0)
+                envelope.text(&tail)
             };
-            tail = from.map_or_else(Vec::new, |from| envelope.text(&tail[from..]));
+        }
+        if let Some(translated) = translated {
+            tail = translated.english(&tail);
         }
         // The line that is cut at its front may look like another one.
         let whole_from = if len < SAMPLE && begin > 0 && envelope.is_none() {
@@ -498,6 +588,21 @@ pub(super) fn last_of_plain(
         }
         len = (4 * len).max(SAMPLE);
     }
+}
+
+/// The tail of an uncompressed file that is longer than what was looked at of its head.
+pub(super) fn tail_of_plain(path: &Path, envelope: Option<&Envelope>) -> io::Result<Vec<u8>> {
+    let mut file = File::open(path)?;
+    let size = file.metadata()?.len();
+    let mut tail = Vec::new();
+    if size > SAMPLE as u64 {
+        file.seek(SeekFrom::Start(size - SAMPLE as u64))?;
+        file.take(SAMPLE as u64).read_to_end(&mut tail)?;
+    }
+    Ok(match envelope {
+        Some(envelope) => envelope.text_within(&tail),
+        None => tail,
+    })
 }
 
 /// `2026-11-23 05:28:21.603 UTC`, as the server would print it; seconds alone where it has no

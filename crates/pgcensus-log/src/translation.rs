@@ -1,0 +1,120 @@
+//! Translations: logs in the languages of PostgreSQL's catalogs, turned into what an English server would have written.
+//!
+//! `lc_messages` decides in which language a server writes its severities, labels and messages; names, SQL and SQLSTATEs are
+//! in none. So translation is a layer before the decoders, as compression is:
+//!
+//! ```text
+//! FEHLER:  Datenbank »shop« existiert nicht    ─►  ERROR:  database "shop" does not exist
+//! ANWEISUNG:  SELECT 1                         ─►  STATEMENT:  SELECT 1
+//! ```
+//!
+//! Only what is in the table is touched: the words before a text, and messages that fit a text of the table as a whole, from their
+//! first byte to their last. What stands in their holes is copied byte for byte. All else, a statement with such words in it
+//! among it, stays as it is. Which languages a file is in is told from its head ([`Catalog::detect`]); what is not in one of them
+//! is not looked at twice, so English logs pay nothing.
+//!
+//! A message has the encoding of the database that its session is in, so one file may have several: each text is known in all
+//! that its language can have. Letters that an encoding lacks become others or question marks (`encoding.rs`).
+
+mod detect;
+mod encoding;
+mod format;
+mod messages;
+mod rewrite;
+mod table;
+#[cfg(test)]
+mod tests;
+mod words;
+
+use std::sync::Arc;
+
+pub use detect::{Catalog, Shape, may_be_translated};
+pub use rewrite::{Rewriter, Rewritten};
+pub use table::LANGUAGES;
+
+use encoding::{Encoded, Encoder};
+use messages::Messages;
+use words::Words;
+
+/// An English text and its translations, each with the languages that it is of.
+struct Row {
+    english: &'static str,
+    texts: &'static [(&'static str, &'static str)],
+}
+
+/// A server encoding.
+struct Encoding {
+    #[expect(dead_code, reason = "for people, who look into the table")]
+    name: &'static str,
+    /// The languages that are written in it; empty: any.
+    languages: &'static str,
+    /// What it has no letter for becomes a question mark.
+    is_lossy: bool,
+    /// Letters, and the bytes that stand for each, between spaces.
+    letters: &'static [(&'static str, &'static [u8])],
+}
+
+/// Some languages, compiled.
+#[derive(Debug)]
+pub struct Translation {
+    languages: Vec<&'static str>,
+    words: Words,
+    messages: Messages,
+}
+
+impl Translation {
+    /// What undoes these languages, names of [`LANGUAGES`].
+    pub fn of(languages: &[&'static str]) -> Arc<Translation> {
+        let encoders = Encoder::all();
+        Arc::new(Translation {
+            languages: languages.to_vec(),
+            words: Words::of(languages, &encoders),
+            messages: Messages::of(languages, &encoders),
+        })
+    }
+
+    /// The languages, most frequent first.
+    pub fn languages(&self) -> &[&'static str] {
+        &self.languages
+    }
+}
+
+/// The language of a value of `lc_messages`: `pt_BR` of `pt_BR.UTF-8`, `de` of `de_AT@euro`. `None` for a language that
+/// PostgreSQL has no catalog of.
+pub fn language(name: &str) -> Option<&'static str> {
+    let name = name.split(['.', '@']).next()?;
+    let known = |name: &str| LANGUAGES.iter().copied().find(|known| *known == name);
+    known(name).or_else(|| known(name.split('_').next()?))
+}
+
+/// The single languages of a list of the table.
+fn language_of(of: &'static str) -> impl Iterator<Item = &'static str> {
+    of.split(' ')
+}
+
+/// A text in the encodings of those of its languages that are among these, UTF-8 first.
+fn variants(
+    of: &'static str,
+    languages: &[&'static str],
+    text: &str,
+    encoders: &[Encoder],
+) -> Vec<Encoded> {
+    let of = language_of(of).filter(|language| languages.contains(language));
+    let mut variants = Vec::new();
+    for language in of {
+        if variants.is_empty() {
+            variants.push(Encoded {
+                bytes: text.as_bytes().to_vec(),
+                is_torn: false,
+            });
+        }
+        if text.is_ascii() {
+            break;
+        }
+        for encoder in encoders.iter().filter(|encoder| encoder.is_for(language)) {
+            let encoded = encoder.encode(text);
+            variants.extend(encoded.filter(|encoded| !variants.contains(encoded)));
+        }
+    }
+    variants
+}

@@ -1,0 +1,484 @@
+//! Messages of the languages of a file, told by their first bytes, and their English text.
+
+use std::collections::HashMap;
+
+use memchr::memmem::{self, Finder};
+
+use super::encoding::Encoder;
+use super::format::Format;
+use super::table::{AUTHORIZED, MESSAGES, PIECES, WORDS};
+use super::{Row, language_of, variants};
+
+/// Ways to read one line of an authorized connection that are tried.
+const READINGS_MAX: usize = 16;
+
+/// Messages of a session's life have enough of their own around lost letters to be told by.
+const LIFE: [&str; 3] = ["connection ", "disconnection: ", "replication connection "];
+
+/// What stands before a message in its record: names that are in it too, as they are written there.
+#[derive(Clone, Copy)]
+pub(super) struct Before<'b> {
+    pub(super) text: &'b [u8],
+    /// How a name is written there.
+    pub(super) escape: fn(&[u8], &mut Vec<u8>),
+}
+
+/// All messages.
+#[derive(Clone, Debug)]
+pub(super) struct Messages {
+    by_head: HashMap<[u8; 4], Vec<Text>>,
+    /// Those that begin with a hole or nearly so.
+    short: Vec<Text>,
+    phrases: Vec<Phrase>,
+    english: Vec<Format>,
+    authorized: Authorized,
+    words: HashMap<Vec<u8>, &'static str>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Text {
+    /// By its number.
+    Phrase(usize),
+    /// The head of a line of an authorized connection, by its number.
+    Authorized(usize),
+}
+
+#[derive(Clone, Debug)]
+struct Phrase {
+    format: Format,
+    english: usize,
+    /// The arguments that are words to be translated.
+    words: Vec<usize>,
+}
+
+/// The pieces of the line of an authorized connection.
+#[derive(Clone, Debug, Default)]
+struct Authorized {
+    heads: Vec<Head>,
+    databases: Vec<Finder<'static>>,
+    applications: Vec<Finder<'static>>,
+    /// TLS and GSS.
+    groups: Vec<Phrase>,
+}
+
+#[derive(Clone, Debug)]
+struct Head {
+    text: Vec<u8>,
+    /// Of a client, of a walsender: one text may be both.
+    is_client: bool,
+    is_walsender: bool,
+}
+
+impl Messages {
+    /// The messages of these languages.
+    pub(super) fn of(languages: &[&'static str], encoders: &[Encoder]) -> Messages {
+        let mut messages = Messages {
+            by_head: HashMap::new(),
+            short: Vec::new(),
+            phrases: Vec::new(),
+            english: Vec::new(),
+            authorized: Authorized::default(),
+            words: HashMap::new(),
+        };
+        for row in WORDS {
+            for_each(row, languages, encoders, |text| {
+                messages.words.insert(text, row.english);
+            });
+        }
+        for row in expanded() {
+            messages.add(&row, languages, encoders);
+        }
+        for row in AUTHORIZED {
+            let is_client = row.english.starts_with("connection");
+            for text in texts(row, languages, encoders) {
+                let head = text.strip_suffix(b"%s").unwrap_or(&text);
+                messages.add_head(head, is_client);
+            }
+        }
+        for row in PIECES {
+            messages.add_piece(row, languages, encoders);
+        }
+        messages.sort();
+        messages
+    }
+
+    fn add(&mut self, row: &Expanded, languages: &[&'static str], encoders: &[Encoder]) {
+        let Some(english) = Format::parse(&row.english, |text| Some(text.into())) else {
+            return;
+        };
+        let number = self.english.len();
+        self.english.push(english);
+        let is_life = LIFE.iter().any(|life| row.english.starts_with(life));
+        for (of, text) in &row.texts {
+            for format in formats(of, languages, text, encoders, is_life) {
+                let text = Text::Phrase(self.phrases.len());
+                self.index(format.head(), text);
+                self.phrases.push(Phrase {
+                    format,
+                    english: number,
+                    words: words_of(&row.english),
+                });
+            }
+        }
+    }
+
+    fn add_head(&mut self, text: &[u8], is_client: bool) {
+        let heads = &mut self.authorized.heads;
+        if let Some(head) = heads.iter_mut().find(|head| head.text == text) {
+            head.is_client |= is_client;
+            head.is_walsender |= !is_client;
+            return;
+        }
+        heads.push(Head {
+            text: text.to_vec(),
+            is_client,
+            is_walsender: !is_client,
+        });
+        let number = Text::Authorized(heads.len() - 1);
+        self.index(text, number);
+    }
+
+    fn add_piece(&mut self, row: &Row, languages: &[&'static str], encoders: &[Encoder]) {
+        let names = match row.english {
+            " database=%s" => &mut self.authorized.databases,
+            " application_name=%s" => &mut self.authorized.applications,
+            _ => {
+                let Some(english) = Format::parse(row.english, |text| Some(text.into())) else {
+                    return;
+                };
+                let number = self.english.len();
+                self.english.push(english.clone());
+                let translated = row
+                    .texts
+                    .iter()
+                    .flat_map(|(of, text)| formats(of, languages, text, encoders, true));
+                for format in translated.chain([english]) {
+                    self.authorized.groups.push(Phrase {
+                        format,
+                        english: number,
+                        words: words_of(row.english),
+                    });
+                }
+                return;
+            }
+        };
+        for text in texts(row, languages, encoders) {
+            let name = text.strip_suffix(b"%s").unwrap_or(&text);
+            names.push(Finder::new(name).into_owned());
+        }
+    }
+
+    fn index(&mut self, head: &[u8], text: Text) {
+        match head.first_chunk() {
+            Some(first) => self.by_head.entry(*first).or_default().push(text),
+            None => self.short.push(text),
+        }
+    }
+
+    /// What says most comes first: exact texts before open ones.
+    fn sort(&mut self) {
+        let len = |text: &Text| match *text {
+            Text::Phrase(number) => self.phrases[number].format.literal_len(),
+            Text::Authorized(number) => self.authorized.heads[number].text.len(),
+        };
+        for texts in self.by_head.values_mut().chain([&mut self.short]) {
+            texts.sort_by_key(|text| usize::MAX - len(text));
+        }
+        let groups = &mut self.authorized.groups;
+        groups.sort_by_key(|group| usize::MAX - group.format.literal_len());
+    }
+
+    /// It may be one of them, as far as its first bytes tell; without its length that is not much.
+    pub(super) fn may_be(&self, message: &[u8]) -> bool {
+        !self.short.is_empty()
+            || message
+                .first_chunk()
+                .is_some_and(|first| self.by_head.contains_key(first))
+    }
+
+    /// The English text of a whole message, if it is one of them and another text than that.
+    pub(super) fn english(&self, message: &[u8], before: Before<'_>) -> Option<Vec<u8>> {
+        let by_head = message
+            .first_chunk()
+            .and_then(|first| self.by_head.get(first));
+        let texts = by_head.into_iter().flatten().chain(&self.short);
+        texts.copied().find_map(|text| match text {
+            Text::Phrase(number) => self.phrase(&self.phrases[number], message, before),
+            Text::Authorized(number) => {
+                let head = &self.authorized.heads[number];
+                let rest = message.strip_prefix(&head.text[..])?;
+                let english = self.authorized(head, rest, before);
+                (english != message).then_some(english)
+            }
+        })
+    }
+
+    fn phrase(&self, phrase: &Phrase, message: &[u8], before: Before<'_>) -> Option<Vec<u8>> {
+        let holes = phrase.format.read(message, &|holes| before.names(holes))?;
+        let value = |argument: usize| {
+            let at = phrase
+                .format
+                .holes
+                .iter()
+                .position(|hole| hole.argument == argument);
+            let value = at.map_or(&b""[..], |at| holes[at]);
+            match self.words.get(value) {
+                Some(word) if phrase.words.contains(&argument) => word.as_bytes(),
+                _ => value,
+            }
+        };
+        let mut english = Vec::with_capacity(message.len() + 64);
+        self.english[phrase.english].write(value, &mut english);
+        Some(english)
+    }
+
+    /// `app Datenbank=shop application_name=web SSL an (…)` behind its head.
+    fn authorized(&self, head: &Head, mut rest: &[u8], before: Before<'_>) -> Vec<u8> {
+        let mut groups = Vec::new();
+        while let Some((start, english)) = self.group(rest, before) {
+            groups.push(english);
+            rest = &rest[..start];
+            if groups.len() == 2 {
+                break;
+            }
+        }
+        let databases = &self.authorized.databases[..];
+        let (user, database, application_name) = match head.is_client {
+            true => self.names(rest, databases, before),
+            false => self.names(rest, &[], before),
+        };
+        let is_client = head.is_client && (database.is_some() || !head.is_walsender);
+        let mut english = Vec::with_capacity(rest.len() + 128);
+        english.extend_from_slice(match is_client {
+            true => b"connection authorized: user=",
+            false => b"replication connection authorized: user=",
+        });
+        english.extend_from_slice(user);
+        if let Some(database) = database {
+            english.extend_from_slice(b" database=");
+            english.extend_from_slice(database);
+        }
+        if let Some(application_name) = application_name {
+            english.extend_from_slice(b" application_name=");
+            english.extend_from_slice(application_name);
+        }
+        for group in groups.iter().rev() {
+            english.extend_from_slice(group);
+        }
+        english
+    }
+
+    /// ` SSL an (…)` or ` GSS (…)` at the end: where it begins, and its English text.
+    fn group(&self, rest: &[u8], before: Before<'_>) -> Option<(usize, Vec<u8>)> {
+        self.authorized.groups.iter().find_map(|group| {
+            let last = group.format.literals.last()?.needle();
+            if !rest.ends_with(last) {
+                return None;
+            }
+            let start = memmem::rfind(rest, group.format.head())?;
+            Some((start, self.phrase(group, &rest[start..], before)?))
+        })
+    }
+
+    /// User, database and application name. The first keywords separate them, unless names before the message say
+    /// otherwise.
+    fn names<'m>(
+        &self,
+        rest: &'m [u8],
+        databases: &[Finder<'_>],
+        before: Before<'_>,
+    ) -> (&'m [u8], Option<&'m [u8]>, Option<&'m [u8]>) {
+        let applications = &self.authorized.applications[..];
+        let mut best = None;
+        let mut splits = occurrences(rest, databases);
+        if splits.is_empty() {
+            splits.push((rest.len(), rest.len()));
+        }
+        let is_one = splits.len() == 1;
+        for (user_end, database_start) in splits.into_iter().take(READINGS_MAX) {
+            let has_database = database_start > user_end;
+            let tail_start = if has_database { database_start } else { 0 };
+            let tail = &rest[tail_start..];
+            let mut ends = occurrences(tail, applications);
+            ends.push((tail.len(), tail.len()));
+            let is_one = is_one && ends.len() <= 2;
+            for (end, start) in ends.into_iter().take(READINGS_MAX) {
+                let application_name = (start > end).then(|| &tail[start..]);
+                let name = &tail[..end];
+                let (user, database) = match has_database {
+                    true => (&rest[..user_end], Some(name)),
+                    false => (name, None),
+                };
+                let reading = (user, database, application_name);
+                if is_one {
+                    return reading;
+                }
+                let names = [user, database.unwrap_or_default()];
+                let score = before.names(&names);
+                if best.as_ref().is_none_or(|(_, most)| score > *most) {
+                    best = Some((reading, score));
+                }
+            }
+        }
+        best.map_or((rest, None, None), |(reading, _)| reading)
+    }
+}
+
+impl Before<'_> {
+    /// How many bytes of these names stand there.
+    fn names(self, names: &[&[u8]]) -> usize {
+        let mut written = Vec::new();
+        let names = names.iter().filter(|name| !name.is_empty());
+        names
+            .filter(|name| {
+                written.clear();
+                (self.escape)(name, &mut written);
+                memmem::find(self.text, &written).is_some()
+            })
+            .map(|name| name.len())
+            .sum()
+    }
+}
+
+/// Where each keyword begins and ends, in their order.
+fn occurrences(text: &[u8], keywords: &[Finder<'_>]) -> Vec<(usize, usize)> {
+    let mut found: Vec<_> = keywords
+        .iter()
+        .flat_map(|keyword| {
+            let len = keyword.needle().len();
+            let places = keyword.find_iter(text).take(READINGS_MAX);
+            places.map(move |at| (at, at + len))
+        })
+        .collect();
+    // Of two that end alike the longer one.
+    found.sort_unstable();
+    found.dedup_by(|later, earlier| later.1 == earlier.1 || later.0 == earlier.0);
+    found
+}
+
+/// A row whose first hole may have become a word.
+struct Expanded {
+    english: String,
+    texts: Vec<(&'static str, String)>,
+}
+
+/// The rows, those that begin with a hole in some language for each word that matters there: so that all can be told by
+/// their first bytes.
+fn expanded() -> Vec<Expanded> {
+    let mut rows = Vec::new();
+    for row in MESSAGES {
+        let with = |word: &dyn Fn(&str) -> Vec<String>, english: &str| Expanded {
+            english: row.english.replacen("%s", english, 1),
+            texts: row
+                .texts
+                .iter()
+                .flat_map(|(of, text)| {
+                    let words = language_of(of).flat_map(word).collect::<Vec<_>>();
+                    words
+                        .into_iter()
+                        .map(|word| (*of, text.replacen("%s", &word, 1)))
+                })
+                .collect(),
+        };
+        if row.english.starts_with("%s (PID") {
+            for process in WORDS.iter().filter(|word| is_process(word.english)) {
+                let words = |language: &str| {
+                    let of_language = |of: &'static str| language_of(of).any(|one| one == language);
+                    let translated = process.texts.iter().filter(|(of, _)| of_language(of));
+                    let translated = translated.map(|(_, text)| (*text).to_owned());
+                    translated.chain([process.english.to_owned()]).collect()
+                };
+                rows.push(with(&words, process.english));
+            }
+        } else if row.english == "starting %s" {
+            rows.push(with(&|_| vec!["PostgreSQL %s".to_owned()], "PostgreSQL %s"));
+        } else {
+            rows.push(Expanded {
+                english: row.english.to_owned(),
+                texts: row
+                    .texts
+                    .iter()
+                    .map(|(of, text)| (*of, (*text).to_owned()))
+                    .collect(),
+            });
+        }
+    }
+    rows
+}
+
+fn is_process(english: &str) -> bool {
+    matches!(
+        english,
+        "server process" | "client backend" | "dead-end client backend" | "walsender"
+    )
+}
+
+/// The arguments of a message that are words: what encrypts the connection, whether it does.
+fn words_of(english: &str) -> Vec<usize> {
+    let holes = english.matches('%').count();
+    if english.contains("pg_hba.conf") && english.ends_with(", %s") {
+        vec![holes - 1]
+    } else if english.starts_with(" GSS (") {
+        vec![0, 1, 2]
+    } else {
+        Vec::new()
+    }
+}
+
+/// A text as formats, in each encoding.
+fn formats(
+    of: &'static str,
+    languages: &[&'static str],
+    text: &str,
+    encoders: &[Encoder],
+    may_be_torn: bool,
+) -> Vec<Format> {
+    if !language_of(of).any(|language| languages.contains(&language)) {
+        return Vec::new();
+    }
+    let mut formats: Vec<Format> = Vec::new();
+    formats.extend(Format::parse(text, |text| Some(text.into())));
+    if text.is_ascii() {
+        return formats;
+    }
+    for encoder in encoders {
+        if !language_of(of).any(|language| encoder.is_for(language)) {
+            continue;
+        }
+        let format = Format::parse(text, |text| {
+            let encoded = encoder.encode(text)?;
+            (may_be_torn || !encoded.is_torn).then_some(encoded.bytes)
+        });
+        let is_new = |format: &Format| {
+            let literals = |format: &Format| -> Vec<Vec<u8>> {
+                let literals = format.literals.iter();
+                literals.map(|literal| literal.needle().to_vec()).collect()
+            };
+            formats
+                .iter()
+                .all(|other| literals(other) != literals(format))
+        };
+        formats.extend(format.filter(is_new));
+    }
+    formats
+}
+
+/// The texts of a row and its English one, in each encoding.
+fn texts(row: &Row, languages: &[&'static str], encoders: &[Encoder]) -> Vec<Vec<u8>> {
+    let mut texts = vec![row.english.as_bytes().to_vec()];
+    for_each(row, languages, encoders, |text| texts.push(text));
+    texts
+}
+
+fn for_each(
+    row: &Row,
+    languages: &[&'static str],
+    encoders: &[Encoder],
+    mut then: impl FnMut(Vec<u8>),
+) {
+    for (of, text) in row.texts {
+        for encoded in variants(of, languages, text, encoders) {
+            then(encoded.bytes);
+        }
+    }
+}

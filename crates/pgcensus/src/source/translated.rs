@@ -1,0 +1,175 @@
+//! Logs in other languages, turned into English on the way in.
+
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
+use std::io::{self, Read};
+use std::sync::Arc;
+
+use pgcensus_log::translation::{
+    Catalog, Rewriter, Rewritten, Shape, Translation, may_be_translated,
+};
+
+/// What is read at a time.
+const STEP: usize = 64 << 10;
+
+/// The languages of one file, and how it is written.
+#[derive(Clone, Debug)]
+pub(crate) struct Translated {
+    pub(crate) translation: Arc<Translation>,
+    shape: Shape,
+}
+
+/// Finds out languages, file after file.
+#[derive(Debug, Default)]
+pub(crate) struct Languages {
+    asked: Option<Vec<&'static str>>,
+    catalog: OnceCell<Catalog>,
+    known: BTreeMap<Vec<&'static str>, Arc<Translation>>,
+}
+
+impl Languages {
+    /// `--lang`: these are presumed, whatever is found.
+    pub(crate) fn new(asked: Option<Vec<&'static str>>) -> Languages {
+        Languages {
+            asked,
+            ..Languages::default()
+        }
+    }
+
+    /// The languages of a log by some of its bytes, its head or tail; `None`: it is in English.
+    pub(crate) fn of(&mut self, sample: &[u8]) -> Option<Translated> {
+        let languages = match &self.asked {
+            Some(asked) => asked.clone(),
+            None if may_be_translated(sample) => {
+                let catalog = self.catalog.get_or_init(Catalog::default);
+                catalog.detect(sample, Shape::of(sample))
+            }
+            None => return None,
+        };
+        self.with(languages, Shape::of(sample))
+    }
+
+    /// What the tail of a log has that its head has not is added.
+    pub(crate) fn and(&mut self, head: Option<&Translated>, tail: &[u8]) -> Option<Translated> {
+        let in_tail = self.of(tail)?;
+        let mut languages = head.map_or_else(Vec::new, |head| head.languages().to_vec());
+        for language in in_tail.languages() {
+            if !languages.contains(language) {
+                languages.push(language);
+            }
+        }
+        let shape = head.map_or(in_tail.shape, |head| head.shape);
+        self.with(languages, shape)
+    }
+
+    fn with(&mut self, languages: Vec<&'static str>, shape: Shape) -> Option<Translated> {
+        if languages.is_empty() {
+            return None;
+        }
+        let known = self.known.entry(languages);
+        let translation = known.or_insert_with_key(|languages| Translation::of(languages));
+        Some(Translated {
+            translation: translation.clone(),
+            shape,
+        })
+    }
+}
+
+impl Translated {
+    /// Their names, most frequent first.
+    pub(crate) fn languages(&self) -> &[&'static str] {
+        self.translation.languages()
+    }
+
+    /// A part of the log in English.
+    pub(crate) fn english(&self, text: &[u8]) -> Vec<u8> {
+        self.rewriter().whole(text)
+    }
+
+    /// The log in English.
+    pub(crate) fn undo(&self, reader: Box<dyn Read + Send>) -> Undone {
+        Undone {
+            reader,
+            rewriter: self.rewriter(),
+            read: Vec::new(),
+            out: Rewritten::default(),
+            at: 0,
+            end: None,
+        }
+    }
+
+    fn rewriter(&self) -> Rewriter {
+        Rewriter::new(self.translation.clone(), self.shape)
+    }
+}
+
+/// A log in English.
+pub(crate) struct Undone {
+    reader: Box<dyn Read + Send>,
+    rewriter: Rewriter,
+    /// What was read and cannot be rewritten yet.
+    read: Vec<u8>,
+    out: Rewritten,
+    /// How much of `out` was handed on.
+    at: usize,
+    /// How the reader ended.
+    end: Option<io::Result<()>>,
+}
+
+impl Undone {
+    /// The line of the log at which `offset` bytes of it in English end, counted from 1.
+    pub(crate) fn line_number(&mut self, mut offset: usize) -> io::Result<u64> {
+        let mut lines = 1;
+        loop {
+            let text = &self.out.text[..self.out.text.len().min(offset)];
+            let joined = self.out.joined.partition_point(|&at| at <= offset);
+            lines += (memchr::memchr_iter(b'\n', text).count() + joined) as u64;
+            offset -= text.len();
+            self.at = self.out.text.len();
+            if offset == 0 || !self.fill()? {
+                return Ok(lines);
+            }
+        }
+    }
+
+    /// Rewrites more; false at the end.
+    fn fill(&mut self) -> io::Result<bool> {
+        self.out.text.clear();
+        self.out.joined.clear();
+        self.at = 0;
+        loop {
+            let done = self
+                .rewriter
+                .rewrite(&self.read, self.end.is_some(), &mut self.out);
+            self.read.drain(..done);
+            if !self.out.text.is_empty() {
+                return Ok(true);
+            }
+            if let Some(end) = &mut self.end {
+                return std::mem::replace(end, Ok(())).map(|()| false);
+            }
+            let len = self.read.len();
+            self.read.resize(len + STEP, 0);
+            let read = self.reader.read(&mut self.read[len..]);
+            self.read.truncate(len + read.as_ref().map_or(0, |&n| n));
+            self.end = match read {
+                Ok(0) => Some(Ok(())),
+                Ok(_) => None,
+                Err(err) if err.kind() == io::ErrorKind::Interrupted => None,
+                Err(err) => Some(Err(err)),
+            };
+        }
+    }
+}
+
+impl Read for Undone {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if self.at == self.out.text.len() && (buf.is_empty() || !self.fill()?) {
+            return Ok(0);
+        }
+        let n = buf.len().min(self.out.text.len() - self.at);
+        buf[..n].copy_from_slice(&self.out.text[self.at..self.at + n]);
+        self.at += n;
+        Ok(n)
+    }
+}
