@@ -25,7 +25,7 @@ const TABLE: &str = "crates/pgcensus-log/src/translation/table.rs";
 type Rows = BTreeMap<String, BTreeMap<String, BTreeSet<String>>>;
 
 /// Server encodings with the languages that are written in them, by the names of PostgreSQL and of iconv.
-const ENCODINGS: [(&str, &str, &str); 13] = [
+const ENCODINGS: [(&str, &str, &str); 14] = [
     ("LATIN2", "ISO-8859-2", "pl"),
     ("WIN1250", "CP1250", "pl"),
     ("LATIN5", "ISO-8859-9", "tr"),
@@ -37,6 +37,7 @@ const ENCODINGS: [(&str, &str, &str); 13] = [
     ("EUC_JP", "EUC-JP", "ja"),
     ("EUC_KR", "EUC-KR", "ko"),
     ("EUC_CN", "EUC-CN", "zh_CN"),
+    ("EUC_TW", "EUC-TW", "zh_TW"),
     // Letters that these do not have are replaced by others or by a question mark, as the server's gettext does.
     ("LATIN1", "ISO-8859-1//TRANSLIT", "*"),
     ("SQL_ASCII", "ASCII//TRANSLIT", "*"),
@@ -78,7 +79,7 @@ pub(crate) fn generate(path: &str, locales: &str) -> Result<()> {
                 Some(group) if !known.contains(&language) => {
                     tables.add(group, &english, &language, &text)?;
                 }
-                None if is_of_interest(&english) => {
+                None if is_of_interest(&english) && has_same_holes(&english, &text) => {
                     tables.add("", &english, &language, &text)?;
                 }
                 _ => {}
@@ -153,8 +154,20 @@ fn is_of_interest(english: &str) -> bool {
     }
     message.push_str(rest);
     !english.is_empty()
-        && !english.contains('\0')
+        && !english.contains(['\0', '\n'])
         && pgcensus_log::message::is_in_table(message.as_bytes())
+}
+
+/// Not so in each catalog.
+fn has_same_holes(english: &str, text: &str) -> bool {
+    let holes = |text: &str| {
+        let parts = text.split('%').skip(1);
+        let letters = parts.filter_map(|part| part.chars().find(char::is_ascii_alphabetic));
+        let mut letters: Vec<char> = letters.collect();
+        letters.sort_unstable();
+        letters
+    };
+    holes(english) == holes(text)
 }
 
 #[derive(Default)]

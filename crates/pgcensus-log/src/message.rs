@@ -73,10 +73,17 @@ pub(crate) fn is_candidate(message: &[u8]) -> bool {
 
 /// Some row has this text, of whatever severity.
 pub fn is_in_table(message: &[u8]) -> bool {
-    rows_for(message).any(|(row, head_len)| {
-        let (text, rest) = (&row.text.as_bytes()[head_len..], &message[head_len..]);
-        pattern::holes(text, rest, |_| None).is_some()
-    })
+    rows_fitting(message).next().is_some()
+}
+
+/// The rows that the whole of a message fits, of whatever severity.
+pub(crate) fn rows_fitting(message: &[u8]) -> impl Iterator<Item = &'static Message> {
+    rows_for(message)
+        .filter(|(row, head_len)| {
+            let (text, rest) = (&row.text.as_bytes()[*head_len..], &message[*head_len..]);
+            pattern::holes(text, rest, |_| None).is_some()
+        })
+        .map(|(row, _)| row)
 }
 
 /// A message of the table begins so, of whatever severity.

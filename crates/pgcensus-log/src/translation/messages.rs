@@ -8,6 +8,7 @@ use super::encoding::Encoder;
 use super::format::Format;
 use super::table::{AUTHORIZED, MESSAGES, PIECES, WORDS};
 use super::{Row, language_of, variants};
+use crate::record::Severity;
 
 /// Ways to read one line of an authorized connection that are tried.
 const READINGS_MAX: usize = 16;
@@ -19,6 +20,8 @@ const LIFE: [&str; 3] = ["connection ", "disconnection: ", "replication connecti
 #[derive(Clone, Copy)]
 pub(super) struct Before<'b> {
     pub(super) text: &'b [u8],
+    /// Where it is known.
+    pub(super) severity: Option<Severity>,
     /// How a name is written there.
     pub(super) escape: fn(&[u8], &mut Vec<u8>),
 }
@@ -30,9 +33,27 @@ pub(super) struct Messages {
     /// Those that begin with a hole or nearly so.
     short: Vec<Text>,
     phrases: Vec<Phrase>,
-    english: Vec<Format>,
+    english: Vec<English>,
     authorized: Authorized,
     words: HashMap<Vec<u8>, &'static str>,
+}
+
+#[derive(Clone, Debug)]
+struct English {
+    format: Format,
+    /// Of the rows that it is in the table of messages: one text may be two messages of different severities.
+    severities: Vec<Severity>,
+}
+
+impl English {
+    fn of(text: &str) -> Option<English> {
+        let format = Format::parse(text, |text| Some(text.into()))?;
+        let mut message = Vec::new();
+        format.write(|_| b"7", &mut message);
+        let rows = crate::message::rows_fitting(&message);
+        let severities = rows.map(|row| row.severity).collect();
+        Some(English { format, severities })
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -49,6 +70,12 @@ struct Phrase {
     english: usize,
     /// The arguments that are words to be translated.
     words: Vec<usize>,
+}
+
+/// A message that fits a phrase.
+struct Reading<'r> {
+    phrase: &'r Phrase,
+    holes: Vec<&'r [u8]>,
 }
 
 /// The pieces of the line of an authorized connection.
@@ -103,7 +130,7 @@ impl Messages {
     }
 
     fn add(&mut self, row: &Expanded, languages: &[&'static str], encoders: &[Encoder]) {
-        let Some(english) = Format::parse(&row.english, |text| Some(text.into())) else {
+        let Some(english) = English::of(&row.english) else {
             return;
         };
         let number = self.english.len();
@@ -143,7 +170,7 @@ impl Messages {
             " database=%s" => &mut self.authorized.databases,
             " application_name=%s" => &mut self.authorized.applications,
             _ => {
-                let Some(english) = Format::parse(row.english, |text| Some(text.into())) else {
+                let Some(english) = English::of(row.english) else {
                     return;
                 };
                 let number = self.english.len();
@@ -152,7 +179,7 @@ impl Messages {
                     .texts
                     .iter()
                     .flat_map(|(of, text)| formats(of, languages, text, encoders, true));
-                for format in translated.chain([english]) {
+                for format in translated.chain([english.format]) {
                     self.authorized.groups.push(Phrase {
                         format,
                         english: number,
@@ -202,34 +229,63 @@ impl Messages {
             .first_chunk()
             .and_then(|first| self.by_head.get(first));
         let texts = by_head.into_iter().flatten().chain(&self.short);
-        texts.copied().find_map(|text| match text {
-            Text::Phrase(number) => self.phrase(&self.phrases[number], message, before),
-            Text::Authorized(number) => {
-                let head = &self.authorized.heads[number];
-                let rest = message.strip_prefix(&head.text[..])?;
-                let english = self.authorized(head, rest, before);
-                (english != message).then_some(english)
+        // Several may fit, since names hold anything and translators are free: then what is before the message tells.
+        let score = |reading: &Reading<'_>| {
+            let severities = &self.english[reading.phrase.english].severities;
+            let fits = before
+                .severity
+                .is_none_or(|severity| severities.contains(&severity));
+            (fits, before.names(&reading.holes))
+        };
+        let mut best: Option<(Reading<'_>, Option<(bool, usize)>)> = None;
+        for text in texts {
+            let reading = match *text {
+                Text::Phrase(number) => {
+                    let phrase = &self.phrases[number];
+                    let holes = phrase.format.read(message, &|holes| before.names(holes));
+                    holes.map(|holes| Reading { phrase, holes })
+                }
+                Text::Authorized(number) if best.is_none() => {
+                    let head = &self.authorized.heads[number];
+                    let Some(rest) = message.strip_prefix(&head.text[..]) else {
+                        continue;
+                    };
+                    let english = self.authorized(head, rest, before);
+                    return (english != message).then_some(english);
+                }
+                Text::Authorized(_) => None,
+            };
+            let Some(reading) = reading else { continue };
+            match &mut best {
+                None => best = Some((reading, None)),
+                Some((first, most)) => {
+                    let most = *most.get_or_insert_with(|| score(first));
+                    let score = score(&reading);
+                    if score > most {
+                        best = Some((reading, Some(score)));
+                    }
+                }
             }
-        })
+        }
+        best.map(|(reading, _)| self.write(&reading, message.len()))
     }
 
-    fn phrase(&self, phrase: &Phrase, message: &[u8], before: Before<'_>) -> Option<Vec<u8>> {
-        let holes = phrase.format.read(message, &|holes| before.names(holes))?;
+    fn write(&self, reading: &Reading<'_>, len: usize) -> Vec<u8> {
+        let Reading { phrase, holes } = reading;
         let value = |argument: usize| {
-            let at = phrase
-                .format
-                .holes
-                .iter()
-                .position(|hole| hole.argument == argument);
+            let mut of = phrase.format.holes.iter();
+            let at = of.position(|hole| hole.argument == argument);
             let value = at.map_or(&b""[..], |at| holes[at]);
             match self.words.get(value) {
                 Some(word) if phrase.words.contains(&argument) => word.as_bytes(),
                 _ => value,
             }
         };
-        let mut english = Vec::with_capacity(message.len() + 64);
-        self.english[phrase.english].write(value, &mut english);
-        Some(english)
+        let mut english = Vec::with_capacity(len + 64);
+        self.english[phrase.english]
+            .format
+            .write(value, &mut english);
+        english
     }
 
     /// `app Datenbank=shop application_name=web SSL an (…)` behind its head.
@@ -242,11 +298,7 @@ impl Messages {
                 break;
             }
         }
-        let databases = &self.authorized.databases[..];
-        let (user, database, application_name) = match head.is_client {
-            true => self.names(rest, databases, before),
-            false => self.names(rest, &[], before),
-        };
+        let (user, database, application_name) = self.names(rest, head, before);
         let is_client = head.is_client && (database.is_some() || !head.is_walsender);
         let mut english = Vec::with_capacity(rest.len() + 128);
         english.extend_from_slice(match is_client {
@@ -276,7 +328,13 @@ impl Messages {
                 return None;
             }
             let start = memmem::rfind(rest, group.format.head())?;
-            Some((start, self.phrase(group, &rest[start..], before)?))
+            let group_text = &rest[start..];
+            let holes = group
+                .format
+                .read(group_text, &|holes| before.names(holes))?;
+            let phrase = group;
+            let english = self.write(&Reading { phrase, holes }, group_text.len());
+            Some((start, english))
         })
     }
 
@@ -285,17 +343,21 @@ impl Messages {
     fn names<'m>(
         &self,
         rest: &'m [u8],
-        databases: &[Finder<'_>],
+        head: &Head,
         before: Before<'_>,
     ) -> (&'m [u8], Option<&'m [u8]>, Option<&'m [u8]>) {
         let applications = &self.authorized.applications[..];
         let mut best = None;
-        let mut splits = occurrences(rest, databases);
-        if splits.is_empty() {
+        let mut splits = match head.is_client {
+            true => occurrences(rest, &self.authorized.databases),
+            false => Vec::new(),
+        };
+        splits.truncate(READINGS_MAX);
+        if splits.is_empty() || head.is_walsender {
             splits.push((rest.len(), rest.len()));
         }
         let is_one = splits.len() == 1;
-        for (user_end, database_start) in splits.into_iter().take(READINGS_MAX) {
+        for (user_end, database_start) in splits {
             let has_database = database_start > user_end;
             let tail_start = if has_database { database_start } else { 0 };
             let tail = &rest[tail_start..];

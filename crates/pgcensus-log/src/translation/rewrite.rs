@@ -14,7 +14,10 @@ use std::sync::Arc;
 use memchr::{memchr, memchr_iter, memmem};
 
 use super::messages::Before;
+use super::words::Found;
 use super::{Shape, Translation};
+use crate::line_prefix::LinePrefix;
+use crate::record::Severity;
 use crate::{format, jsonlog};
 
 /// A longer message is none of the table; its severity is translated all the same.
@@ -26,11 +29,26 @@ const LINE_MAX: usize = 256 << 10;
 /// The columns of csvlog up to the severity are no longer.
 const COLUMNS_MAX: usize = 16 << 10;
 
+/// One line has at most this many readings.
+const READINGS_MAX: usize = 4;
+
+/// A message of stderr.
+struct Message {
+    start: usize,
+    end: usize,
+    /// Without tabs.
+    old: Vec<u8>,
+    /// In English.
+    new: Vec<u8>,
+}
+
 /// Rewrites one log from its begin to its end.
 #[derive(Clone, Debug)]
 pub struct Rewriter {
     translation: Arc<Translation>,
     shape: Shape,
+    /// Of stderr, where it is known.
+    prefix: Option<LinePrefix>,
     /// The next byte goes on a line whose begin is done.
     is_in_line: bool,
 }
@@ -61,8 +79,14 @@ impl Rewriter {
         Rewriter {
             translation,
             shape,
+            prefix: None,
             is_in_line: false,
         }
+    }
+
+    /// The prefix of its lines: it tells a label from a name that holds such a word.
+    pub fn set_prefix(&mut self, prefix: LinePrefix) {
+        self.prefix = Some(prefix);
     }
 
     /// Rewrites what is whole in `text`, the next bytes of the log, and returns how many of them that were. At the end of the
@@ -122,61 +146,114 @@ impl Rewriter {
         };
         let words = &self.translation.words;
         let line = &rest[..line_end.min(HEAD_MAX)];
-        let Some(first) = words.find(line, 0) else {
+        let mut labels = Vec::new();
+        let mut from = 0;
+        while labels.len() < READINGS_MAX
+            && let Some(label) = words.find(line, from)
+        {
+            from = label.end;
+            labels.push(label);
+        }
+        // A name in the prefix may hold a label, and so may a message: what the prefix reads is one.
+        if labels.len() > 1 {
+            let is_read = |label: &Found<'_>| self.is_read(rest, line_end, label);
+            let read: Vec<bool> = labels.iter().map(is_read).collect();
+            if read.contains(&true) {
+                let mut read = read.into_iter();
+                labels.retain(|_| read.next().unwrap_or(false));
+            }
+        }
+        let Some(mut label) = labels.first() else {
             return Some(copy(rest, newline, out));
         };
-        let mut found = Some(first);
+        let mut message = self.message(rest, label, newline, all)?;
         let mut copied = 0;
-        // A name in the prefix may hold a label: one further on is the true one where a whole message follows it.
-        while let Some(label) = found {
-            let mut message = None;
-            if label.label.is_severity {
-                let verbose = if has_sqlstate(&rest[label.end..line_end]) {
-                    7
-                } else {
-                    0
-                };
-                let start = label.end + verbose;
-                if self.translation.messages.may_be(&rest[start..line_end]) {
-                    let end = unit_end(rest, start, newline, all)?;
-                    message = end.and_then(|end| {
-                        let old = untabbed(&rest[start..end]);
-                        let before = Before {
-                            text: &rest[..label.start],
-                            escape: as_it_is,
-                        };
-                        let new = self.translation.messages.english(&old, before)?;
-                        Some((start, end, old, new))
-                    });
+        if labels.len() > 1 && message.is_none() && !self.is_decided(rest, line_end, label) {
+            for other in &labels[1..] {
+                message = self.message(rest, other, newline, all)?;
+                if message.is_some() {
+                    copied = self.label(rest, 0, label, out);
+                    label = other;
+                    break;
                 }
             }
-            if copied == 0 || message.is_some() {
-                words.write_head(&rest[copied..label.start], &mut out.text);
-                out.text.extend_from_slice(&label.label.english);
-                copied = label.end;
-            }
-            if let Some((start, end, old, new)) = message {
-                out.text.extend_from_slice(&rest[label.end..start]);
-                out.message(&old, &new, tabbed);
-                return Some(end);
-            }
-            if !label.label.is_severity || self.is_english(&rest[label.end..line_end]) {
-                break;
-            }
-            found = words.find(line, label.end);
         }
-        out.text.extend_from_slice(&rest[copied..line_end]);
-        Some(line_end)
+        copied = self.label(rest, copied, label, out);
+        let Some(message) = message else {
+            out.text.extend_from_slice(&rest[copied..line_end]);
+            return Some(line_end);
+        };
+        out.text.extend_from_slice(&rest[copied..message.start]);
+        out.message(&message.old, &message.new, tabbed);
+        Some(message.end)
     }
 
-    /// A message of the table as it is.
-    fn is_english(&self, message: &[u8]) -> bool {
+    /// The known prefix reads a label at this place.
+    fn is_read(&self, rest: &[u8], line_end: usize, label: &Found<'_>) -> bool {
+        self.prefix.as_ref().is_some_and(|prefix| {
+            let mut line = Vec::with_capacity(line_end + 64);
+            let words = &self.translation.words;
+            words.write_head(&rest[..label.start], &mut line);
+            let start = line.len();
+            line.extend_from_slice(&label.label.english);
+            line.extend_from_slice(&rest[label.end..line_end]);
+            prefix
+                .read(&line, start)
+                .is_some_and(|head| head.label_start == start)
+        })
+    }
+
+    /// Nothing further on in the line can be its label.
+    fn is_decided(&self, rest: &[u8], line_end: usize, label: &Found<'_>) -> bool {
+        let message = &rest[label.end..line_end];
         let message = if has_sqlstate(message) {
             &message[7..]
         } else {
             message
         };
-        crate::message::begins_row(message)
+        !label.label.is_severity || crate::message::is_in_table(message)
+    }
+
+    /// Writes what stands before a label, and the label; returns where its text begins.
+    fn label(&self, rest: &[u8], from: usize, label: &Found<'_>, out: &mut Rewritten) -> usize {
+        let words = &self.translation.words;
+        words.write_head(&rest[from..label.start], &mut out.text);
+        out.text.extend_from_slice(&label.label.english);
+        label.end
+    }
+
+    /// The message behind a label, if it is one of the table. `None`: more must be read to tell.
+    fn message(
+        &self,
+        rest: &[u8],
+        label: &Found<'_>,
+        newline: Option<usize>,
+        all: bool,
+    ) -> Option<Option<Message>> {
+        let line_end = newline.unwrap_or(rest.len());
+        let verbose = has_sqlstate(&rest[label.end..line_end]);
+        let start = label.end + if verbose { 7 } else { 0 };
+        let messages = &self.translation.messages;
+        if !label.label.is_severity || !messages.may_be(&rest[start..line_end]) {
+            return Some(None);
+        }
+        let Some(end) = unit_end(rest, start, newline, all)? else {
+            return Some(None);
+        };
+        let old = untabbed(&rest[start..end]);
+        let severity = label.label.english.strip_suffix(b":  ");
+        let before = Before {
+            text: &rest[..label.start],
+            severity: severity.and_then(Severity::parse),
+            escape: as_it_is,
+        };
+        let new = messages.english(&old, before);
+        Some(new.map(|new| Message {
+            start,
+            end,
+            old,
+            new,
+        }))
     }
 
     /// The record at the begin of `rest` up to the end of its message.
@@ -212,6 +289,7 @@ impl Rewriter {
             let old = undoubled(rest[opening..closing].strip_suffix(b"\"")?);
             let before = Before {
                 text: &rest[..start],
+                severity: Severity::parse(severity),
                 escape: doubled,
             };
             let new = self.translation.messages.english(&old, before)?;
@@ -244,6 +322,7 @@ impl Rewriter {
             let old = jsonlog::unescape(&line[start..end]);
             let before = Before {
                 text: &line[..start],
+                severity: json_severity(&line[..start]),
                 escape: escaped,
             };
             let new = self.translation.messages.english(&old, before)?;
@@ -342,15 +421,19 @@ pub(super) fn csv_columns(rest: &[u8]) -> Csv {
             return Csv::Other;
         }
     }
-    match text.get(at..at + 3) {
+    // A message that begins with a quote has it doubled.
+    let quotes = text[at.min(text.len())..]
+        .iter()
+        .take_while(|&&b| b == b'"')
+        .count();
+    match text.get(at + quotes) {
         None => Csv::Incomplete,
-        Some([b'"', b'"', b',' | b'\n' | b'\r']) => Csv::Other,
-        // A message that begins with a quote has it doubled.
-        Some([b'"', b'"', b'"'] | [b'"', ..]) => Csv::Record(Columns {
+        Some(b',' | b'\n' | b'\r') => Csv::Other,
+        Some(_) if quotes % 2 == 0 => Csv::Other,
+        Some(_) => Csv::Record(Columns {
             severity,
             message: at,
         }),
-        Some(_) => Csv::Other,
     }
 }
 
@@ -358,6 +441,12 @@ pub(super) fn csv_columns(rest: &[u8]) -> Csv {
 pub(super) fn json_message(line: &[u8]) -> Option<usize> {
     const KEY: &[u8] = b"\"message\":\"";
     Some(memmem::find(line, KEY)? + KEY.len())
+}
+
+fn json_severity(line: &[u8]) -> Option<Severity> {
+    const KEY: &[u8] = b"\"error_severity\":\"";
+    let value = &line[memmem::find(line, KEY)? + KEY.len()..];
+    Severity::parse(&value[..memchr(b'"', value)?])
 }
 
 /// Where a string ends, before its quote.

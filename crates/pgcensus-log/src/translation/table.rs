@@ -6,6 +6,7 @@ use super::{Encoding, Row};
 /// The languages of the catalogs, by PostgreSQL's names for them.
 pub const LANGUAGES: &[&str] = &[
     "de", "es", "fr", "id", "it", "ja", "ka", "ko", "pl", "pt_BR", "ru", "sv", "tr", "uk", "zh_CN",
+    "zh_TW",
 ];
 
 /// Severities.
@@ -18,6 +19,7 @@ pub(super) static SEVERITIES: &[Row] = &[
             ("ru", "ОТЛАДКА"),
             ("ka", "გამართვა"),
             ("zh_CN", "调试"),
+            ("zh_TW", "除錯"),
             ("ko", "디버그"),
         ],
     },
@@ -35,6 +37,7 @@ pub(super) static SEVERITIES: &[Row] = &[
             ("ru", "ОШИБКА"),
             ("uk", "ПОМИЛКА"),
             ("ka", "შეცდომა"),
+            ("zh_TW", "錯誤"),
             ("zh_CN", "错误"),
             ("ko", "오류"),
         ],
@@ -50,6 +53,7 @@ pub(super) static SEVERITIES: &[Row] = &[
             ("ru", "ВАЖНО"),
             ("uk", "ФАТАЛЬНО"),
             ("ka", "ფატალური"),
+            ("zh_TW", "致命錯誤"),
             ("zh_CN", "致命错误"),
             ("ko", "치명적오류"),
         ],
@@ -63,6 +67,7 @@ pub(super) static SEVERITIES: &[Row] = &[
             ("ru", "ИНФОРМАЦИЯ"),
             ("ka", "ინფორმაცია"),
             ("zh_CN", "信息"),
+            ("zh_TW", "資訊"),
             ("ko", "정보"),
         ],
     },
@@ -75,6 +80,7 @@ pub(super) static SEVERITIES: &[Row] = &[
             ("ru", "СООБЩЕНИЕ"),
             ("ka", "ჟურნალი"),
             ("zh_CN", "日志"),
+            ("zh_TW", "日誌"),
             ("ko", "로그"),
         ],
     },
@@ -90,7 +96,7 @@ pub(super) static SEVERITIES: &[Row] = &[
             ("ru", "ЗАМЕЧАНИЕ"),
             ("uk", "ПОВІДОМЛЕННЯ"),
             ("ka", "გაფრთხილება"),
-            ("zh_CN", "注意"),
+            ("zh_CN zh_TW", "注意"),
             ("ko", "알림"),
         ],
     },
@@ -106,6 +112,7 @@ pub(super) static SEVERITIES: &[Row] = &[
             ("uk", "ПАНІКА"),
             ("ru", "ПАНИКА"),
             ("ka", "პანიკა"),
+            ("zh_TW", "嚴重錯誤"),
             ("zh_CN", "比致命错误还过分的错误"),
             ("ko", "손상"),
         ],
@@ -125,7 +132,7 @@ pub(super) static SEVERITIES: &[Row] = &[
             ("uk", "ПОПЕРЕДЖЕННЯ"),
             ("ru", "ПРЕДУПРЕЖДЕНИЕ"),
             ("ka", "გაფრთხილება"),
-            ("zh_CN", "警告"),
+            ("zh_CN zh_TW", "警告"),
             ("ko", "경고"),
         ],
     },
@@ -142,6 +149,7 @@ pub(super) static LABELS: &[Row] = &[
             ("ru", "СТЕК:  "),
             ("ka", "სტეკი:  "),
             ("ja", "バックトレース:  "),
+            ("zh_TW", "回溯:  "),
             ("ko", "역추적:  "),
         ],
     },
@@ -159,7 +167,7 @@ pub(super) static LABELS: &[Row] = &[
             ("ru uk", "КОНТЕКСТ:  "),
             ("ka", "კონტექსტი:  "),
             ("ja", "コンテキスト:  "),
-            ("zh_CN", "上下文:  "),
+            ("zh_CN zh_TW", "上下文:  "),
             ("ja", "文脈:  "),
             ("ko", "내용:  "),
         ],
@@ -178,6 +186,7 @@ pub(super) static LABELS: &[Row] = &[
             ("uk", "ВІДОМОСТІ:  "),
             ("ru", "ПОДРОБНОСТИ:  "),
             ("ka", "დეტალები:  "),
+            ("zh_TW", "詳情:  "),
             ("ja", "詳細:  "),
             ("zh_CN", "详细信息:  "),
             ("ko", "상세정보:  "),
@@ -198,7 +207,7 @@ pub(super) static LABELS: &[Row] = &[
             ("uk", "УКАЗІВКА:  "),
             ("ka", "მინიშნება:  "),
             ("ja", "ヒント:  "),
-            ("zh_CN", "提示:  "),
+            ("zh_CN zh_TW", "提示:  "),
             ("ko", "힌트:  "),
         ],
     },
@@ -217,7 +226,7 @@ pub(super) static LABELS: &[Row] = &[
             ("ru", "ПОЛОЖЕНИЕ: "),
             ("uk", "РОЗТАШУВАННЯ:  "),
             ("ka", "მდებარეობა:   "),
-            ("zh_CN", "位置:  "),
+            ("zh_CN zh_TW", "位置:  "),
             ("ja", "場所:  "),
             ("ko", "위치: "),
         ],
@@ -237,6 +246,7 @@ pub(super) static LABELS: &[Row] = &[
             ("ka", "მოთხოვნა:  "),
             ("ja", "クエリー:  "),
             ("ja", "問い合わせ:  "),
+            ("zh_TW", "查詢:  "),
             ("zh_CN", "查询:  "),
             ("ko", "쿼리:"),
         ],
@@ -260,6 +270,7 @@ pub(super) static LABELS: &[Row] = &[
             ("ja", "ステートメント:  "),
             ("ja", "文:  "),
             ("zh_CN", "语句:  "),
+            ("zh_TW", "陳述式:  "),
             ("ko", "명령 구문:  "),
         ],
     },
@@ -280,7 +291,7 @@ pub(super) static UNSET: &[Row] = &[Row {
         ("de", "[unbekannt]"),
         ("ru", "[н/д]"),
         ("ka", "[უცნობი]"),
-        ("ja", "[不明]"),
+        ("ja zh_TW", "[不明]"),
         ("zh_CN", "[未知]"),
         ("ko", "[알수없음]"),
     ],
@@ -293,6 +304,7 @@ pub(super) static WORDS: &[Row] = &[
         texts: &[
             ("it", "Crittografia GSS"),
             ("ka", "GSS დაშიფვრა"),
+            ("zh_TW", "GSS 加密"),
             ("ko", "GSS 암호화"),
             ("de", "GSS-Verschlüsselung"),
             ("sv", "GSS-kryptering"),
@@ -309,6 +321,7 @@ pub(super) static WORDS: &[Row] = &[
         texts: &[
             ("it", "Crittografia SSL"),
             ("ka", "SSL დაშიფვრა"),
+            ("zh_TW", "SSL 加密"),
             ("ko", "SSL 암호화"),
             ("de", "SSL-Verschlüsselung"),
             ("sv", "SSL-kryptering"),
@@ -394,6 +407,7 @@ pub(super) static WORDS: &[Row] = &[
             ("uk", "ні"),
             ("ka", "არა"),
             ("ja", "いいえ"),
+            ("zh_TW", "否"),
         ],
     },
     Row {
@@ -409,6 +423,7 @@ pub(super) static WORDS: &[Row] = &[
             ("uk", "без шифрування"),
             ("ka", "დაშიფვრის გარეშე"),
             ("ja", "暗号化なし"),
+            ("zh_TW", "未加密"),
             ("ko", "암호화 안함"),
         ],
     },
@@ -429,6 +444,7 @@ pub(super) static WORDS: &[Row] = &[
             ("ka", "სერვერის პროცესი"),
             ("ja", "サーバプロセス"),
             ("ja", "サーバープロセス"),
+            ("zh_TW", "伺服器行程"),
             ("zh_CN", "服务器进程"),
             ("ko", "서버 프로세스"),
         ],
@@ -455,6 +471,7 @@ pub(super) static WORDS: &[Row] = &[
             ("uk", "так"),
             ("ka", "დიახ"),
             ("ja", "はい"),
+            ("zh_TW", "是"),
         ],
     },
 ];
@@ -487,6 +504,7 @@ pub(super) static AUTHORIZED: &[Row] = &[
             ("ja", "接続の認証完了: ユーザー=%s"),
             ("zh_CN", "联接认证: 主机=%s"),
             ("zh_CN", "连接授权: user=%s"),
+            ("zh_TW", "連線已授權: user=%s"),
             ("ko", "연결 인증: user=%s"),
             ("ko", "연결 인증: 사용자=%s"),
         ],
@@ -524,6 +542,7 @@ pub(super) static AUTHORIZED: &[Row] = &[
             ("zh_CN", "复制连接已经授权: user=%s"),
             ("zh_CN", "复制连接已经授权: 用户=%s"),
             ("ja", "接続の認証完了: ユーザー=%s"),
+            ("zh_TW", "複寫連線已授權: user=%s"),
             ("ko", "복제 연결 인증: user=%s"),
             ("ko", "복제 연결 인증: 사용자=%s"),
         ],
@@ -543,6 +562,7 @@ pub(super) static PIECES: &[Row] = &[
             ("ru", " GSS (аутентификация=%s, шифрование=%s)"),
             ("ka", " GSS (ავთენტიფიცირებული=%s, დაშიფრული=%s)"),
             ("ja", " GSS (認証=%s, 暗号化=%s)"),
+            ("zh_TW", " GSS（authenticated=%s, encrypted=%s）"),
             ("sv", "GSS (autentiserad=%s, krypterad=%s)"),
         ],
     },
@@ -633,6 +653,10 @@ pub(super) static PIECES: &[Row] = &[
                 " GSS (ავთენტიფიცირებული=%s, დაშიფრული=%s, პრინციპალი=%s)",
             ),
             ("ja", " GSS (認証=%s, 暗号化=%s, プリンシパル=%s)"),
+            (
+                "zh_TW",
+                " GSS（authenticated=%s, encrypted=%s, principal=%s）",
+            ),
         ],
     },
     Row {
@@ -657,6 +681,7 @@ pub(super) static PIECES: &[Row] = &[
                 "it",
                 " connessione SSL abilitata (protocollo: %s, cifrario: %s, bits: %d)",
             ),
+            ("zh_TW", " 已啟用 SSL (protocol=%s, cipher=%s, bits=%d)"),
             (
                 "pt_BR",
                 "SSL ativado (protocolo=%s, encriptação=%s, bits=%d)",
@@ -836,6 +861,7 @@ pub(super) static MESSAGES: &[Row] = &[
                 "tr",
                 "\"%s\" kullanıcısı için \"trust\" kimlik doğrulaması başarısız oldu",
             ),
+            ("zh_TW", "\"trust\" 驗證使用者 \"%s\" 失敗"),
             (
                 "sv",
                 "\"trust\"-autentisering misslyckades för användare \"%s\"",
@@ -905,6 +931,7 @@ pub(super) static MESSAGES: &[Row] = &[
             ("ru", "%s (PID %d) завершился с кодом выхода %d"),
             ("ka", "%s (PID %d) დასრულდა სტატუსით %d"),
             ("zh_CN", "%s (PID %d) 已退出, 退出代码 %d"),
+            ("zh_TW", "%s (PID %d) 結束，結束碼 %d"),
             ("ko", "%s (PID %d) 프로그램은 %d 코드로 마쳤습니다"),
             ("ja", "%s (PID %d)は終了コード%dで終了しました"),
         ],
@@ -939,6 +966,7 @@ pub(super) static MESSAGES: &[Row] = &[
             ),
             ("ka", "%s (PID %d) დასრულდა უცნობი სტატუსით %d"),
             ("zh_CN", "%s (PID %d) 已退出, 意外状态 %d"),
+            ("zh_TW", "%s (PID %d) 結束，無法辨識的狀態 %d"),
             (
                 "ko",
                 "%s (PID %d) 프로세스가 인식할 수 없는 %d 상태로 종료됨",
@@ -961,6 +989,7 @@ pub(super) static MESSAGES: &[Row] = &[
             ("uk", "%s (PID %d) був перерваний винятком 0x%X"),
             ("ru", "%s (PID %d) был прерван исключением 0x%X"),
             ("ka", "%s (PID %d) დასრულდა შეცდომის კოდით 0x%X"),
+            ("zh_TW", "%s (PID %d) 由例外 0x%X 結束"),
             ("zh_CN", "%s (PID %d) 被异常 0x%X 终止"),
             ("ko", "%s (PID %d) 프로세스가 0x%X 예외로 인해 종료됨"),
             ("ja", "%s (PID %d)は例外%Xで終了しました"),
@@ -999,9 +1028,42 @@ pub(super) static MESSAGES: &[Row] = &[
             ("uk", "%s (PID %d) був перерваний сигналом %d: %s"),
             ("ru", "%s (PID %d) был завершён по сигналу %d: %s"),
             ("ka", "%s (PID %d) დასრულდა სიგნალით: %d: %s"),
+            ("zh_TW", "%s (PID %d) 由訊號 %d 結束: %s"),
             ("zh_CN", "%s (PID %d) 被信号 %d 中断: %s"),
             ("ko", "%s (PID %d) 프로세스가 %d번 시그널을 받아 종료됨: %s"),
             ("ja", "%s (PID %d)はシグナル%dで終了しました: %s"),
+        ],
+    },
+    Row {
+        english: "--%s requires a value",
+        texts: &[
+            ("de", "--%s benötigt einen Wert"),
+            ("sv", "--%s kräver ett värde"),
+            ("es", "--%s requiere un valor"),
+            ("fr", "--%s requiert une valeur"),
+            ("it", "--%s richiede un valore"),
+            ("uk", "--%s необхідне значення"),
+            ("ka", "--%s მნიშვნელობა სჭირდება"),
+            ("zh_CN zh_TW", "--%s 需要值"),
+            ("ko", "--%s 옵션은 해당 값을 지정해야 합니다"),
+            ("ja", "--%sには値が必要です"),
+            ("ru", "для --%s требуется значение"),
+        ],
+    },
+    Row {
+        english: "-c %s requires a value",
+        texts: &[
+            ("de", "-c %s benötigt einen Wert"),
+            ("sv", "-c %s kräver ett värde"),
+            ("es", "-c %s requiere un valor"),
+            ("fr", "-c %s requiert une valeur"),
+            ("it", "-c %s richiede un valore"),
+            ("uk", "-c %s необхідне значення"),
+            ("ka", "-c %s მნიშვნელობა სჭირდება"),
+            ("zh_CN zh_TW", "-c %s 需要值"),
+            ("ko", "-c %s 옵션은 해당 값을 지정해야 합니다"),
+            ("ja", "-c %sは値が必要です"),
+            ("ru", "для -c %s требуется значение"),
         ],
     },
     Row {
@@ -1021,6 +1083,7 @@ pub(super) static MESSAGES: &[Row] = &[
                 "ka",
                 "BSD ავთენტიფიკაცია მომხმარებლისთვის \"%s\" ვერ მოხერხდა",
             ),
+            ("zh_TW", "BSD 驗證使用者 \"%s\" 失敗"),
             (
                 "de",
                 "BSD-Authentifizierung für Benutzer »%s« fehlgeschlagen",
@@ -1120,6 +1183,7 @@ pub(super) static MESSAGES: &[Row] = &[
             ),
             ("ja", "接続はpg_hba.confの行%dに一致しました: \"%s\""),
             ("ja", "接続はpg_hba.confの行%dに合致しました: \"%s\""),
+            ("zh_TW", "連線匹配到 pg_hba.conf 第 %d 行: \"%s\""),
         ],
     },
     Row {
@@ -1137,6 +1201,7 @@ pub(super) static MESSAGES: &[Row] = &[
             ("ru", "Завершившийся процесс выполнял действие: %s"),
             ("uk", "Процес що завершився виконував дію: %s"),
             ("ka", "შეცდომის მქონე პროცესს გაშვებული ჰქონდა: %s"),
+            ("zh_TW", "出錯行程當時正在執行: %s"),
             ("ja", "失敗したプロセスが実行していました: %s"),
             ("zh_CN", "失败进程:%s正在运行"),
             ("ko", "프로세스 실행 실패: %s"),
@@ -1155,6 +1220,7 @@ pub(super) static MESSAGES: &[Row] = &[
                 "ka",
                 "GSSAPI ავთენტიფიკაცია მომხმარებლისთვის \"%s\" ვერ მოხერხდა",
             ),
+            ("zh_TW", "GSSAPI 驗證使用者 \"%s\" 失敗"),
             (
                 "de",
                 "GSSAPI-Authentifizierung für Benutzer »%s« fehlgeschlagen",
@@ -1200,6 +1266,7 @@ pub(super) static MESSAGES: &[Row] = &[
             ),
             ("it", "Autenticazione Ident fallita per l'utente \"%s\""),
             ("id", "Ident gagal diotentikasi untuk pengguna « %s »"),
+            ("zh_TW", "Ident 驗證使用者 \"%s\" 失敗"),
             (
                 "de",
                 "Ident-Authentifizierung für Benutzer »%s« fehlgeschlagen",
@@ -1263,6 +1330,7 @@ pub(super) static MESSAGES: &[Row] = &[
                 "ka",
                 "LDAP ავთენტიფიკაცია მომხმარებლისთვის \"%s\" ვერ მოხერხდა",
             ),
+            ("zh_TW", "LDAP 驗證使用者 \"%s\" 失敗"),
             (
                 "de",
                 "LDAP-Authentifizierung für Benutzer »%s« fehlgeschlagen",
@@ -1339,6 +1407,7 @@ pub(super) static MESSAGES: &[Row] = &[
                 "ka",
                 "PAM ავთენტიფიკაცია მომხმარებლისთვის \"%s\" ვერ მოხერხდა",
             ),
+            ("zh_TW", "PAM 驗證使用者 \"%s\" 失敗"),
             (
                 "de",
                 "PAM-Authentifizierung für Benutzer »%s« fehlgeschlagen",
@@ -1419,6 +1488,7 @@ pub(super) static MESSAGES: &[Row] = &[
                 "ja",
                 "キャンセル要求内のPID %dがどのプロセスにも一致しません",
             ),
+            ("zh_TW", "取消要求中的 PID %d 不符合任何行程"),
             ("zh_CN", "没有进程与取消请求中的PID %d 相匹配"),
             ("ko", "취소 요청의 PID %d과(와) 일치하는 프로세스가 없음"),
         ],
@@ -1436,6 +1506,7 @@ pub(super) static MESSAGES: &[Row] = &[
             ),
             ("it", "Autenticazione Peer fallita per l'utente \"%s\""),
             ("id", "Peer gagal diontentikasi untuk pengguna « %s »"),
+            ("zh_TW", "Peer 驗證使用者 \"%s\" 失敗"),
             (
                 "de",
                 "Peer-Authentifizierung für Benutzer »%s« fehlgeschlagen",
@@ -1480,6 +1551,7 @@ pub(super) static MESSAGES: &[Row] = &[
             ),
             ("it", "Autenticazione RADIUS fallita per l'utente \"%s\""),
             ("id", "RADIUS gagal di otentikasi untuk pengguna « %s »"),
+            ("zh_TW", "RADIUS 驗證使用者 \"%s\" 失敗"),
             (
                 "de",
                 "RADIUS-Authentifizierung für Benutzer »%s« fehlgeschlagen",
@@ -1523,6 +1595,63 @@ pub(super) static MESSAGES: &[Row] = &[
         ],
     },
     Row {
+        english: "SCRAM channel binding check failed",
+        texts: &[
+            ("ka", "SCRAM არხზე მიბმის შემოწმების შეცდომა"),
+            ("ja", "SCRAM チャネルバインディングの確認で失敗しました"),
+            ("zh_TW", "SCRAM 通道繫結檢查失敗"),
+            ("zh_CN", "SCRAM 通道绑定检查失败"),
+            ("ko", "SCRAM 채널 바인딩 검사 실패"),
+            ("de", "SCRAM-Channel-Binding-Prüfung fehlgeschlagen"),
+            ("sv", "SCRAM-kanalbindningskonroll misslyckades"),
+            ("it", "controllo di binding del canale SCRAM fallito"),
+            (
+                "es",
+                "la verificación de enlazado (binding) de canal SCRAM falló",
+            ),
+            ("fr", "la vérification du channel-binding SCRAM a échoué"),
+            ("uk", "Помилка перевірки зв'язування каналів SCRAM"),
+            ("ru", "ошибка проверки связывания каналов SCRAM"),
+        ],
+    },
+    Row {
+        english: "SCRAM channel binding negotiation error",
+        texts: &[
+            ("fr", "Erreur de négociation de channel-binding SCRAM"),
+            ("de", "Fehler bei der Aushandlung von SCRAM-Channel-Binding"),
+            ("ka", "SCRAM არხზე მიბმის მოლაპარაკების შეცდომა"),
+            ("ja", "SCRAM チャネルバインディングのネゴシエーションエラー"),
+            ("zh_TW", "SCRAM 通道繫結協商錯誤"),
+            ("zh_CN", "SCRAM 通道绑定协商错误"),
+            ("ko", "SCRAM 채널 바인딩 협상 오류"),
+            (
+                "es",
+                "error de negociación de enlazado (binding) de canal SCRAM",
+            ),
+            ("it", "errore di negoziazione del binding del canale SCRAM"),
+            ("sv", "fel vid förhandling om SCRAM-kanalbindning"),
+            ("ru", "Ошибка согласования связывания каналов SCRAM"),
+            ("uk", "Помилка узгодження зв’язування каналів SCRAM"),
+        ],
+    },
+    Row {
+        english: "SSL error: %s",
+        texts: &[
+            ("zh_TW", "SSL 錯誤: %s"),
+            ("zh_CN", "SSL 错误: %s"),
+            ("ko", "SSL 에러: %s"),
+            ("de", "SSL-Fehler: %s"),
+            ("sv", "SSL-fel: %s"),
+            ("ka", "SSL-ის შეცდომა: %s"),
+            ("ja", "SSLエラー: %s"),
+            ("fr", "erreur SSL : %s"),
+            ("es", "error de SSL: %s"),
+            ("it", "errore SSL: %s"),
+            ("uk", "Помилка SSL: %s"),
+            ("ru", "ошибка SSL: %s"),
+        ],
+    },
+    Row {
         english: "SSPI authentication failed for user \"%s\"",
         texts: &[
             (
@@ -1544,6 +1673,7 @@ pub(super) static MESSAGES: &[Row] = &[
                 "ka",
                 "SSPI ავთენტიფიკაცია მომხმარებლისთვის \"%s\" ვერ მოხერხდა",
             ),
+            ("zh_TW", "SSPI 驗證使用者 \"%s\" 失敗"),
             (
                 "de",
                 "SSPI-Authentifizierung für Benutzer »%s« fehlgeschlagen",
@@ -1574,6 +1704,111 @@ pub(super) static MESSAGES: &[Row] = &[
         ],
     },
     Row {
+        english: "WAL ends before consistent recovery point",
+        texts: &[
+            (
+                "it",
+                "Il WAL termina prima di un punto di ripristino consistente",
+            ),
+            (
+                "fr",
+                "Le journal de transaction se termine avant un point de restauration cohérent",
+            ),
+            ("sv", "WAL avslutas innan konstistent återställningspunkt"),
+            (
+                "de",
+                "WAL endet vor einem konsistenten Wiederherstellungspunkt",
+            ),
+            (
+                "es",
+                "WAL termina antes del punto de recuperación consistente",
+            ),
+            ("uk", "WAL завершився до узгодженої точки відновлення"),
+            ("ru", "WAL закончился до согласованной точки восстановления"),
+            ("ka", "WAL აღდგენის შეთანხმებულ წერტილამდე მთავრდება"),
+            ("zh_TW", "WAL 在一致性復原點之前結束"),
+            ("zh_CN", "WAL 在到达一致恢复点之前结束"),
+            (
+                "ja",
+                "WALが一貫性があるリカバリポイントより前で終了しました",
+            ),
+            ("ko", "WAL이 일치하는 복구 지점 앞에서 종료됨"),
+        ],
+    },
+    Row {
+        english: "WAL ends before end of online backup",
+        texts: &[
+            ("it", "Il WAL termina prima della fine del backup online"),
+            ("de", "WAL endet vor dem Ende der Online-Sicherung"),
+            ("sv", "WAL slutar före sluttiden av online-backup:en"),
+            ("es", "WAL termina antes del fin del respaldo en línea"),
+            (
+                "uk",
+                "WAL завершився до завершення онлайн резервного копіювання",
+            ),
+            ("ru", "WAL закончился без признака окончания копирования"),
+            ("ka", "WAL ონლაინ მარქაფის დასასრულამდე მთავრდება"),
+            ("zh_CN", "WAL 在在线备份结束之前结束"),
+            ("zh_TW", "WAL 在線上備份結尾之前結束"),
+            (
+                "fr",
+                "le journal de transactions se termine avant la fin de la sauvegarde de base",
+            ),
+            (
+                "ja",
+                "オンラインバックアップの終了より前にWALが終了しました",
+            ),
+            ("ko", "온라인 백업 작업 끝나기전에 WAL 작업 종료됨"),
+        ],
+    },
+    Row {
+        english: "WAL was generated with wal_level=minimal, cannot continue recovering",
+        texts: &[
+            (
+                "it",
+                "Il WAL è stato generato con wal_level=minimal, alcuni dati potrebbero mancare",
+            ),
+            (
+                "sv",
+                "WAL genererades med wal_level=minimal, kan inte fortsätta återställande",
+            ),
+            (
+                "de",
+                "WAL wurde mit wal_level=minimal erzeugt, Wiederherstellung kann nicht fortgesetzt werden",
+            ),
+            (
+                "uk",
+                "WAL був створений з параметром wal_level=minimal, неможливо продовжити відновлення",
+            ),
+            (
+                "ru",
+                "WAL был создан с параметром wal_level=minimal, продолжение восстановления невозможно",
+            ),
+            ("zh_CN", "WAL 是在 wal_level=minimal 下生成的，不能继续恢复"),
+            ("zh_TW", "WAL 是在 wal_level=minimal 下產生的，不能繼續復原"),
+            (
+                "ko",
+                "WAL 내용이 wal_level=minimal 설정으로 만들여졌습니다. 복원 작업을 계속 할 수 없음",
+            ),
+            (
+                "ka",
+                "WAL-ი გენერირებუი იყო wal_level=minimal -ით. აღდგენა ვერ გაგრძელდება",
+            ),
+            (
+                "es",
+                "el WAL fue generado con wal_level=minimal, no se puede continuar con la recuperación",
+            ),
+            (
+                "fr",
+                "le journal de transactions a été généré avec le paramètre wal_level=minimal, ne peut pas continuer la restauration",
+            ),
+            (
+                "ja",
+                "wal_level=minimal でWALが生成されました、リカバリは続行不可です",
+            ),
+        ],
+    },
+    Row {
         english: "abnormal database system shutdown",
         texts: &[
             ("de", "abnormales Herunterfahren des Datenbanksystems"),
@@ -1593,6 +1828,7 @@ pub(super) static MESSAGES: &[Row] = &[
             ("ka", "მონაცემთა ბაზის სისტემის არანორმალური გამორთვა"),
             ("ja", "データベースシステムは異常にシャットダウンしました"),
             ("zh_CN", "数据库系统异常关闭"),
+            ("zh_TW", "資料庫系統異常關閉"),
             ("ko", "비정상적인 데이터베이스 시스템 서비스를 중지"),
         ],
     },
@@ -1612,6 +1848,7 @@ pub(super) static MESSAGES: &[Row] = &[
             ("ru", "прерывание всех активных транзакций"),
             ("ka", "ყველა აქტიური ტრანზაქციის შეწყვეტა"),
             ("zh_CN", "中断任何激活事务"),
+            ("zh_TW", "中止任何進行中的交易"),
             ("ja", "活動中の全トランザクションをアボートしています"),
             ("ko", "모든 활성화 되어있는 트랜잭션을 중지하고 있습니다."),
         ],
@@ -1721,8 +1958,116 @@ pub(super) static MESSAGES: &[Row] = &[
                 "ja",
                 "全てのサーバープロセスが終了しました: 再初期化しています",
             ),
+            ("zh_TW", "所有伺服器行程已中止，重新初始化"),
             ("zh_CN", "所有的服务器进程被中止; 重新初始化"),
             ("ko", "모든 서버 프로세스가 중지 되었습니다; 재 초기화 중"),
+        ],
+    },
+    Row {
+        english: "archive command exited with unrecognized status %d",
+        texts: &[
+            ("de", "Archivbefehl hat mit unbekanntem Status %d beendet"),
+            (
+                "sv",
+                "arkiveringskommandot avslutade med okänd statuskod %d",
+            ),
+            (
+                "fr",
+                "la commande d'archivage a quitté avec le statut non reconnu %d",
+            ),
+            (
+                "es",
+                "la orden de archivado fue terminada con código %d no reconocido",
+            ),
+            (
+                "it",
+                "processo di archiviazione uscito con stato sconosciuto %d",
+            ),
+            (
+                "ru",
+                "команда архивации завершилась с нераспознанным кодом состояния %d",
+            ),
+            (
+                "uk",
+                "команда архівації завершена з нерозпізнаним статусом %d",
+            ),
+            ("ka", "არქივის ბრძანება უცნობი სტატუსით დასრულდა: %d"),
+            ("ja", "アーカイブコマンドは不明のステータス%dで終了しました"),
+            ("zh_TW", "封存指令結束，無法辨識的狀態 %d"),
+            ("zh_CN", "归档命令已退出，状态 %d 无法识别"),
+            ("ko", "아카이브 명령이 인식할 수 없는 %d 상태로 종료됨"),
+        ],
+    },
+    Row {
+        english: "archive command failed with exit code %d",
+        texts: &[
+            ("de", "Archivbefehl ist fehlgeschlagen mit Statuscode %d"),
+            ("sv", "arkiveringskommando misslyckades med felkod %d"),
+            (
+                "it",
+                "comando di archiviazione fallito con codice di uscita %d",
+            ),
+            ("es", "la orden de archivado falló con código de retorno %d"),
+            (
+                "fr",
+                "échec de la commande d'archivage avec un code de retour %d",
+            ),
+            ("ru", "команда архивации завершилась ошибкой с кодом %d"),
+            ("uk", "команда архівації завершилась помилкой з кодом %d"),
+            ("ka", "არქივაციის ბრძანების შეცდომა. შეცდომის კოდი: %d"),
+            ("ja", "アーカイブコマンドがリターンコード %dで失敗しました"),
+            ("zh_TW", "封存指令失敗，結束碼 %d"),
+            ("zh_CN", "归档命令执行失败，退出码为 %d"),
+            ("ko", "아카이브 명령 실패, 종료 코드: %d"),
+        ],
+    },
+    Row {
+        english: "archive command was terminated by exception 0x%X",
+        texts: &[
+            ("ko", "0x%X 예외로 인해 아카이브 명령이 종료됨"),
+            ("de", "Archivbefehl wurde durch Ausnahme 0x%X beendet"),
+            ("sv", "arkiveringskommandot terminerades med avbrott 0x%X"),
+            ("it", "comando di archiviazione terminato da eccezione 0x%X"),
+            (
+                "fr",
+                "la commande d'archivage a été terminée par l'exception 0x%X",
+            ),
+            (
+                "es",
+                "la orden de archivado fue terminada por una excepción 0x%X",
+            ),
+            ("ru", "команда архивации была прервана исключением 0x%X"),
+            ("uk", "команда архівації була перервана винятком 0x%X"),
+            ("ka", "არქივაციის ბრძანება დასრულდა გამონაკლისით 0x%X"),
+            ("ja", "アーカイブコマンドが例外0x%Xで終了しました"),
+            ("zh_CN", "归档命令被异常 0x%X 终止"),
+            ("zh_TW", "由例外 0x%X 結束封存指令"),
+        ],
+    },
+    Row {
+        english: "archive command was terminated by signal %d: %s",
+        texts: &[
+            ("ko", "%d번 시그널로 인해 아카이브 명령이 종료됨: %s"),
+            ("de", "Archivbefehl wurde von Signal %d beendet: %s"),
+            ("sv", "arkiveringskommandot terminerades av signal %d: %s"),
+            (
+                "it",
+                "comando di archiviazione terminato dal segnale %d: %s",
+            ),
+            (
+                "fr",
+                "la commande d'archivage a été terminée par le signal %d : %s",
+            ),
+            (
+                "es",
+                "la orden de archivado fue terminada por una señal %d: %s",
+            ),
+            ("ru", "команда архивации завершена по сигналу %d: %s"),
+            ("uk", "команда архівації була перервана сигналом %d: %s"),
+            ("ka", "არქივაციის ბრძანება დასრულდა სიგნალით %d: %s"),
+            ("ja", "アーカイブコマンドはシグナル%dにより終了しました: %s"),
+            ("zh_CN", "归档命令被信号 %d 终止: %s"),
+            ("zh_TW", "由訊號 %d 結束封存指令: %s"),
         ],
     },
     Row {
@@ -1742,6 +2087,7 @@ pub(super) static MESSAGES: &[Row] = &[
             ("uk", "відновлення архіву завершено"),
             ("ka", "არქივიდან აღდგენა დასრულდა"),
             ("ja", "アーカイブリカバリが完了しました"),
+            ("zh_TW", "封存復原完成"),
             ("zh_CN", "归档恢复完毕"),
             ("ko", "아카이브 복구 완료"),
         ],
@@ -1810,6 +2156,7 @@ pub(super) static MESSAGES: &[Row] = &[
                 "ユーザー\"%s\"の認証に失敗しました: ホストを拒絶しました",
             ),
             ("zh_CN", "用户 \"%s\" 认证失败: 主机拒绝"),
+            ("zh_TW", "驗證使用者 \"%s\" 失敗: 主機被拒絕"),
             ("ko", "사용자 \"%s\"의 인증을 실패했습니다: 호스트 거부됨"),
         ],
     },
@@ -1879,6 +2226,7 @@ pub(super) static MESSAGES: &[Row] = &[
                 "ユーザー\"%s\"の認証に失敗しました: 認証方式が不正です",
             ),
             ("zh_CN", "用户 \"%s\" 认证失败: 无效的认证方式"),
+            ("zh_TW", "驗證使用者 \"%s\" 失敗: 無效的驗證方式"),
             (
                 "ko",
                 "사용자 \"%s\"의 인증을 실패했습니다: 잘못된 인증 방법",
@@ -1901,6 +2249,7 @@ pub(super) static MESSAGES: &[Row] = &[
             ("ja", "バックグラウンドワーカ\"%s\""),
             ("ja", "バックグラウンドワーカー\"%s\""),
             ("zh_CN", "后台工作进程 \"%s\""),
+            ("zh_TW", "背景工作行程 \"%s\""),
             ("ko", "백그라운드 작업자 \"%s\""),
         ],
     },
@@ -1933,8 +2282,52 @@ pub(super) static MESSAGES: &[Row] = &[
             ("uk", "скасування автентифікації через тайм-аут"),
             ("ka", "ავთენტიკაცია გაუქმდა მოლოდინის ვადის ამოწურვის გამო"),
             ("ja", "タイムアウトにより認証処理をキャンセルしています"),
+            ("zh_TW", "因為逾時，正在取消驗證"),
             ("zh_CN", "由于超时，正在取消认证鉴权命令"),
             ("ko", "시간 초과로 인증 작업을 취소합니다."),
+        ],
+    },
+    Row {
+        english: "canceling the wait for synchronous replication and terminating connection due to administrator command",
+        texts: &[
+            (
+                "de",
+                "Warten auf synchrone Replikation wird storniert and Verbindung wird abgebrochen, aufgrund von Anweisung des Administrators",
+            ),
+            (
+                "fr",
+                "annulation de l'attente pour la réplication synchrone et arrêt des connexions\nsuite à la demande de l'administrateur",
+            ),
+            (
+                "it",
+                "annullamento dell'attesa di replica sincrona ed interruzione della connessione su comando dell'amministratore",
+            ),
+            (
+                "sv",
+                "avbryter väntan på synkron replikering samt avslutar anslutning på grund av ett administratörskommando",
+            ),
+            (
+                "es",
+                "cancelando la espera para la replicación sincrónica y terminando la conexión debido a una orden del administrador",
+            ),
+            (
+                "ru",
+                "отмена ожидания синхронной репликации и закрытие соединения по команде администратора",
+            ),
+            (
+                "uk",
+                "скасування очікування синхронної реплікації і завершення з'єднання по команді адміністратора",
+            ),
+            ("zh_TW", "因管理員命令，正在取消等待同步複寫並結束連線"),
+            ("zh_CN", "由于管理员命令，正在取消同步复制等待并终止连接"),
+            (
+                "ja",
+                "管理者コマンドにより同期レプリケーションの待ち状態をキャンセルし、接続を終了しています",
+            ),
+            (
+                "ko",
+                "관리자 명령에 의해 동기식 복제의 대기 작업과 접속 끊기 작업을 취소합니다.",
+            ),
         ],
     },
     Row {
@@ -1963,8 +2356,49 @@ pub(super) static MESSAGES: &[Row] = &[
                 "ka",
                 "არასწორ მონაცემთა ბაზასთან \"%s\" დაკავშირება ვერ მოხერხდა",
             ),
+            ("zh_TW", "不能連線到無效的資料庫 \"%s\""),
             ("ja", "無効なデータベース\"%s\"への接続はできません"),
             ("ko", "잘못된 \"%s\" 데이터베이스로 접속할 수 없음"),
+        ],
+    },
+    Row {
+        english: "cannot continue WAL streaming, recovery has already ended",
+        texts: &[
+            (
+                "ja",
+                "WAL ストリーミングを継続できません。リカバリはすでに終わっています。",
+            ),
+            ("ko", "WAL 스트리밍 계속할 수 없음, 복구가 이미 종료됨"),
+            (
+                "sv",
+                "kan inte fortsätta WAL-strömning, återställning har redan avslutats",
+            ),
+            (
+                "de",
+                "kann WAL-Streaming nicht fortsetzen, Wiederherstellung ist bereits beendet",
+            ),
+            (
+                "fr",
+                "ne peut pas continuer le flux de journaux de transactions, la récupération est déjà terminée",
+            ),
+            (
+                "es",
+                "no se puede continuar el flujo de WAL; la recuperación ya ha terminado",
+            ),
+            (
+                "it",
+                "non è possibile continuare lo streaming dei WAL, il recupero è già terminato",
+            ),
+            (
+                "uk",
+                "продовжити потокове передавання WAL не можна, відновлення вже завершено",
+            ),
+            (
+                "ru",
+                "продолжить передачу WAL нельзя, восстановление уже окончено",
+            ),
+            ("zh_TW", "不能繼續 WAL 串流傳輸，已停止復原"),
+            ("zh_CN", "不能继续进行 WAL 流传输，恢复已结束"),
         ],
     },
     Row {
@@ -2022,6 +2456,7 @@ pub(super) static MESSAGES: &[Row] = &[
             ("ja", "ユーザ \"%s\" の証明書認証に失敗しました"),
             ("ja", "ユーザ\"%s\"の証明書認証に失敗しました"),
             ("ja", "ユーザー\"%s\"の証明書認証に失敗しました"),
+            ("zh_TW", "憑證驗證使用者 \"%s\" 失敗"),
             ("zh_CN", "用户 \"%s\" 的认证失败"),
             ("ko", "사용자 \"%s\"의 인증서 인증을 실패했습니다"),
         ],
@@ -2081,11 +2516,32 @@ pub(super) static MESSAGES: &[Row] = &[
                 "ja",
                 "クライアント証明書はルート証明書ストアが利用できる場合にのみ検証されます",
             ),
+            ("zh_TW", "只在根憑證存放區可用時，才能檢查客戶端憑證"),
             ("zh_CN", "只有在根认证有效的情况下才能检查客户端认证"),
             (
                 "ko",
                 "루트 인증서 저장소가 사용 가능한 경우에만 클라이언트 인증서를 검사할 수 있음",
             ),
+        ],
+    },
+    Row {
+        english: "configuration file \"%s\" contains errors",
+        texts: &[
+            ("ko", "\"%s\" 환경 설정파일에 오류가 있음"),
+            ("de", "Konfigurationsdatei »%s« enthält Fehler"),
+            ("es", "el archivo de configuración «%s» contiene errores"),
+            ("it", "il file di configurazione \"%s\" contiene errori"),
+            ("sv", "konfigurationsfil \"%s\" innehåller fel"),
+            (
+                "fr",
+                "le fichier de configuration « %s » contient des erreurs",
+            ),
+            ("ru", "файл конфигурации \"%s\" содержит ошибки"),
+            ("uk", "файл конфігурації \"%s\" містить помилки"),
+            ("ka", "კონფიგურაციის ფაილი \"%s\" შეცდომებს შეიცავს"),
+            ("zh_TW", "組態檔 \"%s\" 包含錯誤"),
+            ("ja", "設定ファイル\"%s\"にはエラーがあります"),
+            ("zh_CN", "配置文件 \"%s\" 包含错误"),
         ],
     },
     Row {
@@ -2129,6 +2585,7 @@ pub(super) static MESSAGES: &[Row] = &[
             ),
             ("ja", "接続を認証しました: 識別名=\"%s\" 方式=%s (%s:%d)"),
             ("ja", "接続認証完了: 識別名=\"%s\" 方式=%s (%s:%d)"),
+            ("zh_TW", "連線已通過驗證: identity=\"%s\" method=%s (%s:%d)"),
             ("ko", "연결 인증됨: 식별자=\"%s\" 인증방법=%s (%s:%d)"),
         ],
     },
@@ -2206,6 +2663,7 @@ pub(super) static MESSAGES: &[Row] = &[
             ("ka", "შემოსული დაკავშირება: ჰოსტი=%s"),
             ("zh_CN", "已接收到连接: 主机=%s"),
             ("ja", "接続を受け付けました: ホスト=%s"),
+            ("zh_TW", "連線已接收: host=%s"),
             ("ko", "접속 수락: host=%s"),
         ],
     },
@@ -2226,6 +2684,7 @@ pub(super) static MESSAGES: &[Row] = &[
             ("ka", "შემოსული დაკავშირება: ჰოსტი=%s პორტი=%s"),
             ("zh_CN", "已接收到连接: 主机=%s 端口=%s"),
             ("ja", "接続を受け付けました: ホスト=%s ポート番号=%s"),
+            ("zh_TW", "連線已接收: host=%s port=%s"),
             ("ko", "접속 수락: host=%s port=%s"),
         ],
     },
@@ -2261,6 +2720,7 @@ pub(super) static MESSAGES: &[Row] = &[
             ),
             ("ja", "この接続には有効なクライアント証明が必要です"),
             ("zh_CN", "连接中需要一个有效的客户端认证"),
+            ("zh_TW", "連線需要有效的客戶端憑證"),
             ("ko", "연결에 유효한 클라이언트 인증서가 필요함"),
         ],
     },
@@ -2281,7 +2741,34 @@ pub(super) static MESSAGES: &[Row] = &[
             ("ka", "კლიენტთან შეერთების შეცდომა"),
             ("ja", "クライアントへの接続が切れました。"),
             ("zh_CN", "丢失了到客户端的连接"),
+            ("zh_TW", "到客戶端的連線已遺失"),
             ("ko", "서버로부터 연결이 끊어졌습니다."),
+        ],
+    },
+    Row {
+        english: "could not accept GSSAPI security context",
+        texts: &[
+            (
+                "ka",
+                "\"GSSAPI\"-ის უსაფრთხოების კონტექსტის მიღების შეცდომა",
+            ),
+            ("ko", "GSSAPI 보안 내용을 받아드릴 수 없음"),
+            (
+                "ja",
+                "GSSAPIセキュリティコンテキストを受け入れられませんでした",
+            ),
+            ("de", "konnte GSSAPI-Sicherheitskontext nicht akzeptieren"),
+            ("sv", "kunde inte acceptera GSSSPI-säkerhetskontext"),
+            ("fr", "n'a pas pu accepter le contexte de sécurité GSSAPI"),
+            ("es", "no se pudo aceptar un contexto de seguridad GSSAPI"),
+            (
+                "it",
+                "non è stato possibile accettare il contesto di sicurezza SSPI",
+            ),
+            ("uk", "не вдалося прийняти контекст безпеки GSSAPI"),
+            ("ru", "принять контекст безопасности GSSAPI не удалось"),
+            ("zh_CN", "无法接受 GSSAPI 安全上下文"),
+            ("zh_TW", "無法接受 GSSAPI 安全性上下文"),
         ],
     },
     Row {
@@ -2304,6 +2791,7 @@ pub(super) static MESSAGES: &[Row] = &[
             ("uk", "не вдалося прийняти SSL-підключення: %m"),
             ("ru", "не удалось принять SSL-подключение: %m"),
             ("zh_CN", "无法访问 SSL 联接: %m"),
+            ("zh_TW", "無法接受 SSL 連線: %m"),
         ],
     },
     Row {
@@ -2326,6 +2814,7 @@ pub(super) static MESSAGES: &[Row] = &[
             ("uk", "не вдалося отримати підключення SSL: %s"),
             ("ru", "не удалось принять SSL-подключение: %s"),
             ("zh_CN", "无法访问 SSL 联接: %s"),
+            ("zh_TW", "無法接受 SSL 連線: %s"),
         ],
     },
     Row {
@@ -2357,6 +2846,155 @@ pub(super) static MESSAGES: &[Row] = &[
             ("uk", "не вдалося прийняти SSL-підключення: виявлений EOF"),
             ("ru", "не удалось принять SSL-подключение: обрыв данных"),
             ("zh_CN", "无法访问 SSL 联接: 发现 EOF"),
+            ("zh_TW", "無法接受 SSL 連線: 發現 EOF"),
+        ],
+    },
+    Row {
+        english: "could not connect to the primary server: %s",
+        texts: &[
+            ("it", "connessione al server primario fallita: %s"),
+            ("de", "konnte nicht mit dem Primärserver verbinden: %s"),
+            ("sv", "kunde inte ansluta till primärserver: %s"),
+            ("fr", "n'a pas pu se connecter au serveur principal : %s"),
+            ("es", "no se pudo conectar al servidor primario: %s"),
+            ("uk", "не вдалося підключитися до основного серверу: %s"),
+            ("ru", "не удалось подключиться к главному серверу: %s"),
+            ("ka", "შეუძლებელია მიერთება ძირითად სერვერთან: %s"),
+            ("ja", "プライマリサーバーへの接続ができませんでした: %s"),
+            ("zh_CN", "无法连接到主库: %s"),
+            ("zh_TW", "無法連線至主伺服器: %s"),
+            ("ko", "주 서버에 연결 할 수 없음: %s"),
+        ],
+    },
+    Row {
+        english: "could not create any TCP/IP sockets",
+        texts: &[
+            ("ka", "\"TCP/IP\" სოკეტების შექმნის შეცდომა"),
+            ("ko", "TCP/IP 소켓을 만들 수 없습니다."),
+            ("ja", "TCP/IPソケットを作成できませんでした"),
+            ("de", "konnte keine TCP/IP-Sockets erstellen"),
+            ("sv", "kunde inte skapa TCP/IP-uttag (socket)"),
+            ("fr", "n'a pas pu créer de socket TCP/IP"),
+            ("es", "no se pudo crear ningún socket TCP/IP"),
+            ("it", "non è stato possibile creare alcun socket TCP/IP"),
+            ("uk", "не вдалося створити TCP/IP сокети"),
+            ("ru", "не удалось создать сокеты TCP/IP"),
+            ("zh_CN", "无法创建任何 TCP/IP 套接字"),
+            ("zh_TW", "無法建立任何 TCP/IP socket"),
+        ],
+    },
+    Row {
+        english: "could not create any Unix-domain sockets",
+        texts: &[
+            ("ka", "\"Unix-domain\" სოკეტების შექმნის შეცდომა"),
+            ("ja", "Unixドメインソケットを作成できませんでした"),
+            ("it", "creazione del socket di dominio Unix fallita"),
+            ("de", "konnte keine Unix-Domain-Sockets erzeugen"),
+            ("sv", "kunde inte skapa något Unix-domän-uttag (socket)"),
+            ("fr", "n'a pas pu créer les sockets de domaine Unix"),
+            ("es", "no se pudo crear ningún socket de dominio Unix"),
+            ("uk", "не вдалося створити Unix-domain сокети"),
+            ("ru", "ни один Unix-сокет создать не удалось"),
+            ("zh_CN", "无法创建任何 Unix 域套接字"),
+            ("zh_TW", "無法建立任何 Unix 網域 socket"),
+            ("ko", "유닉스 도메인 소켓을 만들 수 없습니다"),
+        ],
+    },
+    Row {
+        english: "could not create lock file \"%s\": %m",
+        texts: &[
+            ("ko", "\"%s\" 잠금 파일을 만들 수 없음: %m"),
+            ("it", "creazione del file di lock \"%s\" fallita: %m"),
+            ("sv", "kan inte skapa låsfil \"%s\": %m"),
+            ("de", "konnte Sperrdatei »%s« nicht erstellen: %m"),
+            ("fr", "n'a pas pu créer le fichier verrou « %s » : %m"),
+            ("es", "no se pudo crear el archivo de bloqueo «%s»: %m"),
+            ("uk", "не вдалося створити файл блокування \"%s\": %m"),
+            ("ru", "не удалось создать файл блокировки \"%s\": %m"),
+            ("ka", "ბლოკის ფაილის (%s) შექმნის შეცდომა: %m"),
+            ("ja", "ロックファイル\"%s\"を作成できませんでした: %m"),
+            ("zh_CN", "无法创建锁文件 \"%s\": %m"),
+            ("zh_TW", "無法建立鎖定檔 \"%s\": %m"),
+        ],
+    },
+    Row {
+        english: "could not create semaphores: %m",
+        texts: &[
+            ("it", "creazione dei semafori fallita: %m"),
+            ("sv", "kan inte skapa semafor: %m"),
+            ("de", "konnte Semaphore nicht erzeugen: %m"),
+            ("fr", "n'a pas pu créer des sémaphores : %m"),
+            ("es", "no se pudo crear semáforos: %m"),
+            ("uk", "не вдалося створити семафори: %m"),
+            ("ru", "не удалось создать семафоры: %m"),
+            ("ka", "სემაფორების შექმნის შეცდომა: %m"),
+            ("ja", "セマフォを作成できませんでした: %m"),
+            ("zh_CN", "无法创建信号量: %m"),
+            ("zh_TW", "無法建立號誌: %m"),
+            ("ko", "세마포어를 만들 수 없음: %m"),
+        ],
+    },
+    Row {
+        english: "could not create shared memory segment: %m",
+        texts: &[
+            (
+                "it",
+                "creazione del segmento di memoria condivisa fallita: %m",
+            ),
+            ("de", "konnte Shared-Memory-Segment nicht erzeugen: %m"),
+            ("sv", "kunde inte skapa delat minnessegment: %m"),
+            ("fr", "n'a pas pu créer le segment de mémoire partagée : %m"),
+            (
+                "es",
+                "no se pudo crear el segmento de memoria compartida: %m",
+            ),
+            ("uk", "не вдалося створити сегмент спільної пам'яті: %m"),
+            ("ru", "не удалось создать сегмент разделяемой памяти: %m"),
+            (
+                "ka",
+                "გაზიარებული მეხსიერების სეგმენტის შექმნა შეუძლებელია: %m",
+            ),
+            ("ja", "共有メモリセグメントを作成できませんでした: %m"),
+            ("zh_CN", "无法创建共享内存段: %m"),
+            ("zh_TW", "無法建立共享記憶體區段: %m"),
+            ("ko", "공유 메모리 세그먼트를 만들 수 없음: %m"),
+        ],
+    },
+    Row {
+        english: "could not create shared memory segment: error code %lu",
+        texts: &[
+            (
+                "it",
+                "creazione del segmento di memoria condivisa fallito: codice errore %lu",
+            ),
+            (
+                "de",
+                "konnte Shared-Memory-Segment nicht erzeugen: Fehlercode %lu",
+            ),
+            ("sv", "kunde inte skapa delat minnessegment: felkod %lu"),
+            (
+                "fr",
+                "n'a pas pu créer le segment de mémoire partagée : code d'erreur %lu",
+            ),
+            (
+                "es",
+                "no se pudo crear el segmento de memoria compartida: código de error %lu",
+            ),
+            (
+                "uk",
+                "не вдалося створити сегмент спільної пам'яті: код помилки %lu",
+            ),
+            (
+                "ru",
+                "не удалось создать сегмент разделяемой памяти (код ошибки: %lu)",
+            ),
+            (
+                "ja",
+                "共有メモリセグメントを作成できませんでした: エラーコード %lu",
+            ),
+            ("zh_CN", "无法创建共享内存段: 错误码 %lu"),
+            ("zh_TW", "無法建立共享記憶體區段: 錯誤碼 %lu"),
+            ("ko", "공유 메모리 세그먼트를 만들 수 없음: 오류 번호 %lu"),
         ],
     },
     Row {
@@ -2378,6 +3016,474 @@ pub(super) static MESSAGES: &[Row] = &[
             ("ru", "инициализировать SSL-подключение не удалось: %s"),
             ("uk", "не вдалося ініціалізувати SSL-підключення: %s"),
             ("zh_CN", "无法初始化 SSL 联接: %s"),
+            ("zh_TW", "無法初始化 SSL 連線: %s"),
+        ],
+    },
+    Row {
+        english: "could not initialize SSL connection: SSL context not set up",
+        texts: &[
+            (
+                "ja",
+                "SSL接続を初期化できませんでした: SSLコンテクストが準備できていません",
+            ),
+            (
+                "ko",
+                "SSL연결을 초기화할 수 없습니다: SSL 컨텍스트를 설정 못함",
+            ),
+            (
+                "it",
+                "inizializzazione della connessione SSL fallita: contesto SSL non impostato",
+            ),
+            (
+                "de",
+                "konnte SSL-Verbindung nicht initialisieren: SSL-Kontext nicht eingerichtet",
+            ),
+            (
+                "sv",
+                "kunde inte initiera SSL-uppkoppling: SSL-kontex ej uppsatt",
+            ),
+            (
+                "fr",
+                "n'a pas pu initialiser la connexion SSL : contexte SSL non configuré",
+            ),
+            (
+                "es",
+                "no se pudo inicializar la conexión SSL: el contexto SSL no está instalado",
+            ),
+            (
+                "ru",
+                "инициализировать SSL-подключение не удалось: контекст SSL не установлен",
+            ),
+            (
+                "uk",
+                "не вдалося ініціалізувати SSL-підключення: контекст SSL не встановлений",
+            ),
+            ("zh_CN", "无法初始化 SSL 连接: 未设置 SSL 上下文"),
+            ("zh_TW", "無法初始化 SSL 連線: 未設定 SSL 上下文"),
+        ],
+    },
+    Row {
+        english: "could not load DH parameters file: %s",
+        texts: &[
+            ("ko", "DH 매개 변수 파일을 불러들일 수 없습니다: %s"),
+            ("ja", "DHパラメータをロードできませんでした: %s"),
+            ("ka", "dh პარამეტრების ფაილის ჩატვირთვის შეცდომა: %s"),
+            ("it", "errore nell'apertura del file di parametri DH: %s"),
+            ("de", "konnte DH-Parameterdatei nicht laden: %s"),
+            ("sv", "kunde inte ladda DH-parameterfil: %s"),
+            ("fr", "n'a pas pu charger le fichier de paramètres DH : %s"),
+            ("es", "no se pudo cargar el archivo de parámetros DH: %s"),
+            ("uk", "не вдалося завантажити файл параметрів DH: %s"),
+            ("ru", "не удалось загрузить файл параметров DH: %s"),
+            ("zh_CN", "无法加载 DH 参数文件: %s"),
+            ("zh_TW", "無法載入 DH 參數檔案: %s"),
+        ],
+    },
+    Row {
+        english: "could not load SSL certificate revocation list directory \"%s\": %s",
+        texts: &[
+            (
+                "ko",
+                "\"%s\" SSL 인증서 회수 목록 디렉터리를 불러들일 수 없습니다: %s",
+            ),
+            (
+                "ja",
+                "SSL証明失効リストディレクトリ\"%s\"をロードできませんでした: %s",
+            ),
+            (
+                "it",
+                "impossibile caricare la directory dell'elenco di revoche dei certificati SSL \"%s\": %s",
+            ),
+            (
+                "de",
+                "konnte SSL-Certificate-Revocation-List-Verzeichnis »%s« nicht laden: %s",
+            ),
+            (
+                "sv",
+                "kunde inte ladda katalog \"%s\" för certifikatåterkallning: %s",
+            ),
+            (
+                "fr",
+                "n'a pas pu charger le répertoire de liste de révocation des certificats SSL « %s » : %s",
+            ),
+            (
+                "es",
+                "no se pudo cargar el directorio de lista de revocación de certificados SSL «%s»: %s",
+            ),
+            (
+                "uk",
+                "не вдалося завантажити каталог списку відкликаних сертифікатів SSL \"%s\": %s",
+            ),
+            (
+                "ru",
+                "не удалось загрузить списки отзыва сертификатов SSL из каталога \"%s\": %s",
+            ),
+            ("zh_CN", "无法加载 SSL 证书吊销列表目录 \"%s\": %s"),
+            ("zh_TW", "無法載入 SSL 憑證撤銷清單目錄 \"%s\": %s"),
+        ],
+    },
+    Row {
+        english: "could not load SSL certificate revocation list file \"%s\" or directory \"%s\": %s",
+        texts: &[
+            (
+                "ko",
+                "\"%s\" SSL 인증서 회수 목록 파일이나 \"%s\" 디렉터리를 불러들일 수 없습니다: %s",
+            ),
+            (
+                "ja",
+                "SSL証明失効リストファイル\"%s\"またはディレクトリ\"%s\"をロードできませんでした: %s",
+            ),
+            (
+                "it",
+                "impossibile caricare il file dell'elenco di revoche dei certificati SSL \"%s\" o la directory \"%s\": %s",
+            ),
+            (
+                "de",
+                "konnte SSL-Certificate-Revocation-List-Datei »%s« oder -Verzeichnis »%s« nicht laden: %s",
+            ),
+            (
+                "sv",
+                "kunde inte ladda fil \"%s\" eller katalog \"%s\" med certifikatåterkallning för SSL: %s",
+            ),
+            (
+                "fr",
+                "n'a pas pu charger le fichier de liste de révocation des certificats SSL (« %s ») ou répertoire %s : %s",
+            ),
+            (
+                "es",
+                "no se pudo cargar el archivo de lista de revocación de certificados SSL «%s» o directorio «%s»: %s",
+            ),
+            (
+                "uk",
+                "не вдалося завантажити файл \"%s\" або каталог \"%s\" списку відкликаних сертифікатів SSL: %s",
+            ),
+            (
+                "ru",
+                "не удалось загрузить списки отзыва сертификатов SSL из файла \"%s\" или каталога \"%s\": %s",
+            ),
+            (
+                "zh_CN",
+                "无法加载 SSL 证书吊销列表文件 \"%s\" 或目录 \"%s\": %s",
+            ),
+            (
+                "zh_TW",
+                "無法載入 SSL 憑證撤銷清單檔案 \"%1$s\" 或目錄 \"%2$s\": %3$s",
+            ),
+        ],
+    },
+    Row {
+        english: "could not load SSL certificate revocation list file \"%s\": %s",
+        texts: &[
+            (
+                "ko",
+                "\"%s\" SSL 인증서 회수 목록 파일을 불러들일 수 없습니다: %s",
+            ),
+            (
+                "ja",
+                "SSL証明失効リストファイル\"%s\"をロードできませんでした: %s",
+            ),
+            (
+                "it",
+                "caricamento del file di lista di revoche di certificati SSL \"%s\" fallito: %s",
+            ),
+            (
+                "de",
+                "konnte SSL-Certificate-Revocation-List-Datei »%s« nicht laden: %s",
+            ),
+            (
+                "sv",
+                "kunde inte ladda fil \"%s\" med certifikatåterkallningslista för SSL: %s",
+            ),
+            (
+                "fr",
+                "n'a pas pu charger le fichier de liste de révocation des certificats SSL (« %s ») : %s",
+            ),
+            (
+                "es",
+                "no se pudo cargar el archivo de lista de revocación de certificados SSL «%s»: %s",
+            ),
+            (
+                "uk",
+                "не вдалося завантажити файл зі списком відкликаних сертифікатів SSL \"%s\": %s",
+            ),
+            (
+                "ru",
+                "не удалось загрузить список отзыва сертификатов SSL из файла \"%s\": %s",
+            ),
+            ("zh_CN", "无法加载 SSL 证书吊销列表文件 \"%s\": %s"),
+            ("zh_TW", "無法載入 SSL 憑證撤銷清單檔案 \"%s\": %s"),
+        ],
+    },
+    Row {
+        english: "could not load function _ldap_start_tls_sA in wldap32.dll",
+        texts: &[
+            (
+                "it",
+                "caricamento della funzione _ldap_start_tls_sA in wldap32.dll fallito",
+            ),
+            (
+                "de",
+                "konnte Funktion _ldap_start_tls_sA in wldap32.dll nicht laden",
+            ),
+            (
+                "sv",
+                "kunde inte ladda funktionen _ldap_start_tls_sA i wldap32.dll",
+            ),
+            (
+                "fr",
+                "n'a pas pu charger la fonction _ldap_start_tls_sA de wldap32.dll",
+            ),
+            (
+                "es",
+                "no se pudo cargar la función _ldap_start_tls_sA en wldap32.dll",
+            ),
+            (
+                "ja",
+                "wldap32.dllの_ldap_start_tls_sA関数を読み込みできませんでした",
+            ),
+            (
+                "uk",
+                "не вдалося завантажити функцію _ldap_start_tls_sA in wldap32.dll",
+            ),
+            (
+                "ru",
+                "не удалось найти функцию _ldap_start_tls_sA в wldap32.dll",
+            ),
+            ("zh_CN", "无法加载 wldap32.dll 中的函数 _ldap_start_tls_sA"),
+            ("zh_TW", "無法載入 wldap32.dll 中的函式 _ldap_start_tls_sA"),
+        ],
+    },
+    Row {
+        english: "could not load library \"%s\": %s",
+        texts: &[
+            ("ko", "\"%s\" 라이브러리를 불러 올 수 없음: %s"),
+            ("it", "caricamento della libreria \"%s\" fallito: %s"),
+            ("de", "konnte Bibliothek »%s« nicht laden: %s"),
+            ("sv", "kunde inte ladda länkbibliotek \"%s\": %s"),
+            ("fr", "n'a pas pu charger la bibliothèque « %s » : %s"),
+            ("es", "no se pudo cargar la biblioteca «%s»: %s"),
+            ("ru", "загрузить библиотеку \"%s\" не удалось: %s"),
+            ("uk", "не вдалося завантажити бібліотеку \"%s\": %s"),
+            ("ka", "ბიბლიოთეკის (\"%s\") ჩატვირთვის შეცდომა: %s"),
+            ("ja", "ライブラリ\"%s\"をロードできませんでした: %s"),
+            ("zh_CN", "无法加载库 \"%s\": %s"),
+            ("zh_TW", "無法載入程式庫 \"%s\": %s"),
+        ],
+    },
+    Row {
+        english: "could not load library \"%s\": error code %lu",
+        texts: &[
+            ("ko", "\"%s\" 라이브러리를 불러 올 수 없음: 오류 코드 %lu"),
+            (
+                "it",
+                "impossibile caricare la libreria \"%s\": codice di errore %lu",
+            ),
+            ("de", "konnte Bibliothek »%s« nicht laden: Fehlercode %lu"),
+            ("sv", "kunde inte ladda länkbibliotek \"%s\": felkod %lu"),
+            (
+                "fr",
+                "n'a pas pu charger la bibliothèque « %s » : code d'erreur %lu",
+            ),
+            (
+                "es",
+                "no se pudo cargar la biblioteca «%s»: código de error %lu",
+            ),
+            (
+                "uk",
+                "не вдалося завантажити бібліотеку \"%s\": код помилки %lu",
+            ),
+            (
+                "ru",
+                "не удалось загрузить библиотеку \"%s\" (код ошибки: %lu)",
+            ),
+            (
+                "ka",
+                "ბიბლიოთეკის (\"%s\") ჩატვირთვის შეცდომა: შეცდომის კოდი: %lu",
+            ),
+            (
+                "ja",
+                "ライブラリ\"%s\"をロードできませんでした: エラーコード %lu",
+            ),
+            ("zh_CN", "无法加载库 \"%s\": 错误码 %lu"),
+            ("zh_TW", "無法載入程式庫 \"%s\": 錯誤碼 %lu"),
+        ],
+    },
+    Row {
+        english: "could not load locale \"%s\"",
+        texts: &[
+            ("it", "impossibile caricare la lingua \"%s\""),
+            ("de", "konnte Locale »%s« nicht laden"),
+            ("sv", "kunde inte skapa locale \"%s\""),
+            ("fr", "n'a pas pu charger la locale « %s »"),
+            ("es", "no se pudo cargar la configuración regional «%s»"),
+            ("uk", "не вдалося завантажити локаль \"%s\""),
+            ("ru", "не удалось загрузить локаль \"%s\""),
+            ("ka", "ენის ჩატვირთვის შეცდომა: %s"),
+            ("ja", "ロケール\"%s\"をロードできませんでした"),
+            ("zh_CN", "无法加载区域设置 \"%s\""),
+            ("zh_TW", "無法載入區域 \"%s\""),
+        ],
+    },
+    Row {
+        english: "could not load pg_hba.conf",
+        texts: &[
+            ("it", "caricamento di pg_hba.conf fallito"),
+            ("de", "konnte pg_hba.conf nicht laden"),
+            ("sv", "kunde inte ladda pg_hba.conf"),
+            ("fr", "n'a pas pu charger pg_hba.conf"),
+            ("es", "no se pudo cargar pg_hba.conf"),
+            ("ka", "pg_hba.conf -ის ჩატვირთვის სეცდომა"),
+            ("ja", "pg_hba.conf の読み込みができませんでした"),
+            ("ko", "pg_hba.conf를 로드할 수 없음"),
+            ("uk", "не вдалося завантажити pg_hba.conf"),
+            ("ru", "не удалось загрузить pg_hba.conf"),
+            ("zh_CN", "无法加载 pg_hba.conf"),
+            ("zh_TW", "無法載入 pg_hba.conf"),
+        ],
+    },
+    Row {
+        english: "could not load private key file \"%s\": %s",
+        texts: &[
+            (
+                "it",
+                "caricamento del file della chiave privata \"%s\" fallito: %s",
+            ),
+            ("de", "konnte private Schlüsseldatei »%s« nicht laden: %s"),
+            ("sv", "kunde inte läsa in privata nyckelfilen \"%s\": %s"),
+            (
+                "fr",
+                "n'a pas pu charger le fichier de clé privée « %s » : %s",
+            ),
+            (
+                "es",
+                "no se pudo cargar el archivo de la llave privada «%s»: %s",
+            ),
+            (
+                "uk",
+                "не вдалось завантажити файл закритого ключа \"%s\": %s",
+            ),
+            ("ru", "не удалось загрузить файл закрытого ключа \"%s\": %s"),
+            (
+                "ka",
+                "პირადი გასაღების ფაილის \"%s\" ჩატვირთვის შეცდომა: %s",
+            ),
+            ("zh_CN", "无法加载私钥文件 \"%s\": %s"),
+            ("zh_TW", "無法載入私鑰檔 \"%s\": %s"),
+            ("ja", "秘密鍵ファイル\"%s\"をロードできませんでした: %s"),
+            ("ko", "비밀키 파일 \"%s\"을 불러들일 수 없습니다: %s"),
+        ],
+    },
+    Row {
+        english: "could not load root certificate file \"%s\": %s",
+        texts: &[
+            (
+                "it",
+                "caricamento del file del certificato radice \"%s\" fallito: %s",
+            ),
+            ("de", "konnte Root-Zertifikat-Datei »%s« nicht laden: %s"),
+            ("sv", "kunde inte ladda root-certifikatfilen \"%s\": %s"),
+            (
+                "fr",
+                "n'a pas pu charger le fichier du certificat racine « %s » : %s",
+            ),
+            (
+                "es",
+                "no se pudo cargar el archivo del certificado raíz «%s»: %s",
+            ),
+            (
+                "ka",
+                "root სერტიფიკატის ფაილის (\"%s\") წაკითხვის შეცდომა: %s",
+            ),
+            ("ko", "root 인증서 파일 \"%s\"을 불러들일 수 없습니다: %s"),
+            (
+                "uk",
+                "не вдалося завантажити файл кореневого сертифікату \"%s\": %s",
+            ),
+            (
+                "ru",
+                "не удалось загрузить файл корневых сертификатов \"%s\": %s",
+            ),
+            (
+                "ja",
+                "ルート証明書ファイル\"%s\"をロードできませんでした: %s",
+            ),
+            ("zh_CN", "无法加载根证书文件 \"%s\": %s"),
+            ("zh_TW", "無法載入根憑證檔 \"%s\": %s"),
+        ],
+    },
+    Row {
+        english: "could not load server certificate file \"%s\": %s",
+        texts: &[
+            (
+                "it",
+                "caricamento del file di certificato del server \"%s\" fallito: %s",
+            ),
+            ("de", "konnte Serverzertifikatsdatei »%s« nicht laden: %s"),
+            ("sv", "kunde inte ladda serverns certifikatfil \"%s\": %s"),
+            (
+                "fr",
+                "n'a pas pu charger le fichier du certificat serveur « %s » : %s",
+            ),
+            (
+                "es",
+                "no se pudo cargar el archivo de certificado de servidor «%s»: %s",
+            ),
+            ("uk", "не вдалося завантажити сертифікат серверу \"%s\": %s"),
+            ("ru", "не удалось загрузить сертификат сервера \"%s\": %s"),
+            (
+                "ka",
+                "სერვერის სერტიფიკატის ფაილის ჩატვირთვის შეცდომა \"%s\": %s",
+            ),
+            (
+                "ja",
+                "サーバー証明書ファイル\"%s\"をロードできませんでした: %s",
+            ),
+            ("zh_CN", "无法加载服务器证书文件 \"%s\": %s"),
+            ("zh_TW", "無法載入伺服器憑證檔 \"%s\": %s"),
+            ("ko", "서버 인증서 파일 \"%s\"을 불러들일 수 없습니다: %s"),
+        ],
+    },
+    Row {
+        english: "could not map anonymous shared memory: %m",
+        texts: &[
+            ("de", "konnte anonymes Shared Memory nicht mappen: %m"),
+            ("sv", "kunde inte mappa anonymt delat minne: %m"),
+            (
+                "it",
+                "mappatura della memoria condivisa anonima fallita: %m",
+            ),
+            (
+                "fr",
+                "n'a pas pu créer le segment de mémoire partagée anonyme : %m",
+            ),
+            ("es", "no se pudo mapear memoria compartida anónima: %m"),
+            ("uk", "не вдалося показати анонімну спільну пам'ять: %m"),
+            ("ru", "не удалось получить анонимную разделяемую память: %m"),
+            (
+                "ka",
+                "ანონიმური გაზიარებული მეხსიერების მიბმა შეუძლებელია: %m",
+            ),
+            ("ja", "匿名共有メモリをマップできませんでした: %m"),
+            ("zh_CN", "无法映射匿名共享内存: %m"),
+            ("zh_TW", "無法映射匿名共享記憶體: %m"),
+            ("ko", "가용 공유 메모리 확보 실패: %m"),
+        ],
+    },
+    Row {
+        english: "could not receive data from WAL stream: %s",
+        texts: &[
+            ("ka", "\"WAL\" ნაკადიდან მონაცემების მიღების შეცდომა: %s"),
+            ("ja", "WAL ストリームからデータを受信できませんでした: %s"),
+            ("ko", "WAL 스트림에서 자료 받기 실패: %s"),
+            ("de", "konnte keine Daten vom WAL-Stream empfangen: %s"),
+            ("sv", "kunde inte ta emot data från WAL-ström: %s"),
+            ("fr", "n'a pas pu recevoir des données du flux de WAL : %s"),
+            ("es", "no se pudo recibir datos desde el flujo de WAL: %s"),
+            ("it", "ricezione dati dallo stream WAL fallita: %s"),
+            ("uk", "не вдалося отримати дані з WAL потоку: %s"),
+            ("ru", "не удалось получить данные из потока WAL: %s"),
+            ("zh_CN", "无法从 WAL 流接收数据: %s"),
+            ("zh_TW", "無法從 WAL 串流接收資料: %s"),
         ],
     },
     Row {
@@ -2398,7 +3504,143 @@ pub(super) static MESSAGES: &[Row] = &[
             ("ka", "კლიენტიდან მონაცემების მიღების შეცდომა: %m"),
             ("ja", "クライアントからデータを受信できませんでした: %m"),
             ("zh_CN", "无法从客户端获得数据: %m"),
+            ("zh_TW", "無法由客戶端接收資料: %m"),
             ("ko", "클라이언트에게 데이터를 받을 수 없습니다: %m"),
+        ],
+    },
+    Row {
+        english: "could not receive database system identifier and timeline ID from the primary server: %s",
+        texts: &[
+            (
+                "de",
+                "konnte Datenbanksystemidentifikator und Zeitleisten-ID nicht vom Primärserver empfangen: %s",
+            ),
+            (
+                "sv",
+                "kunde inte hämta databassystemidentifierare och tidslinje-ID från primära servern: %s",
+            ),
+            (
+                "fr",
+                "n'a pas pu recevoir l'identifiant du système de bases de données et\nl'identifiant de la timeline à partir du serveur principal : %s",
+            ),
+            (
+                "es",
+                "no se pudo recibir el identificador de sistema y el ID de timeline del servidor primario: %s",
+            ),
+            (
+                "it",
+                "ricezione fallita dell'identificativo del database e l'ID della timeline dal server primario: %s",
+            ),
+            (
+                "uk",
+                "не вдалося отримати ідентифікатор системи бази даних та ідентифікатор часової шкали з основного серверу: %s",
+            ),
+            (
+                "ru",
+                "не удалось получить идентификатор СУБД и код линии времени с главного сервера: %s",
+            ),
+            (
+                "ja",
+                "プライマリサーバーからデータベースシステムの識別子とタイムライン ID を受信できませんでした: %s",
+            ),
+            ("zh_CN", "无法从主库接收数据库系统标识符和时间线 ID: %s"),
+            ("zh_TW", "無法從主伺服器接收資料庫系統識別和時間軸 ID: %s"),
+            (
+                "ko",
+                "주 서버에서 데이터베이스 시스템 식별번호와 타임라인 번호를 받을 수 없음: %s",
+            ),
+        ],
+    },
+    Row {
+        english: "could not receive timeline history file from the primary server: %s",
+        texts: &[
+            (
+                "it",
+                "errore nella ricezione del file di storia della timeline dal server primario: %s",
+            ),
+            (
+                "sv",
+                "kan inte ta emot fil med tidslinjehistorik från primära servern: %s",
+            ),
+            (
+                "de",
+                "konnte Zeitleisten-History-Datei nicht vom Primärserver empfangen: %s",
+            ),
+            (
+                "fr",
+                "n'a pas pu recevoir le fichier historique à partir du serveur principal : %s",
+            ),
+            (
+                "es",
+                "no se pudo recibir el archivo de historia de timeline del servidor primario: %s",
+            ),
+            (
+                "uk",
+                "не вдалося отримати файл історії часової шкали з основного сервера: %s",
+            ),
+            (
+                "ru",
+                "не удалось получить файл истории линии времени с главного сервера: %s",
+            ),
+            (
+                "ja",
+                "プライマリサーバーからタイムライン履歴ファイルを受信できませんでした: %s",
+            ),
+            ("zh_CN", "无法从主库接收时间线历史文件: %s"),
+            ("zh_TW", "無法從主伺服器接收時間軸歷史檔案: %s"),
+            ("ko", "주 서버에서 타임라인 내역 파일을 받을 수 없음: %s"),
+        ],
+    },
+    Row {
+        english: "could not restore file \"%s\" from archive: %s",
+        texts: &[
+            (
+                "de",
+                "konnte Datei »%s« nicht aus Archiv wiederherstellen: %s",
+            ),
+            ("sv", "kunde inte återställa fil \"%s\" från arkiv: %s"),
+            (
+                "fr",
+                "n'a pas pu restaurer le fichier « %s » à partir de l'archive : %s",
+            ),
+            ("es", "no se pudo recuperar el archivo «%s»: %s"),
+            (
+                "it",
+                "non è stato possibile ripristinare il file \"%s\" dall'archivio: %s",
+            ),
+            ("ru", "восстановить файл \"%s\" из архива не удалось: %s"),
+            ("uk", "неможливо відновити файл \"%s\" з архіву: %s"),
+            (
+                "ka",
+                "ფაილის (\"%s\") არქივიდან (\"%s\") აღდგენა შეუძლებელია",
+            ),
+            (
+                "ja",
+                "ファイル\"%s\"をアーカイブからリストアできませんでした: %s",
+            ),
+            ("zh_CN", "无法从归档恢复文件 \"%s\": %s"),
+            ("zh_TW", "無法從封存還原檔案 \"%s\": %s"),
+            ("ko", "아카이브에서 \"%s\" 파일 복원 실패: %s"),
+        ],
+    },
+    Row {
+        english: "could not send data to WAL stream: %s",
+        texts: &[
+            (
+                "ka",
+                "'WAL' ნაკადისთვის მონაცემების გაგზავნა შეუძლებელია: %s",
+            ),
+            ("ja", "WAL ストリームにデータを送信できませんでした: %s"),
+            ("ko", "WAL 스트림에 데이터를 보낼 수 없음: %s"),
+            ("it", "invio dati allo stream WAL fallito: %s"),
+            ("de", "konnte keine Daten an den WAL-Stream senden: %s"),
+            ("sv", "kunde inte skicka data till WAL-ström: %s"),
+            ("fr", "n'a pas pu transmettre les données au flux WAL : %s"),
+            ("es", "no se pudo enviar datos al flujo de WAL: %s"),
+            ("uk", "не вдалося передати дані потоку WAL: %s"),
+            ("ru", "не удалось отправить данные в поток WAL: %s"),
+            ("zh_CN", "无法向 WAL 流发送数据: %s"),
+            ("zh_TW", "無法傳送資料至 WAL 串流: %s"),
         ],
     },
     Row {
@@ -2419,7 +3661,151 @@ pub(super) static MESSAGES: &[Row] = &[
             ("ka", "კლიენტისთვის მონაცემების გაგზავნის შეცდომა: %m"),
             ("ja", "クライアントにデータを送信できませんでした: %m"),
             ("zh_CN", "无法发送数据给客户端: %m"),
+            ("zh_TW", "無法傳送資料給客戶端: %m"),
             ("ko", "클라이언트에게 데이터를 보낼 수 없습니다: %m"),
+        ],
+    },
+    Row {
+        english: "could not send end-of-streaming message to primary: %s",
+        texts: &[
+            (
+                "it",
+                "invio del messaggio di fine stream al primario fallito: %s",
+            ),
+            (
+                "de",
+                "konnte End-of-Streaming-Nachricht nicht an Primärserver senden: %s",
+            ),
+            (
+                "sv",
+                "kunde inte skicka meddelandet end-of-streaming till primären: %s",
+            ),
+            (
+                "fr",
+                "n'a pas pu transmettre le message de fin d'envoi de flux au primaire : %s",
+            ),
+            (
+                "es",
+                "no se pudo enviar el mensaje fin-de-flujo al primario: %s",
+            ),
+            (
+                "uk",
+                "не вдалося передати основному серверу повідомлення про кінець передвання: %s",
+            ),
+            (
+                "ru",
+                "не удалось отправить главному серверу сообщение о конце передачи: %s",
+            ),
+            (
+                "ja",
+                "プライマリにストリーミングの終了メッセージを送信できませんでした: %s",
+            ),
+            ("zh_CN", "无法向主库发送流传输结束消息: %s"),
+            ("zh_TW", "無法向主伺服器傳送串流傳輸結束訊息: %s"),
+            ("ko", "주 서버로 스트리밍 종료 메시지를 보낼 수 없음: %s"),
+        ],
+    },
+    Row {
+        english: "could not set SSL socket: %s",
+        texts: &[
+            ("ka", "\"SSL\" სოკეტის დაყენების შეცდომა: %s"),
+            ("ko", "SSL 소켓을 지정할 수 없습니다: %s"),
+            ("ja", "SSLソケットを設定できませんでした: %s"),
+            ("it", "impostazione del socket SSL fallita: %s"),
+            ("de", "konnte SSL-Socket nicht setzen: %s"),
+            ("sv", "kunde inte sätta SSL-uttag (socket): %s"),
+            ("fr", "n'a pas pu créer le socket SSL : %s"),
+            ("es", "no se definir un socket SSL: %s"),
+            ("uk", "не вдалося встановити SSL-сокет: %s"),
+            ("ru", "не удалось создать SSL-сокет: %s"),
+            ("zh_CN", "无法设置 SSL 套接字: %s"),
+            ("zh_TW", "無法設定 SSL socket: %s"),
+        ],
+    },
+    Row {
+        english: "could not start WAL streaming: %s",
+        texts: &[
+            ("ja", "WAL ストリーミングを開始できませんでした: %s"),
+            ("ko", "WAL 스트리밍 작업을 시작할 수 없음: %s"),
+            ("it", "avvio dello streaming dei WAL fallito: %s"),
+            ("de", "konnte WAL-Streaming nicht starten: %s"),
+            ("sv", "kunde inte starta WAL-strömning: %s"),
+            ("fr", "n'a pas pu démarrer l'envoi des WAL : %s"),
+            ("es", "no se pudo iniciar el flujo de WAL: %s"),
+            ("ka", "wal ნაკადის დაწყების შეცდომა: %s"),
+            ("uk", "не вдалося почати потокове передавання WAL: %s"),
+            ("ru", "не удалось начать трансляцию WAL: %s"),
+            ("zh_CN", "无法启动 WAL 流传输: %s"),
+            ("zh_TW", "無法開始 WAL 串流: %s"),
+        ],
+    },
+    Row {
+        english: "data directory \"%s\" does not exist",
+        texts: &[
+            ("ko", "\"%s\" 데이터 디렉터리 없음"),
+            ("de", "Datenverzeichnis »%s« existiert nicht"),
+            ("sv", "databaskatalogen \"%s\" existerar inte"),
+            ("it", "la directory dei dati \"%s\" non esiste"),
+            ("fr", "le répertoire des données « %s » n'existe pas"),
+            ("es", "no existe el directorio de datos «%s»"),
+            ("uk", "каталог даних \"%s\" не існує"),
+            ("ru", "каталог данных \"%s\" не существует"),
+            ("ka", "მონაცემების საქაღალდე არ არსებობს: \"%s\""),
+            ("ja", "データディレクトリ\"%s\"は存在しません"),
+            ("zh_CN", "数据目录 \"%s\" 不存在"),
+            ("zh_TW", "資料目錄 \"%s\" 不存在"),
+        ],
+    },
+    Row {
+        english: "data directory \"%s\" has invalid permissions",
+        texts: &[
+            ("ko", "\"%s\" 데이터 디렉터리 접근 권한에 문제가 있습니다."),
+            ("de", "Datenverzeichnis »%s« hat ungültige Zugriffsrechte"),
+            ("sv", "datakatalogen \"%s\" har felaktiga rättigheter"),
+            (
+                "es",
+                "el directorio de datos «%s» tiene permisos no válidos",
+            ),
+            ("it", "la directory di dati \"%s\" ha permessi non validi"),
+            (
+                "fr",
+                "le répertoire des données « %s » a des permissions non valides",
+            ),
+            (
+                "ru",
+                "для каталога данных \"%s\" установлены неправильные права доступа",
+            ),
+            ("uk", "каталог даних \"%s\" має неприпустимі дозволи"),
+            ("ka", "მონაცემების საქაღალდის \"%s\" წვდომები არასწორია"),
+            ("ja", "データディレクトリ\"%s\"の権限設定が不正です"),
+            ("zh_CN", "数据目录 \"%s\" 的权限无效"),
+            ("zh_TW", "資料目錄 \"%s\" 的權限無效"),
+        ],
+    },
+    Row {
+        english: "data directory \"%s\" has wrong ownership",
+        texts: &[
+            ("ko", "\"%s\" 데이터 디렉터리 소유주가 잘못 되었습니다."),
+            ("de", "Datenverzeichnis »%s« hat falschen Eigentümer"),
+            ("sv", "datakatalogen \"%s\" har fel ägare"),
+            ("es", "el directorio de datos «%s» tiene dueño equivocado"),
+            (
+                "it",
+                "la directory dei dati \"%s\" ha il proprietario errato",
+            ),
+            (
+                "fr",
+                "le répertoire des données « %s » a un mauvais propriétaire",
+            ),
+            ("ru", "владелец каталога данных \"%s\" определён неверно"),
+            ("uk", "власник каталогу даних \"%s\" визначений неправильно"),
+            (
+                "ka",
+                "მონაცემების მითითებული საქაღალდის (\"%s\") მფლობელი არასწორია",
+            ),
+            ("ja", "データディレクトリ\"%s\"の所有者情報が間違っています"),
+            ("zh_CN", "数据目录 \"%s\" 的所有者不正确"),
+            ("zh_TW", "資料目錄 \"%s\" 的擁有權不正確"),
         ],
     },
     Row {
@@ -2441,6 +3827,7 @@ pub(super) static MESSAGES: &[Row] = &[
             ("ka", "მონაცემთა ბაზა \"%s\" არ არსებობს"),
             ("ja", "データベース\"%s\"は存在しません"),
             ("zh_CN", "数据库 \"%s\" 不存在"),
+            ("zh_TW", "資料庫 \"%s\" 不存在"),
         ],
     },
     Row {
@@ -2476,6 +3863,94 @@ pub(super) static MESSAGES: &[Row] = &[
             ("ka", "ბაზა \"%s\" ამჟამად მიერთებებს არ იღებს"),
             ("zh_CN", "数据库 \"%s\" 当前不接受联接"),
             ("ja", "現在データベース\"%s\"は接続を受け付けません"),
+            ("zh_TW", "資料庫 \"%s\" 目前並不接受連線"),
+        ],
+    },
+    Row {
+        english: "database %u does not exist",
+        texts: &[
+            ("ko", "%u 데이터베이스가 없음"),
+            ("de", "Datenbank %u existiert nicht"),
+            ("sv", "databasen %u existerar inte"),
+            ("it", "il database %u non esiste"),
+            ("fr", "la base de données « %u » n'existe pas"),
+            ("es", "no existe la base de datos %u"),
+            ("uk", "база даних %u не існує"),
+            ("ru", "база данных %u не существует"),
+            ("ka", "ბაზა არ არსებობს: %u"),
+            ("ja", "データベース %u は存在しません"),
+            ("zh_CN", "数据库 %u 不存在"),
+            ("zh_TW", "資料庫 %u 不存在"),
+        ],
+    },
+    Row {
+        english: "database files are incompatible with server",
+        texts: &[
+            ("de", "Datenbankdateien sind inkompatibel mit Server"),
+            ("sv", "databasfilerna är inkompatibla med servern"),
+            ("it", "i file del database sono incompatibili col server"),
+            (
+                "fr",
+                "les fichiers de la base de données sont incompatibles avec le serveur",
+            ),
+            (
+                "es",
+                "los archivos de base de datos son incompatibles con el servidor",
+            ),
+            ("uk", "файли бази даних є несумісними з даним сервером"),
+            ("ru", "файлы базы данных несовместимы с сервером"),
+            ("ka", "ბაზის ფაილები სერვერთან თავსებადი არაა"),
+            ("ja", "データベースファイルがサーバーと互換性がありません"),
+            ("zh_CN", "数据库文件和服务器不兼容"),
+            ("zh_TW", "資料庫檔案與伺服器不相容"),
+            ("ko", "데이터베이스 파일들이 서버와 호환성이 없습니다"),
+        ],
+    },
+    Row {
+        english: "database system identifier differs between the primary and standby",
+        texts: &[
+            (
+                "de",
+                "Datenbanksystemidentifikator unterscheidet sich zwischen Primär- und Standby-Server",
+            ),
+            (
+                "sv",
+                "databassystemets identifierare skiljer sig åt mellan primären och standby:en",
+            ),
+            (
+                "es",
+                "el identificador de sistema difiere entre el primario y el standby",
+            ),
+            (
+                "fr",
+                "l'identifiant du système de bases de données diffère entre le serveur principal\net le serveur en attente",
+            ),
+            (
+                "it",
+                "l'identificativo del database è diverso tra il primario e lo standby",
+            ),
+            (
+                "ru",
+                "идентификаторы СУБД на главном и резервном серверах различаются",
+            ),
+            (
+                "uk",
+                "ідентифікатор системи бази даних на основному і резервному серверах відрізняються",
+            ),
+            (
+                "ka",
+                "ბაზის სისტემის იდენტიფიკატორი განსხვავდება ძირითადსა და მომლოდინეს შორის",
+            ),
+            (
+                "ja",
+                "データベースシステムの識別子がプライマリサーバーとスタンバイサーバー間で異なります",
+            ),
+            ("zh_TW", "主伺服器與待命伺服器的資料庫系統識別碼不同"),
+            ("zh_CN", "主库与备库的数据库系统标识符不同"),
+            (
+                "ko",
+                "데이터베이스 시스템 식별번호가 주 서버와 대기 서버가 서로 다름",
+            ),
         ],
     },
     Row {
@@ -2512,6 +3987,7 @@ pub(super) static MESSAGES: &[Row] = &[
             ("ja", "データベースシステムの接続受け付け準備が整いました。"),
             ("ja", "データベースシステムの接続受付準備が整いました。"),
             ("zh_CN", "数据库系统准备接受连接"),
+            ("zh_TW", "資料庫系統已準備好接受連線"),
             ("ko", "이제 데이터베이스 서버로 접속할 수 있습니다"),
         ],
     },
@@ -2624,6 +4100,7 @@ pub(super) static MESSAGES: &[Row] = &[
                 "ja",
                 "データベースシステムはリードオンリー接続の受け付け準備ができました",
             ),
+            ("zh_TW", "資料庫系統已準備好接受唯讀連線"),
             (
                 "ko",
                 "데이터베이스 시스템이 읽기 전용으로 연결을 수락할 준비가 되었습니다.",
@@ -2647,6 +4124,7 @@ pub(super) static MESSAGES: &[Row] = &[
             ("ka", "მონაცემთა ბაზის სისტემა გათიშულია"),
             ("ja", "データベースシステムはシャットダウンしました"),
             ("zh_CN", "数据库系统已关闭"),
+            ("zh_TW", "資料庫系統已關閉"),
             ("ko", "데이터베이스 시스템 서비스를 중지했습니다"),
         ],
     },
@@ -2707,6 +4185,7 @@ pub(super) static MESSAGES: &[Row] = &[
                 "データベースシステムはシャットダウン中に中断されました; %s まで動作していたことは確認できます",
             ),
             ("zh_CN", "数据库系统关闭操作被中断；上一次已知的运行是在%s"),
+            ("zh_TW", "資料庫系統關閉被中斷；上次已知執行於 %s"),
             (
                 "ko",
                 "데이터베이스 시스템 셧다운 작업이 비정상적으로 종료되었음; 마지막 운영시간: %s",
@@ -2761,6 +4240,7 @@ pub(super) static MESSAGES: &[Row] = &[
                 "データベースシステムはリカバリ中に %s で中断されました",
             ),
             ("zh_CN", "恢复时, 数据库系统在 %s 被中断"),
+            ("zh_TW", "資料庫系統於 %s 在復原期間被中斷"),
             (
                 "ko",
                 "데이터베이스 시스템 복구하는 도중 비정상적으로 가동 중지된 시각: %s",
@@ -2827,6 +4307,7 @@ pub(super) static MESSAGES: &[Row] = &[
                 "データベースシステムはログ時間%sにリカバリ中に中断されました",
             ),
             ("zh_CN", "当日志时间%s进行恢复时，数据库系统被中断"),
+            ("zh_TW", "資料庫系統復原時被中斷，日誌時間 %s"),
             (
                 "ko",
                 "데이터베이스 시스템이 로그 시간 %s에 복구 도중 중지 되었음",
@@ -2890,6 +4371,7 @@ pub(super) static MESSAGES: &[Row] = &[
                 "データベースシステムは中断されました: 今回は %s までは到達しています",
             ),
             ("zh_CN", "数据库系统中断；上一次的启动时间是在%s"),
+            ("zh_TW", "資料庫系統被中斷；上次已知執行於 %s"),
             (
                 "ko",
                 "데이터베이스 시스템이 비정상적으로 종료되었음; 마지막 운영시간: %s",
@@ -2960,6 +4442,7 @@ pub(super) static MESSAGES: &[Row] = &[
                 "データベースシステムは適切にシャットダウンされませんでした。自動リカバリを行っています",
             ),
             ("zh_CN", "数据库系统没有正确的关闭; 处于自动恢复状态中"),
+            ("zh_TW", "資料庫系統未被正常關閉，自動復原執行中"),
             (
                 "ko",
                 "데이터베이스 시스템이 정상적으로 종료되지 못했습니다, 자동 복구 작업을 진행합니다",
@@ -2983,6 +4466,7 @@ pub(super) static MESSAGES: &[Row] = &[
             ("ka", "მონაცემთა ბაზის სისტემის გათიშვის დრო: %s"),
             ("ja", "データベースシステムは %s にシャットダウンしました"),
             ("zh_CN", "数据库上次关闭时间为 %s"),
+            ("zh_TW", "資料庫系統於 %s 被關閉"),
             ("ko", "데이터베이스 시스템 마지막 가동 중지 시각: %s"),
         ],
     },
@@ -3037,10 +4521,28 @@ pub(super) static MESSAGES: &[Row] = &[
                 "データベースシステムはリカバリ中 %s にシャットダウンしました",
             ),
             ("zh_CN", "在%s，数据库在恢复中关闭"),
+            ("zh_TW", "資料庫系統於 %s 在復原期間被關閉"),
             (
                 "ko",
                 "복구 중 데이터베이스 시스템 마지막 가동 중지 시각: %s",
             ),
+        ],
+    },
+    Row {
+        english: "database with OID %u does not exist",
+        texts: &[
+            ("de", "Datenbank mit OID %u existiert nicht"),
+            ("ko", "OID %u 데이터베이스 없음"),
+            ("ja", "OID %uのデータベースは存在しません"),
+            ("zh_CN", "OID 为 %u 的数据库不存在"),
+            ("zh_TW", "OID 為 %u 的資料庫不存在"),
+            ("sv", "databas med OID %u finns inte"),
+            ("it", "il database con OID %u non esiste"),
+            ("fr", "la base de données d'OID %u n'existe pas"),
+            ("es", "no existe la base de datos con OID %u"),
+            ("uk", "база даних з OID %u не існує"),
+            ("ru", "база данных с OID %u не существует"),
+            ("ka", "ბაზა OID-ით %u არ არსებობს"),
         ],
     },
     Row {
@@ -3095,6 +4597,10 @@ pub(super) static MESSAGES: &[Row] = &[
                 "отключение: время сеанса: %d:%02d:%02d.%03d пользователь=%s база данных=%s компьютер=%s%s%s",
             ),
             (
+                "zh_TW",
+                "中斷連線: 工作階段時間: %d:%02d:%02d.%03d 使用者=%s 資料庫=%s 主機=%s%s%s",
+            ),
+            (
                 "ja",
                 "接続を切断: セッション時間: %d:%02d:%02d.%03d ユーザ=%s データベース=%s ホスト=%s%s%s",
             ),
@@ -3132,6 +4638,7 @@ pub(super) static MESSAGES: &[Row] = &[
             ("uk", "клієнт повернув пустий пароль"),
             ("ka", "კლიენტმა ცარიელი პაროლი დააბრუნა"),
             ("ja", "クライアントから空のパスワードが返されました"),
+            ("zh_TW", "客戶端傳回空密碼"),
             ("zh_CN", "客户端返回了空口令"),
             ("ko", "비어있는 암호는 클라이언트에 의해 돌려보냈습니다"),
         ],
@@ -3152,6 +4659,7 @@ pub(super) static MESSAGES: &[Row] = &[
             ("uk", "завершення запису виводу Stderr"),
             ("ka", "ჟურნალის stderr-ზე გამოტანის დასრულება"),
             ("ja", "標準エラー出力へのログ出力を終了しています"),
+            ("zh_TW", "正在停止向標準錯誤輸出日誌"),
             ("zh_CN", "终止日志输出到标准错误输出设备"),
         ],
     },
@@ -3172,7 +4680,37 @@ pub(super) static MESSAGES: &[Row] = &[
             ("ka", "უქმე რეჟიმზე გადართვა"),
             ("ja", "スタンバイモードに入ります"),
             ("zh_CN", "正在进入备用模式"),
+            ("zh_TW", "進入待機模式"),
             ("ko", "대기 모드로 전환합니다"),
+        ],
+    },
+    Row {
+        english: "expected SASL response, got message type %d",
+        texts: &[
+            ("ko", "SASL 응답이 필요한데 메시지 형식 %d을(를) 받음"),
+            ("de", "SASL-Antwort erwartet, Message-Typ %d empfangen"),
+            (
+                "ja",
+                "SASL応答を想定していましたが、メッセージタイプ%dを受け取りました",
+            ),
+            (
+                "fr",
+                "attendait une réponse SASL, a reçu le type de message %d",
+            ),
+            ("it", "attesa risposta SASL, ricevuto messaggio di tipo %d"),
+            ("sv", "förväntade SASL-svar, fick meddelandetyp %d"),
+            (
+                "es",
+                "se esperaba una respuesta SASL, se obtuvo mensaje de tipo %d",
+            ),
+            ("ru", "ожидался ответ SASL, но получено сообщение %d"),
+            (
+                "uk",
+                "очікувалася відповідь SASL, але отримано тип повідомлення %d",
+            ),
+            ("ka", "მოველოდი SASL პასუხს. მიღებული შეტყობინების ტიპია %d"),
+            ("zh_TW", "預期為 SASL 回應，實際為訊息型別 %d"),
+            ("zh_CN", "预期为 SASL 响应，实际为消息类型 %d"),
         ],
     },
     Row {
@@ -3220,6 +4758,7 @@ pub(super) static MESSAGES: &[Row] = &[
                 "パスワード応答を想定しましたが、メッセージ種類%dを受け取りました",
             ),
             ("zh_CN", "期望得到口令回应,但是得到了消息类型%d."),
+            ("zh_TW", "預期為密碼回應，實際為訊息型別 %d"),
             ("ko", "메시지 타입 %d를 얻는 예상된 암호 응답"),
         ],
     },
@@ -3253,6 +4792,7 @@ pub(super) static MESSAGES: &[Row] = &[
                 "помилка надсилання GSSAPI в процесі відповіді зв'язування: %m",
             ),
             ("ka", "შეცდომა GSSAPI მოლაპარაკების პასუხის გაგზავნისას: %m"),
+            ("zh_TW", "傳送 GSSAPI 協商回應失敗: %m"),
             ("zh_CN", "发送 GSSAPI 协商响应失败: %m"),
         ],
     },
@@ -3293,7 +4833,133 @@ pub(super) static MESSAGES: &[Row] = &[
                 "помилка надсилання протоколу SSL в процесі відповіді зв'язування: %m",
             ),
             ("ka", "შეცდომა SSL მოლაპარაკების პასუხის გაგზავნისას: %m"),
+            ("zh_TW", "傳送 SSL 協商回應失敗: %m"),
             ("zh_CN", "发送 SSL 协商响应失败: %m"),
+        ],
+    },
+    Row {
+        english: "highest timeline %u of the primary is behind recovery timeline %u",
+        texts: &[
+            (
+                "es",
+                "el timeline más alto del primario, %u, está más atrás que el timeline de recuperación %u",
+            ),
+            (
+                "de",
+                "höchste Zeitleiste %u des primären Servers liegt hinter Wiederherstellungszeitleiste %u zurück",
+            ),
+            (
+                "sv",
+                "högsta tidslinjen %u i primären är efter återställningstidslinjen %u",
+            ),
+            (
+                "fr",
+                "la plus grande timeline %u du serveur principal est derrière la timeline de restauration %u",
+            ),
+            (
+                "it",
+                "la timeline massima %u del primario è dietro la timeline di recupero %u",
+            ),
+            (
+                "uk",
+                "остання часова шкала %u на основному сервері відстає від відновлюючої часової шкали %u",
+            ),
+            (
+                "ru",
+                "последняя линия времени %u на главном сервере отстаёт от восстанавливаемой линии времени %u",
+            ),
+            (
+                "ja",
+                "プライマリの最大のタイムライン%uが、リカバリのタイムライン %uより遅れています",
+            ),
+            ("zh_TW", "主伺服器的最高時間軸 %u 落後於復原時間軸 %u"),
+            ("zh_CN", "主库的最高时间线 %u 落后于恢复时间线 %u"),
+            (
+                "ko",
+                "주 서버의 제일 최신의 타임라인은 %u 인데, 복구 타임라인 %u 보다 옛것입니다",
+            ),
+        ],
+    },
+    Row {
+        english: "hot standby is not possible because of insufficient parameter settings",
+        texts: &[
+            (
+                "de",
+                "Hot Standby ist nicht möglich wegen unzureichender Parametereinstellungen",
+            ),
+            (
+                "es",
+                "hot standby no es posible porque la configuración de parámetros no es suficiente",
+            ),
+            (
+                "it",
+                "hot standby non è possibile a causa di impostazioni dei parametri insufficienti",
+            ),
+            (
+                "sv",
+                "hot standby är inte möjligt på grund av otillräckliga parameterinställningar",
+            ),
+            (
+                "uk",
+                "hot standby неможливий через недостатнє налаштування параметрів",
+            ),
+            (
+                "fr",
+                "le hot standby n'est pas possible à cause d'un paramétrage insuffisant",
+            ),
+            (
+                "ru",
+                "режим горячего резерва невозможен из-за отсутствия достаточных значений параметров",
+            ),
+            (
+                "ka",
+                "ცხელი მომლოდინე სერვერის არსებობა შეუძლებელია არასაკმარისი პარამეტრის მნიშვნელობების გამო",
+            ),
+            (
+                "ja",
+                "不十分なパラメータ設定のため、ホットスタンバイを使用できません",
+            ),
+            ("zh_CN", "参数设置不足，无法使用热备功能"),
+            ("zh_TW", "參數設定不足，無法使用熱備援"),
+            (
+                "ko",
+                "불충분한 서버 설정으로 hot standby 서버를 운영할 수 없음",
+            ),
+        ],
+    },
+    Row {
+        english: "incoming GSSAPI message did not use confidentiality",
+        texts: &[
+            ("ko", "GSSAPI 입력 메시지는 기밀성을 유지하면 안됩니다."),
+            (
+                "de",
+                "eingehende GSSAPI-Nachricht verwendete keine Vertraulichkeit",
+            ),
+            (
+                "it",
+                "il messaggio GSSAPI in arrivo non utilizzava la riservatezza",
+            ),
+            ("sv", "inkommande GSSAPI-meddelande använde inte sekretess"),
+            (
+                "fr",
+                "le message entrant GSSAPI n'a pas utilisé la confidentialité",
+            ),
+            ("es", "mensaje GSSAPI entrante no usó confidencialidad"),
+            ("ru", "входящее сообщение GSSAPI не защищено"),
+            (
+                "uk",
+                "вхідне повідомлення GSSAPI не використовувало конфіденційність",
+            ),
+            (
+                "ka",
+                "შემომავალი GSSAPI შეტყობინება კონფიდენციალობას ვერ იყენებს",
+            ),
+            ("zh_CN", "传入的 GSSAPI 消息未使用机密性保护"),
+            ("zh_TW", "傳入的 GSSAPI 訊息未使用機密性保護"),
+            (
+                "ja",
+                "到着したGSSAPIメッセージには機密性が適用されていません",
+            ),
         ],
     },
     Row {
@@ -3313,6 +4979,7 @@ pub(super) static MESSAGES: &[Row] = &[
             ("ka", "კლიენტიდან მიღებული შეტყობინება დაუსრულებელია"),
             ("ja", "クライアントからのメッセージが不完全です"),
             ("zh_CN", "从客户端过来的不完整信息"),
+            ("zh_TW", "客戶端傳送的訊息不完整"),
             ("ko", "클라이언트으로부터의 완전하지 못한 메시지입니다"),
         ],
     },
@@ -3333,8 +5000,43 @@ pub(super) static MESSAGES: &[Row] = &[
             ("ru", "неполный стартовый пакет"),
             ("ka", "გაშვების დაუსრულებელი პაკეტი"),
             ("zh_CN", "不完整的启动包"),
+            ("zh_TW", "起始封包不完整"),
             ("ja", "開始パケットが不完全です"),
             ("ko", "아직 완료되지 않은 시작 패킷"),
+        ],
+    },
+    Row {
+        english: "invalid command-line argument for server process: %s",
+        texts: &[
+            (
+                "it",
+                "argomento della riga di comando non valido per il processo server: %s",
+            ),
+            (
+                "fr",
+                "argument invalide en ligne de commande pour le processus serveur : %s",
+            ),
+            (
+                "es",
+                "argumentos de línea de órdenes no válidos para proceso servidor: %s",
+            ),
+            ("sv", "ogiltigt kommandoradsargument för serverprocess: %s"),
+            (
+                "de",
+                "ungültiges Kommandozeilenargument für Serverprozess: %s",
+            ),
+            (
+                "ru",
+                "неверный аргумент командной строки для серверного процесса: %s",
+            ),
+            (
+                "uk",
+                "неприпустимий аргумент командного рядка для серверного процесу: %s",
+            ),
+            ("ja", "サーバープロセスに対する不正なコマンドライン引数: %s"),
+            ("zh_TW", "伺服器行程的命令列引數無效: %s"),
+            ("zh_CN", "服务器进程的命令行参数无效: %s"),
+            ("ko", "서버 프로세스의 명령행 인자가 잘못되었습니다: %s"),
         ],
     },
     Row {
@@ -3355,6 +5057,7 @@ pub(super) static MESSAGES: &[Row] = &[
             ("ja", "フロントエンドメッセージタイプ%dが不正です"),
             ("ja", "フロントエンドメッセージ種類%dが無効です"),
             ("zh_CN", "无效前端信息类型 %d"),
+            ("zh_TW", "無效的前端訊息型別 %d"),
             ("ko", "잘못된 frontend 메시지 형태 %d"),
         ],
     },
@@ -3377,6 +5080,7 @@ pub(super) static MESSAGES: &[Row] = &[
             ("ka", "გაშვების პაკეტის არასწორი სიგრძე"),
             ("ja", "不正な開始パケット長"),
             ("zh_CN", "无效的启动包长度"),
+            ("zh_TW", "起始封包的長度不正確"),
             ("ja", "開始パケットの長さが無効です"),
             ("ko", "시작 패킷의 길이가 잘못 되었습니다"),
         ],
@@ -3399,8 +5103,26 @@ pub(super) static MESSAGES: &[Row] = &[
             ("ka", "შეტყობინების არასწორი სიგრძე"),
             ("ja", "メッセージ長が不正です"),
             ("ja", "メッセージ長が無効です"),
+            ("zh_TW", "不合法的訊息長度"),
             ("zh_CN", "无效的信息长度"),
             ("ko", "메시지의 길이가 유효하지 않습니다"),
+        ],
+    },
+    Row {
+        english: "invalid password packet size",
+        texts: &[
+            ("it", "dimensione del pacchetto password non valida"),
+            ("es", "el tamaño del paquete de contraseña no es válido"),
+            ("sv", "felaktig storlek på lösenordspaket"),
+            ("fr", "taille du paquet du mot de passe invalide"),
+            ("de", "ungültige Größe des Passwortpakets"),
+            ("ru", "неверный размер пакета с паролем"),
+            ("uk", "неприпустимий розмір пакету з паролем"),
+            ("ka", "პაროლის პაკეტის არასწორი ზომა"),
+            ("ja", "パスワードパケットのサイズが不正です"),
+            ("zh_CN", "无效的密码包大小"),
+            ("zh_TW", "無效的密碼封包大小"),
+            ("ko", "유효하지 않은 암호 패킷 사이즈"),
         ],
     },
     Row {
@@ -3459,6 +5181,7 @@ pub(super) static MESSAGES: &[Row] = &[
                 "неприпустима структура стартового пакету: останнім байтом очікувався термінатор",
             ),
             ("zh_CN", "无效的启动包格式: 预计结束符为最后一个字节"),
+            ("zh_TW", "無效的啟動封包格式: 預期結束字元為最後一個位元組"),
             (
                 "ja",
                 "開始パケットの構成が無効です。最終バイトに想定外のターミネータがありました",
@@ -3495,7 +5218,25 @@ pub(super) static MESSAGES: &[Row] = &[
             ("ja", "パラメータ\"%s\"の値が不正です: \"%s\""),
             ("ja", "パラメータ\"%s\"の値が無効です: \"%s\""),
             ("zh_CN", "参数 \"%s\" 的值无效: \"%s\""),
+            ("zh_TW", "給參數 \"%s\" 的值不合法: \"%s\""),
             ("ko", "잘못된 \"%s\" 매개 변수의 값: \"%s\""),
+        ],
+    },
+    Row {
+        english: "invalid value for parameter \"%s\": %d",
+        texts: &[
+            ("sv", "ogiltigt värde för parameter \"%s\": %d"),
+            ("de", "ungültiger Wert für Parameter »%s«: %d"),
+            ("fr", "valeur invalide pour le paramètre « %s » : %d"),
+            ("es", "valor no válido para el parámetro «%s»: %d"),
+            ("it", "valore non valido per il parametro \"%s\": %d"),
+            ("ru", "неверное значение параметра \"%s\": %d"),
+            ("uk", "неприпустиме значення для параметра \"%s\": %d"),
+            ("ka", "არასწორი მნიშვნელობა პარამეტრისთვის \"%s\": %d"),
+            ("ja", "パラメータ\"%s\"の値が無効です: %d"),
+            ("zh_CN", "参数 \"%s\" 的值无效: %d"),
+            ("zh_TW", "給參數 \"%s\" 的值不合法: %d"),
+            ("ko", "잘못된 \"%s\" 매개 변수의 값: %d"),
         ],
     },
     Row {
@@ -3517,6 +5258,7 @@ pub(super) static MESSAGES: &[Row] = &[
             ("uk", "прослуховувати %s адресу \"%s\", порт %d"),
             ("ka", "ვუსმენ %s მისამართი \"%s\", პორტი %d"),
             ("zh_CN", "正在监听%s地址\"%s\"，端口 %d"),
+            ("zh_TW", "正在監聽 %s 位址 \"%s\", 連接埠 %d"),
         ],
     },
     Row {
@@ -3535,6 +5277,102 @@ pub(super) static MESSAGES: &[Row] = &[
             ("uk", "прослуховувати UNIX сокет \"%s\""),
             ("ka", "ვუსმენ Unix სოკეტს \"%s\""),
             ("zh_CN", "在Unix套接字 \"%s\"上侦听"),
+            ("zh_TW", "正在監聽 Unix socket \"%s\""),
+        ],
+    },
+    Row {
+        english: "lock file \"%s\" already exists",
+        texts: &[
+            ("ko", "\"%s\" 잠금 파일이 이미 있음"),
+            ("de", "Sperrdatei »%s« existiert bereits"),
+            ("es", "el archivo de bloqueo «%s» ya existe"),
+            ("it", "il file di lock \"%s\" esiste già"),
+            ("fr", "le fichier verrou « %s » existe déjà"),
+            ("sv", "låsfil med namn \"%s\" finns redan"),
+            ("ru", "файл блокировки \"%s\" уже существует"),
+            ("uk", "файл блокування \"%s\" вже існує"),
+            ("ka", "ბლოკის ფაილი (\"%s\") უკვე არსებობს"),
+            ("ja", "ロックファイル\"%s\"はすでに存在します"),
+            ("zh_TW", "鎖定檔 \"%s\" 已存在"),
+            ("zh_CN", "锁文件 \"%s\" 已存在"),
+        ],
+    },
+    Row {
+        english: "lock file \"%s\" contains wrong PID: %ld instead of %ld",
+        texts: &[
+            (
+                "ko",
+                "\"%s\" 잠금 파일에 있는 PID 값이 이상합니다: 현재값 %ld, 원래값 %ld",
+            ),
+            ("de", "Sperrdatei »%s« enthält falsche PID: %ld statt %ld"),
+            (
+                "es",
+                "el archivo de bloqueo «%s» tiene un PID erróneo: %ld en lugar de %ld",
+            ),
+            (
+                "it",
+                "il file di lock \"%s\" contiene il PID sbagliato: %ld invece di %ld",
+            ),
+            (
+                "fr",
+                "le fichier de verrou « %s » contient le mauvais PID : %ld au lieu de %ld",
+            ),
+            (
+                "sv",
+                "låsfil \"%s\" innehåller fel PID: %ld istället för %ld",
+            ),
+            (
+                "ru",
+                "файл блокировки \"%s\" содержит неверный PID: %ld вместо %ld",
+            ),
+            (
+                "uk",
+                "файл блокування \"%s\" містить неправильний PID: %ld замість %ld",
+            ),
+            (
+                "ka",
+                "ბლოკის ფაილი \"%s\" შეიცავს არასწორ PID-ს: %ld-ს %ld-ის მაგიერ",
+            ),
+            (
+                "ja",
+                "ロックファイル\"%s\"が誤ったPIDをもっています: %ld、正しくは%ld",
+            ),
+            ("zh_TW", "鎖定檔 \"%s\" 包含錯誤的 PID: %ld 而非 %ld"),
+            ("zh_CN", "锁文件 \"%s\" 中的 PID 错误: 为 %ld, 预期为 %ld"),
+        ],
+    },
+    Row {
+        english: "lock file \"%s\" is empty",
+        texts: &[
+            ("ko", "\"%s\" 잠금 파일이 비었음"),
+            ("de", "Sperrdatei »%s« ist leer"),
+            ("es", "el archivo de bloqueo «%s» está vacío"),
+            ("it", "il file di lock \"%s\" è vuoto"),
+            ("fr", "le fichier verrou « %s » est vide"),
+            ("sv", "låsfilen \"%s\" är tom"),
+            ("ru", "файл блокировки \"%s\" пуст"),
+            ("uk", "файл блокування \"%s\" пустий"),
+            ("ka", "ბლოკის ფაილი (\"%s\") ცარიელია"),
+            ("ja", "ロックファイル\"%s\"が空です"),
+            ("zh_TW", "鎖定檔 \"%s\" 為空"),
+            ("zh_CN", "锁文件 \"%s\" 为空"),
+        ],
+    },
+    Row {
+        english: "malformed SCRAM message",
+        texts: &[
+            ("zh_CN", "SCRAM 消息格式错误"),
+            ("zh_TW", "SCRAM 訊息格式錯誤"),
+            ("ko", "SCRAM 메시지가 형식에 맞지 않습니다"),
+            ("de", "fehlerhafte SCRAM-Nachricht"),
+            ("es", "mensaje SCRAM mal formado"),
+            ("fr", "message SCRAM malformé"),
+            ("it", "messaggio SCRAM malformato"),
+            ("sv", "trasigt SCRAM-meddelande"),
+            ("uk", "неправильне повідомлення SCRAM"),
+            ("ru", "неправильное сообщение SCRAM"),
+            ("ka", "დამახინჯებული SCRAM-ის შეტყობინება"),
+            ("ja", "不正なフォーマットのSCRAMメッセージです"),
         ],
     },
     Row {
@@ -3612,6 +5450,7 @@ pub(super) static MESSAGES: &[Row] = &[
                 "zh_CN",
                 "只有超级用户或者拥有复制角色的用户才能启动 walsender",
             ),
+            ("zh_TW", "必須是超級使用者或複寫角色才能啟動 walsender"),
         ],
     },
     Row {
@@ -3765,6 +5604,7 @@ pub(super) static MESSAGES: &[Row] = &[
                 "バイナリアップグレードモード中に接続できるのはスーパーユーザだけです",
             ),
             ("zh_CN", "只有超级用户才能以二进制升级模式进行连接"),
+            ("zh_TW", "必須是超級使用者才能在二進位升級模式連線"),
             (
                 "ko",
                 "슈퍼유저만 바이너리 업그레이드 모드 중에 연결 할 수 있음",
@@ -3882,6 +5722,7 @@ pub(super) static MESSAGES: &[Row] = &[
                 "გაშვების პაკეტში PostgreSQL-ის მომხმარებლის სახელი მითითებული არაა",
             ),
             ("zh_CN", "在启动包中没有指定 PostgreSQL 用户名"),
+            ("zh_TW", "起始封包中未指定 PostgreSQL 使用者名稱"),
             (
                 "ja",
                 "開始パケットで指定されたPostgreSQLユーザー名は存在しません",
@@ -3962,6 +5803,10 @@ pub(super) static MESSAGES: &[Row] = &[
             (
                 "ru",
                 "нет соответствия в файле сопоставлений \"%s\" для пользователя \"%s\", прошедшего проверку как \"%s\"",
+            ),
+            (
+                "zh_TW",
+                "使用者映射 \"%1$s\" 中，沒有與使用者 \"%2$s\" 及其驗證身分 \"%3$s\" 匹配的項目",
             ),
             (
                 "zh_CN",
@@ -4090,6 +5935,10 @@ pub(super) static MESSAGES: &[Row] = &[
                 "в pg_hba.conf нет записи для компьютера \"%s\", пользователя \"%s\", базы \"%s\", %s",
             ),
             (
+                "zh_TW",
+                "沒有主機 \"%s\", 使用者 \"%s\", 資料庫 \"%s\", %s 適用的 pg_hba.conf 項目",
+            ),
+            (
                 "zh_CN",
                 "没有用于主机 \"%s\", 用户 \"%s\", 数据库 \"%s\", %s 的 pg_hba.conf 记录",
             ),
@@ -4204,6 +6053,10 @@ pub(super) static MESSAGES: &[Row] = &[
                 "pg_hba.conf にホスト\"%s\"、ユーザー\"%s\", %s用のエントリがありません",
             ),
             (
+                "zh_TW",
+                "pg_hba.conf 沒有適用於主機 \"%s\", 使用者 \"%s\", %s 的複寫連線項目",
+            ),
+            (
                 "ka",
                 "pg_hba.conf-ში ჩანაწერი რეპლიკაციის შეერთების შესახებ ჰოსტიდან \"%s\" მომხმარებელი \"%s\", %s აღმოჩენილი არაა",
             ),
@@ -4227,6 +6080,23 @@ pub(super) static MESSAGES: &[Row] = &[
                 "ko",
                 "호스트 \"%s\", 사용자 \"%s\", %s 연결이 복제용 연결로 pg_hba.conf 파일에 설정되어 있지 않습니다",
             ),
+        ],
+    },
+    Row {
+        english: "no socket created for listening",
+        texts: &[
+            ("sv", "inget uttag (socket) skapat för lyssnande"),
+            ("de", "keine Listen-Socket erzeugt"),
+            ("it", "nessun socket per l'ascolto è stato creato"),
+            ("es", "no se creó el socket de atención"),
+            ("fr", "pas de socket créé pour l'écoute"),
+            ("uk", "не створено жодного сокету для прослуховування"),
+            ("ru", "отсутствуют принимающие сокеты"),
+            ("ka", "მოსასმენი სოკეტი არ შექმნილა"),
+            ("zh_TW", "接受連線用的 socket 未被建立"),
+            ("zh_CN", "未创建监听套接字"),
+            ("ja", "監視用に作成するソケットはありません"),
+            ("ko", "서버 접속 대기 작업을 위한 소켓을 만들 수 없음"),
         ],
     },
     Row {
@@ -4322,9 +6192,287 @@ pub(super) static MESSAGES: &[Row] = &[
                 "要求されたスタンバイ接続が max_wal_senders を超えています（現在は %d）",
             ),
             (
+                "zh_TW",
+                "要求的待命伺服器連線數超過 max_wal_senders（目前為 %d）",
+            ),
+            (
                 "ko",
                 "대기 서버 연결 수가 max_wal_senders 설정값(현재 %d)을 초과했습니다",
             ),
+        ],
+    },
+    Row {
+        english: "oversize GSSAPI packet sent by the client (%zu > %d)",
+        texts: &[
+            (
+                "it",
+                "pacchetto GSSAPI sovradimensionato inviato dal client (%zu > %d)",
+            ),
+            (
+                "fr",
+                "paquet GSSAPI surdimensionné envoyé par le client (%zu > %d)",
+            ),
+            (
+                "ka",
+                "კლიენტის მიერ გამოგზავნილი GSSAPI-ის პაკეტი ძალიან დიდია (%zu > %d)",
+            ),
+            (
+                "ko",
+                "클라이언트가 너무 큰 GSSAPI 패킷을 보냈습니다(%zu > %d)",
+            ),
+        ],
+    },
+    Row {
+        english: "oversize GSSAPI packet sent by the client (%zu > %zu)",
+        texts: &[
+            (
+                "sv",
+                "för stort GSSAPI-paket skickat av klienten (%zu > %zu)",
+            ),
+            (
+                "it",
+                "pacchetto GSSAPI sovradimensionato inviato dal client (%zu > %zu)",
+            ),
+            (
+                "fr",
+                "paquet GSSAPI surdimensionné envoyé par le client (%zu > %zu)",
+            ),
+            (
+                "es",
+                "paquete GSSAPI demasiado grande enviado por el cliente (%zu > %zu)",
+            ),
+            (
+                "de",
+                "übergroßes GSSAPI-Paket vom Client gesendet (%zu > %zu)",
+            ),
+            (
+                "ru",
+                "клиент передал чрезмерно большой пакет GSSAPI (%zu > %zu)",
+            ),
+            (
+                "uk",
+                "переповнений пакет GSSAPI, надісланий клієнтом (%zu > %zu)",
+            ),
+            (
+                "ka",
+                "კლიენტის მიერ გამოგზავნილი GSSAPI-ის პაკეტი ძალიან დიდია (%zu > %zu)",
+            ),
+            ("zh_TW", "客戶端傳送的 GSSAPI 封包過大 (%zu > %zu)"),
+            ("zh_CN", "客户端发送的 GSSAPI 数据包过大（%zu > %zu）"),
+            (
+                "ja",
+                "過大なサイズのGSSAPIパケットがクライアントから送出されました: (%zu > %zu)",
+            ),
+            (
+                "ko",
+                "클라이언트가 너무 큰 GSSAPI 패킷을 보냈습니다(%zu > %zu).",
+            ),
+        ],
+    },
+    Row {
+        english: "parameter \"%s\" cannot be changed",
+        texts: &[
+            ("ko", "\"%s\" 매개 변수는 변경될 수 없음"),
+            ("de", "Parameter »%s« kann nicht geändert werden"),
+            ("it", "il parametro \"%s\" non può essere cambiato"),
+            ("fr", "le paramètre « %s » ne peut pas être changé"),
+            ("es", "no se puede cambiar el parámetro «%s»"),
+            ("sv", "parameter \"%s\" kan inte ändras"),
+            ("uk", "параметр \"%s\" не може бути змінений"),
+            ("ru", "параметр \"%s\" нельзя изменить"),
+            ("ka", "პარამეტრი \"%s\" არ შეიძლება შეიცვალოს"),
+            ("ja", "パラメータ\"%s\"を変更できません"),
+            ("zh_CN", "参数 \"%s\" 不能更改"),
+            ("zh_TW", "參數 \"%s\" 不能被修改"),
+        ],
+    },
+    Row {
+        english: "parameter \"%s\" cannot be changed now",
+        texts: &[
+            ("ko", "\"%s\" 매개 변수는 지금 변경 될 수 없음"),
+            ("de", "Parameter »%s« kann jetzt nicht geändert werden"),
+            (
+                "es",
+                "el parámetro «%s» no se puede cambiar en este momento",
+            ),
+            ("it", "il parametro \"%s\" non può essere cambiato ora"),
+            (
+                "fr",
+                "le paramètre « %s » ne peut pas être modifié maintenant",
+            ),
+            ("sv", "parameter \"%s\" kan inte ändras nu"),
+            ("uk", "параметр \"%s\" не може бути змінений зараз"),
+            ("ru", "параметр \"%s\" нельзя изменить сейчас"),
+            ("ka", "პარამეტრი \"%s\" ახლა არ შეიძლება შეიცვალოს"),
+            ("zh_CN", "参数 \"%s\" 现在不能更改"),
+            ("zh_TW", "參數 \"%s\" 現在不能被修改"),
+            ("ja", "現在パラメータ\"%s\"を変更できません"),
+        ],
+    },
+    Row {
+        english: "parameter \"%s\" cannot be changed without restarting the server",
+        texts: &[
+            (
+                "ko",
+                "\"%s\" 매개 변수는 서버 재실행 없이 지금 변경 될 수 없음",
+            ),
+            (
+                "de",
+                "Parameter »%s« kann nicht geändert werden, ohne den Server neu zu starten",
+            ),
+            (
+                "es",
+                "el parámetro «%s» no se puede cambiar sin reiniciar el servidor",
+            ),
+            (
+                "it",
+                "il parametro \"%s\" non può essere cambiato senza riavviare il server",
+            ),
+            (
+                "fr",
+                "le paramètre « %s » ne peut pas être modifié sans redémarrer le serveur",
+            ),
+            (
+                "sv",
+                "parameter \"%s\" kan inte ändras utan att starta om servern",
+            ),
+            (
+                "ru",
+                "параметр \"%s\" изменяется только при перезапуске сервера",
+            ),
+            (
+                "uk",
+                "параметр \"%s\" не може бути змінений, без перезавантаження сервера",
+            ),
+            (
+                "ka",
+                "პარამეტრი \"%s\" -ის შეცვლა სერვერის გადატვირთვის გარეშე შეუძლებელია",
+            ),
+            (
+                "ja",
+                "パラメータ\"%s\"を変更するにはサーバーの再起動が必要です",
+            ),
+            ("zh_CN", "不重启服务器就不能更改参数 \"%s\""),
+            ("zh_TW", "未重新啟動伺服器不能改變參數 \"%s\""),
+        ],
+    },
+    Row {
+        english: "parameter \"%s\" cannot be set after connection start",
+        texts: &[
+            (
+                "ko",
+                "\"%s\" 매개 변수값은 연결 시작한 뒤에는 변경할 수 없습니다",
+            ),
+            (
+                "de",
+                "Parameter »%s« kann nach Start der Verbindung nicht geändert werden",
+            ),
+            (
+                "es",
+                "el parámetro «%s» no se puede cambiar después de efectuar la conexión",
+            ),
+            (
+                "it",
+                "il parametro \"%s\" non può essere impostato dopo l'avvio della connessione",
+            ),
+            (
+                "fr",
+                "le paramètre « %s » ne peut pas être initialisé après le lancement du serveur",
+            ),
+            (
+                "sv",
+                "parameter \"%s\" kan inte ändras efter uppkopplingen startats",
+            ),
+            (
+                "uk",
+                "параметр \"%s\" не можна встановити після встановлення підключення",
+            ),
+            (
+                "ru",
+                "параметр \"%s\" нельзя задать после установления соединения",
+            ),
+            (
+                "ka",
+                "პარამეტრი \"%s\"-ის დაყენება კავშირის დამყარების შემდეგ შეუძლებელია",
+            ),
+            ("zh_TW", "參數 \"%s\" 在連線啟動後不能設定"),
+            ("ja", "接続開始後にパラメータ\"%s\"を変更できません"),
+            ("zh_CN", "连接启动后不能设置参数 \"%s\""),
+        ],
+    },
+    Row {
+        english: "parameter \"%s\" cannot be set during a parallel operation",
+        texts: &[
+            (
+                "de",
+                "Parameter »%s« kann nicht während einer parallelen Operation gesetzt werden",
+            ),
+            (
+                "es",
+                "no se puede definir el parámetro «%s» durante una operación paralela",
+            ),
+            (
+                "sv",
+                "parameter \"%s\" can inte sättas under en parallell operation",
+            ),
+            (
+                "uk",
+                "параметр \"%s\" не можна встановити під час паралельних операцій",
+            ),
+            (
+                "ru",
+                "параметр \"%s\" нельзя установить во время параллельной операции",
+            ),
+            ("ja", "パラメータ\"%s\"は並列操作中には設定できません"),
+            ("zh_TW", "並行操作期間不能設定參數 \"%s\""),
+            ("zh_CN", "并行操作期间不能设置参数 \"%s\""),
+        ],
+    },
+    Row {
+        english: "parameter \"%s\" cannot be set in a secondary extension control file",
+        texts: &[
+            (
+                "ko",
+                "\"%s\" 매개 변수는 이차 확장 모듈 제어 파일에서는 사용할 수 없습니다.",
+            ),
+            (
+                "de",
+                "Parameter »%s« kann nicht in einer sekundären Erweitungskontrolldatei gesetzt werden",
+            ),
+            (
+                "es",
+                "el parámetro «%s» no se puede cambiar en un archivo control secundario de extensión",
+            ),
+            (
+                "it",
+                "il parametro \"%s\" non può essere impostato in un file di controllo secondario di estensione",
+            ),
+            (
+                "fr",
+                "le paramètre « %s » ne peut pas être configuré dans un fichier de contrôle\nsecondaire de l'extension",
+            ),
+            (
+                "sv",
+                "parameter \"%s\" kan inte sättas i sekundär utökningskontrollfil",
+            ),
+            (
+                "uk",
+                "параметр \"%s\" не можна задавати в додатковому керуючому файлі розширення",
+            ),
+            (
+                "ru",
+                "параметр \"%s\" нельзя задавать в дополнительном управляющем файле расширения",
+            ),
+            (
+                "ka",
+                "პარამეტრს \"%s\" მეორადი გაფართოების კონტროლის ფაილში ვერ დააყენებთ",
+            ),
+            (
+                "ja",
+                "セカンダリの機能拡張制御ファイルにパラメータ\"%s\"を設定できません",
+            ),
+            ("zh_TW", "參數 \"%s\" 不能在次要擴充模組控制檔中設定"),
+            ("zh_CN", "附加扩展控制文件中不能设置参数 \"%s\""),
         ],
     },
     Row {
@@ -4346,6 +6494,7 @@ pub(super) static MESSAGES: &[Row] = &[
             ("ja", "パラメータ \"%s\" は \"%s\" に変更されました"),
             ("ja", "パラメータ\"%s\"は\"%s\"に変更されました"),
             ("zh_CN", "参数 \"%s\"被改为\"%s\""),
+            ("zh_TW", "參數 \"%s\" 已變更為 \"%s\""),
         ],
     },
     Row {
@@ -4408,9 +6557,80 @@ pub(super) static MESSAGES: &[Row] = &[
                 "パラメーター\"%s\"が設定ファイルから削除されました。デフォルト値に戻ります。",
             ),
             ("zh_CN", "参数\"%s\"已从配置文件中删除，重新设置为缺省"),
+            ("zh_TW", "組態檔中的參數 \"%s\" 被刪除，重設為預設值"),
             (
                 "ko",
                 "환경설정 파일에 \"%s\" 매개 변수가 빠졌음, 초기값을 사용함",
+            ),
+        ],
+    },
+    Row {
+        english: "parameter \"%s\" requires a Boolean value",
+        texts: &[
+            ("ko", "\"%s\" 매개 변수의 값은 boolean 값이어야 합니다."),
+            ("de", "Parameter »%s« erfordert einen Boole’schen Wert"),
+            (
+                "es",
+                "el parámetro «%s» requiere un valor lógico (booleano)",
+            ),
+            ("it", "il parametro \"%s\" richiede un valore booleano"),
+            ("fr", "le paramètre « %s » requiert une valeur booléenne"),
+            ("sv", "parameter \"%s\" kräver ett boolskt värde"),
+            ("uk", "параметр \"%s\" потребує логічного значення"),
+            ("ru", "параметр \"%s\" требует логическое значение"),
+            ("ka", "პარამეტრს %s ლოგიკური მნიშვნელობა სჭირდება"),
+            ("ja", "パラメータ\"%s\"にはbooleanを指定します"),
+            ("zh_CN", "参数 \"%s\" 需要布尔值"),
+            ("zh_TW", "參數 \"%s\" 要求布林值"),
+        ],
+    },
+    Row {
+        english: "parameter \"schema\" cannot be specified when \"relocatable\" is true",
+        texts: &[
+            ("zh_TW", "\"relocatable\" 為 true 時不能用參數 \"schema\""),
+            (
+                "ko",
+                "\"relocatable\" 값이 true 인 경우 \"schema\" 매개 변수는 사용할 수 없습니다.",
+            ),
+            (
+                "ja",
+                "\"relocatable\"が真の場合はパラメータ\"schema\"は指定できません",
+            ),
+            (
+                "de",
+                "Parameter »schema« kann nicht angegeben werden, wenn »relocatable« an ist",
+            ),
+            (
+                "es",
+                "el parámetro «schema» no puede ser especificado cuando «relocatable» es verdadero",
+            ),
+            (
+                "it",
+                "il parametro \"schema\" non può essere specificato quando \"relocatable\" è abilitato",
+            ),
+            (
+                "fr",
+                "le paramètre « schema » ne peut pas être indiqué quand « relocatable » est vrai",
+            ),
+            (
+                "sv",
+                "parameter \"schema\" kan inte anges när \"relocatable\" är true",
+            ),
+            (
+                "uk",
+                "параметр \"schema\" не може бути вказаним, коли \"relocatable\" є дійсним",
+            ),
+            (
+                "ru",
+                "параметр \"schema\" не может быть указан вместе с \"relocatable\" = true",
+            ),
+            (
+                "ka",
+                "როცა \"relocatable\" ჭეშმარიტია, პარამეტრს \"schema\" ვერ მიუთითებთ",
+            ),
+            (
+                "zh_CN",
+                "当 \"relocatable\" 为 true 时，不能指定参数 \"schema\"",
             ),
         ],
     },
@@ -4468,8 +6688,52 @@ pub(super) static MESSAGES: &[Row] = &[
             ),
             ("ja", "ユーザ\"%s\"のパスワード認証に失敗しました"),
             ("ja", "ユーザー\"%s\"のパスワード認証に失敗しました"),
+            ("zh_TW", "密碼驗證使用者 \"%s\" 失敗"),
             ("zh_CN", "用户 \"%s\" Password 认证失败"),
             ("ko", "사용자 \"%s\"의 password 인증을 실패했습니다"),
+        ],
+    },
+    Row {
+        english: "performing immediate shutdown because data directory lock file is invalid",
+        texts: &[
+            (
+                "it",
+                "arresto immediato perché il file di lock della directory dati non è valido",
+            ),
+            (
+                "es",
+                "ejecutando un apagado inmediato porque el archivo de bloqueo del directorio de datos no es válido",
+            ),
+            (
+                "fr",
+                "forçage d'un arrêt immédiat car le fichier de verrou du répertoire de données est invalide",
+            ),
+            (
+                "de",
+                "führe sofortiges Herunterfahren durch, weil Sperrdatei im Datenverzeichnis ungültig ist",
+            ),
+            (
+                "sv",
+                "stänger ner omedelbart då datakatalogens låsfil är ogiltig",
+            ),
+            (
+                "uk",
+                "виконується негайне припинення роботи через неприпустимий файл блокування каталогу даних",
+            ),
+            (
+                "ru",
+                "немедленное отключение из-за ошибочного файла блокировки каталога данных",
+            ),
+            (
+                "ja",
+                "データディレクトリのロックファイルが不正なため、即時シャットダウンを実行中です",
+            ),
+            ("zh_CN", "由于数据目录锁文件无效，正在执行立即关闭"),
+            ("zh_TW", "由於資料目錄鎖定檔案無效，正在執行立即停止"),
+            (
+                "ko",
+                "데이터 디렉터리 잠금 파일이 잘못되어 즉시 종료 작업을 진행합니다.",
+            ),
         ],
     },
     Row {
@@ -4491,6 +6755,27 @@ pub(super) static MESSAGES: &[Row] = &[
             ("ja", "データベース\"%s\"に権限がありません"),
             ("ja", "データベース\"%s\"へのアクセスが拒否されました"),
             ("zh_CN", "访问数据库\"%s\"的权限不够"),
+            ("zh_TW", "資料庫 \"%s\" 權限不足"),
+        ],
+    },
+    Row {
+        english: "permission denied to set parameter \"%s\"",
+        texts: &[
+            ("ko", "\"%s\" 매개 변수를 지정할 권한이 없습니다."),
+            ("fr", "droit refusé pour initialiser le paramètre « %s »"),
+            ("de", "keine Berechtigung, um Parameter »%s« zu setzen"),
+            ("it", "permesso di impostare il parametro \"%s\" negato"),
+            ("sv", "rättighet saknas för att sätta parameter \"%s\""),
+            (
+                "es",
+                "se ha denegado el permiso para cambiar la opción «%s»",
+            ),
+            ("uk", "немає прав для встановлення параметру \"%s\""),
+            ("ru", "нет прав для изменения параметра \"%s\""),
+            ("ka", "პარამეტრის (\"%s\") დაყენების წვდომა აკრძალულია"),
+            ("ja", "パラメータ\"%s\"を設定する権限がありません"),
+            ("zh_CN", "权限不足，无法设置参数 \"%s\""),
+            ("zh_TW", "權限不足，無法設定參數 \"%s\""),
         ],
     },
     Row {
@@ -4633,6 +6918,10 @@ pub(super) static MESSAGES: &[Row] = &[
                 "pg_hba.conf の設定でホスト \"%s\"、ユーザー \"%s\"、データベース \"%s\", %sの接続を拒否しました",
             ),
             (
+                "zh_TW",
+                "pg_hba.conf 拒絕主機 \"%s\" 連線, 使用者 \"%s\", 資料庫 \"%s\", %s",
+            ),
+            (
                 "zh_CN",
                 "pg_hba.conf 记录拒绝来自主机\"%s\", 用户\"%s\", 数据库\"%s\", %s的复制连接",
             ),
@@ -4763,12 +7052,271 @@ pub(super) static MESSAGES: &[Row] = &[
                 "pg_hba.conf の設定でホスト \"%s\"、ユーザー \"%s\", %s 用のレプリケーション接続を拒否しました",
             ),
             (
+                "zh_TW",
+                "pg_hba.conf 拒絕主機 \"%s\" 的複寫連線, 使用者 \"%s\", %s",
+            ),
+            (
                 "zh_CN",
                 "pg_hba.conf中的记录拒绝来自主机\"%s\",用户 \"%s\",%s的复制连接",
             ),
             (
                 "ko",
                 "호스트 \"%s\", 사용자 \"%s\", %s 연결이 복제용 연결로는 pg_hba.conf 파일 설정에 따라 거부됩니다",
+            ),
+        ],
+    },
+    Row {
+        english: "pre-existing shared memory block (key %lu, ID %lu) is still in use",
+        texts: &[
+            (
+                "de",
+                "bereits bestehender Shared-Memory-Block (Schlüssel %lu, ID %lu) wird noch benutzt",
+            ),
+            (
+                "es",
+                "el bloque de memoria compartida preexistente (clave %lu, ID %lu) aún está en uso",
+            ),
+            (
+                "it",
+                "il blocco di memoria condivisa preesistente (key %lu, ID %lu) è ancora in uso",
+            ),
+            (
+                "fr",
+                "le bloc de mémoire partagé pré-existant (clé %lu, ID %lu) est en cours\nd'utilisation",
+            ),
+            (
+                "sv",
+                "redan existerande delat minnesblock (nyckel %lu, ID %lu) används fortfarande",
+            ),
+            (
+                "ru",
+                "ранее выделенный блок разделяемой памяти (ключ %lu, ID %lu) по-прежнему используется",
+            ),
+            (
+                "uk",
+                "раніше виділений блок спільної пам'яті (ключ %lu, ідентифікатор %lu) все ще використовується",
+            ),
+            (
+                "ka",
+                "უკვე არსებული გაზიარებული მეხსიერების ბლოკი (გასაღები %lu, ID %lu) ჯერ კიდევ გამოიყენება",
+            ),
+            ("zh_CN", "先前存在的共享内存块（键 %lu, ID %lu）仍在使用中"),
+            (
+                "ja",
+                "既存の共有メモリブロック(キー%lu、ID %lu)がまだ使用中です",
+            ),
+            ("zh_TW", "既存的共享記憶體區塊 (鍵 %lu, ID %lu) 仍在使用中"),
+            (
+                "ko",
+                "미리 확보된 공유 메모리 영역 (%lu 키, %lu ID)이 여전히 사용중입니다",
+            ),
+        ],
+    },
+    Row {
+        english: "pre-existing shared memory block is still in use",
+        texts: &[
+            (
+                "de",
+                "bereits bestehender Shared-Memory-Block wird noch benutzt",
+            ),
+            (
+                "it",
+                "blocco di memoria condivisa preesistente ancora in uso",
+            ),
+            (
+                "es",
+                "el bloque de memoria compartida preexistente aún está en uso",
+            ),
+            (
+                "fr",
+                "le bloc de mémoire partagé pré-existant est toujours en cours d'utilisation",
+            ),
+            (
+                "sv",
+                "redan existerande delat minnesblock används fortfarande",
+            ),
+            (
+                "ru",
+                "ранее созданный блок разделяемой памяти всё ещё используется",
+            ),
+            (
+                "uk",
+                "раніше створений блок спільної пам'яті все ще використовується",
+            ),
+            (
+                "ka",
+                "წინასწარ არსებული გაზიარებული მეხსიერების ბლოკ ჯერ კიდევ გამოიყენება",
+            ),
+            ("zh_CN", "先前存在的共享内存块仍在使用中"),
+            ("ja", "既存の共有メモリブロックはまだ使用中です"),
+            ("zh_TW", "既存的共享記憶體區塊仍在使用中"),
+            ("ko", "기존 공유 메모리 블록이 여전히 사용되고 있음"),
+        ],
+    },
+    Row {
+        english: "private key file \"%s\" cannot be reloaded because it requires a passphrase",
+        texts: &[
+            (
+                "ko",
+                "\"%s\" 개인 키 파일은 비밀번호를 입력해야 해서 자동으로 다시 불러올 수 없습니다.",
+            ),
+            (
+                "es",
+                "el archivo de clave privada \"%s\" no se puede volver a cargar porque requiere una contraseña",
+            ),
+            (
+                "it",
+                "il file della chiave privata \"%s\" non può essere ricaricato perché richiede una passphrase",
+            ),
+            (
+                "fr",
+                "le fichier de clé privée « %s » ne peut pas être rechargé car il nécessaire une phrase de passe",
+            ),
+            (
+                "sv",
+                "privat nyckelfil \"%s\" kan inte laddas om eftersom den kräver en lösenfras",
+            ),
+            (
+                "de",
+                "private Schlüsseldatei »%s« kann nicht neu geladen werden, weil sie eine Passphrase benötigt",
+            ),
+            (
+                "uk",
+                "файл закритого ключа \"%s\" не можна перезавантажити, тому що це потребує парольну фразу",
+            ),
+            (
+                "ru",
+                "файл закрытого ключа \"%s\" нельзя перезагрузить, так как он защищён паролем",
+            ),
+            (
+                "ka",
+                "პირადი გასაღების ფაილის \"%s\" თავიდან ჩატვირთვა შეუძლებელია, რადგან მას საკვანძო ფრაზა ესაჭიროება",
+            ),
+            (
+                "ja",
+                "パスフレーズが要求されたため秘密鍵ファイル\"%s\"をリロードできませんでした",
+            ),
+            ("zh_CN", "不能重新加载私钥文件 \"%s\"，因为它需要口令"),
+            ("zh_TW", "不能重新載入私鑰檔案 \"%s\"，因為它需要通關密語"),
+        ],
+    },
+    Row {
+        english: "private key file \"%s\" has group or world access",
+        texts: &[
+            (
+                "ko",
+                "\"%s\" 개인 키 파일에 그룹 또는 익명 액세스 권한이 있음",
+            ),
+            (
+                "es",
+                "el archivo de la llave privada «%s» tiene acceso para el grupo u otros",
+            ),
+            (
+                "it",
+                "il file della chiave privata \"%s\" ha accesso al gruppo o a chiunque",
+            ),
+            (
+                "fr",
+                "le fichier de clé privé « %s » est accessible par le groupe et/ou par les\nautres",
+            ),
+            ("sv", "privat nyckelfil \"%s\" har grupp eller världsaccess"),
+            (
+                "de",
+                "private Schlüsseldatei »%s« erlaubt Zugriff von Gruppe oder Welt",
+            ),
+            (
+                "uk",
+                "до файлу закритого ключа \"%s\" мають доступ група або всі",
+            ),
+            (
+                "ru",
+                "к файлу закрытого ключа \"%s\" имеют доступ все или группа",
+            ),
+            (
+                "ka",
+                "პირადი გასაღების ფაილზე \"%s\" ჯგუფისთვის ან დანარჩენი ყველასთვის წვდომა არსებობს",
+            ),
+            ("zh_TW", "私鑰檔 \"%s\" 有群組或其他使用者的存取權限"),
+            ("zh_CN", "私钥文件 \"%s\" 允许所属组或其他用户访问"),
+            (
+                "ja",
+                "秘密鍵ファイル\"%s\"はグループまたは全員からアクセス可能です",
+            ),
+        ],
+    },
+    Row {
+        english: "private key file \"%s\" is not a regular file",
+        texts: &[
+            ("ko", "\"%s\" 개인 키 파일은 일반 파일이 아님"),
+            (
+                "es",
+                "el archivo de llave privada «%s» no es un archivo regular",
+            ),
+            (
+                "it",
+                "il file di chiave privata \"%s\" non è un file regolare",
+            ),
+            ("fr", "le fichier de clé privée « %s » n'est pas un fichier"),
+            ("sv", "privat nyckelfil \"%s\" är inte en vanlig fil"),
+            ("de", "private Schlüsseldatei »%s« ist keine normale Datei"),
+            ("uk", "файл закритого ключа \"%s\" не є звичайним"),
+            ("ru", "файл закрытого ключа \"%s\" - не обычный файл"),
+            ("ka", "პირადი გასაღების ფაილი \"%s\" ჩვეულებრივი ფაილი არაა"),
+            ("zh_TW", "私鑰檔 \"%s\" 不是一般檔案"),
+            ("zh_CN", "私钥文件 \"%s\" 不是常规文件"),
+            ("ja", "秘密鍵ファイル\"%s\"は通常のファイルではありません"),
+        ],
+    },
+    Row {
+        english: "private key file \"%s\" must be owned by the database user or root",
+        texts: &[
+            (
+                "ko",
+                "\"%s\" 개인 키 파일의 소유주는 데이터베이스 사용자이거나 root 여야 합니다.",
+            ),
+            (
+                "es",
+                "el archivo de llave privada «%s» debe ser de propiedad del usuario de base de datos o root",
+            ),
+            (
+                "it",
+                "il file di chiave privata \"%s\" deve essere di proprietà dell'utente del database o di root",
+            ),
+            (
+                "fr",
+                "le fichier de clé privée « %s » doit avoir le même propriétaire que la base de donnée ou root",
+            ),
+            (
+                "sv",
+                "privat nyckelfil \"%s\" måste ägas av databasanvändaren eller root",
+            ),
+            (
+                "de",
+                "private Schlüsseldatei »%s« muss als Eigentümer den Datenbankbenutzer oder »root« haben",
+            ),
+            (
+                "uk",
+                "файл закритого ключа \"%s\" повинен належати користувачу бази даних або коріня",
+            ),
+            (
+                "ru",
+                "файл закрытого ключа \"%s\" должен принадлежать пользователю, запускающему сервер, или root",
+            ),
+            (
+                "ka",
+                "პირადი გასაღების ფაილის \"%s\" მფლობელი ბაზის მონაცემთა ბაზის მომხმარებელი ან root უნდა იყოს",
+            ),
+            (
+                "zh_TW",
+                "私鑰檔案 \"%s\" 必須由執行資料庫的作業系統使用者或 root 擁有",
+            ),
+            (
+                "zh_CN",
+                "私钥文件 \"%s\" 必须由运行数据库的操作系统用户或 root 拥有",
+            ),
+            (
+                "ja",
+                "秘密鍵ファイル\"%s\"はデータベースユーザーもしくはrootの所有である必要があります",
             ),
         ],
     },
@@ -4829,6 +7377,10 @@ pub(super) static MESSAGES: &[Row] = &[
             ),
             ("zh_CN", "所提供的用户名(%s)和被认证的用户名(%s) 不匹配"),
             (
+                "zh_TW",
+                "提供的使用者名稱 (%s) 和驗證的使用者名稱 (%s) 不符",
+            ),
+            (
                 "ko",
                 "제공된 사용자 이름(%s) 및 인증된 사용자 이름(%s)이 일치하지 않음",
             ),
@@ -4886,6 +7438,7 @@ pub(super) static MESSAGES: &[Row] = &[
                 "მიღებულია SIGHUP, მიმდინარეობს კონფიგურაციის ფაილების თავიდან ჩატვირთვა",
             ),
             ("zh_CN", "接收到 SIGHUP, 重载配置文件"),
+            ("zh_TW", "收到 SIGHUP，重新載入組態檔"),
         ],
     },
     Row {
@@ -4905,6 +7458,7 @@ pub(super) static MESSAGES: &[Row] = &[
             ("ru", "получен запрос на быстрое выключение"),
             ("ka", "მიღებულია სწრაფი გამორთვის მოთხოვნა"),
             ("zh_CN", "接收到快速 (fast) 停止请求"),
+            ("zh_TW", "收到快速關閉的要求"),
             ("ja", "高速シャットダウン要求を受け取りました"),
         ],
     },
@@ -4926,6 +7480,7 @@ pub(super) static MESSAGES: &[Row] = &[
             ("ka", "მიღებულია დაუყოვნებლივი გამორთვის მოთხოვნა"),
             ("ja", "即時シャットダウン要求を受け取りました"),
             ("zh_CN", "接收到立即 (immediate) 停止请求"),
+            ("zh_TW", "收到立即關閉的要求"),
         ],
     },
     Row {
@@ -4946,6 +7501,7 @@ pub(super) static MESSAGES: &[Row] = &[
             ("ka", "მიღებულა დაწინაურების მოთხოვნა"),
             ("zh_CN", "接收到提或请求"),
             ("ja", "推進要求(promote request)を受け取りました"),
+            ("zh_TW", "收到升級要求"),
             ("ja", "昇格要求を受信しました"),
             ("ko", "운영 전환 신호를 받았습니다."),
         ],
@@ -4968,6 +7524,7 @@ pub(super) static MESSAGES: &[Row] = &[
             ("ka", "მიღებულია ჭკვიანი გამორთვის მოთხოვნა"),
             ("ja", "スマートシャットダウン要求を受け取りました"),
             ("zh_CN", "接到到智能 (smart) 停止请求"),
+            ("zh_TW", "收到智慧型關閉的要求"),
         ],
     },
     Row {
@@ -5014,6 +7571,7 @@ pub(super) static MESSAGES: &[Row] = &[
                 "ru",
                 "после запроса шифрования GSSAPI получены незашифрованные данные",
             ),
+            ("zh_TW", "在 GSSAPI 加密請求之後收到未加密的資料"),
         ],
     },
     Row {
@@ -5052,6 +7610,92 @@ pub(super) static MESSAGES: &[Row] = &[
             ),
             ("uk", "отримані незашифровані дані після запиту SSL"),
             ("ru", "после запроса SSL получены незашифрованные данные"),
+            ("zh_TW", "在 SSL 請求之後收到未加密的資料"),
+        ],
+    },
+    Row {
+        english: "recovery aborted because of insufficient parameter settings",
+        texts: &[
+            (
+                "de",
+                "Wiederherstellung abgebrochen wegen unzureichender Parametereinstellungen",
+            ),
+            (
+                "fr",
+                "restauration annulée à cause d'un paramétrage insuffisant",
+            ),
+            (
+                "it",
+                "ripristino interrotto a causa di impostazioni dei parametri insufficienti",
+            ),
+            (
+                "es",
+                "se abortó la recuperación porque la configuración de parámetros no es suficiente",
+            ),
+            (
+                "sv",
+                "återställning avbruten på grund av otillräckliga parametervärden",
+            ),
+            (
+                "ru",
+                "восстановление прервано из-за отсутствия достаточных значений параметров",
+            ),
+            (
+                "uk",
+                "відновлення перервано через недостатнє налаштування параметрів",
+            ),
+            (
+                "ka",
+                "აღდგენა შეწყვეტილია არასაკმარისი პარამეტრების მნიშვნელობების გამო",
+            ),
+            ("ja", "不十分なパラメータ設定値のためリカバリが停止しました"),
+            ("zh_CN", "参数设置不足，恢复已中止"),
+            ("zh_TW", "參數設定不足，復原已中止"),
+            ("ko", "복원 작업이 불충분한 설정으로 중지 되었습니다."),
+        ],
+    },
+    Row {
+        english: "recovery ended before configured recovery target was reached",
+        texts: &[
+            (
+                "de",
+                "Wiederherstellung endete bevor das konfigurierte Wiederherstellungsziel erreicht wurde",
+            ),
+            (
+                "it",
+                "il ripristino è terminato prima del raggiungimento della destinazione di ripristino configurata",
+            ),
+            (
+                "es",
+                "la recuperación terminó antes de alcanzar el punto configurado como destino de recuperación",
+            ),
+            (
+                "fr",
+                "la restauration s'est terminée avant d'avoir atteint la cible configurée pour la restauration",
+            ),
+            (
+                "sv",
+                "återställning avslutades innan det konfigurerade återställningsmålet nåddes",
+            ),
+            (
+                "ru",
+                "восстановление окончилось до достижения заданной цели восстановления",
+            ),
+            (
+                "uk",
+                "відновлення завершилось до досягення налаштованої цілі відновлення",
+            ),
+            (
+                "ka",
+                "აღდგენა მითითებული აღდგენის სამიზნის მიღწევამდე დასრულდა",
+            ),
+            ("zh_CN", "尚未达到配置的恢复目标，恢复就已结束"),
+            ("zh_TW", "尚未達到設定的復原目標，復原就已結束"),
+            (
+                "ja",
+                "指定したリカバリターゲットに到達する前にリカバリが終了しました",
+            ),
+            ("ko", "지정한 recovery target 도달 전에 복원 끝남"),
         ],
     },
     Row {
@@ -5095,6 +7739,7 @@ pub(super) static MESSAGES: &[Row] = &[
             ),
             ("ja", "ログ出力をログ収集プロセスにリダイレクトしています"),
             ("zh_CN", "日志输出重定向到日志收集进程"),
+            ("zh_TW", "正在將日誌輸出重定向到日誌收集行程"),
             ("ko", "서버 로그를 로그 수집 프로세스로 보냅니다."),
         ],
     },
@@ -5153,6 +7798,7 @@ pub(super) static MESSAGES: &[Row] = &[
                 "ja",
                 "スーパーユーザによる接続用に予約される接続スロットの数を設定します。",
             ),
+            ("zh_TW", "剩餘的連線槽保留給非複寫的超級使用者連線"),
             ("zh_CN", "已保留的连接位置为执行非复制请求的超级用户预留"),
             (
                 "ja",
@@ -5252,6 +7898,181 @@ pub(super) static MESSAGES: &[Row] = &[
         ],
     },
     Row {
+        english: "requested recovery stop point is before consistent recovery point",
+        texts: &[
+            (
+                "de",
+                "angeforderter Recovery-Endpunkt ist vor konsistentem Recovery-Punkt",
+            ),
+            (
+                "sv",
+                "efterfrågad återställningsstoppunkt är före en konsistent återställningspunkt",
+            ),
+            (
+                "es",
+                "el punto de detención de recuperación pedido es antes del punto de recuperación consistente",
+            ),
+            (
+                "fr",
+                "le point d'arrêt de la restauration demandée se trouve avant le point\ncohérent de restauration",
+            ),
+            (
+                "it",
+                "lo stop point di ripristino è posto prima di un punto di ripristino consistente",
+            ),
+            (
+                "uk",
+                "запитувана точка відновлення передує узгодженій точці відновлення",
+            ),
+            (
+                "ru",
+                "запрошенная точка остановки восстановления предшествует согласованной точке восстановления",
+            ),
+            (
+                "ka",
+                "მოთხოვნილი აღდგენის წერტილი მუდმივი აღდგენის წერტილამდეა",
+            ),
+            (
+                "ja",
+                "要求されたリカバリ停止ポイントは、一貫性があるリカバリポイントより前にあります",
+            ),
+            ("zh_TW", "要求的復原停止點在一致性復原點之前"),
+            ("zh_CN", "请求的恢复停止点在一致恢复点之前"),
+            ("ko", "요청한 복구 중지 지점이 일치하는 복구 지점 앞에 있음"),
+        ],
+    },
+    Row {
+        english: "requested timeline %u does not contain minimum recovery point %X/%X on timeline %u",
+        texts: &[
+            (
+                "de",
+                "angeforderte Zeitleiste %u enthält nicht den minimalen Wiederherstellungspunkt %X/%X auf Zeitleiste %u",
+            ),
+            (
+                "sv",
+                "efterfågan tidslinje %u innehåller inte minimal återställningspunkt %X/%X på tidslinje %u",
+            ),
+            (
+                "es",
+                "el timeline solicitado %u no contiene el punto mínimo de recuperación %X/%X en el timeline %u",
+            ),
+            (
+                "fr",
+                "la timeline requise, %u, ne contient pas le point de restauration minimum (%X/%X) sur la timeline %u",
+            ),
+            (
+                "it",
+                "la timeline richiesta %u non contiene il punto di recupero minimo %X/%X sulla timeline %u",
+            ),
+            (
+                "uk",
+                "запитувана лінія часу %u не містить мінімальну точку відновлення %X/%X на лінії часу %u",
+            ),
+            (
+                "ru",
+                "запрошенная линия времени %u не содержит минимальную точку восстановления %X/%X на линии времени %u",
+            ),
+            (
+                "ja",
+                "要求されたタイムライン%1$uはタイムライン%4$uの最小リカバリポイント%2$X/%3$Xを含みません",
+            ),
+            (
+                "zh_TW",
+                "請求的時間軸 %1$u 不包含時間軸 %4$u 上的最小復原點 %2$X/%3$X",
+            ),
+            (
+                "zh_CN",
+                "请求的时间线 %1$u 不包含时间线 %4$u 上的最小恢复点 %2$X/%3$X",
+            ),
+            (
+                "ko",
+                "요청한 %u 타임라인은 %X/%X 최소 복구 위치가 없습니다, 기존 타임라인: %u",
+            ),
+        ],
+    },
+    Row {
+        english: "requested timeline %u is not a child of this server's history",
+        texts: &[
+            (
+                "de",
+                "angeforderte Zeitleiste %u ist kein Kind der History dieses Servers",
+            ),
+            (
+                "sv",
+                "efterfrågad tidslinje %u är inte ett barn till denna servers historik",
+            ),
+            (
+                "es",
+                "el timeline solicitado %u no es un hijo de la historia de este servidor",
+            ),
+            (
+                "fr",
+                "la timeline requise %u n'est pas un fils de l'historique de ce serveur",
+            ),
+            (
+                "it",
+                "la timeline richiesta %u non è figlia della storia di questo server",
+            ),
+            (
+                "ru",
+                "в истории сервера нет ответвления запрошенной линии времени %u",
+            ),
+            (
+                "uk",
+                "запитувана лінія часу %u не є відгалуженням історії цього серверу",
+            ),
+            (
+                "ka",
+                "მოთხოვნილი დროის ხაზი %u სერვერის ისტორიის შვილი არაა",
+            ),
+            (
+                "ja",
+                "要求されたタイムライン%uはこのサーバーの履歴からの子孫ではありません",
+            ),
+            ("zh_TW", "請求的時間軸 %u 不是此伺服器歷史的後繼時間軸"),
+            ("zh_CN", "请求的时间线 %u 不是此服务器历史的后继时间线"),
+            ("ko", "요청한 %u 타임라인은 서버 타임라인의 하위가 아님"),
+        ],
+    },
+    Row {
+        english: "requested timeline %u is not in this server's history",
+        texts: &[
+            (
+                "de",
+                "angeforderte Zeitleiste %u ist nicht in der History dieses Servers",
+            ),
+            (
+                "sv",
+                "efterfrågad tidslinje %u finns inte i denna servers historik",
+            ),
+            (
+                "es",
+                "el timeline %u solicitado no está en la historia de este servidor",
+            ),
+            (
+                "fr",
+                "la timeline %u requise n'est pas dans l'historique de ce serveur",
+            ),
+            (
+                "it",
+                "la timeline richiesta %u non è nella storia di questo server",
+            ),
+            ("ru", "в истории сервера нет запрошенной линии времени %u"),
+            (
+                "uk",
+                "в історії даного серверу немає запитаної лінії часу %u",
+            ),
+            ("ka", "მოთხოვნილი დროის ხაზი %u სერვერს ისტორიაში არაა"),
+            (
+                "ja",
+                "要求されたタイムライン%uがサーバーの履歴上に存在しません",
+            ),
+            ("zh_TW", "請求的時間軸 %u 不在此伺服器的歷史中"),
+            ("zh_CN", "请求的时间线 %u 不在此服务器的历史中"),
+            ("ko", "요청한 %u 타이라인이 이 서버 내역에는 없음"),
+        ],
+    },
+    Row {
         english: "role \"%s\" does not exist",
         texts: &[
             ("tr", "\"%s\" rolü mevcut değil"),
@@ -5272,7 +8093,7 @@ pub(super) static MESSAGES: &[Row] = &[
             ("uk", "роль \"%s\" не існує"),
             ("ka", "როლი არ არსებობს: \"%s\""),
             ("ja", "ロール\"%s\"は存在しません"),
-            ("zh_CN", "角色 \"%s\" 不存在"),
+            ("zh_CN zh_TW", "角色 \"%s\" 不存在"),
         ],
     },
     Row {
@@ -5297,6 +8118,7 @@ pub(super) static MESSAGES: &[Row] = &[
             ("ka", "როლს შესვლის უფლება არ აქვს: %s"),
             ("ja", "ロール\"%s\"はログインが許可されません"),
             ("ja", "ロール\"%s\"はログインすることが許されていません"),
+            ("zh_TW", "不允許角色 \"%s\" 登入"),
             ("zh_CN", "不允许角色\"%s\" 进行登录"),
         ],
     },
@@ -5306,6 +8128,7 @@ pub(super) static MESSAGES: &[Row] = &[
             ("ko", "%u OID 롤이 없음"),
             ("tr", "OID %u olan rol mevcut değil"),
             ("ja", "OID が %u であるロールは存在しません"),
+            ("zh_TW", "OID 為 %u 的角色不存在"),
             ("zh_CN", "OID为%u的角色不存在"),
             ("de", "Rolle mit OID %u existiert nicht"),
             ("it", "il ruolo con OID %u non esiste"),
@@ -5344,8 +8167,26 @@ pub(super) static MESSAGES: &[Row] = &[
             ("ka", "დროის ახალი ხაზის არჩეული ID: %u"),
             ("zh_CN", "已选择的新时间线ID：%u"),
             ("ja", "新しいタイムラインIDを選択: %u"),
+            ("zh_TW", "選取的新時間軸 ID: %u"),
             ("ja", "選択された新しいタイムラインID: %u"),
             ("ko", "지정한 새 타임라인 ID: %u"),
+        ],
+    },
+    Row {
+        english: "shutdown at recovery target",
+        texts: &[
+            ("de", "Herunterfahren beim Wiederherstellungsziel"),
+            ("es", "apagándose al alcanzar el destino de recuperación"),
+            ("it", "arresto alla destinazione di recupero"),
+            ("fr", "arrêt sur la cible de restauration"),
+            ("sv", "nedstängs vid återställningsmål"),
+            ("ru", "выключение при достижении цели восстановления"),
+            ("uk", "завершення роботи при відновленні мети"),
+            ("ka", "გამორთვა აღდგენის სამიზნეზე"),
+            ("ja", "リカバリ目標でシャットダウンします"),
+            ("zh_TW", "在復原目標處停止"),
+            ("zh_CN", "在恢复目标处关闭"),
+            ("ko", "복구 타겟에서 중지함"),
         ],
     },
     Row {
@@ -5366,6 +8207,7 @@ pub(super) static MESSAGES: &[Row] = &[
             ("ja", "シャットダウンしています"),
             ("ja", "シャットダウン処理中"),
             ("zh_CN", "正在关闭"),
+            ("zh_TW", "正在關閉"),
             ("ko", "서비스를 멈추고 있습니다"),
         ],
     },
@@ -5436,6 +8278,7 @@ pub(super) static MESSAGES: &[Row] = &[
                 "сервер останавливается, так как параметр restart_after_crash равен off",
             ),
             ("ka", "მუშაობა დასრულდება. restart_after_crash გამორთულია"),
+            ("zh_TW", "因 restart_after_crash 為 off 而停止"),
         ],
     },
     Row {
@@ -5456,6 +8299,7 @@ pub(super) static MESSAGES: &[Row] = &[
                 "сервер останавливается из-за ошибки в стартовом процессе",
             ),
             ("ka", "მუშაობის დასრულება გამშვები პროცესის შეცდომის გამო"),
+            ("zh_TW", "因啟動行程失敗而停止"),
             ("ja", "起動プロセスの失敗のためシャットダウンしています"),
             ("ja", "起動プロセスの失敗のためシャットダウンします"),
             ("ko", "시작 작업 실패로 중지합니다."),
@@ -5477,6 +8321,7 @@ pub(super) static MESSAGES: &[Row] = &[
             ("ru", "извините, уже слишком много клиентов"),
             ("ka", "უკაცრავად, უკვე მეტისმეტად ბევრი კლიენტია"),
             ("zh_CN", "对不起, 已经有太多的客户"),
+            ("zh_TW", "抱歉，客戶端過多"),
             ("ja", "現在クライアント数が多すぎます"),
             ("ko", "최대 동시 접속자 수를 초과했습니다."),
         ],
@@ -5496,6 +8341,7 @@ pub(super) static MESSAGES: &[Row] = &[
             ("ru", "запускается %s"),
             ("uk", "початок %s"),
             ("zh_CN", "正在启动 %s"),
+            ("zh_TW", "正在啟動 %s"),
         ],
     },
     Row {
@@ -5515,6 +8361,7 @@ pub(super) static MESSAGES: &[Row] = &[
             ("ka", "არქივიდან აღდგენა დაიწყო"),
             ("ja", "アーカイブリカバリを開始しています"),
             ("zh_CN", "开始归档恢复"),
+            ("zh_TW", "開始封存復原"),
             ("ko", "아카이브 복구 작업을 시작합니다"),
         ],
     },
@@ -5552,6 +8399,7 @@ pub(super) static MESSAGES: &[Row] = &[
             ),
             ("ka", "სერვერის სხვა დანარჩენი აქტიური პროცესები შეჩერდება"),
             ("zh_CN", "中断任何其它已激活的服务器进程"),
+            ("zh_TW", "中止所有其他執行中的伺服器行程"),
             ("ja", "他の活動中のサーバプロセスを終了しています"),
             ("ja", "他の活動中のサーバープロセスを終了しています"),
             (
@@ -5615,6 +8463,7 @@ pub(super) static MESSAGES: &[Row] = &[
                 "ka",
                 "ავტომომტვერსასრუტების პროცესის შეწყვეტა ადმინისტრატორის ბრძანების გამო",
             ),
+            ("zh_TW", "因為系統管理員指令，正在結束自動清理行程"),
             ("zh_CN", "由于管理员命令中断autovacuum进程"),
             ("ja", "管理者コマンドにより自動VACUUM処理を終了しています"),
             ("ja", "管理者コマンドにより自動バキュームを終了しています"),
@@ -5681,6 +8530,7 @@ pub(super) static MESSAGES: &[Row] = &[
                 "завершення фонового процесу \"%s\" по команді адміністратора",
             ),
             ("zh_CN", "由于管理员命令中断后台工作进程\"%s\""),
+            ("zh_TW", "由於管理者命令，正在終止背景工作行程 \"%s\""),
             (
                 "ja",
                 "管理者コマンドによりバックグラウンドワーカ\"%s\"を終了しています",
@@ -5759,6 +8609,7 @@ pub(super) static MESSAGES: &[Row] = &[
                 "ja",
                 "他のサーバープロセスがクラッシュしたため接続を終了します",
             ),
+            ("zh_TW", "正在結束連線，因為另一個伺服器行程崩潰"),
             (
                 "ko",
                 "다른 서버 프로세스가 손상을 입어 현재 연결을 중지합니다",
@@ -5805,6 +8656,7 @@ pub(super) static MESSAGES: &[Row] = &[
                 "予期しないSIGQUITシグナルによりコネクションを終了します",
             ),
             ("ja", "予期しないSIGUITシグナルのため接続を終了します"),
+            ("zh_TW", "由於收到非預期的 SIGQUIT 訊號，正在終止連線"),
             ("ko", "예상치 못한 SIGQUIT 신호로 연결을 끝냅니다"),
         ],
     },
@@ -5860,6 +8712,7 @@ pub(super) static MESSAGES: &[Row] = &[
                 "プロトコルの同期が失われたためコネクションを終了します",
             ),
             ("zh_CN", "由于协议同步丢失而中断连接"),
+            ("zh_TW", "由於協定同步遺失，正在終止連線"),
             ("ko", "프로토콜 동기화 작업 실패로 연결을 종료합니다"),
         ],
     },
@@ -5903,6 +8756,7 @@ pub(super) static MESSAGES: &[Row] = &[
             ("uk", "завершення підключення по команді адміністратора"),
             ("ru", "закрытие подключения по команде администратора"),
             ("ka", "მიერთების შეწყვეტა ადმინისტრატორის ბრძანების გამო"),
+            ("zh_TW", "因管理員命令，正在中斷連線"),
             ("zh_CN", "由于管理员命令中断联接"),
             ("ja", "管理者コマンドにより接続を終了しています"),
             ("ko", "관리자 요청에 의해서 연결을 끝냅니다"),
@@ -5958,6 +8812,7 @@ pub(super) static MESSAGES: &[Row] = &[
             ),
             ("ka", "მიერთების შეწყვეტა აღდგენასთან კონფლიქტის გამო"),
             ("ja", "リカバリで競合が発生したため、接続を終了しています"),
+            ("zh_TW", "因與復原衝突，正在中斷連線"),
             ("zh_CN", "由于与恢复操作相冲突而中断连接"),
             ("ko", "복구 작업 중 충돌로 연결을 끝냅니다"),
             ("ko", "복구 작업 중 충돌로 연결을 종료합니다."),
@@ -6020,6 +8875,7 @@ pub(super) static MESSAGES: &[Row] = &[
                 "トランザクション中アイドルタイムアウトのため接続を終了します",
             ),
             ("zh_CN", "由于空载事务超时而终止连接"),
+            ("zh_TW", "由於交易中閒置逾時，正在終止連線"),
         ],
     },
     Row {
@@ -6058,6 +8914,7 @@ pub(super) static MESSAGES: &[Row] = &[
             ("ru", "закрытие подключения из-за тайм-аута простоя сеанса"),
             ("ja", "アイドルセッションタイムアウトにより接続を終了します"),
             ("ja", "アイドルセッションタイムアウトのため接続を終了します"),
+            ("zh_TW", "由於閒置工作階段逾時，正在終止連線"),
         ],
     },
     Row {
@@ -6105,6 +8962,7 @@ pub(super) static MESSAGES: &[Row] = &[
                 "即時シャットダウンコマンドによりコネクションを終了します",
             ),
             ("ja", "即時シャットダウンコマンドにより接続を終了します"),
+            ("zh_TW", "由於立即停止命令，正在終止連線"),
         ],
     },
     Row {
@@ -6191,6 +9049,7 @@ pub(super) static MESSAGES: &[Row] = &[
                 "ja",
                 "予期しないpostmasterの終了のため、コネクションを終了します",
             ),
+            ("zh_TW", "因 postmaster 意外結束而終止連線"),
             ("zh_CN", "由于意外的 postmaster 退出而终止连接"),
         ],
     },
@@ -6238,6 +9097,7 @@ pub(super) static MESSAGES: &[Row] = &[
                 "ლოგიკური რეპლიკაციის დამხმარე პროცესის შეწყვეტა ადმინისტრატორის ბრძანების გამო",
             ),
             ("zh_CN", "由于管理员命令而终止逻辑复制工作线程"),
+            ("zh_TW", "由於管理者命令，正在終止邏輯複寫工作行程"),
             (
                 "ja",
                 "管理者コマンドにより、論理レプリケーションワーカを終了します",
@@ -6247,6 +9107,146 @@ pub(super) static MESSAGES: &[Row] = &[
                 "管理者コマンドにより、論理レプリケーションワーカーを終了します",
             ),
             ("ko", "관리자 요청에 의해서 논리 복제 작업자를 끝냅니다"),
+        ],
+    },
+    Row {
+        english: "terminating logical replication worker due to timeout",
+        texts: &[
+            (
+                "de",
+                "Arbeitsprozess für logische Replikation wird abgebrochen wegen Zeitüberschreitung",
+            ),
+            ("it", "arresto del worker di replica logica per timeout"),
+            (
+                "fr",
+                "arrêt du processus worker de la réplication logique suite à l'expiration du délai de réplication",
+            ),
+            (
+                "sv",
+                "avslutar logisk replikeringsarbetare på grund av timeout",
+            ),
+            (
+                "es",
+                "terminando el proceso de replicación lógica debido a que se agotó el tiempo de espera",
+            ),
+            (
+                "ru",
+                "завершение обработчика логической репликации из-за тайм-аута",
+            ),
+            (
+                "uk",
+                "завершення процесу логічної реплікації через тайм-аут",
+            ),
+            (
+                "ka",
+                "ლოგიკური რეპლიკაციის დამხმარე პროცესის შეწყვეტა მოლოდინის ვადის ამოწურვის გამო",
+            ),
+            (
+                "ja",
+                "タイムアウトにより論理レプリケーションワーカーを終了しています",
+            ),
+            ("zh_CN", "由于超时，正在终止逻辑复制工作进程"),
+            ("zh_TW", "由於逾時，正在終止邏輯複寫工作行程"),
+            ("ko", "시간 제한으로 논리 복제 작업자를 중지합니다."),
+        ],
+    },
+    Row {
+        english: "terminating walreceiver due to timeout",
+        texts: &[
+            (
+                "de",
+                "WAL-Receiver-Prozess wird abgebrochen wegen Zeitüberschreitung",
+            ),
+            (
+                "fr",
+                "arrêt du processus walreceiver suite à l'expiration du délai de réplication",
+            ),
+            ("sv", "avslutar wal-mottagare på grund av timeout"),
+            (
+                "es",
+                "terminando el proceso walreceiver debido a que se agotó el tiempo de espera",
+            ),
+            ("it", "walreceiver terminato a causa di timeout"),
+            (
+                "ka",
+                "walreceiver პროგრამის შეწყვეტა მოლოდინის ვადის ამოწურვის გამო",
+            ),
+            ("ru", "завершение приёма журнала из-за тайм-аута"),
+            ("uk", "завершення процесу walreceiver через тайм-аут"),
+            (
+                "ja",
+                "レプリケーションタイムアウトによりwalreceiverを終了しています",
+            ),
+            ("zh_CN", "由于超时，正在终止 walreceiver"),
+            ("zh_TW", "由於逾時，正在終止 WAL 接收行程"),
+            ("ko", "시간 제한으로 wal 수신기를 중지합니다."),
+        ],
+    },
+    Row {
+        english: "terminating walreceiver due to timeout while waiting for upstream to catch up",
+        texts: &[
+            (
+                "de",
+                "WAL-Receiver-Prozess wird abgebrochen wegen Zeitüberschreitung beim Warten, dass der Upstream-Server aufholt",
+            ),
+            (
+                "sv",
+                "avslutar wal-mottagare på grund av timeout medans vi väntar på att upstream:en skall komma ikapp",
+            ),
+            (
+                "ru",
+                "завершение приёма журнала из-за тайм-аута при ожидании достижения требуемой позиции вышестоящим сервером",
+            ),
+            (
+                "ja",
+                "上流が追いつくのを待機している間に起きたタイムアウトにより、walreceiver を終了します",
+            ),
+            ("zh_CN", "等待上游追赶期间超时，正在终止 walreceiver"),
+            ("zh_TW", "等待上游追趕期間逾時，正在終止 WAL 接收行程"),
+        ],
+    },
+    Row {
+        english: "terminating walreceiver process due to administrator command",
+        texts: &[
+            (
+                "de",
+                "WAL-Receiver-Prozess wird abgebrochen aufgrund von Anweisung des Administrators",
+            ),
+            (
+                "fr",
+                "arrêt du processus walreceiver suite à la demande de l'administrateur",
+            ),
+            (
+                "sv",
+                "avslutar wal-mottagarprocessen på grund av ett administratörskommando",
+            ),
+            (
+                "it",
+                "interruzione del processo walreceiver su comando dell'amministratore",
+            ),
+            (
+                "es",
+                "terminando el proceso walreceiver debido a una orden del administrador",
+            ),
+            (
+                "ka",
+                "walreceiver პროგრამის შეწყვეტა ადმინისტრატორის ბრძანების გამო",
+            ),
+            (
+                "ru",
+                "завершение процесса считывания журнала по команде администратора",
+            ),
+            (
+                "uk",
+                "завершення процесу walreceiver по команді адміністратора",
+            ),
+            ("zh_TW", "因管理員命令，正在結束 WAL 接收行程"),
+            ("zh_CN", "由于管理员命令，正在终止 walreceiver 进程"),
+            (
+                "ja",
+                "管理者コマンドにより WAL 受信プロセスを終了しています",
+            ),
+            ("ko", "관리자 명령으로 인해 WAL 수신기를 종료합니다."),
         ],
     },
     Row {
@@ -6275,6 +9275,7 @@ pub(super) static MESSAGES: &[Row] = &[
             ("pl", "zakończenie procesu walsender po rozgłoszeniu"),
             ("ru", "завершение процесса передачи журнала после повышения"),
             ("uk", "завершення процесу walsender після підвищення"),
+            ("zh_TW", "升級後正在終止 WAL 發送行程"),
             ("zh_CN", "在提升后, 中断walreceiver进程"),
             ("ja", "昇格後にWAL送信プロセスを終了します"),
             ("ko", "운영전환 뒤 wal 송신기 프로세스를 중지합니다."),
@@ -6339,6 +9340,7 @@ pub(super) static MESSAGES: &[Row] = &[
                 "ja",
                 "レプリケーションタイムアウトにより WAL 送信プロセスを終了しています",
             ),
+            ("zh_TW", "因複寫逾時，正在結束 WAL 發送行程"),
             ("zh_CN", "由于复制超时, 中断walreceiver进程"),
             ("ko", "복제 시간 제한으로 wal 송신기 프로세스를 종료합니다."),
         ],
@@ -6370,6 +9372,7 @@ pub(super) static MESSAGES: &[Row] = &[
             ("ka", "მონაცემთა ბაზის სისტემა აღდგენის რეჟიმშია"),
             ("ja", "データベースシステムはリカバリモードです"),
             ("zh_CN", "数据库系统在恢复模式中"),
+            ("zh_TW", "資料庫系統處於復原模式"),
             ("ko", "데이터베이스 시스템이 자동 복구 작업 중입니다."),
         ],
     },
@@ -6395,6 +9398,7 @@ pub(super) static MESSAGES: &[Row] = &[
             ("uk", "система бази даних не приймає підключення"),
             ("ka", "მონაცემთა ბაზის სისტემა მიერთებებს არ იღებს"),
             ("ja", "データベースシステムは接続を受け付けていません"),
+            ("zh_TW", "資料庫系統不接受連線"),
             ("ko", "해당 데이터베이스 시스템은 접속을 허용하지 않습니다."),
         ],
     },
@@ -6423,6 +9427,7 @@ pub(super) static MESSAGES: &[Row] = &[
             ("uk", "система бази даних ще не приймає підключення"),
             ("ka", "მონაცემთა ბაზის სისტემა ჯერ მიერთებებს არ იღებს"),
             ("ja", "データベースシステムはまだ接続を受け付けていません"),
+            ("zh_TW", "資料庫系統尚未接受連線"),
             (
                 "ko",
                 "해당 데이터베이스 시스템은 아직 접속을 허용하지 않습니다.",
@@ -6446,6 +9451,7 @@ pub(super) static MESSAGES: &[Row] = &[
             ("ka", "მონაცემთა ბაზის სისტემა ითიშება"),
             ("ja", "データベースシステムはシャットダウンしています"),
             ("zh_CN", "数据库系统停止中"),
+            ("zh_TW", "資料庫系統正在關閉"),
             ("ko", "데이터베이스 시스템이 중지 중입니다"),
         ],
     },
@@ -6468,6 +9474,7 @@ pub(super) static MESSAGES: &[Row] = &[
             ("ja", "データベースシステムは起動中です"),
             ("ja", "データベースシステムは起動処理中です"),
             ("zh_CN", "数据库系统启动中"),
+            ("zh_TW", "資料庫系統正在啟動"),
             ("ko", "데이터베이스 시스템이 새로 가동 중입니다."),
         ],
     },
@@ -6489,6 +9496,7 @@ pub(super) static MESSAGES: &[Row] = &[
             ("ka", "ძალიან ბევრი კავშირი ბაზისთვის \"%s\""),
             ("ja", "データベース\"%s\"への接続が多すぎます"),
             ("zh_CN", "到数据库 \"%s\"的连接太多了"),
+            ("zh_TW", "資料庫 \"%s\" 的連線太多"),
         ],
     },
     Row {
@@ -6513,6 +9521,7 @@ pub(super) static MESSAGES: &[Row] = &[
             ("ka", "მეტისმეტად ბევრი კავშირი როლისთვის \"%s\""),
             ("ja", "ロール\"%s\"からの接続が多すぎます"),
             ("zh_CN", "由角色\"%s\"发起的连接太多了"),
+            ("zh_TW", "角色 \"%s\" 的連線太多"),
         ],
     },
     Row {
@@ -6578,6 +9587,7 @@ pub(super) static MESSAGES: &[Row] = &[
                 "ja",
                 "トランザクションを実行中のクライアント接続で想定外のEOFがありました",
             ),
+            ("zh_TW", "交易尚未結束時，客戶端連線非預期地遇到 EOF"),
             ("zh_CN", "在客户端连接上的已打开事务中出现意外 EOF"),
             (
                 "ko",
@@ -6614,6 +9624,7 @@ pub(super) static MESSAGES: &[Row] = &[
             ("ka", "მოულოდნელი EOF შეტყობინების სიგრძის სიტყვაში"),
             ("ja", "メッセージ長ワード内のEOFは想定外です"),
             ("zh_CN", "在信息长度字里有意外的 EOF"),
+            ("zh_TW", "訊息長度欄位中有非預期的 EOF"),
             (
                 "ko",
                 "예상치 못한 EOF가 메시지의 길이 워드안에서 발생했습니다.",
@@ -6637,8 +9648,26 @@ pub(super) static MESSAGES: &[Row] = &[
             ("uk", "нерозпізнаний код помилки SSL: %d"),
             ("ka", "უცნობი SSL-ის შეცდომის კოდი: %d"),
             ("zh_CN", "未知的 SSL 错误码: %d"),
+            ("zh_TW", "無法識別的 SSL 錯誤碼: %d"),
             ("ja", "認識できないSSLエラーコード: %d"),
             ("ko", "인식되지 않은 SSL 에러 코드 %d"),
+        ],
+    },
+    Row {
+        english: "unrecognized configuration parameter \"%s\"",
+        texts: &[
+            ("sv", "okänd konfigurationsparameter \"%s\""),
+            ("it", "parametro di configurazione \"%s\" sconosciuto"),
+            ("fr", "paramètre de configuration « %s » non reconnu"),
+            ("es", "parámetro de configuración «%s» no reconocido"),
+            ("de", "unbekannter Konfigurationsparameter »%s«"),
+            ("ru", "нераспознанный параметр конфигурации: \"%s\""),
+            ("uk", "нерозпізнаний параметр конфігурації \"%s\""),
+            ("ka", "კონფიგურაციის უცნობი პარამეტრი: \"%s\""),
+            ("zh_CN", "无法识别的配置参数 \"%s\""),
+            ("zh_TW", "無法識別的組態參數 \"%s\""),
+            ("ja", "設定パラメータ\"%s\"は不明です"),
+            ("ko", "알 수 없는 환경 매개 변수 이름: \"%s\""),
         ],
     },
     Row {
@@ -6710,6 +9739,10 @@ pub(super) static MESSAGES: &[Row] = &[
             ),
             ("zh_CN", "不支持的前端协议 %u.%u: 服务端支持 %u.0 到 %u.%u"),
             (
+                "zh_TW",
+                "不支援的前端通訊協定 %u.%u: 伺服器支援 %u.0 到 %u.%u",
+            ),
+            (
                 "ko",
                 "지원하지 않는 frontend 프로토콜 %u.%u: 서버에서 지원하는 프로토콜 %u.0 .. %u.%u",
             ),
@@ -6759,6 +9792,7 @@ pub(super) static MESSAGES: &[Row] = &[
                 "プロセス%dに対するキャンセル要求においてキーが間違っています",
             ),
             ("zh_CN", "对于进程 %d，在取消请求中的键值错误"),
+            ("zh_TW", "行程 %d 取消要求中的金鑰不正確"),
             ("ko", "프로세스 %d에 대한 취소 요청에 잘못된 키가 있음"),
         ],
     },
@@ -6828,7 +9862,7 @@ pub(super) static ENCODINGS: &[Encoding] = &[
             ("прстуф", b"\xef \xf0 \xf1 \xf2 \xf3 \xf4"),
             ("хцчшщъ", b"\xf5 \xf6 \xf7 \xf8 \xf9 \xfa"),
             ("ыьюяёє", b"\xfb \xfc \xfe \xff \xb8 \xba"),
-            ("ії", b"\xb3 \xbf"),
+            ("ії’", b"\xb3 \xbf \x92"),
         ],
     },
     Encoding {
@@ -6917,154 +9951,193 @@ pub(super) static ENCODINGS: &[Encoding] = &[
                 b"\xa4\xe2 \xa4\xe8 \xa4\xe9 \xa4\xea \xa4\xeb \xa4\xec",
             ),
             (
-                "わをんァアイ",
-                b"\xa4\xef \xa4\xf2 \xa4\xf3 \xa5\xa1 \xa5\xa2 \xa5\xa4",
+                "わをんァアィ",
+                b"\xa4\xef \xa4\xf2 \xa4\xf3 \xa5\xa1 \xa5\xa2 \xa5\xa3",
             ),
             (
-                "ウエォオカキ",
-                b"\xa5\xa6 \xa5\xa8 \xa5\xa9 \xa5\xaa \xa5\xab \xa5\xad",
+                "イウエォオカ",
+                b"\xa5\xa4 \xa5\xa6 \xa5\xa8 \xa5\xa9 \xa5\xaa \xa5\xab",
             ),
             (
-                "クグケコゴサ",
-                b"\xa5\xaf \xa5\xb0 \xa5\xb1 \xa5\xb3 \xa5\xb4 \xa5\xb5",
+                "キクグケゲコ",
+                b"\xa5\xad \xa5\xaf \xa5\xb0 \xa5\xb1 \xa5\xb2 \xa5\xb3",
             ),
             (
-                "ザシジスセソ",
-                b"\xa5\xb6 \xa5\xb7 \xa5\xb8 \xa5\xb9 \xa5\xbb \xa5\xbd",
+                "ゴサザシジス",
+                b"\xa5\xb4 \xa5\xb5 \xa5\xb6 \xa5\xb7 \xa5\xb8 \xa5\xb9",
             ),
             (
-                "タダッテデト",
-                b"\xa5\xbf \xa5\xc0 \xa5\xc3 \xa5\xc6 \xa5\xc7 \xa5\xc8",
+                "ズセソタダチ",
+                b"\xa5\xba \xa5\xbb \xa5\xbd \xa5\xbf \xa5\xc0 \xa5\xc1",
             ),
             (
-                "ドナネバパヒ",
-                b"\xa5\xc9 \xa5\xca \xa5\xcd \xa5\xd0 \xa5\xd1 \xa5\xd2",
+                "ッテデトドナ",
+                b"\xa5\xc3 \xa5\xc6 \xa5\xc7 \xa5\xc8 \xa5\xc9 \xa5\xca",
             ),
             (
-                "ビフブプベホ",
-                b"\xa5\xd3 \xa5\xd5 \xa5\xd6 \xa5\xd7 \xa5\xd9 \xa5\xdb",
+                "ネバパヒビフ",
+                b"\xa5\xcd \xa5\xd0 \xa5\xd1 \xa5\xd2 \xa5\xd3 \xa5\xd5",
             ),
             (
-                "ボポマミムメ",
-                b"\xa5\xdc \xa5\xdd \xa5\xde \xa5\xdf \xa5\xe0 \xa5\xe1",
+                "ブプベホボポ",
+                b"\xa5\xd6 \xa5\xd7 \xa5\xd9 \xa5\xdb \xa5\xdc \xa5\xdd",
             ),
             (
-                "モャュユョラ",
-                b"\xa5\xe2 \xa5\xe3 \xa5\xe5 \xa5\xe6 \xa5\xe7 \xa5\xe9",
+                "マミムメモャ",
+                b"\xa5\xde \xa5\xdf \xa5\xe0 \xa5\xe1 \xa5\xe2 \xa5\xe3",
             ),
             (
-                "リルレロワン",
-                b"\xa5\xea \xa5\xeb \xa5\xec \xa5\xed \xa5\xef \xa5\xf3",
+                "ュユョラリル",
+                b"\xa5\xe5 \xa5\xe6 \xa5\xe7 \xa5\xe9 \xa5\xea \xa5\xeb",
             ),
             (
-                "ー一不与中了",
-                b"\xa1\xbc \xb0\xec \xc9\xd4 \xcd\xbf \xc3\xe6 \xce\xbb",
+                "レロワンー一",
+                b"\xa5\xec \xa5\xed \xa5\xef \xa5\xf3 \xa1\xbc \xb0\xec",
             ),
             (
-                "予今他付任作",
-                b"\xcd\xbd \xba\xa3 \xc2\xbe \xc9\xd5 \xc7\xa4 \xba\xee",
+                "上不与並中了",
+                b"\xbe\xe5 \xc9\xd4 \xcd\xbf \xca\xc2 \xc3\xe6 \xce\xbb",
             ),
             (
-                "例信値停備入",
-                b"\xce\xe3 \xbf\xae \xc3\xcd \xc4\xe4 \xc8\xf7 \xc6\xfe",
+                "予互今他付任",
+                b"\xcd\xbd \xb8\xdf \xba\xa3 \xc2\xbe \xc9\xd5 \xc7\xa4",
             ),
             (
-                "全内再処出切",
-                b"\xc1\xb4 \xc6\xe2 \xba\xc6 \xbd\xe8 \xbd\xd0 \xc0\xda",
+                "作使例信値停",
+                b"\xba\xee \xbb\xc8 \xce\xe3 \xbf\xae \xc3\xcd \xc4\xe4",
             ),
             (
-                "初別利到刻削",
-                b"\xbd\xe9 \xca\xcc \xcd\xf8 \xc5\xfe \xb9\xef \xba\xef",
+                "備入全共内再",
+                b"\xc8\xf7 \xc6\xfe \xc1\xb4 \xb6\xa6 \xc6\xe2 \xba\xc6",
             ),
             (
-                "力効動化即収",
-                b"\xce\xcf \xb8\xfa \xc6\xb0 \xb2\xbd \xc2\xa8 \xbc\xfd",
+                "処出分切列初",
+                b"\xbd\xe8 \xbd\xd0 \xca\xac \xc0\xda \xce\xf3 \xbd\xe9",
             ),
             (
-                "取受可号合同",
-                b"\xbc\xe8 \xbc\xf5 \xb2\xc4 \xb9\xe6 \xb9\xe7 \xc6\xb1",
+                "別利到制刻削",
+                b"\xca\xcc \xcd\xf8 \xc5\xfe \xc0\xa9 \xb9\xef \xba\xef",
             ),
             (
-                "名向否問回圧",
-                b"\xcc\xbe \xb8\xfe \xc8\xdd \xcc\xe4 \xb2\xf3 \xb0\xb5",
+                "前力効動化匿",
+                b"\xc1\xb0 \xce\xcf \xb8\xfa \xc6\xb0 \xb2\xbd \xc6\xbf",
             ),
             (
-                "在場変外多失",
-                b"\xba\xdf \xbe\xec \xca\xd1 \xb3\xb0 \xc2\xbf \xbc\xba",
+                "十即収取受可",
+                b"\xbd\xbd \xc2\xa8 \xbc\xfd \xbc\xe8 \xbc\xf5 \xb2\xc4",
             ),
             (
-                "始委存完定実",
-                b"\xbb\xcf \xb0\xd1 \xc2\xb8 \xb4\xb0 \xc4\xea \xbc\xc2",
+                "号合同名向否",
+                b"\xb9\xe6 \xb9\xe7 \xc6\xb1 \xcc\xbe \xb8\xfe \xc8\xdd",
             ),
             (
-                "対属常式待後",
-                b"\xc2\xd0 \xc2\xb0 \xbe\xef \xbc\xb0 \xc2\xd4 \xb8\xe5",
+                "含員問回圧在",
+                b"\xb4\xde \xb0\xf7 \xcc\xe4 \xb2\xf3 \xb0\xb5 \xba\xdf",
             ),
             (
-                "必応性想成戻",
-                b"\xc9\xac \xb1\xfe \xc0\xad \xc1\xdb \xc0\xae \xcc\xe1",
+                "報場変外多大",
+                b"\xca\xf3 \xbe\xec \xca\xd1 \xb3\xb0 \xc2\xbf \xc2\xe7",
             ),
             (
-                "所択拒持指接",
-                b"\xbd\xea \xc2\xf2 \xb5\xf1 \xbb\xfd \xbb\xd8 \xc0\xdc",
+                "失始委子存孫",
+                b"\xbc\xba \xbb\xcf \xb0\xd1 \xbb\xd2 \xc2\xb8 \xc2\xb9",
             ),
             (
-                "推敗数整文断",
-                b"\xbf\xe4 \xc7\xd4 \xbf\xf4 \xc0\xb0 \xca\xb8 \xc3\xc7",
+                "完定実密対小",
+                b"\xb4\xb0 \xc4\xea \xbc\xc2 \xcc\xa9 \xc2\xd0 \xbe\xae",
             ),
             (
-                "新方昇明時暗",
-                b"\xbf\xb7 \xca\xfd \xbe\xba \xcc\xc0 \xbb\xfe \xb0\xc5",
+                "属履常式引張",
+                b"\xc2\xb0 \xcd\xfa \xbe\xef \xbc\xb0 \xb0\xfa \xc4\xa5",
             ),
             (
-                "更書最有期枠",
-                b"\xb9\xb9 \xbd\xf1 \xba\xc7 \xcd\xad \xb4\xfc \xcf\xc8",
+                "待後御必応性",
+                b"\xc2\xd4 \xb8\xe5 \xb8\xe6 \xc9\xac \xb1\xfe \xc0\xad",
             ),
             (
-                "格検構標権正",
-                b"\xb3\xca \xb8\xa1 \xb9\xbd \xc9\xb8 \xb8\xa2 \xc0\xb5",
+                "情想態成戻所",
+                b"\xbe\xf0 \xc1\xdb \xc2\xd6 \xc0\xae \xcc\xe1 \xbd\xea",
             ),
             (
-                "残求活準無現",
-                b"\xbb\xc4 \xb5\xe1 \xb3\xe8 \xbd\xe0 \xcc\xb5 \xb8\xbd",
+                "択拒拡持指接",
+                b"\xc2\xf2 \xb5\xf1 \xb3\xc8 \xbb\xfd \xbb\xd8 \xc0\xdc",
             ),
             (
-                "理生用番異発",
-                b"\xcd\xfd \xc0\xb8 \xcd\xd1 \xc8\xd6 \xb0\xdb \xc8\xaf",
+                "推換操敗数整",
+                b"\xbf\xe4 \xb4\xb9 \xc1\xe0 \xc7\xd4 \xbf\xf4 \xc0\xb0",
             ),
             (
-                "確秒種空競答",
-                b"\xb3\xce \xc9\xc3 \xbc\xef \xb6\xf5 \xb6\xa5 \xc5\xfa",
+                "文断新方既昇",
+                b"\xca\xb8 \xc3\xc7 \xbf\xb7 \xca\xfd \xb4\xfb \xbe\xba",
             ),
             (
-                "管約細終絶続",
-                b"\xb4\xc9 \xcc\xf3 \xba\xd9 \xbd\xaa \xc0\xe4 \xc2\xb3",
+                "明時暗更書最",
+                b"\xcc\xc0 \xbb\xfe \xb0\xc5 \xb9\xb9 \xbd\xf1 \xba\xc7",
             ),
             (
-                "縮置者脈自致",
-                b"\xbd\xcc \xc3\xd6 \xbc\xd4 \xcc\xae \xbc\xab \xc3\xd7",
+                "有期枠格検構",
+                b"\xcd\xad \xb4\xfc \xcf\xc8 \xb3\xca \xb8\xa1 \xb9\xbd",
             ),
             (
-                "行要設許証詳",
-                b"\xb9\xd4 \xcd\xd7 \xc0\xdf \xb5\xf6 \xbe\xda \xbe\xdc",
+                "標権機止正歴",
+                b"\xc9\xb8 \xb8\xa2 \xb5\xa1 \xbb\xdf \xc0\xb5 \xce\xf2",
             ),
             (
-                "認調論識資起",
-                b"\xc7\xa7 \xc4\xb4 \xcf\xc0 \xbc\xb1 \xbb\xf1 \xb5\xaf",
+                "残求活流準無",
+                b"\xbb\xc4 \xb5\xe1 \xb3\xe8 \xce\xae \xbd\xe0 \xcc\xb5",
             ),
             (
-                "超返送速進達",
-                b"\xc4\xb6 \xca\xd6 \xc1\xf7 \xc2\xae \xbf\xca \xc3\xa3",
+                "状現理生用番",
+                b"\xbe\xf5 \xb8\xbd \xcd\xfd \xc0\xb8 \xcd\xd1 \xc8\xd6",
             ),
             (
-                "違適選配長開",
-                b"\xb0\xe3 \xc5\xac \xc1\xaa \xc7\xdb \xc4\xb9 \xb3\xab",
+                "異発監目真着",
+                b"\xb0\xdb \xc8\xaf \xb4\xc6 \xcc\xdc \xbf\xbf \xc3\xe5",
             ),
             (
-                "間限除集非類",
-                b"\xb4\xd6 \xb8\xc2 \xbd\xfc \xbd\xb8 \xc8\xf3 \xce\xe0",
+                "確秒秘種空競",
+                b"\xb3\xce \xc9\xc3 \xc8\xeb \xbc\xef \xb6\xf5 \xb6\xa5",
             ),
-            ("高（）", b"\xb9\xe2 \xa1\xca \xa1\xcb"),
+            (
+                "答管約細終絶",
+                b"\xc5\xfa \xb4\xc9 \xcc\xf3 \xba\xd9 \xbd\xaa \xc0\xe4",
+            ),
+            (
+                "継続縮置者能",
+                b"\xb7\xd1 \xc2\xb3 \xbd\xcc \xc3\xd6 \xbc\xd4 \xc7\xbd",
+            ),
+            (
+                "脈自致行要視",
+                b"\xcc\xae \xbc\xab \xc3\xd7 \xb9\xd4 \xcd\xd7 \xbb\xeb",
+            ),
+            (
+                "設許証詳認誤",
+                b"\xc0\xdf \xb5\xf6 \xbe\xda \xbe\xdc \xc7\xa7 \xb8\xed",
+            ),
+            (
+                "読調論識貫資",
+                b"\xc6\xc9 \xc4\xb4 \xcf\xc0 \xbc\xb1 \xb4\xd3 \xbb\xf1",
+            ),
+            (
+                "起超込返追送",
+                b"\xb5\xaf \xc4\xb6 \xb9\xfe \xca\xd6 \xc4\xc9 \xc1\xf7",
+            ),
+            (
+                "通速進遅過達",
+                b"\xc4\xcc \xc2\xae \xbf\xca \xc3\xd9 \xb2\xe1 \xc3\xa3",
+            ),
+            (
+                "違適選配鍵長",
+                b"\xb0\xe3 \xc5\xac \xc1\xaa \xc7\xdb \xb8\xb0 \xc4\xb9",
+            ),
+            (
+                "開間関限除集",
+                b"\xb3\xab \xb4\xd6 \xb4\xd8 \xb8\xc2 \xbd\xfc \xbd\xb8",
+            ),
+            (
+                "非類高（）",
+                b"\xc8\xf3 \xce\xe0 \xb9\xe2 \xa1\xca \xa1\xcb",
+            ),
         ],
     },
     Encoding {
@@ -7077,173 +10150,206 @@ pub(super) static ENCODINGS: &[Encoding] = &[
                 b"\xb0\xa1 \xb0\xa2 \xb0\xa3 \xb0\xa8 \xb0\xaa \xb0\xb3",
             ),
             (
-                "거검게겨견결",
-                b"\xb0\xc5 \xb0\xcb \xb0\xd4 \xb0\xdc \xb0\xdf \xb0\xe1",
+                "거검것게겟겨",
+                b"\xb0\xc5 \xb0\xcb \xb0\xcd \xb0\xd4 \xb0\xd9 \xb0\xdc",
             ),
             (
-                "경고공과관구",
-                b"\xb0\xe6 \xb0\xed \xb0\xf8 \xb0\xfa \xb0\xfc \xb1\xb8",
+                "견결경계고공",
+                b"\xb0\xdf \xb0\xe1 \xb0\xe6 \xb0\xe8 \xb0\xed \xb0\xf8",
             ),
             (
-                "권그기긴길께",
-                b"\xb1\xc7 \xb1\xd7 \xb1\xe2 \xb1\xe4 \xb1\xe6 \xb2\xb2",
+                "과관구권그근",
+                b"\xb0\xfa \xb0\xfc \xb1\xb8 \xb1\xc7 \xb1\xd7 \xb1\xd9",
             ),
             (
-                "꿨끊끝남내낼",
-                b"\xb2\xe5 \xb2\xf7 \xb3\xa1 \xb3\xb2 \xb3\xbb \xb3\xbe",
+                "금기긴길께꿨",
+                b"\xb1\xdd \xb1\xe2 \xb1\xe4 \xb1\xe6 \xb2\xb2 \xb2\xe5",
+            ),
+            (
+                "끊끝나남내낼",
+                b"\xb2\xf7 \xb3\xa1 \xb3\xaa \xb3\xb2 \xb3\xbb \xb3\xbe",
             ),
             (
                 "냅냈너널논놓",
                 b"\xb3\xc0 \xb3\xc2 \xb3\xca \xb3\xce \xb3\xed \xb3\xf5",
             ),
             (
-                "는능니닉닙다",
-                b"\xb4\xc2 \xb4\xc9 \xb4\xcf \xb4\xd0 \xb4\xd5 \xb4\xd9",
+                "는능니닉님닙",
+                b"\xb4\xc2 \xb4\xc9 \xb4\xcf \xb4\xd0 \xb4\xd4 \xb4\xd5",
             ),
             (
-                "답당대데도돌",
-                b"\xb4\xe4 \xb4\xe7 \xb4\xeb \xb5\xa5 \xb5\xb5 \xb5\xb9",
+                "다달답당대데",
+                b"\xb4\xd9 \xb4\xde \xb4\xe4 \xb4\xe7 \xb4\xeb \xb5\xa5",
             ),
             (
-                "동되된됨됩뒤",
-                b"\xb5\xbf \xb5\xc7 \xb5\xc8 \xb5\xca \xb5\xcb \xb5\xda",
+                "도돌동되된될",
+                b"\xb5\xb5 \xb5\xb9 \xb5\xbf \xb5\xc7 \xb5\xc8 \xb5\xc9",
             ),
             (
-                "드든디따때또",
-                b"\xb5\xe5 \xb5\xe7 \xb5\xf0 \xb5\xfb \xb6\xa7 \xb6\xc7",
+                "됨됩뒤듈드든",
+                b"\xb5\xca \xb5\xcb \xb5\xda \xb5\xe2 \xb5\xe5 \xb5\xe7",
             ),
             (
-                "라락랜램러레",
-                b"\xb6\xf3 \xb6\xf4 \xb7\xa3 \xb7\xa5 \xb7\xaf \xb7\xb9",
+                "들디딩따때또",
+                b"\xb5\xe9 \xb5\xf0 \xb5\xf9 \xb5\xfb \xb6\xa7 \xb6\xc7",
             ),
             (
-                "려력령로롤롯",
-                b"\xb7\xc1 \xb7\xc2 \xb7\xc9 \xb7\xce \xb7\xd1 \xb7\xd4",
+                "라락래랜램러",
+                b"\xb6\xf3 \xb6\xf4 \xb7\xa1 \xb7\xa3 \xb7\xa5 \xb7\xaf",
             ),
             (
-                "료루류른를름",
-                b"\xb7\xe1 \xb7\xe7 \xb7\xf9 \xb8\xa5 \xb8\xa6 \xb8\xa7",
+                "레렉려력령로",
+                b"\xb7\xb9 \xb7\xba \xb7\xc1 \xb7\xc2 \xb7\xc9 \xb7\xce",
             ),
             (
-                "리린릴림마막",
-                b"\xb8\xae \xb8\xb0 \xb8\xb1 \xb8\xb2 \xb8\xb6 \xb8\xb7",
+                "록롤롯료루룹",
+                b"\xb7\xcf \xb7\xd1 \xb7\xd4 \xb7\xe1 \xb7\xe7 \xb7\xec",
             ),
             (
-                "만매맵멈메명",
-                b"\xb8\xb8 \xb8\xc5 \xb8\xca \xb8\xd8 \xb8\xde \xb8\xed",
+                "류른를름리린",
+                b"\xb7\xf9 \xb8\xa5 \xb8\xa6 \xb8\xa7 \xb8\xae \xb8\xb0",
             ),
             (
-                "모못문및바받",
-                b"\xb8\xf0 \xb8\xf8 \xb9\xae \xb9\xd7 \xb9\xd9 \xb9\xde",
+                "릴림마막만맞",
+                b"\xb8\xb1 \xb8\xb2 \xb8\xb6 \xb8\xb7 \xb8\xb8 \xb8\xc2",
             ),
             (
-                "발방백버번법",
-                b"\xb9\xdf \xb9\xe6 \xb9\xe9 \xb9\xf6 \xb9\xf8 \xb9\xfd",
+                "매맵먼멈메면",
+                b"\xb8\xc5 \xb8\xca \xb8\xd5 \xb8\xd8 \xb8\xde \xb8\xe9",
             ),
             (
-                "베변별보복부",
-                b"\xba\xa3 \xba\xaf \xba\xb0 \xba\xb8 \xba\xb9 \xba\xce",
+                "명모목못무문",
+                b"\xb8\xed \xb8\xf0 \xb8\xf1 \xb8\xf8 \xb9\xab \xb9\xae",
             ),
             (
-                "브비빠사상새",
-                b"\xba\xea \xba\xf1 \xba\xfc \xbb\xe7 \xbb\xf3 \xbb\xf5",
+                "미밀밍및바반",
+                b"\xb9\xcc \xb9\xd0 \xb9\xd6 \xb9\xd7 \xb9\xd9 \xb9\xdd",
             ),
             (
-                "생서설성세셋",
-                b"\xbb\xfd \xbc\xad \xbc\xb3 \xbc\xba \xbc\xbc \xbc\xc2",
+                "받발방백버번",
+                b"\xb9\xde \xb9\xdf \xb9\xe6 \xb9\xe9 \xb9\xf6 \xb9\xf8",
             ),
             (
-                "션셧소속손송",
-                b"\xbc\xc7 \xbc\xcb \xbc\xd2 \xbc\xd3 \xbc\xd5 \xbc\xdb",
+                "법베변별보복",
+                b"\xb9\xfd \xba\xa3 \xba\xaf \xba\xb0 \xba\xb8 \xba\xb9",
             ),
             (
-                "수슈스슬습시",
-                b"\xbc\xf6 \xbd\xb4 \xbd\xba \xbd\xbd \xbd\xc0 \xbd\xc3",
+                "부분불브블비",
+                b"\xba\xce \xba\xd0 \xba\xd2 \xba\xea \xba\xed \xba\xf1",
             ),
             (
-                "식신실아안않",
-                b"\xbd\xc4 \xbd\xc5 \xbd\xc7 \xbe\xc6 \xbe\xc8 \xbe\xca",
+                "빠사상새생서",
+                b"\xba\xfc \xbb\xe7 \xbb\xf3 \xbb\xf5 \xbb\xfd \xbc\xad",
             ),
             (
-                "알암압았액어",
-                b"\xbe\xcb \xbe\xcf \xbe\xd0 \xbe\xd2 \xbe\xd7 \xbe\xee",
+                "설성세셋션셧",
+                b"\xbc\xb3 \xbc\xba \xbc\xbc \xbc\xc2 \xbc\xc7 \xbc\xcb",
+            ),
+            (
+                "소속손송수슈",
+                b"\xbc\xd2 \xbc\xd3 \xbc\xd5 \xbc\xdb \xbc\xf6 \xbd\xb4",
+            ),
+            (
+                "스슬습시식신",
+                b"\xbd\xba \xbd\xbd \xbd\xc0 \xbd\xc3 \xbd\xc4 \xbd\xc5",
+            ),
+            (
+                "실아안않알암",
+                b"\xbd\xc7 \xbe\xc6 \xbe\xc8 \xbe\xca \xbe\xcb \xbe\xcf",
+            ),
+            (
+                "압았앞액야어",
+                b"\xbe\xd0 \xbe\xd2 \xbe\xd5 \xbe\xd7 \xbe\xdf \xbe\xee",
             ),
             (
                 "언얻업없었에",
                 b"\xbe\xf0 \xbe\xf2 \xbe\xf7 \xbe\xf8 \xbe\xfa \xbf\xa1",
             ),
             (
-                "엔역연열영예",
-                b"\xbf\xa3 \xbf\xaa \xbf\xac \xbf\xad \xbf\xb5 \xbf\xb9",
+                "엔여역연열영",
+                b"\xbf\xa3 \xbf\xa9 \xbf\xaa \xbf\xac \xbf\xad \xbf\xb5",
             ),
             (
-                "오와완외요용",
-                b"\xbf\xc0 \xbf\xcd \xbf\xcf \xbf\xdc \xbf\xe4 \xbf\xeb",
+                "예옛오온올옵",
+                b"\xbf\xb9 \xbf\xbe \xbf\xc0 \xbf\xc2 \xbf\xc3 \xbf\xc9",
             ),
             (
-                "우운웃워원위",
-                b"\xbf\xec \xbf\xee \xbf\xf4 \xbf\xf6 \xbf\xf8 \xc0\xa7",
+                "와완외요용우",
+                b"\xbf\xcd \xbf\xcf \xbf\xdc \xbf\xe4 \xbf\xeb \xbf\xec",
             ),
             (
-                "유으은을음응",
-                b"\xc0\xaf \xc0\xb8 \xc0\xba \xc0\xbb \xc0\xbd \xc0\xc0",
+                "운웃워원위유",
+                b"\xbf\xee \xbf\xf4 \xbf\xf6 \xbf\xf8 \xc0\xa7 \xc0\xaf",
             ),
             (
-                "의이인일읽임",
-                b"\xc0\xc7 \xc0\xcc \xc0\xce \xc0\xcf \xc0\xd0 \xc0\xd3",
+                "으은을음응의",
+                b"\xc0\xb8 \xc0\xba \xc0\xbb \xc0\xbd \xc0\xc0 \xc0\xc7",
             ),
             (
-                "입있자작잘장",
-                b"\xc0\xd4 \xc0\xd6 \xc0\xda \xc0\xdb \xc0\xdf \xc0\xe5",
+                "이익인일읽임",
+                b"\xc0\xcc \xc0\xcd \xc0\xce \xc0\xcf \xc0\xd0 \xc0\xd3",
             ),
             (
-                "재잭저적전접",
-                b"\xc0\xe7 \xc0\xe8 \xc0\xfa \xc0\xfb \xc0\xfc \xc1\xa2",
+                "입있자작잘잠",
+                b"\xc0\xd4 \xc0\xd6 \xc0\xda \xc0\xdb \xc0\xdf \xc0\xe1",
             ),
             (
-                "정제졌종주준",
-                b"\xc1\xa4 \xc1\xa6 \xc1\xb3 \xc1\xbe \xc1\xd6 \xc1\xd8",
+                "장재잭저적전",
+                b"\xc0\xe5 \xc0\xe7 \xc0\xe8 \xc0\xfa \xc0\xfb \xc0\xfc",
             ),
             (
-                "줄중즘증지직",
-                b"\xc1\xd9 \xc1\xdf \xc1\xf2 \xc1\xf5 \xc1\xf6 \xc1\xf7",
+                "점접정제졌존",
+                b"\xc1\xa1 \xc1\xa2 \xc1\xa4 \xc1\xa6 \xc1\xb3 \xc1\xb8",
             ),
             (
-                "진집째쪽청체",
-                b"\xc1\xf8 \xc1\xfd \xc2\xb0 \xc2\xca \xc3\xbb \xc3\xbc",
+                "종주준줄중즈",
+                b"\xc1\xbe \xc1\xd6 \xc1\xd8 \xc1\xd9 \xc1\xdf \xc1\xee",
             ),
             (
-                "쳤초최추축출",
-                b"\xc3\xc6 \xc3\xca \xc3\xd6 \xc3\xdf \xc3\xe0 \xc3\xe2",
+                "즉즘증지직진",
+                b"\xc1\xef \xc1\xf2 \xc1\xf5 \xc1\xf6 \xc1\xf7 \xc1\xf8",
             ),
             (
-                "충취치카켓코",
-                b"\xc3\xe6 \xc3\xeb \xc4\xa1 \xc4\xab \xc4\xcf \xc4\xda",
+                "집째쪽차채청",
+                b"\xc1\xfd \xc2\xb0 \xc2\xca \xc2\xf7 \xc3\xa4 \xc3\xbb",
             ),
             (
-                "콜쿼크클키킷",
-                b"\xc4\xdd \xc4\xf5 \xc5\xa9 \xc5\xac \xc5\xb0 \xc5\xb6",
+                "체쳤초최추축",
+                b"\xc3\xbc \xc3\xc6 \xc3\xca \xc3\xd6 \xc3\xdf \xc3\xe0",
             ),
             (
-                "타태터템토트",
-                b"\xc5\xb8 \xc5\xc2 \xc5\xcd \xc5\xdb \xc5\xe4 \xc6\xae",
+                "출충취치카컨",
+                b"\xc3\xe2 \xc3\xe6 \xc3\xeb \xc4\xa1 \xc4\xab \xc4\xc1",
             ),
             (
-                "파패퍼포프필",
-                b"\xc6\xc4 \xc6\xd0 \xc6\xdb \xc6\xf7 \xc7\xc1 \xc7\xca",
+                "켓코콜쿼크큰",
+                b"\xc4\xcf \xc4\xda \xc4\xdd \xc4\xf5 \xc5\xa9 \xc5\xab",
             ),
             (
-                "하한할함합해",
-                b"\xc7\xcf \xc7\xd1 \xc7\xd2 \xc7\xd4 \xc7\xd5 \xc7\xd8",
+                "클키킷타태터",
+                b"\xc5\xac \xc5\xb0 \xc5\xb6 \xc5\xb8 \xc5\xc2 \xc5\xcd",
             ),
             (
-                "했행허현협형",
-                b"\xc7\xdf \xc7\xe0 \xc7\xe3 \xc7\xf6 \xc7\xf9 \xc7\xfc",
+                "텍템토트파패",
+                b"\xc5\xd8 \xc5\xdb \xc5\xe4 \xc6\xae \xc6\xc4 \xc6\xd0",
             ),
             (
-                "호화환활효힌",
-                b"\xc8\xa3 \xc8\xad \xc8\xaf \xc8\xb0 \xc8\xbf \xc8\xf9",
+                "퍼포프필하한",
+                b"\xc6\xdb \xc6\xf7 \xc7\xc1 \xc7\xca \xc7\xcf \xc7\xd1",
             ),
+            (
+                "할함합해했행",
+                b"\xc7\xd2 \xc7\xd4 \xc7\xd5 \xc7\xd8 \xc7\xdf \xc7\xe0",
+            ),
+            (
+                "허현협형호화",
+                b"\xc7\xe3 \xc7\xf6 \xc7\xf9 \xc7\xfc \xc8\xa3 \xc8\xad",
+            ),
+            (
+                "확환활회효히",
+                b"\xc8\xae \xc8\xaf \xc8\xb0 \xc8\xb8 \xc8\xbf \xc8\xf7",
+            ),
+            ("힌", b"\xc8\xf9"),
         ],
     },
     Encoding {
@@ -7256,104 +10362,136 @@ pub(super) static ENCODINGS: &[Encoding] = &[
                 b"\xd2\xbb \xc9\xcf \xcf\xc2 \xb2\xbb \xd3\xeb \xb6\xaa",
             ),
             (
-                "个中为主了事",
-                b"\xb8\xf6 \xd6\xd0 \xce\xaa \xd6\xf7 \xc1\xcb \xca\xc2",
+                "个中为主之书",
+                b"\xb8\xf6 \xd6\xd0 \xce\xaa \xd6\xf7 \xd6\xae \xca\xe9",
             ),
             (
-                "二于从代令以",
-                b"\xb6\xfe \xd3\xda \xb4\xd3 \xb4\xfa \xc1\xee \xd2\xd4",
+                "了事二于享仍",
+                b"\xc1\xcb \xca\xc2 \xb6\xfe \xd3\xda \xcf\xed \xc8\xd4",
             ),
             (
-                "件任份会但位",
-                b"\xbc\xfe \xc8\xce \xb7\xdd \xbb\xe1 \xb5\xab \xce\xbb",
+                "从他代令以件",
+                b"\xb4\xd3 \xcb\xfb \xb4\xfa \xc1\xee \xd2\xd4 \xbc\xfe",
             ),
             (
-                "何作供侦保信",
-                b"\xba\xce \xd7\xf7 \xb9\xa9 \xd5\xec \xb1\xa3 \xd0\xc5",
+                "任份会传但位",
+                b"\xc8\xce \xb7\xdd \xbb\xe1 \xb4\xab \xb5\xab \xce\xbb",
             ),
             (
-                "值停允入关其",
-                b"\xd6\xb5 \xcd\xa3 \xd4\xca \xc8\xeb \xb9\xd8 \xc6\xe4",
+                "何作使供侦保",
+                b"\xba\xce \xd7\xf7 \xca\xb9 \xb9\xa9 \xd5\xec \xb1\xa3",
             ),
             (
-                "冲况准出分初",
-                b"\xb3\xe5 \xbf\xf6 \xd7\xbc \xb3\xf6 \xb7\xd6 \xb3\xf5",
+                "信值停允先入",
+                b"\xd0\xc5 \xd6\xb5 \xcd\xa3 \xd4\xca \xcf\xc8 \xc8\xeb",
             ),
             (
-                "删到制前务动",
-                b"\xc9\xbe \xb5\xbd \xd6\xc6 \xc7\xb0 \xce\xf1 \xb6\xaf",
+                "全共关其兼内",
+                b"\xc8\xab \xb9\xb2 \xb9\xd8 \xc6\xe4 \xbc\xe6 \xc4\xda",
             ),
             (
-                "包化匹升协即",
-                b"\xb0\xfc \xbb\xaf \xc6\xa5 \xc9\xfd \xd0\xad \xbc\xb4",
+                "冲况准出函分",
+                b"\xb3\xe5 \xbf\xf6 \xd7\xbc \xb3\xf6 \xba\xaf \xb7\xd6",
             ),
             (
-                "参发取受口句",
-                b"\xb2\xce \xb7\xa2 \xc8\xa1 \xca\xdc \xbf\xda \xbe\xe4",
+                "列创初删别到",
+                b"\xc1\xd0 \xb4\xb4 \xb3\xf5 \xc9\xbe \xb1\xf0 \xb5\xbd",
             ),
             (
-                "只台号同名后",
-                b"\xd6\xbb \xcc\xa8 \xba\xc5 \xcd\xac \xc3\xfb \xba\xf3",
+                "制前功加务动",
+                b"\xd6\xc6 \xc7\xb0 \xb9\xa6 \xbc\xd3 \xce\xf1 \xb6\xaf",
             ),
             (
-                "向听启告员命",
-                b"\xcf\xf2 \xcc\xfd \xc6\xf4 \xb8\xe6 \xd4\xb1 \xc3\xfc",
+                "包化匹区匿升",
+                b"\xb0\xfc \xbb\xaf \xc6\xa5 \xc7\xf8 \xc4\xe4 \xc9\xfd",
+            ),
+            (
+                "协即历参发取",
+                b"\xd0\xad \xbc\xb4 \xc0\xfa \xb2\xce \xb7\xa2 \xc8\xa1",
+            ),
+            (
+                "受口句只台史",
+                b"\xca\xdc \xbf\xda \xbe\xe4 \xd6\xbb \xcc\xa8 \xca\xb7",
+            ),
+            (
+                "号吊同名后向",
+                b"\xba\xc5 \xb5\xf5 \xcd\xac \xc3\xfb \xba\xf3 \xcf\xf2",
+            ),
+            (
+                "含听启告员命",
+                b"\xba\xac \xcc\xfd \xc6\xf4 \xb8\xe6 \xd4\xb1 \xc3\xfc",
             ),
             (
                 "和响商器回因",
                 b"\xba\xcd \xcf\xec \xc9\xcc \xc6\xf7 \xbb\xd8 \xd2\xf2",
             ),
             (
-                "在地址型处备",
-                b"\xd4\xda \xb5\xd8 \xd6\xb7 \xd0\xcd \xb4\xa6 \xb1\xb8",
+                "在地址块型域",
+                b"\xd4\xda \xb5\xd8 \xd6\xb7 \xbf\xe9 \xd0\xcd \xd3\xf2",
             ),
             (
-                "复外多够太失",
-                b"\xb8\xb4 \xcd\xe2 \xb6\xe0 \xb9\xbb \xcc\xab \xca\xa7",
+                "处备复外多够",
+                b"\xb4\xa6 \xb1\xb8 \xb8\xb4 \xcd\xe2 \xb6\xe0 \xb9\xbb",
             ),
             (
-                "套始字存它完",
-                b"\xcc\xd7 \xca\xbc \xd7\xd6 \xb4\xe6 \xcb\xfc \xcd\xea",
+                "大太失套始字",
+                b"\xb4\xf3 \xcc\xab \xca\xa7 \xcc\xd7 \xca\xbc \xd7\xd6",
             ),
             (
-                "定客对射崩工",
-                b"\xb6\xa8 \xbf\xcd \xb6\xd4 \xc9\xe4 \xb1\xc0 \xb9\xa4",
+                "存它安完定实",
+                b"\xb4\xe6 \xcb\xfc \xb0\xb2 \xcd\xea \xb6\xa8 \xca\xb5",
             ),
             (
-                "已常库应度开",
-                b"\xd2\xd1 \xb3\xa3 \xbf\xe2 \xd3\xa6 \xb6\xc8 \xbf\xaa",
+                "客容密对射小",
+                b"\xbf\xcd \xc8\xdd \xc3\xdc \xb6\xd4 \xc9\xe4 \xd0\xa1",
             ),
             (
-                "异式归当录得",
-                b"\xd2\xec \xca\xbd \xb9\xe9 \xb5\xb1 \xc2\xbc \xb5\xc3",
+                "尔尚就展属崩",
+                b"\xb6\xfb \xc9\xd0 \xbe\xcd \xd5\xb9 \xca\xf4 \xb1\xc0",
             ),
             (
-                "志快态恢息情",
-                b"\xd6\xbe \xbf\xec \xcc\xac \xbb\xd6 \xcf\xa2 \xc7\xe9",
+                "工已布常并库",
+                b"\xb9\xa4 \xd2\xd1 \xb2\xbc \xb3\xa3 \xb2\xa2 \xbf\xe2",
             ),
             (
-                "意或户所才打",
-                b"\xd2\xe2 \xbb\xf2 \xbb\xa7 \xcb\xf9 \xb2\xc5 \xb4\xf2",
+                "应度建开异式",
+                b"\xd3\xa6 \xb6\xc8 \xbd\xa8 \xbf\xaa \xd2\xec \xca\xbd",
             ),
             (
-                "执拒拥择持指",
-                b"\xd6\xb4 \xbe\xdc \xd3\xb5 \xd4\xf1 \xb3\xd6 \xd6\xb8",
+                "归当录待得必",
+                b"\xb9\xe9 \xb5\xb1 \xc2\xbc \xb4\xfd \xb5\xc3 \xb1\xd8",
             ),
             (
-                "据授接提操支",
-                b"\xbe\xdd \xca\xda \xbd\xd3 \xcc\xe1 \xb2\xd9 \xd6\xa7",
+                "志快态性恢息",
+                b"\xd6\xbe \xbf\xec \xcc\xac \xd0\xd4 \xbb\xd6 \xcf\xa2",
             ),
             (
-                "收改效数整文",
-                b"\xca\xd5 \xb8\xc4 \xd0\xa7 \xca\xfd \xd5\xfb \xce\xc4",
+                "情意成或户所",
+                b"\xc7\xe9 \xd2\xe2 \xb3\xc9 \xbb\xf2 \xbb\xa7 \xcb\xf9",
             ),
             (
-                "断新方无日时",
-                b"\xb6\xcf \xd0\xc2 \xb7\xbd \xce\xde \xc8\xd5 \xca\xb1",
+                "才打执扩护拒",
+                b"\xb2\xc5 \xb4\xf2 \xd6\xb4 \xc0\xa9 \xbb\xa4 \xbe\xdc",
             ),
             (
-                "映是智最有服",
-                b"\xd3\xb3 \xca\xc7 \xd6\xc7 \xd7\xee \xd3\xd0 \xb7\xfe",
+                "拥择持指据授",
+                b"\xd3\xb5 \xd4\xf1 \xb3\xd6 \xd6\xb8 \xbe\xdd \xca\xda",
+            ),
+            (
+                "接控提操支收",
+                b"\xbd\xd3 \xbf\xd8 \xcc\xe1 \xb2\xd9 \xd6\xa7 \xca\xd5",
+            ),
+            (
+                "改效数整文断",
+                b"\xb8\xc4 \xd0\xa7 \xca\xfd \xd5\xfb \xce\xc4 \xb6\xcf",
+            ),
+            (
+                "新方无日时映",
+                b"\xd0\xc2 \xb7\xbd \xce\xde \xc8\xd5 \xca\xb1 \xd3\xb3",
+            ),
+            (
+                "是智更最有服",
+                b"\xca\xc7 \xd6\xc7 \xb8\xfc \xd7\xee \xd3\xd0 \xb7\xfe",
             ),
             (
                 "望期未机权束",
@@ -7364,84 +10502,360 @@ pub(super) static ENCODINGS: &[Encoding] = &[
                 b"\xc0\xb4 \xb2\xe9 \xb1\xea \xb8\xf9 \xb8\xf1 \xb5\xb5",
             ),
             (
-                "检模次止正步",
-                b"\xbc\xec \xc4\xa3 \xb4\xce \xd6\xb9 \xd5\xfd \xb2\xbd",
+                "检模次止正此",
+                b"\xbc\xec \xc4\xa3 \xb4\xce \xd6\xb9 \xd5\xfd \xb4\xcb",
             ),
             (
-                "比毕求没法注",
-                b"\xb1\xc8 \xb1\xcf \xc7\xf3 \xc3\xbb \xb7\xa8 \xd7\xa2",
+                "步段比毕求没",
+                b"\xb2\xbd \xb6\xce \xb1\xc8 \xb1\xcf \xc7\xf3 \xc3\xbb",
             ),
             (
-                "活消溃激状现",
-                b"\xbb\xee \xcf\xfb \xc0\xa3 \xbc\xa4 \xd7\xb4 \xcf\xd6",
+                "法注活流消游",
+                b"\xb7\xa8 \xd7\xa2 \xbb\xee \xc1\xf7 \xcf\xfb \xd3\xce",
             ),
             (
-                "理用由留登的",
-                b"\xc0\xed \xd3\xc3 \xd3\xc9 \xc1\xf4 \xb5\xc7 \xb5\xc4",
+                "溃激点热状现",
+                b"\xc0\xa3 \xbc\xa4 \xb5\xe3 \xc8\xc8 \xd7\xb4 \xcf\xd6",
             ),
             (
-                "监相省知码确",
-                b"\xbc\xe0 \xcf\xe0 \xca\xa1 \xd6\xaa \xc2\xeb \xc8\xb7",
+                "理生用由留登",
+                b"\xc0\xed \xc9\xfa \xd3\xc3 \xd3\xc9 \xc1\xf4 \xb5\xc7",
             ),
             (
-                "示程空突立端",
-                b"\xca\xbe \xb3\xcc \xbf\xd5 \xcd\xbb \xc1\xa2 \xb6\xcb",
+                "的监目相省知",
+                b"\xb5\xc4 \xbc\xe0 \xc4\xbf \xcf\xe0 \xca\xa1 \xd6\xaa",
             ),
             (
-                "符等管类系级",
-                b"\xb7\xfb \xb5\xc8 \xb9\xdc \xc0\xe0 \xcf\xb5 \xbc\xb6",
+                "码确示私程空",
+                b"\xc2\xeb \xc8\xb7 \xca\xbe \xcb\xbd \xb3\xcc \xbf\xd5",
             ),
             (
-                "线细终经结给",
-                b"\xcf\xdf \xcf\xb8 \xd6\xd5 \xbe\xad \xbd\xe1 \xb8\xf8",
+                "突立端符等管",
+                b"\xcd\xbb \xc1\xa2 \xb6\xcb \xb7\xfb \xb5\xc8 \xb9\xdc",
             ),
             (
-                "绝统缺置者而",
-                b"\xbe\xf8 \xcd\xb3 \xc8\xb1 \xd6\xc3 \xd5\xdf \xb6\xf8",
+                "类系级线组细",
+                b"\xc0\xe0 \xcf\xb5 \xbc\xb6 \xcf\xdf \xd7\xe9 \xcf\xb8",
             ),
             (
-                "联能自致色节",
-                b"\xc1\xaa \xc4\xdc \xd7\xd4 \xd6\xc2 \xc9\xab \xbd\xda",
+                "终经绑结给绝",
+                b"\xd6\xd5 \xbe\xad \xb0\xf3 \xbd\xe1 \xb8\xf8 \xbe\xf8",
             ),
             (
-                "获行被要角警",
-                b"\xbb\xf1 \xd0\xd0 \xb1\xbb \xd2\xaa \xbd\xc7 \xbe\xaf",
+                "统继续缺置者",
+                b"\xcd\xb3 \xbc\xcc \xd0\xf8 \xc8\xb1 \xd6\xc3 \xd5\xdf",
             ),
             (
-                "计认议记许设",
-                b"\xbc\xc6 \xc8\xcf \xd2\xe9 \xbc\xc7 \xd0\xed \xc9\xe8",
+                "而联能自致色",
+                b"\xb6\xf8 \xc1\xaa \xc4\xdc \xd7\xd4 \xd6\xc2 \xc9\xab",
             ),
             (
-                "访证试话询详",
-                b"\xb7\xc3 \xd6\xa4 \xca\xd4 \xbb\xb0 \xd1\xaf \xcf\xea",
+                "节获落行表被",
+                b"\xbd\xda \xbb\xf1 \xc2\xe4 \xd0\xd0 \xb1\xed \xb1\xbb",
             ),
             (
-                "语误请读调败",
-                b"\xd3\xef \xce\xf3 \xc7\xeb \xb6\xc1 \xb5\xf7 \xb0\xdc",
+                "要规角警计认",
+                b"\xd2\xaa \xb9\xe6 \xbd\xc7 \xbe\xaf \xbc\xc6 \xc8\xcf",
             ),
             (
-                "起超身载辑输",
-                b"\xc6\xf0 \xb3\xac \xc9\xed \xd4\xd8 \xbc\xad \xca\xe4",
+                "议记许设访证",
+                b"\xd2\xe9 \xbc\xc7 \xd0\xed \xc9\xe8 \xb7\xc3 \xd6\xa4",
             ),
             (
-                "过运返还进连",
-                b"\xb9\xfd \xd4\xcb \xb7\xb5 \xbb\xb9 \xbd\xf8 \xc1\xac",
+                "识试话询详语",
+                b"\xca\xb6 \xca\xd4 \xbb\xb0 \xd1\xaf \xcf\xea \xd3\xef",
             ),
             (
-                "退送选速逻配",
-                b"\xcd\xcb \xcb\xcd \xd1\xa1 \xcb\xd9 \xc2\xdf \xc5\xe4",
+                "误请读调败赶",
+                b"\xce\xf3 \xc7\xeb \xb6\xc1 \xb5\xf7 \xb0\xdc \xb8\xcf",
             ),
             (
-                "里重鉴错键长",
-                b"\xc0\xef \xd6\xd8 \xbc\xf8 \xb4\xed \xbc\xfc \xb3\xa4",
+                "起超足身载辑",
+                b"\xc6\xf0 \xb3\xac \xd7\xe3 \xc9\xed \xd4\xd8 \xbc\xad",
             ),
             (
-                "闭问间限除集",
-                b"\xb1\xd5 \xce\xca \xbc\xe4 \xcf\xde \xb3\xfd \xbc\xaf",
+                "输达过运返还",
+                b"\xca\xe4 \xb4\xef \xb9\xfd \xd4\xcb \xb7\xb5 \xbb\xb9",
             ),
             (
-                "需非预，：；",
-                b"\xd0\xe8 \xb7\xc7 \xd4\xa4 \xa3\xac \xa3\xba \xa3\xbb",
+                "进连追退送选",
+                b"\xbd\xf8 \xc1\xac \xd7\xb7 \xcd\xcb \xcb\xcd \xd1\xa1",
+            ),
+            (
+                "通速逻道配里",
+                b"\xcd\xa8 \xcb\xd9 \xc2\xdf \xb5\xc0 \xc5\xe4 \xc0\xef",
+            ),
+            (
+                "重量鉴钥销锁",
+                b"\xd6\xd8 \xc1\xbf \xbc\xf8 \xd4\xbf \xcf\xfa \xcb\xf8",
+            ),
+            (
+                "错键长闭问间",
+                b"\xb4\xed \xbc\xfc \xb3\xa4 \xb1\xd5 \xce\xca \xbc\xe4",
+            ),
+            (
+                "附际限除集需",
+                b"\xb8\xbd \xbc\xca \xcf\xde \xb3\xfd \xbc\xaf \xd0\xe8",
+            ),
+            (
+                "非须预高（）",
+                b"\xb7\xc7 \xd0\xeb \xd4\xa4 \xb8\xdf \xa3\xa8 \xa3\xa9",
+            ),
+            ("，：；", b"\xa3\xac \xa3\xba \xa3\xbb"),
+        ],
+    },
+    Encoding {
+        name: "EUC_TW",
+        languages: "zh_TW",
+        is_lossy: false,
+        letters: &[
+            (
+                "一上下不並中",
+                b"\xc4\xa1 \xc4\xb8 \xc4\xb6 \xc4\xe2 \xcb\xe4 \xc4\xe3",
+            ),
+            (
+                "串主之二交享",
+                b"\xc8\xeb \xc5\xe4 \xc4\xe6 \xc4\xa8 \xc7\xa8 \xcb\xea",
+            ),
+            (
+                "仍他令任份伺",
+                b"\xc4\xf3 \xc5\xec \xc5\xef \xc7\xb6 \xc7\xb9 \xc8\xf9",
+            ),
+            (
+                "位何作使例供",
+                b"\xc8\xed \xc8\xf4 \xc9\xa2 \xcb\xf0 \xcb\xf3 \xcb\xf2",
+            ),
+            (
+                "保修個值停備",
+                b"\xcf\xf1 \xd4\xba \xd4\xb6 \xd4\xab \xd8\xf4 \xde\xac",
+            ),
+            (
+                "傳允元充入全",
+                b"\xe3\xae \xc4\xf8 \xc4\xf7 \xc5\xf2 \xc4\xab \xc7\xc0",
+            ),
+            (
+                "共其出函分列",
+                b"\xc7\xc1 \xcc\xa7 \xc5\xf8 \xcc\xaa \xc5\xa1 \xc7\xc4",
+            ),
+            (
+                "初別刪到制前",
+                b"\xcf\xcf \xc9\xb1 \xc9\xb4 \xcc\xaf \xcc\xb1 \xd0\xa9",
+            ),
+            (
+                "剩加動包化匹",
+                b"\xde\xb7 \xc5\xfb \xd9\xaf \xc5\xfd \xc5\xa7 \xc5\xa8",
+            ),
+            (
+                "匿區升協即原",
+                b"\xd9\xb3 \xd9\xb4 \xc5\xaa \xcc\xb6 \xc9\xbb \xd4\xcf",
+            ),
+            (
+                "參及取受另只",
+                b"\xd9\xb6 \xc5\xaf \xcc\xbd \xcc\xbf \xc6\xb6 \xc6\xb7",
+            ),
+            (
+                "可史合同名向",
+                b"\xc6\xab \xc6\xb8 \xc7\xd9 \xc7\xd1 \xc7\xd8 \xc7\xd7",
+            ),
+            (
+                "否含告命和員",
+                b"\xc9\xc1 \xc9\xd6 \xc9\xcb \xcc\xd4 \xcc\xcf \xd4\xde",
+            ),
+            (
+                "唯商啟單器嚴",
+                b"\xd9\xc4 \xd9\xb8 \xda\xf6 \xde\xcc \xf0\xc2 \xf9\xe4",
+            ),
+            (
+                "回因在地址型",
+                b"\xc7\xdf \xc7\xde \xc7\xe3 \xc7\xe2 \xc9\xdf \xd0\xce",
+            ),
+            (
+                "域埠執塊外多",
+                b"\xd9\xd1 \xd9\xd5 \xd9\xda \xe3\xdb \xc6\xc0 \xc7\xe9",
+            ),
+            (
+                "大太失好始字",
+                b"\xc4\xcb \xc5\xb4 \xc6\xc2 \xc7\xef \xcc\xee \xc7\xf3",
+            ),
+            (
+                "存它安完定客",
+                b"\xc7\xf4 \xc6\xc6 \xc7\xf8 \xc9\xf9 \xcc\xf9 \xd0\xea",
+            ),
+            (
+                "容密實寫封射",
+                b"\xd5\xa9 \xd9\xef \xe8\xd2 \xec\xd1 \xd0\xec \xd5\xab",
+            ),
+            (
+                "將小尚就尾崩",
+                b"\xd9\xf2 \xc4\xd1 \xcc\xfe \xde\xf3 \xca\xa2 \xd9\xfd",
+            ),
+            (
+                "工已布常度庫",
+                b"\xc4\xd6 \xc4\xd8 \xc6\xcc \xda\xa6 \xd0\xf9 \xd5\xbb",
+            ),
+            (
+                "建式引待後從",
+                b"\xd0\xfa \xc8\xa2 \xc5\xbf \xd1\xa1 \xd1\xa5 \xda\xb7",
+            ),
+            (
+                "復必快性息情",
+                b"\xdf\xa6 \xc6\xd2 \xca\xb8 \xcd\xcc \xd5\xc9 \xda\xc5",
+            ),
+            (
+                "意態慧憑憶應",
+                b"\xe3\xf4 \xe8\xe8 \xec\xe4 \xf0\xd5 \xf0\xd9 \xf3\xdc",
+            ),
+            (
+                "成或戶所才抱",
+                b"\xc8\xa9 \xcd\xd0 \xc5\xc2 \xcd\xd4 \xc4\xdf \xcd\xec",
+            ),
+            (
+                "拒指授接控提",
+                b"\xcd\xdc \xd1\xc0 \xda\xe6 \xda\xd9 \xda\xd5 \xdf\xc8",
+            ),
+            (
+                "援撤擁操擴支",
+                b"\xdf\xce \xe8\xf4 \xf0\xdf \xf0\xe7 \xf6\xc4 \xc5\xc5",
+            ),
+            (
+                "收改放效敗整",
+                b"\xc8\xad \xca\xd1 \xcd\xf3 \xd5\xe6 \xda\xf5 \xf0\xec",
+            ),
+            (
+                "數文料新斷方",
+                b"\xed\xb0 \xc5\xc6 \xd5\xe8 \xe4\xbb \xf6\xcb \xc5\xc9",
+            ),
+            (
+                "於既日明易映",
+                b"\xcd\xf5 \xd1\xcd \xc5\xca \xcd\xfc \xcd\xf8 \xd1\xd0",
+            ),
+            (
+                "是時景智更最",
+                b"\xd1\xd2 \xd5\xeb \xdf\xdf \xdf\xe1 \xca\xd5 \xde\xb2",
+            ),
+            (
+                "有服期未束林",
+                b"\xc8\xb4 \xce\xa4 \xdf\xe6 \xc6\xdc \xca\xd6 \xce\xaf",
+            ),
+            (
+                "查根格案業槽",
+                b"\xd1\xe7 \xd5\xfc \xd6\xaa \xd5\xf9 \xe4\xc6 \xed\xbb",
+            ),
+            (
+                "標模機檔檢欄",
+                b"\xed\xba \xed\xbc \xf1\xa2 \xf3\xf2 \xf3\xf4 \xfa\xf1",
+            ),
+            (
+                "權次歉止正此",
+                b"\xfb\xe2 \xc8\xb9 \xe9\xb9 \xc5\xcf \xc6\xdf \xc8\xba",
+            ),
+            (
+                "步歷段求沒法",
+                b"\xca\xe3 \xf1\xa5 \xd1\xf4 \xca\xe5 \xca\xf4 \xce\xce",
+            ),
+            (
+                "注流消清游準",
+                b"\xce\xc3 \xd1\xfc \xd6\xbc \xdb\xd2 \xe0\xac \xe4\xed",
+            ),
+            (
+                "溯潰為無熱狀",
+                b"\xe4\xdf \xed\xd6 \xd2\xb3 \xe0\xd2 \xed\xe0 \xce\xed",
+            ),
+            (
+                "現理生產用由",
+                b"\xdc\xa2 \xdc\xa1 \xc6\xed \xdc\xa8 \xc6\xee \xc6\xf1",
+            ),
+            (
+                "留異當登發的",
+                b"\xd6\xe7 \xdc\xac \xe5\xb5 \xe0\xf4 \xe0\xf5 \xce\xfb",
+            ),
+            (
+                "監目相知確碼",
+                b"\xe9\xf1 \xc6\xf8 \xd2\xde \xcf\xa1 \xed\xfd \xee\xa3",
+            ),
+            (
+                "示私程稱空突",
+                b"\xc6\xfc \xcb\xb3 \xe1\xa3 \xea\xa2 \xcf\xa8 \xd2\xf3",
+            ),
+            (
+                "立端符第等管",
+                b"\xc7\xa1 \xea\xa6 \xdc\xca \xdc\xc9 \xe1\xab \xea\xa7",
+            ),
+            (
+                "系級終組結絕",
+                b"\xcb\xb7 \xd7\xc8 \xdc\xdc \xdc\xda \xe1\xb8 \xe1\xba",
+            ),
+            (
+                "給統網線繫繼",
+                b"\xe1\xbf \xdc\xd3 \xea\xbd \xee\xc0 \xf8\xdf \xfa\xab",
+            ),
+            (
+                "續置群者而聽",
+                b"\xfa\xfd \xe5\xf4 \xe5\xfa \xcf\xaf \xc8\xd4 \xfb\xef",
+            ),
+            (
+                "背能自至致與",
+                b"\xd3\xac \xd7\xe4 \xc8\xdc \xc8\xdd \xd3\xb3 \xea\xd8",
+            ),
+            (
+                "般色落處號行",
+                b"\xd7\xef \xc8\xe3 \xe6\xaf \xdd\xa8 \xe6\xc0 \xc8\xe7",
+            ),
+            (
+                "衝被複要角訊",
+                b"\xee\xed \xdd\xb7 \xee\xef \xd3\xd1 \xcb\xc5 \xd8\xb9",
+            ),
+            (
+                "記設許詢詳誌",
+                b"\xd8\xb4 \xdd\xc3 \xdd\xc2 \xe6\xe6 \xe6\xdb \xeb\xa2",
+            ),
+            (
+                "語誤請證識警",
+                b"\xeb\xa3 \xeb\xa8 \xee\xf9 \xf8\xfd \xf8\xfc \xfa\xc0",
+            ),
+            (
+                "護讀變資起超",
+                b"\xfb\xac \xfb\xf4 \xfc\xc8 \xe6\xf1 \xd8\xc4 \xe2\xbe",
+            ),
+            (
+                "趕足身軸載輯",
+                b"\xeb\xb8 \xcb\xcd \xcb\xce \xe2\xc9 \xe7\xa5 \xf2\xd2",
+            ),
+            (
+                "輸辨述追送通",
+                b"\xf2\xd3 \xf2\xd5 \xd3\xdd \xd8\xd1 \xd8\xca \xdd\xd7",
+            ),
+            (
+                "速連進逾遇過",
+                b"\xdd\xda \xdd\xd9 \xe2\xd0 \xe7\xb7 \xe7\xb2 \xe7\xb4",
+            ),
+            (
+                "道達適選遺還",
+                b"\xe7\xac \xe7\xae \xef\xcb \xf2\xd9 \xf2\xdc \xf5\xe4",
+            ),
+            (
+                "邏配重金銷錄",
+                b"\xfc\xca \xd8\xd9 \xd3\xec \xcf\xda \xef\xda \xf2\xe7",
+            ),
+            (
+                "錯鍵鎖鑰長閉",
+                b"\xf2\xe3 \xf5\xef \xf7\xd5 \xfd\xac \xcf\xdb \xdd\xf0",
+            ),
+            (
+                "開閒間關限除",
+                b"\xe2\xe4 \xe2\xe7 \xe2\xe6 \xf9\xc3 \xd3\xee \xd8\xe6",
+            ),
+            (
+                "陳階際集需非",
+                b"\xdd\xf3 \xe2\xea \xeb\xe3 \xe2\xf5 \xeb\xe6 \xcf\xe6",
+            ),
+            (
+                "項須預餘驗體",
+                b"\xe2\xfa \xe2\xfc \xe7\xdf \xef\xf5 \xfc\xd3 \xfc\xd5",
+            ),
+            (
+                "高點（），；",
+                b"\xd8\xed \xf6\xb5 \xa1\xbe \xa1\xbf \xa1\xa2 \xa1\xa7",
             ),
         ],
     },
@@ -7451,30 +10865,11 @@ pub(super) static ENCODINGS: &[Encoding] = &[
         is_lossy: true,
         letters: &[
             ("«»ÂÃÅÇ", b"\xab \xbb \xc2 \xc3 \xc5 \xc7"),
-            ("ÉÊÓÖÜà", b"\xc9 \xca \xd3 \xd6 \xdc \xe0"),
-            ("áâãäåç", b"\xe1 \xe2 \xe3 \xe4 \xe5 \xe7"),
-            ("èéêìíñ", b"\xe8 \xe9 \xea \xec \xed \xf1"),
-            ("òóôõöú", b"\xf2 \xf3 \xf4 \xf5 \xf6 \xfa"),
-            ("üІАБВГ", b"\xfc I A B V G"),
-            ("ДЕЖЗИК", b"D E ZH Z I K"),
-            ("ЛМНОПР", b"L M N O P R"),
-            ("СТУФЦЧ", b"S T U F CZ CH"),
-            ("ШЩЬЯаб", b"SH SHH ` YA a b"),
-            ("вгдежз", b"v g d e zh z"),
-            ("ийклмн", b"i j k l m n"),
-            ("опрсту", b"o p r s t u"),
-            ("фхцчшщ", b"f x cz ch sh shh"),
-            ("ъыьюяё", b"`` y` ` yu ya yo"),
-            ("єії“”（", b"ye i yi \" \" ("),
-            ("），：；", b") , : ;"),
-        ],
-    },
-    Encoding {
-        name: "SQL_ASCII",
-        languages: "",
-        is_lossy: true,
-        letters: &[
-            ("«»ІАБВ", b"<< >> I A B V"),
+            ("ÉÊÓÖÜß", b"\xc9 \xca \xd3 \xd6 \xdc \xdf"),
+            ("àáâãäå", b"\xe0 \xe1 \xe2 \xe3 \xe4 \xe5"),
+            ("çèéêìí", b"\xe7 \xe8 \xe9 \xea \xec \xed"),
+            ("ñòóôõö", b"\xf1 \xf2 \xf3 \xf4 \xf5 \xf6"),
+            ("úüІАБВ", b"\xfa \xfc I A B V"),
             ("ГДЕЖЗИ", b"G D E ZH Z I"),
             ("КЛМНОП", b"K L M N O P"),
             ("РСТУФЦ", b"R S T U F CZ"),
@@ -7484,8 +10879,28 @@ pub(super) static ENCODINGS: &[Encoding] = &[
             ("нопрст", b"n o p r s t"),
             ("уфхцчш", b"u f x cz ch sh"),
             ("щъыьюя", b"shh `` y` ` yu ya"),
-            ("ёєії“”", b"yo ye i yi \" \""),
-            ("（），：；", b"( ) , : ;"),
+            ("ёєії’“", b"yo ye i yi \' \""),
+            ("”（），：；", b"\" ( ) , : ;"),
+        ],
+    },
+    Encoding {
+        name: "SQL_ASCII",
+        languages: "",
+        is_lossy: true,
+        letters: &[
+            ("«»ßІАБ", b"<< >> ss I A B"),
+            ("ВГДЕЖЗ", b"V G D E ZH Z"),
+            ("ИКЛМНО", b"I K L M N O"),
+            ("ПРСТУФ", b"P R S T U F"),
+            ("ЦЧШЩЬЯ", b"CZ CH SH SHH ` YA"),
+            ("абвгде", b"a b v g d e"),
+            ("жзийкл", b"zh z i j k l"),
+            ("мнопрс", b"m n o p r s"),
+            ("туфхцч", b"t u f x cz ch"),
+            ("шщъыью", b"sh shh `` y` ` yu"),
+            ("яёєії’", b"ya yo ye i yi \'"),
+            ("“”（），：", b"\" \" ( ) , :"),
+            ("；", b";"),
         ],
     },
 ];

@@ -391,7 +391,9 @@ impl LogFile {
                 }
                 let reader = without_bom(undone);
                 match &self.translated {
-                    Some(translated) => Box::new(Ahead::new(translated.undo(reader))?),
+                    Some(translated) => {
+                        Box::new(Ahead::new(translated.undo(reader, &self.format))?)
+                    }
                     None => reader,
                 }
             }
@@ -408,7 +410,7 @@ impl LogFile {
     pub(crate) fn open(&self) -> io::Result<Box<dyn Read + Send>> {
         let reader = self.open_as_written()?;
         Ok(match &self.translated {
-            Some(translated) => Box::new(translated.undo(reader)),
+            Some(translated) => Box::new(translated.undo(reader, &self.format)),
             None => reader,
         })
     }
@@ -456,7 +458,7 @@ impl LogFile {
         }
         let reader = self.open_as_written().ok()?;
         if let Some(translated) = &self.translated {
-            let mut undone: Undone = translated.undo(reader);
+            let mut undone: Undone = translated.undo(reader, &self.format);
             return undone.line_number(offset as usize).ok();
         }
         let mut input = reader.take(offset);

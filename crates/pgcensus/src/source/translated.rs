@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::sync::Arc;
 
+use pgcensus_log::format::Format;
 use pgcensus_log::translation::{
     Catalog, Rewriter, Rewritten, Shape, Translation, may_be_translated,
 };
@@ -87,10 +88,14 @@ impl Translated {
     }
 
     /// The log in English.
-    pub(crate) fn undo(&self, reader: Box<dyn Read + Send>) -> Undone {
+    pub(crate) fn undo(&self, reader: Box<dyn Read + Send>, format: &Format) -> Undone {
+        let mut rewriter = self.rewriter();
+        if let Format::Stderr(prefix) = format {
+            rewriter.set_prefix(prefix.clone());
+        }
         Undone {
             reader,
-            rewriter: self.rewriter(),
+            rewriter,
             read: Vec::new(),
             out: Rewritten::default(),
             at: 0,
