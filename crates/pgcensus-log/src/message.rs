@@ -11,7 +11,7 @@
 //! LOG "shutting down", but user=app                    ─►  Untrusted
 //! ```
 //!
-//! Translated messages are not known here.
+//! Translated messages are not known here: `translation` has made them English.
 
 mod parse;
 mod pattern;

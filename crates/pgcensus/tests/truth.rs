@@ -71,6 +71,11 @@ fn prefixes_are_found_out() {
 }
 
 #[test]
+fn messages_in_other_languages() {
+    check(|run| run.starts_with("locale"));
+}
+
+#[test]
 fn each_value_of_log_connections() {
     check(|run| run.starts_with("logconn"));
 }

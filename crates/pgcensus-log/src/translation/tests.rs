@@ -229,7 +229,9 @@ fn check(
     let label = label(english);
     let mine = encoders.iter().filter(|encoder| encoder.is_for(language));
     for encoder in [None].into_iter().chain(mine.map(Some)) {
-        for hostile in hostile(text) {
+        // The encoding changes letters, not what names do.
+        let hostile = hostile(text).into_iter();
+        for hostile in hostile.take(if encoder.is_some() { 2 } else { usize::MAX }) {
             let texts = format.holes.iter().filter(|hole| !hole.is_number).count();
             for n in 0..texts.max(1) {
                 let (values, [user, database]) =
