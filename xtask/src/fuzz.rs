@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use crate::{root, target};
 
 /// Each is `fuzz/targets/NAME.rs`; with the bytes that its input has before the log.
-const TARGETS: [(&str, &str); 7] = [
+const TARGETS: [(&str, &str); 8] = [
     ("line_prefix", "%m [%p] %q%u@%d \n"),
     ("infer", ""),
     ("message", "\x01\n"),
@@ -17,6 +17,7 @@ const TARGETS: [(&str, &str); 7] = [
     ("csvlog", "\0"),
     ("jsonlog", "\0"),
     ("envelope", "\0\x40"),
+    ("translation", "\0\x10"),
 ];
 
 /// What `cargo fuzz` passes too, without its sanitizers: nothing here is unsafe.
