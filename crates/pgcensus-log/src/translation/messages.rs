@@ -215,12 +215,24 @@ impl Messages {
         groups.sort_by_key(|group| usize::MAX - group.format.literal_len());
     }
 
-    /// It may be one of them, as far as its first bytes tell; without its length that is not much.
+    /// It may be one of them, as far as its first bytes tell.
     pub(super) fn may_be(&self, message: &[u8]) -> bool {
-        !self.short.is_empty()
-            || message
-                .first_chunk()
-                .is_some_and(|first| self.by_head.contains_key(first))
+        let by_head = message
+            .first_chunk()
+            .is_some_and(|first| self.by_head.contains_key(first));
+        by_head
+            || self
+                .short
+                .iter()
+                .any(|text| message.starts_with(self.head(*text)))
+    }
+
+    /// The fixed text that one begins with.
+    fn head(&self, text: Text) -> &[u8] {
+        match text {
+            Text::Phrase(number) => self.phrases[number].format.head(),
+            Text::Authorized(number) => &self.authorized.heads[number].text,
+        }
     }
 
     /// The English text of a whole message, if it is one of them and another text than that.
@@ -301,10 +313,10 @@ impl Messages {
         let (user, database, application_name) = self.names(rest, head, before);
         let is_client = head.is_client && (database.is_some() || !head.is_walsender);
         let mut english = Vec::with_capacity(rest.len() + 128);
-        english.extend_from_slice(match is_client {
-            true => b"connection authorized: user=",
-            false => b"replication connection authorized: user=",
-        });
+        if !is_client {
+            english.extend_from_slice(b"replication ");
+        }
+        english.extend_from_slice(b"connection authorized: user=");
         english.extend_from_slice(user);
         if let Some(database) = database {
             english.extend_from_slice(b" database=");
@@ -348,10 +360,10 @@ impl Messages {
     ) -> (&'m [u8], Option<&'m [u8]>, Option<&'m [u8]>) {
         let applications = &self.authorized.applications[..];
         let mut best = None;
-        let mut splits = match head.is_client {
-            true => occurrences(rest, &self.authorized.databases),
-            false => Vec::new(),
-        };
+        let mut splits = Vec::new();
+        if head.is_client {
+            splits = occurrences(rest, &self.authorized.databases);
+        }
         splits.truncate(READINGS_MAX);
         if splits.is_empty() || head.is_walsender {
             splits.push((rest.len(), rest.len()));
@@ -367,9 +379,10 @@ impl Messages {
             for (end, start) in ends.into_iter().take(READINGS_MAX) {
                 let application_name = (start > end).then(|| &tail[start..]);
                 let name = &tail[..end];
-                let (user, database) = match has_database {
-                    true => (&rest[..user_end], Some(name)),
-                    false => (name, None),
+                let (user, database) = if has_database {
+                    (&rest[..user_end], Some(name))
+                } else {
+                    (name, None)
                 };
                 let reading = (user, database, application_name);
                 if is_one {

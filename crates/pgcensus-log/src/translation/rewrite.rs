@@ -32,6 +32,9 @@ const COLUMNS_MAX: usize = 16 << 10;
 /// One line has at most this many readings.
 const READINGS_MAX: usize = 4;
 
+/// More must be read to tell.
+struct Incomplete;
+
 /// A message of stderr.
 struct Message {
     start: usize,
@@ -166,11 +169,11 @@ impl Rewriter {
         let Some(mut label) = labels.first() else {
             return Some(copy(rest, newline, out));
         };
-        let mut message = self.message(rest, label, newline, all)?;
+        let mut message = self.message(rest, label, newline, all).ok()?;
         let mut copied = 0;
-        if labels.len() > 1 && message.is_none() && !self.is_decided(rest, line_end, label) {
+        if labels.len() > 1 && message.is_none() && !is_decided(rest, line_end, label) {
             for other in &labels[1..] {
-                message = self.message(rest, other, newline, all)?;
+                message = self.message(rest, other, newline, all).ok()?;
                 if message.is_some() {
                     copied = self.label(rest, 0, label, out);
                     label = other;
@@ -203,17 +206,6 @@ impl Rewriter {
         })
     }
 
-    /// Nothing further on in the line can be its label.
-    fn is_decided(&self, rest: &[u8], line_end: usize, label: &Found<'_>) -> bool {
-        let message = &rest[label.end..line_end];
-        let message = if has_sqlstate(message) {
-            &message[7..]
-        } else {
-            message
-        };
-        !label.label.is_severity || crate::message::is_in_table(message)
-    }
-
     /// Writes what stands before a label, and the label; returns where its text begins.
     fn label(&self, rest: &[u8], from: usize, label: &Found<'_>, out: &mut Rewritten) -> usize {
         let words = &self.translation.words;
@@ -222,23 +214,23 @@ impl Rewriter {
         label.end
     }
 
-    /// The message behind a label, if it is one of the table. `None`: more must be read to tell.
+    /// The message behind a label, if it is one of the table.
     fn message(
         &self,
         rest: &[u8],
         label: &Found<'_>,
         newline: Option<usize>,
         all: bool,
-    ) -> Option<Option<Message>> {
+    ) -> Result<Option<Message>, Incomplete> {
         let line_end = newline.unwrap_or(rest.len());
         let verbose = has_sqlstate(&rest[label.end..line_end]);
         let start = label.end + if verbose { 7 } else { 0 };
         let messages = &self.translation.messages;
         if !label.label.is_severity || !messages.may_be(&rest[start..line_end]) {
-            return Some(None);
+            return Ok(None);
         }
         let Some(end) = unit_end(rest, start, newline, all)? else {
-            return Some(None);
+            return Ok(None);
         };
         let old = untabbed(&rest[start..end]);
         let severity = label.label.english.strip_suffix(b":  ");
@@ -248,7 +240,7 @@ impl Rewriter {
             escape: as_it_is,
         };
         let new = messages.english(&old, before);
-        Some(new.map(|new| Message {
+        Ok(new.map(|new| Message {
             start,
             end,
             old,
@@ -337,6 +329,17 @@ impl Rewriter {
     }
 }
 
+/// Nothing further on in the line can be its label.
+fn is_decided(rest: &[u8], line_end: usize, label: &Found<'_>) -> bool {
+    let message = &rest[label.end..line_end];
+    let message = if has_sqlstate(message) {
+        &message[7..]
+    } else {
+        message
+    };
+    !label.label.is_severity || crate::message::is_in_table(message)
+}
+
 /// Copies the first line, which may go on.
 fn copy(rest: &[u8], newline: Option<usize>, out: &mut Rewritten) -> usize {
     let len = newline.map_or(rest.len(), |newline| newline + 1);
@@ -344,26 +347,31 @@ fn copy(rest: &[u8], newline: Option<usize>, out: &mut Rewritten) -> usize {
     len
 }
 
-/// Where the message from `start` on ends, without its line end: before the next line that no tab begins. `None`: more must
-/// be read to tell; `Some(None)`: it is too long.
-fn unit_end(rest: &[u8], start: usize, newline: Option<usize>, all: bool) -> Option<Option<usize>> {
+/// Where the message from `start` on ends, without its line end: before the next line that no tab begins. `None`: it is too
+/// long.
+fn unit_end(
+    rest: &[u8],
+    start: usize,
+    newline: Option<usize>,
+    all: bool,
+) -> Result<Option<usize>, Incomplete> {
     let mut end = newline.unwrap_or(rest.len());
     loop {
         if end - start > MESSAGE_MAX {
-            return Some(None);
+            return Ok(None);
         }
         match rest.get(end + 1) {
             Some(b'\t') => {
                 let next = memchr(b'\n', &rest[end + 1..]);
                 if next.is_none() && !all {
-                    return None;
+                    return Err(Incomplete);
                 }
                 end = next.map_or(rest.len(), |next| end + 1 + next);
             }
-            None if !all => return None,
+            None if !all => return Err(Incomplete),
             Some(_) | None => {
                 let text = &rest[start..end];
-                return Some(Some(start + text.strip_suffix(b"\r").unwrap_or(text).len()));
+                return Ok(Some(start + text.strip_suffix(b"\r").unwrap_or(text).len()));
             }
         }
     }

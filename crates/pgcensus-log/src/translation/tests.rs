@@ -189,9 +189,10 @@ fn values(
     let mut values = vec![b"12".to_vec(); 12];
     let texts: Vec<_> = format.holes.iter().filter(|hole| !hole.is_number).collect();
     for (at, hole) in texts.iter().enumerate() {
-        values[hole.argument] = match at == n {
-            true => hostile.to_vec(),
-            false => format!("n{at}").into_bytes(),
+        values[hole.argument] = if at == n {
+            hostile.to_vec()
+        } else {
+            format!("n{at}").into_bytes()
         };
     }
     let name = |at: usize| {
@@ -332,9 +333,10 @@ fn every_authorized_connection_of_every_language_is_recognised() {
 
 fn check_group(translation: &Arc<Translation>, (english, text): (&str, &str)) {
     let values: Vec<_> = (0..12).map(|n| format!("n{n}").into_bytes()).collect();
-    let values: Vec<_> = match english.contains("bits=%d") {
-        true => (0..12).map(|_| b"256".to_vec()).collect(),
-        false => values,
+    let values = if english.contains("bits=%d") {
+        vec![b"256".to_vec(); 12]
+    } else {
+        values
     };
     let message = rendered(text, &values, None).expect("UTF-8");
     let expected = rendered(english, &values, None).expect("English");

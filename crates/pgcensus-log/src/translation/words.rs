@@ -38,9 +38,8 @@ pub(super) struct Found<'l> {
 /// The words around messages.
 #[derive(Clone, Debug)]
 pub(super) struct Words {
-    labels: Vec<Label>,
-    /// The bytes before the colons of all labels.
-    ends: Box<[bool; 256]>,
+    /// By the byte before their colon, longer ones first.
+    labels: Vec<Vec<Label>>,
     /// Severities of csvlog, with their languages.
     severities: HashMap<Vec<u8>, (&'static str, &'static str)>,
     unset: Vec<Vec<u8>>,
@@ -50,8 +49,7 @@ impl Words {
     /// The words of these languages, and the English ones, which stand between them.
     pub(super) fn of(languages: &[&'static str], encoders: &[Encoder]) -> Words {
         let mut words = Words {
-            labels: Vec::new(),
-            ends: Box::new([false; 256]),
+            labels: vec![Vec::new(); 256],
             severities: HashMap::new(),
             unset: Vec::new(),
         };
@@ -87,20 +85,20 @@ impl Words {
             });
         }
         // Of two that end alike the longer one is meant.
-        words
-            .labels
-            .sort_by_key(|label| usize::MAX - label.text.len());
+        for labels in &mut words.labels {
+            labels.sort_by_key(|label| usize::MAX - label.text.len());
+        }
         words
     }
 
     fn add(&mut self, text: &[u8], english: &str, is_severity: bool, languages: &'static str) {
         let colon = text.iter().position(|&b| b == b':');
         let Some(colon @ 1..) = colon else { return };
-        if self.labels.iter().any(|label| label.text == text) {
+        let labels = &mut self.labels[usize::from(text[colon - 1])];
+        if labels.iter().any(|label| label.text == text) {
             return;
         }
-        self.ends[usize::from(text[colon - 1])] = true;
-        self.labels.push(Label {
+        labels.push(Label {
             text: text.to_vec(),
             colon,
             english: english.as_bytes().to_vec(),
@@ -114,10 +112,8 @@ impl Words {
         memchr_iter(b':', &line[from..]).find_map(|at| {
             let colon = from + at;
             let before = *line[..colon].last()?;
-            if !self.ends[usize::from(before)] {
-                return None;
-            }
-            self.labels.iter().find_map(|label| {
+            let mut labels = self.labels[usize::from(before)].iter();
+            labels.find_map(|label| {
                 let start = colon.checked_sub(label.colon).filter(|&at| at >= from)?;
                 if !line[start..].starts_with(&label.text) || is_glued(line, start) {
                     return None;
