@@ -375,7 +375,7 @@ fn encode(letters: &BTreeSet<char>, iconv: &str) -> Result<Vec<(char, Vec<u8>)>>
         .stdout(Stdio::piped())
         .spawn()
         .context("cannot run iconv")?;
-    let lines: String = letters.iter().map(|letter| format!("{letter}\n")).collect();
+    let lines: String = letters.iter().flat_map(|letter| [*letter, '\n']).collect();
     child
         .stdin
         .take()
