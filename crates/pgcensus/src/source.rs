@@ -13,6 +13,7 @@ mod duplicates;
 mod enveloped;
 pub(crate) mod file;
 pub(crate) mod input;
+mod lz4;
 mod overlap;
 mod paths;
 pub(crate) mod translated;
@@ -846,14 +847,8 @@ fn foreign(name: &str, path: &Path, way: Way) -> Taken {
         .iter()
         .any(|part| file_name.contains(part));
     if way == Way::Asked || is_log {
-        let command = match name {
-            "zip" => "unzip -p",
-            "bzip2" => "bzip2 -dc",
-            "lz4" => "lz4 -dc",
-            _ => "xz -dc",
-        };
         Taken::Problem(format!(
-            "{name} is not read in this version; try {command} {} | pgcensus -",
+            "{name} is not read in this version; try unzip -p {} | pgcensus -",
             path.display()
         ))
     } else {

@@ -1,12 +1,19 @@
 //! Compression, known by its first bytes and never by a name, and undone on the way in.
 //!
 //! What a damaged stream holds before the damage is handed on; then comes an [`io::Error`] around
-//! [`Damaged`]. A gzip of several members and a zstd of several frames are read to their end.
+//! [`Damaged`]. What consists of several members, streams or frames, one after the other, is read to its end.
 
 use std::fmt;
 use std::io::{self, Read};
 
+use liblzma::stream::{self, CONCATENATED};
+
+use super::lz4::Lz4;
 use crate::view::text::thousands;
+
+/// What xz may take of memory; `xz -9` takes a quarter of it. What takes more is [`Harm::TooLarge`], as a zstd is
+/// with a window of more than 128 MiB, the limit of its library.
+const XZ_MEMORY_MAX: u64 = 256 << 20;
 
 /// The first bytes that [`sniff`] wants to see.
 pub(crate) const MAGIC_MAX: usize = 10;
@@ -18,6 +25,12 @@ pub(crate) enum Compression {
     Gzip,
     /// RFC 8878.
     Zstd,
+    /// The .xz file format, version 1.2.1.
+    Xz,
+    /// As bzip2 1.0 writes it.
+    Bzip2,
+    /// Frames, see `lz4.rs`.
+    Lz4,
 }
 
 /// What the first bytes of a file say about its compression.
@@ -34,8 +47,8 @@ pub(crate) enum Magic {
 /// A compressed stream that breaks off or makes no sense from some place on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Damaged {
-    /// Which compression.
-    pub(crate) compression: Compression,
+    /// What it is.
+    pub(crate) name: &'static str,
     /// What is wrong with it.
     pub(crate) harm: Harm,
     /// The decompressed bytes before the damage.
@@ -49,6 +62,8 @@ pub(crate) enum Harm {
     Truncated,
     /// Its bytes are not what was written.
     Corrupt,
+    /// It asks for more memory than it gets.
+    TooLarge,
 }
 
 impl Compression {
@@ -57,6 +72,9 @@ impl Compression {
         match self {
             Compression::Gzip => "gzip",
             Compression::Zstd => "zstd",
+            Compression::Xz => "xz",
+            Compression::Bzip2 => "bzip2",
+            Compression::Lz4 => "lz4",
         }
     }
 
@@ -68,11 +86,18 @@ impl Compression {
         let inner: Box<dyn Read + Send> = match self {
             Compression::Gzip => Box::new(flate2::read::MultiGzDecoder::new(reader)),
             Compression::Zstd => Box::new(zstd::stream::read::Decoder::new(reader)?),
+            Compression::Xz => {
+                let stream = stream::Stream::new_stream_decoder(XZ_MEMORY_MAX, CONCATENATED)?;
+                Box::new(liblzma::read::XzDecoder::new_stream(reader, stream))
+            }
+            Compression::Bzip2 => Box::new(bzip2::read::MultiBzDecoder::new(reader)),
+            Compression::Lz4 => Box::new(Lz4::new(reader)),
         };
         Ok(Box::new(Undone {
             inner,
             compression: self,
             bytes_read: 0,
+            damaged: None,
         }))
     }
 }
@@ -85,9 +110,11 @@ pub(crate) fn sniff(head: &[u8]) -> Magic {
         [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => {
             Magic::Known(Compression::Zstd)
         }
-        [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Magic::Foreign("xz"),
-        [b'B', b'Z', b'h', b'1'..=b'9', 0x31 | 0x17, ..] => Magic::Foreign("bzip2"),
-        [0x04, 0x22, 0x4d, 0x18, ..] | [0x02, 0x21, 0x4c, 0x18, ..] => Magic::Foreign("lz4"),
+        [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Magic::Known(Compression::Xz),
+        [b'B', b'Z', b'h', b'1'..=b'9', 0x31 | 0x17, ..] => Magic::Known(Compression::Bzip2),
+        [0x04, 0x22, 0x4d, 0x18, ..] | [0x02, 0x21, 0x4c, 0x18, ..] => {
+            Magic::Known(Compression::Lz4)
+        }
         [b'P', b'K', 3, 4, ..] => Magic::Foreign("zip"),
         _ => Magic::Plain,
     }
@@ -103,10 +130,15 @@ struct Undone {
     inner: Box<dyn Read + Send>,
     compression: Compression,
     bytes_read: u64,
+    /// Once it is, nothing more is asked of its library: that of bzip2 would end the process.
+    damaged: Option<Damaged>,
 }
 
 impl Read for Undone {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if let Some(damaged) = self.damaged {
+            return Err(damaged.into());
+        }
         match self.inner.read(buf) {
             Ok(n) => {
                 self.bytes_read += n as u64;
@@ -119,117 +151,55 @@ impl Read for Undone {
                 Err(err)
             }
             Err(err) => {
-                let harm = match err.kind() {
-                    io::ErrorKind::UnexpectedEof => Harm::Truncated,
-                    _ => Harm::Corrupt,
+                let damaged = Damaged {
+                    name: self.compression.name(),
+                    harm: harm(&err),
+                    bytes_read: self.bytes_read,
                 };
-                let kind = match harm {
-                    Harm::Truncated => io::ErrorKind::UnexpectedEof,
-                    Harm::Corrupt => io::ErrorKind::InvalidData,
-                };
-                Err(io::Error::new(
-                    kind,
-                    Damaged {
-                        compression: self.compression,
-                        harm,
-                        bytes_read: self.bytes_read,
-                    },
-                ))
+                self.damaged = Some(damaged);
+                Err(damaged.into())
             }
         }
     }
 }
 
+/// What an error of one of the libraries means.
+fn harm(err: &io::Error) -> Harm {
+    let of_xz = err.get_ref().and_then(|err| err.downcast_ref());
+    // In words alone.
+    let of_zstd = || err.to_string().contains("too much memory");
+    match err.kind() {
+        io::ErrorKind::UnexpectedEof => Harm::Truncated,
+        _ if matches!(of_xz, Some(stream::Error::MemLimit)) || of_zstd() => Harm::TooLarge,
+        _ => Harm::Corrupt,
+    }
+}
+
+impl From<Damaged> for io::Error {
+    fn from(damaged: Damaged) -> io::Error {
+        let kind = match damaged.harm {
+            Harm::Truncated => io::ErrorKind::UnexpectedEof,
+            Harm::Corrupt | Harm::TooLarge => io::ErrorKind::InvalidData,
+        };
+        io::Error::new(kind, damaged)
+    }
+}
+
 impl fmt::Display for Damaged {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let harm = match self.harm {
-            Harm::Truncated => "truncated",
-            Harm::Corrupt => "corrupt",
-        };
-        let (name, bytes) = (self.compression.name(), thousands(self.bytes_read));
-        write!(f, "{harm} {name}: {bytes} bytes read")
+        let (name, bytes) = (self.name, thousands(self.bytes_read));
+        match self.harm {
+            Harm::Truncated => write!(f, "truncated {name}: {bytes} bytes read"),
+            Harm::Corrupt => write!(f, "corrupt {name}: {bytes} bytes read"),
+            Harm::TooLarge => write!(
+                f,
+                "{name} with a window larger than is read: {bytes} bytes read; pipe it in from {name} -dc"
+            ),
+        }
     }
 }
 
 impl std::error::Error for Damaged {}
 
 #[cfg(test)]
-mod tests {
-    use std::io::Write;
-
-    use super::*;
-
-    fn gzip(bytes: &[u8]) -> Vec<u8> {
-        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-        encoder.write_all(bytes).expect("a Vec takes all");
-        encoder.finish().expect("a Vec takes all")
-    }
-
-    fn zstd(bytes: &[u8]) -> Vec<u8> {
-        zstd::encode_all(bytes, 1).expect("a Vec takes all")
-    }
-
-    fn read_all(compression: Compression, bytes: Vec<u8>) -> (usize, Option<Damaged>) {
-        let mut reader = compression.undo(io::Cursor::new(bytes)).expect("a decoder");
-        let mut text = Vec::new();
-        let err = reader.read_to_end(&mut text).err();
-        (text.len(), err.map(|err| damage(&err).expect("damage")))
-    }
-
-    #[test]
-    fn members_and_frames_are_read_to_the_last() {
-        for (compression, pack) in [
-            (Compression::Gzip, gzip as fn(&[u8]) -> Vec<u8>),
-            (Compression::Zstd, zstd),
-        ] {
-            let packed = [pack(b"one\n"), pack(b"two\n"), pack(b"")].concat();
-            assert_eq!(sniff(&packed), Magic::Known(compression));
-            assert_eq!(read_all(compression, packed), (8, None));
-        }
-    }
-
-    #[test]
-    fn a_damaged_stream_gives_its_data_and_then_says_what_is_wrong() {
-        let text: Vec<u8> = (0..400_000u32)
-            .flat_map(|n| (n * 7919).to_le_bytes())
-            .collect();
-        for (compression, mut packed) in [
-            (Compression::Gzip, gzip(&text)),
-            (Compression::Zstd, zstd(&text)),
-        ] {
-            packed.truncate(packed.len() / 2);
-            let (read, damaged) = read_all(compression, packed);
-            let damaged = damaged.expect("it is truncated");
-            assert_eq!(damaged.harm, Harm::Truncated);
-            assert_eq!(damaged.bytes_read, read as u64);
-            assert!(read > 100_000, "{read}");
-            assert_eq!(
-                damaged.to_string(),
-                format!(
-                    "truncated {}: {} bytes read",
-                    compression.name(),
-                    thousands(read as u64)
-                )
-            );
-        }
-        let (read, damaged) = read_all(
-            Compression::Gzip,
-            [gzip(b"one\n"), b"garbage!!!!".to_vec()].concat(),
-        );
-        assert_eq!((read, damaged.map(|d| d.harm)), (4, Some(Harm::Corrupt)));
-    }
-
-    #[test]
-    fn compressions_that_are_not_read_are_named() {
-        for (head, expected) in [
-            (&b"\xfd7zXZ\0"[..], Magic::Foreign("xz")),
-            (b"BZh91AY&SY", Magic::Foreign("bzip2")),
-            (b"\x04\x22\x4d\x18", Magic::Foreign("lz4")),
-            (b"PK\x03\x04", Magic::Foreign("zip")),
-            (b"2026-11-23", Magic::Plain),
-            (b"", Magic::Plain),
-        ] {
-            assert_eq!(sniff(head), expected);
-        }
-    }
-}
+pub(super) mod tests;

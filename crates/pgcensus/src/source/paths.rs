@@ -216,7 +216,7 @@ fn debian_cluster(file: &str) -> Option<String> {
 /// `pg.log-20261122`, `pg.log`; others as they sort.
 pub(super) fn rotation(path: &str) -> (String, Turn) {
     let mut name = path;
-    for ending in [".gz", ".zst"] {
+    for ending in [".gz", ".zst", ".xz", ".bz2", ".lz4"] {
         name = name.strip_suffix(ending).unwrap_or(name);
     }
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
@@ -276,8 +276,8 @@ mod tests {
             "a/pg.log",
             "a/pg.log.1",
             "a/pg.log.10.gz",
-            "a/pg.log.2.gz",
-            "b.log-20261123.zst",
+            "a/pg.log.2.bz2",
+            "b.log-20261123.xz",
             "b.log",
             "b.log-20261122",
         ];
@@ -286,11 +286,11 @@ mod tests {
             names,
             [
                 "a/pg.log.10.gz",
-                "a/pg.log.2.gz",
+                "a/pg.log.2.bz2",
                 "a/pg.log.1",
                 "a/pg.log",
                 "b.log-20261122",
-                "b.log-20261123.zst",
+                "b.log-20261123.xz",
                 "b.log"
             ]
         );

@@ -1,14 +1,14 @@
 //! Plans over small logs that the tests write.
 
 use std::fs;
-use std::io::Write;
 
 use pgcensus_log::log_time;
 
+use super::compressed::tests::{PACKERS, bzip2, gzip, lz4, xz, zstd};
 use super::*;
 
 /// The records `from..to` of a server whose pids begin at `pid`: one every 700 ms.
-fn csvlog(pid: u32, from: u32, to: u32) -> String {
+pub(super) fn csvlog(pid: u32, from: u32, to: u32) -> String {
     records(pid, from, to, |time, pid, n| {
         format!(
             "{time},\"app\",\"shop\",{pid},\"10.0.0.7:{n}\",6b03c78c.{pid:x},1,\"idle\",2026-11-23 04:00:00 UTC,,0,LOG,00000,\"message {n}\nof two lines\",,,,,,,,,\"\",\"client backend\",,0\n"
@@ -43,21 +43,11 @@ fn wall_ms(n: u32) -> i64 {
     midnight + i64::from(n) * 700
 }
 
-fn gzip(text: &[u8]) -> Vec<u8> {
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    encoder.write_all(text).expect("a Vec takes all");
-    encoder.finish().expect("a Vec takes all")
-}
-
-fn zstd(text: &[u8]) -> Vec<u8> {
-    zstd::encode_all(text, 1).expect("a Vec takes all")
-}
-
 /// Files in a directory of their own.
-struct Logs(tempfile::TempDir);
+pub(super) struct Logs(tempfile::TempDir);
 
 impl Logs {
-    fn new(files: &[(&str, &[u8])]) -> Logs {
+    pub(super) fn new(files: &[(&str, &[u8])]) -> Logs {
         let logs = Logs(tempfile::tempdir().expect("a directory"));
         for (name, bytes) in files {
             let path = logs.0.path().join(name);
@@ -67,29 +57,29 @@ impl Logs {
         logs
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(super) fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
-    fn request(&self, names: &[&str]) -> Request {
+    pub(super) fn request(&self, names: &[&str]) -> Request {
         Request {
             paths: names.iter().map(|name| self.path(name)).collect(),
             ..Request::default()
         }
     }
 
-    fn plan(&self, names: &[&str]) -> Plan {
+    pub(super) fn plan(&self, names: &[&str]) -> Plan {
         Plan::of(&self.request(names), nobody())
     }
 
     /// A text without the path of the directory.
-    fn short(&self, text: &impl ToString) -> String {
+    pub(super) fn short(&self, text: &impl ToString) -> String {
         text.to_string()
             .replace(&format!("{}/", self.0.path().display()), "")
     }
 
     /// `server: file file`
-    fn servers(&self, plan: &Plan) -> Vec<String> {
+    pub(super) fn servers(&self, plan: &Plan) -> Vec<String> {
         plan.servers
             .iter()
             .map(|server| {
@@ -100,30 +90,30 @@ impl Logs {
             .collect()
     }
 
-    fn problems(&self, plan: &Plan) -> Vec<String> {
+    pub(super) fn problems(&self, plan: &Plan) -> Vec<String> {
         plan.problems.iter().map(|p| self.short(p)).collect()
     }
 
-    fn left_out(&self, plan: &Plan) -> Vec<String> {
+    pub(super) fn left_out(&self, plan: &Plan) -> Vec<String> {
         plan.left_out.iter().map(|l| self.short(l)).collect()
     }
 }
 
-fn nobody() -> Stdin {
+pub(super) fn nobody() -> Stdin {
     Stdin {
         is_piped: false,
         reader: Box::new(io::empty()),
     }
 }
 
-fn piped(bytes: impl Into<Vec<u8>>) -> Stdin {
+pub(super) fn piped(bytes: impl Into<Vec<u8>>) -> Stdin {
     Stdin {
         is_piped: true,
         reader: Box::new(io::Cursor::new(bytes.into())),
     }
 }
 
-fn text_of(file: &LogFile) -> Vec<u8> {
+pub(super) fn text_of(file: &LogFile) -> Vec<u8> {
     let mut text = Vec::new();
     file.open()
         .expect("it opens")
@@ -134,26 +124,26 @@ fn text_of(file: &LogFile) -> Vec<u8> {
 
 #[test]
 fn a_rotated_set_is_in_order_of_time() {
+    let packed = |pack: fn(&[u8]) -> Vec<u8>, from| pack(csvlog(100, from, from + 100).as_bytes());
     let logs = Logs::new(&[
-        ("main/log/pg.csv", csvlog(100, 300, 400).as_bytes()),
-        ("main/log/pg.csv.1", csvlog(100, 200, 300).as_bytes()),
-        (
-            "main/log/pg.csv.2.gz",
-            &gzip(csvlog(100, 100, 200).as_bytes()),
-        ),
-        (
-            "main/log/pg.csv.10.zst",
-            &zstd(csvlog(100, 0, 100).as_bytes()),
-        ),
+        ("main/log/pg.csv", csvlog(100, 600, 700).as_bytes()),
+        ("main/log/pg.csv.1", csvlog(100, 500, 600).as_bytes()),
+        ("main/log/pg.csv.2.gz", &packed(gzip, 400)),
+        ("main/log/pg.csv.3.lz4", &packed(lz4, 300)),
+        ("main/log/pg.csv.4.bz2", &packed(bzip2, 200)),
+        ("main/log/pg.csv.5.xz", &packed(xz, 100)),
+        ("main/log/pg.csv.10.zst", &packed(zstd, 0)),
         ("main/log/.hidden.csv", csvlog(100, 0, 9).as_bytes()),
         ("main/log/README", b"no log\n"),
         ("main/base/1/2600", b"\0\0\0\x01"),
-        ("main/postmaster.log.bz2", b"BZh91AY&SY"),
+        ("main/postmaster.log.zip", b"PK\x03\x04"),
     ]);
     let plan = logs.plan(&["main"]);
     assert_eq!(
         logs.servers(&plan),
-        ["main: main/log/pg.csv.10.zst main/log/pg.csv.2.gz main/log/pg.csv.1 main/log/pg.csv"]
+        [
+            "main: main/log/pg.csv.10.zst main/log/pg.csv.5.xz main/log/pg.csv.4.bz2 main/log/pg.csv.3.lz4 main/log/pg.csv.2.gz main/log/pg.csv.1 main/log/pg.csv"
+        ]
     );
     let ignored: Vec<_> = plan.ignored.iter().map(|i| logs.short(i)).collect();
     assert_eq!(
@@ -166,11 +156,12 @@ fn a_rotated_set_is_in_order_of_time() {
     let [problem] = &logs.problems(&plan)[..] else {
         panic!("{:?}", plan.problems);
     };
-    assert!(problem.starts_with("main/postmaster.log.bz2: bzip2 is not read in this version; try"));
+    assert!(problem.starts_with("main/postmaster.log.zip: zip is not read in this version; try"));
     assert_eq!(plan.readable(), Readable::Some);
     let files = &plan.servers[0].files;
-    assert_eq!(text_of(&files[0]), csvlog(100, 0, 100).as_bytes());
-    assert_eq!(text_of(&files[1]), csvlog(100, 100, 200).as_bytes());
+    for (file, from) in files.iter().zip((0..).step_by(100)) {
+        assert_eq!(text_of(file), csvlog(100, from, from + 100).as_bytes());
+    }
     let lasts = files.iter().map(|f| {
         f.last_time(&Arc::default())
             .expect("it reads")
@@ -179,7 +170,7 @@ fn a_rotated_set_is_in_order_of_time() {
     });
     assert_eq!(
         lasts.collect::<Vec<_>>(),
-        [wall_ms(99), wall_ms(199), wall_ms(299), wall_ms(399)]
+        [99, 199, 299, 399, 499, 599, 699].map(wall_ms)
     );
     assert_eq!(files[0].last, None);
 }
@@ -331,11 +322,11 @@ fn patterns_lists_and_named_servers_lead_to_files() {
 fn stdin_is_read_from_its_first_byte() {
     let text = csvlog(100, 0, 5000);
     let marked = format!("\u{feff}{text}");
-    for bytes in [
-        text.clone().into_bytes(),
-        gzip(text.as_bytes()),
-        marked.into_bytes(),
-    ] {
+    let packed = PACKERS.map(|(_, pack)| pack(text.as_bytes()));
+    for bytes in [text.clone().into_bytes(), marked.into_bytes()]
+        .into_iter()
+        .chain(packed)
+    {
         let plan = Plan::of(&Request::default(), piped(bytes));
         assert_eq!(plan.servers[0].name, "stdin");
         let file = &plan.servers[0].files[0];
@@ -380,7 +371,7 @@ fn what_cannot_be_read_is_said() {
         ("program", b"\x7fELF\0\0\0"),
         ("diary.txt", b"dear diary\n"),
         ("docs/diary.txt", b"dear diary\n"),
-        ("pg.log.xz", b"\xfd7zXZ\0\0"),
+        ("pg.log.zip", b"PK\x03\x04"),
         (
             "messages",
             b"Nov 23 05:25:52 db01 sshd[24776]: error: LOG\n",
@@ -413,8 +404,8 @@ fn what_cannot_be_read_is_said() {
         assert_eq!(plan.readable(), Readable::None);
         assert_eq!(logs.plan(&[name, "empty.log"]).readable(), Readable::Some);
     }
-    let xz = logs.problems(&logs.plan(&["pg.log.xz"]));
-    assert!(xz[0].starts_with("pg.log.xz: xz is not read in this version; try xz -dc"));
+    let zip = logs.problems(&logs.plan(&["pg.log.zip"]));
+    assert!(zip[0].starts_with("pg.log.zip: zip is not read in this version; try unzip -p"));
     let plan = logs.plan(&["empty.log", "pgbouncer.log"]);
     assert_eq!(plan.readable(), Readable::All);
     assert_eq!(
