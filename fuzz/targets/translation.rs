@@ -34,7 +34,13 @@ fuzz_target!(|data: &[u8]| {
     // No byte of a name is one of a label here, nor of a quote or line.
     let name: Vec<u8> = log
         .iter()
-        .map(|&byte| if b":\"\\\r\n\t".contains(&byte) { b'_' } else { byte })
+        .map(|&byte| {
+            if b":\"\\\r\n\t".contains(&byte) {
+                b'_'
+            } else {
+                byte
+            }
+        })
         .collect();
     let english = [
         &b"2026-11-23 05:31:09.348 UTC [1] LOG:  connection authorized: user="[..],
@@ -42,5 +48,8 @@ fuzz_target!(|data: &[u8]| {
         b" database=shop\n",
     ]
     .concat();
-    assert_eq!(Rewriter::new(ALL.clone(), Shape::Stderr).whole(&english), english);
+    assert_eq!(
+        Rewriter::new(ALL.clone(), Shape::Stderr).whole(&english),
+        english
+    );
 });
