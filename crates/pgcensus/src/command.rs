@@ -202,6 +202,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             }
         }
     }
+    if args.show.explain {
+        report::explain(&plan, &outcome, &mut err)?;
+    }
     if args.show.unreadable {
         report::unreadable(&plan, &outcome, &mut err)?;
     }

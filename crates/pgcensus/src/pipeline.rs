@@ -95,6 +95,10 @@ pub(crate) struct ServerOutcome {
 #[derive(Default)]
 pub(crate) struct FileOutcome {
     pub(crate) bytes: u64,
+    /// Records of interest that were read.
+    pub(crate) events: u64,
+    /// Spans that could not be read, or were not believed.
+    pub(crate) unreadable: u64,
     pub(crate) first: Option<Instant>,
     pub(crate) last: Option<Instant>,
     /// Prefixes that took over in it.

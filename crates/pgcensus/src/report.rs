@@ -109,6 +109,41 @@ pub(crate) fn of(plan: &Plan, outcome: &Outcome) -> InputReport {
     report
 }
 
+/// So many places of what could not be read are told of each file.
+const PLACES: usize = 3;
+
+/// The end of `--explain`, a line a file: `pg.log: 1,234 records of connections, sessions and the server; 2 could not be read:
+/// pg.log:12 (a line that is no jsonlog object), pg.log:88 (…)`.
+pub(crate) fn explain(plan: &Plan, outcome: &Outcome, out: &mut dyn Write) -> io::Result<()> {
+    for (server, (told, input)) in outcome.servers.iter().zip(&plan.servers).enumerate() {
+        for (file, (told, log)) in told.files.iter().zip(&input.files).enumerate() {
+            let records = match told.events {
+                1 => "record",
+                _ => "records",
+            };
+            let events = thousands(told.events);
+            let display = &log.display;
+            write!(
+                out,
+                "{display}: {events} {records} of connections, sessions and the server; "
+            )?;
+            if told.unreadable == 0 {
+                writeln!(out, "all could be read")?;
+                continue;
+            }
+            let spans = outcome.unreadable.iter();
+            let spans = spans.filter(|span| (span.server, span.file) == (server, file));
+            let places: Vec<_> = spans
+                .take(PLACES)
+                .map(|span| format!("{} ({})", place(plan, span), span.why))
+                .collect();
+            let unreadable = thousands(told.unreadable);
+            writeln!(out, "{unreadable} could not be read: {}", places.join(", "))?;
+        }
+    }
+    Ok(())
+}
+
 /// `--unreadable`: every span with its place, why, and how it begins.
 pub(crate) fn unreadable(plan: &Plan, outcome: &Outcome, out: &mut dyn Write) -> io::Result<()> {
     for span in &outcome.unreadable {

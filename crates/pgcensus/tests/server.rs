@@ -293,6 +293,11 @@ impl Scene {
                 .is_valid(std::time::Duration::from_secs(5))
                 .is_err()
         });
+        // Whoever asks before is killed with all others, perhaps between its line in one log and that in the next.
+        until("all server processes are terminated", || {
+            let text = std::fs::read(self.server.log("log")).unwrap_or_default();
+            memchr::memmem::find(&text, b"reinitializing").is_some()
+        });
         self.observer = self.server.observer();
         self.snapshot("after the crash");
         let again = self.tcp("app", "shop", "shop-web");

@@ -355,8 +355,10 @@ impl<'a, 's> Fold<'a, 's> {
         }
         let state = &mut self.servers[server];
         self.events += 1;
+        let outcome = &mut state.files[file];
+        outcome.events += 1;
         // A line whose prefix was found out late says nothing of the sessions that were read meanwhile.
-        let end = &mut state.files[file].events_end;
+        let end = &mut outcome.events_end;
         if event.offset < *end && matches!(event.kind, EventKind::Server(_)) {
             return;
         }
@@ -550,6 +552,7 @@ impl<'a, 's> Fold<'a, 's> {
         why: Why,
         excerpt: &[u8],
     ) {
+        self.servers[server].files[file].unreadable += 1;
         if matches!(why, Why::Untrusted | Why::Raised) {
             self.untrusted_total += 1;
         } else {
