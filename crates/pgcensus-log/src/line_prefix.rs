@@ -18,6 +18,8 @@ pub(crate) mod label;
 mod read;
 
 #[cfg(test)]
+mod recorded;
+#[cfg(test)]
 mod render;
 
 use crate::log_time::{LogTime, Minute};

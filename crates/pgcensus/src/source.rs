@@ -468,6 +468,13 @@ impl LogFile {
                     let (read, lines) = (inferred.lines_read as u64, inferred.lines as u64);
                     let (read, lines) = (thousands(read), thousands(lines));
                     let _ = write!(line, " inferred, it reads {read} of {lines} labelled lines");
+                    if let Some(other) = &inferred.undecided {
+                        let other = other.as_str();
+                        let _ = write!(
+                            line,
+                            " (so does '{other}': no line says which name is which; --line-prefix would)"
+                        );
+                    }
                 }
                 None => line.push_str(" as given"),
             }

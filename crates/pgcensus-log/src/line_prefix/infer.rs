@@ -8,6 +8,8 @@
 
 mod derive;
 mod known;
+#[cfg(test)]
+mod manual;
 mod score;
 mod times;
 
@@ -20,6 +22,7 @@ use memchr::memmem::Finder;
 
 use super::label;
 use super::{Head, LinePrefix, Part};
+use crate::log_time;
 
 pub use known::Known;
 
@@ -32,6 +35,9 @@ pub struct Inference {
     pub lines_read: usize,
     /// Labelled lines of the sample.
     pub lines: usize,
+    /// Another prefix, with its names in other places, that explains the sample as well: no line of it says which
+    /// word is which.
+    pub undecided: Option<LinePrefix>,
 }
 
 /// Infers the `log_line_prefix` from a sample of lines, whole or torn at both ends.
@@ -60,12 +66,34 @@ fn best(lines: &[Line<'_>]) -> Option<LinePrefix> {
     ranking.best.into_iter().next().map(|best| best.prefix)
 }
 
+/// A prefix that differs from `prefix` in which of its names is which, and explains these lines as well.
+fn undecided(prefix: &LinePrefix, lines: &[Line<'_>]) -> Option<LinePrefix> {
+    let says_names = |line: &Line<'_>| {
+        matches!(
+            line.says,
+            Says::Authorized {
+                database: Some(_),
+                ..
+            } | Says::Disconnected { .. }
+        )
+    };
+    if lines.iter().any(says_names) {
+        return None;
+    }
+    let points = score::of(prefix, lines).points;
+    let others = derive::renamed(prefix.as_str()).into_iter();
+    others
+        .filter_map(|text| LinePrefix::parse(&text).ok())
+        .find(|other| score::of(other, lines).points >= points)
+}
+
 /// How many of the labelled lines a prefix reads; `None` where it reads none.
 fn count(prefix: LinePrefix, sample: &[u8], lines: &[Line<'_>]) -> Option<Inference> {
     let mut inference = Inference {
         prefix,
         lines_read: 0,
         lines: 0,
+        undecided: None,
     };
     let mut torn_until = 0;
     let mut head = Head::default();
@@ -222,10 +250,16 @@ fn labelled_lines_beside<'c>(sample: &'c [u8], strangers: &mut usize) -> Vec<Lin
         }
         if let Some((at, label, len)) = first_label(&label_end, text) {
             let message = &text[at + len..];
+            // The sample ends within the line: the names at its end may be half ones.
+            let is_torn = end == from_here.len() && !lines.is_empty();
             lines.push(Line {
                 text: from_here,
                 head: &text[..at],
-                says: Says::read(label, message),
+                says: match Says::read(label, message) {
+                    Says::Continued => Says::Continued,
+                    _ if is_torn => Says::Nothing,
+                    says => says,
+                },
                 number: lines.len(),
             });
         } else {
@@ -247,9 +281,19 @@ fn first_label(label_end: &Finder<'_>, text: &[u8]) -> Option<(usize, super::Lab
     })
 }
 
-/// `2026-11-23 05:32:45 UTC` and no more: the prefix is a bare time.
+/// It ends with a time and its zone, as `2026-11-23 05:32:45 UTC`.
 pub(crate) fn glued_to_zone(head: &[u8]) -> bool {
-    (19..=24).contains(&head.len()) || (25..=28).contains(&head.len())
+    let Some(space) = memchr::memrchr(b' ', head) else {
+        return false;
+    };
+    let zone = &head[space + 1..];
+    let ends_with_time = |len: usize| {
+        let start = space.checked_sub(len);
+        start.is_some_and(|start| {
+            log_time::read_wall(&head[start..space]).is_some_and(|(_, read)| read == len)
+        })
+    };
+    zone.len() <= 6 && (ends_with_time(19) || ends_with_time(23))
 }
 
 impl<'c> Says<'c> {
@@ -404,7 +448,9 @@ impl<'c> Ranking<'_, 'c> {
             return false;
         }
         self.seen.insert(text);
-        let score = score::of(&prefix, self.lines);
+        let Some(score) = score::of_at_least(&prefix, self.lines, self.least()) else {
+            return false;
+        };
         let at = self
             .best
             .partition_point(|candidate| candidate.score.points >= score.points);
@@ -414,6 +460,16 @@ impl<'c> Ranking<'_, 'c> {
         self.best.insert(at, Candidate { prefix, score });
         self.best.truncate(REFINED);
         at == 0
+    }
+
+    /// What a candidate must have more of: where the best one is clean, the others are not looked at any more.
+    fn least(&self) -> i64 {
+        let place = match self.best.first() {
+            Some(best) if best.score.clean => 0,
+            _ => REFINED - 1,
+        };
+        let worst = self.best.get(place);
+        worst.map_or(i64::MIN, |worst| worst.score.points)
     }
 
     /// Edits the best ones for as long as that makes the best better, on the lines that are wrong by

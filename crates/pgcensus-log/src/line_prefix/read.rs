@@ -19,6 +19,8 @@ const TEXT_MAX: usize = 128;
 /// The longest host name, and the longest path of a client socket.
 const HOST_MAX: usize = 255;
 const PATH_MAX: usize = 108;
+/// No process of Linux has a larger number: `PID_MAX_LIMIT`.
+pub(super) const PID_MAX: u32 = 1 << 22;
 /// Tries until a line is given up; honest lines need a dozen.
 const TRIES_MAX: u32 = 20_000;
 /// Free fields and places that the bitmap of failures covers.
@@ -135,8 +137,11 @@ impl Form {
         Form::compile(parts.iter(), Kind::Background)
     }
 
-    fn compile<'p>(parts: impl Iterator<Item = &'p Part>, kind: Kind) -> Form {
+    fn compile<'p>(parts: impl Iterator<Item = &'p Part> + Clone, kind: Kind) -> Form {
         let mut steps: Vec<Step> = Vec::new();
+        let is_exact =
+            |part: &Part| matches!(part, Part::Field(field) if b"mn".contains(&field.escape));
+        let has_exact = parts.clone().any(is_exact);
         for part in parts {
             match (part, steps.last_mut()) {
                 (Part::Stop, _) => {}
@@ -148,7 +153,14 @@ impl Form {
                     steps.push(Step::Literal(literal.as_slice().into()));
                 }
                 (Part::Field(field), _) => steps.push(Step::Field {
-                    field: *field,
+                    // Beside `%m` or `%n` a `%t` says nothing more: it is stepped over, as `%s` is.
+                    field: Field {
+                        escape: match field.escape {
+                            b't' if has_exact => b's',
+                            escape => escape,
+                        },
+                        ..*field
+                    },
                     until: None,
                     searched: None,
                     glued: false,
@@ -563,10 +575,15 @@ impl<'c> Reader<'c, '_> {
             return false;
         };
         let zone_start = len - zone.len();
+        let is_numeric = matches!(zone[0], b'+' | b'-');
         (1..=zone.len()).any(|zone_len| {
+            // `-03` or `+0545`: what is glued to it may be a number too.
+            if is_numeric && !matches!(zone_len, 3 | 5) {
+                return false;
+            }
             self.tries += 1;
             let end = pos + zone_start + zone_len;
-            let found = self.steps(i + 1, end);
+            let found = self.steps(i + 1, end) && self.head.pid.is_none_or(|pid| pid <= PID_MAX);
             if found && field.escape != b's' {
                 self.head.log_time = Some(log_time::LogTime {
                     wall_ms: time.wall_ms,

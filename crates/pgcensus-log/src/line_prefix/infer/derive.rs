@@ -150,7 +150,10 @@ fn tokens(line: &Line<'_>, known: &Known<'_>, lines: &[Line<'_>]) -> Vec<Token> 
         let follows_time = tokens
             .last()
             .is_some_and(|token| token.end == pos && matches!(token.escapes[0], b'm' | b't'));
-        let starts_word = pos == 0 || follows_time || !is_word_byte(head[pos - 1]);
+        let starts_word = pos == 0
+            || follows_time
+            || !is_word_byte(head[pos - 1])
+            || follows_glued_key(&head[..pos]) && head[pos].is_ascii_digit();
         let token = if starts_word {
             token_at(line, known, pos, &tokens)
         } else {
@@ -180,6 +183,15 @@ fn tokens(line: &Line<'_>, known: &Known<'_>, lines: &[Line<'_>]) -> Vec<Token> 
         }
     }
     tokens
+}
+
+/// `p4000`, `pid4000`
+fn follows_glued_key(before: &[u8]) -> bool {
+    let is_key = |key: &[u8]| {
+        let rest = before.strip_suffix(key);
+        rest.is_some_and(|rest| rest.last().is_none_or(|b| !is_word_byte(*b)))
+    };
+    is_key(b"p") || is_key(b"pid")
 }
 
 fn token_at(line: &Line<'_>, known: &Known<'_>, pos: usize, before: &[Token]) -> Option<Token> {
@@ -300,7 +312,8 @@ fn token_at(line: &Line<'_>, known: &Known<'_>, pos: usize, before: &[Token]) ->
     None
 }
 
-/// Letters, or a sign and digits; `None` for what cannot be a zone.
+/// Letters, or a sign and two or four digits; `None` for what cannot be a zone. A pid may follow its digits: then it
+/// has two of them, unless what is left is too large for a pid.
 fn zone_len(text: &[u8]) -> Option<usize> {
     let open = usize::from(text.first() == Some(&b'<'));
     let is_sign = matches!(text.get(open), Some(b'+' | b'-'));
@@ -315,7 +328,21 @@ fn zone_len(text: &[u8]) -> Option<usize> {
             }
         })
         .count();
+    let glued = text
+        .get(sign + 2..sign + run)
+        .filter(|_| is_sign && run > 4);
+    let run = match glued {
+        Some(pid) if pid.len() <= 7 && number(pid) <= read::PID_MAX => 2,
+        Some(_) => 4,
+        None => run,
+    };
     (run > 0).then_some((sign + run + open).min(text.len()))
+}
+
+/// The number that a few digits make.
+fn number(digits: &[u8]) -> u32 {
+    let digit = |number: u32, b: &u8| number * 10 + u32::from(b - b'0');
+    digits.iter().fold(0, digit)
 }
 
 /// A name that the line's own message, or for applications another one, says.
@@ -621,6 +648,42 @@ pub(super) fn print(parts: &[Part]) -> Option<String> {
     Some(text)
 }
 
+/// Prefixes that differ from `base` in which of its names is which, where neither a key nor an `@` tells.
+pub(super) fn renamed(base: &str) -> Vec<String> {
+    let parts = parse_parts(base.as_bytes());
+    let literal = |i: usize| match parts.get(i) {
+        Some(Part::Literal(literal)) => literal.as_slice(),
+        _ => b"",
+    };
+    let is_told = |escape| {
+        parts.iter().enumerate().any(|(i, part)| {
+            let before = literal(i.wrapping_sub(1));
+            matches!(part, Part::Field(field) if field.escape == escape)
+                && hint(before, literal(i + 1)) == Some(escape)
+        })
+    };
+    let mut texts = Vec::new();
+    for (from, to) in [(b'u', b'd'), (b'u', b'a'), (b'd', b'a')] {
+        if is_told(from) || is_told(to) {
+            continue;
+        }
+        let mut renamed = parts.clone();
+        for part in &mut renamed {
+            if let Part::Field(field) = part {
+                field.escape = match field.escape {
+                    escape if escape == from => to,
+                    escape if escape == to => from,
+                    escape => escape,
+                };
+            }
+        }
+        if renamed != parts {
+            texts.extend(print(&renamed));
+        }
+    }
+    texts
+}
+
 /// Prefixes that differ from `base` in one thing: a `%q`, a field that is empty in many lines, the
 /// padding of a field, the kind of a number.
 pub(super) fn edits(base: &str, lines: &[Line<'_>]) -> Vec<String> {
@@ -676,13 +739,8 @@ pub(super) fn edits(base: &str, lines: &[Line<'_>]) -> Vec<String> {
             }
         }
     }
-    let is_padded = |line: &Line<'_>| memchr::memmem::find(line.head, b"  ").is_some();
-    let may_pad = lines.iter().any(is_padded);
     for i in 0..parts.len() {
-        let Part::Field(field) = parts[i] else {
-            continue;
-        };
-        if field.escape == b'x' {
+        if let Part::Field(field @ Field { escape: b'x', .. }) = parts[i] {
             let mut edited = parts.clone();
             edited[i] = Part::Field(Field {
                 escape: b'Q',
@@ -690,35 +748,79 @@ pub(super) fn edits(base: &str, lines: &[Line<'_>]) -> Vec<String> {
             });
             texts.extend(print(&edited));
         }
-        if !may_pad {
-            continue;
-        }
-        let is_free = b"udai".contains(&field.escape);
-        for width in 2..=24 {
-            // A literal keeps its one space; more of them belong to the padding.
-            for left in [true, false] {
-                if field.width == 0 && (is_free || width <= 12) {
-                    let mut edited = parts.clone();
-                    edited[i] = Part::Field(Field {
-                        width,
-                        left,
-                        ..field
-                    });
-                    let beside = if left { i + 1 } else { i.wrapping_sub(1) };
-                    if let Some(Part::Literal(literal)) = edited.get_mut(beside) {
-                        if left {
-                            let extra = literal.iter().take_while(|b| **b == b' ').count();
-                            literal.drain(..extra.saturating_sub(1));
-                        } else {
-                            let extra = literal.iter().rev().take_while(|b| **b == b' ').count();
-                            let keep = usize::from(extra < literal.len()).max(1);
-                            literal.truncate(literal.len() - extra.saturating_sub(keep));
-                        }
-                    }
-                    texts.extend(print(&edited));
-                }
-            }
+    }
+    let is_padded = |line: &Line<'_>| memchr::memmem::find(line.head, b"  ").is_some();
+    if lines.iter().any(is_padded) {
+        for i in 0..parts.len() {
+            pad(&parts, i, &mut texts);
+            shift(&parts, i, &mut texts);
         }
     }
     texts
+}
+
+/// The widest field that is tried.
+const WIDTH_TRIED: usize = 24;
+
+/// The field at `i` padded: the spaces beside it belong to it, all or all but one.
+fn pad(parts: &[Part], i: usize, texts: &mut Vec<String>) {
+    let Part::Field(field @ Field { width: 0, .. }) = parts[i] else {
+        return;
+    };
+    let is_free = b"udai".contains(&field.escape);
+    let widest = if is_free {
+        WIDTH_TRIED
+    } else {
+        WIDTH_TRIED / 2
+    };
+    for left in [true, false] {
+        let beside = if left { i + 1 } else { i.wrapping_sub(1) };
+        let spaces = match parts.get(beside) {
+            Some(Part::Literal(literal)) if left => {
+                literal.iter().take_while(|b| **b == b' ').count()
+            }
+            Some(Part::Literal(literal)) => {
+                literal.iter().rev().take_while(|b| **b == b' ').count()
+            }
+            _ => 0,
+        };
+        for kept in (0..=spaces.min(1)).rev() {
+            for width in 2..=widest {
+                let mut edited = parts.to_vec();
+                edited[i] = Part::Field(Field {
+                    width,
+                    left,
+                    ..field
+                });
+                if let Some(Part::Literal(literal)) = edited.get_mut(beside) {
+                    let begin = if left { 0 } else { literal.len() - spaces };
+                    literal.drain(begin..begin + spaces - kept);
+                }
+                texts.extend(print(&edited));
+            }
+        }
+    }
+}
+
+/// The field at `i` and the next one share the spaces between them otherwise: `%-20a %10u` for `%-22a %8u`.
+fn shift(parts: &[Part], i: usize, texts: &mut Vec<String>) {
+    let (Part::Field(first), Some(Part::Literal(between)), Some(Part::Field(second))) =
+        (&parts[i], parts.get(i + 1), parts.get(i + 2))
+    else {
+        return;
+    };
+    let is_left = first.width > 0 && first.left && !second.left;
+    if !is_left || between != b" " {
+        return;
+    }
+    let both = first.width + second.width;
+    for width in (2..both).filter(|width| *width != second.width) {
+        let mut edited = parts.to_vec();
+        edited[i] = Part::Field(Field {
+            width: both - width,
+            ..*first
+        });
+        edited[i + 2] = Part::Field(Field { width, ..*second });
+        texts.extend(print(&edited));
+    }
 }

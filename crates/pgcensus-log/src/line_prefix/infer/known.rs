@@ -2,12 +2,12 @@
 //!
 //! # How this works
 //!
-//! A known prefix is taken for a sample only where inferring anew would find the same one, so that no result depends
-//! on the files that came before. It must read every labelled line, nothing may speak against it, and the
+//! A known prefix is taken for a sample only where inferring anew would find it, or one that reads all lines the
+//! same, so that no result depends on the files that came before. It must read every labelled line, nothing may speak against it, and the
 //! sample must settle it:
 //!
-//! - No word of it could be a name that is the same in all lines, no width the length of one value, and none of
-//!   its numbers another one (`%l`, `%x`, `%Q`): such a prefix is kept only if it is a popular one, which wins ties.
+//! - No text of it may be anything, as `%b` outside sessions is: such a prefix is kept only if it is a popular one, which
+//!   wins ties.
 //! - Each name of it has a value in some line, and stands where messages say that name: `connection authorized:
 //!   user=…` pays for `%u` and `%d` in their places, as it does for `%a` that is not set yet, and `connection
 //!   received: host=… port=…` for `%h` and `%r`. A prefix that has them in other places, or one of them not, is
@@ -17,6 +17,8 @@
 //! - Names behind a `%q` that no session shows are not worth more than what the lines of sessions say against them.
 //! - With a second number beside it, `%p` must be the one that sessions end under as they began.
 //!
+//! Popular prefixes are known before any file: most logs have one of them, and the first file is settled as others are.
+//!
 //! What a prefix lacks, its lines lack too: it reads up to the label, and between its fields it has marks alone.
 //! `%t` and `%s` are told apart by the times of each sample anew.
 //!
@@ -24,16 +26,18 @@
 
 use super::{
     Inference, Line, POPULAR, Says, best, choose, count, labelled_lines, labelled_lines_beside,
-    score, times,
+    score, times, undecided,
 };
 use crate::line_prefix::read::Newlines;
-use crate::line_prefix::{Head, LinePrefix, Names, Part, parse_parts};
+use crate::line_prefix::{Head, LinePrefix, Names};
 
 /// The prefixes that samples were found to have.
 #[derive(Clone, Debug, Default)]
 pub struct Known {
     /// The one that was of use last first; at most [`KNOWN_MAX`].
     prefixes: Vec<LinePrefix>,
+    /// The popular ones, which are known before any file; empty until the first is looked at.
+    popular: Vec<LinePrefix>,
 }
 
 /// More servers than that are seldom read at once; past it the one that was not of use for longest is
@@ -50,7 +54,9 @@ impl Known {
         }
         let prefix = best(&chosen)?;
         self.keep(prefix.clone());
-        count(times::told_apart(prefix, &lines), sample, &lines)
+        let undecided = undecided(&prefix, &chosen);
+        let found = count(times::told_apart(prefix, &lines), sample, &lines)?;
+        Some(Inference { undecided, ..found })
     }
 
     /// [`infer`](Self::infer) where the sample is surely a log of stderr, since nothing else is in it: but for a
@@ -66,9 +72,9 @@ impl Known {
             return None;
         }
         let found = self.find(sample, &lines, &choose(&lines))?;
-        // No line of another format begins with a time and such a mark, and has a label.
-        let text = found.prefix.as_str();
-        let begins_with_time = text.starts_with("%m ") || text.starts_with("%t ");
+        // Of the other formats csvlog alone begins with such a time, and a comma.
+        let text = found.prefix.as_str().as_bytes();
+        let begins_with_time = matches!(text, [b'%', b'm' | b't', after, ..] if *after != b',');
         (begins_with_time && found.lines_read >= LINES_MIN).then_some(found)
     }
 
@@ -79,11 +85,18 @@ impl Known {
         lines: &[Line<'_>],
         chosen: &[Line<'_>],
     ) -> Option<Inference> {
-        let at = self
-            .prefixes
-            .iter()
-            .position(|prefix| settles(prefix, chosen))?;
-        self.prefixes[..=at].rotate_right(1);
+        if self.popular.is_empty() {
+            let popular = POPULAR.iter().map(|text| LinePrefix::parse(text));
+            self.popular = popular.filter_map(Result::ok).collect();
+        }
+        let is_it = |prefix: &LinePrefix| settles(prefix, chosen, &self.popular);
+        if let Some(at) = self.prefixes.iter().position(is_it) {
+            self.prefixes[..=at].rotate_right(1);
+        } else {
+            let known = |prefix: &&LinePrefix| may_be_kept(prefix) && is_it(prefix);
+            let popular = self.popular.iter().find(known)?.clone();
+            self.keep(popular);
+        }
         let prefix = times::told_apart(self.prefixes[0].clone(), lines);
         count(prefix, sample, lines).filter(|found| found.lines_read == found.lines)
     }
@@ -97,20 +110,14 @@ impl Known {
     }
 }
 
-/// Whether a sample can settle that it has this prefix.
+/// Whether a sample can settle that it has this prefix: no text in it that may be anything, as `%b` outside sessions.
 fn may_be_kept(prefix: &LinePrefix) -> bool {
-    let parts = parse_parts(prefix.as_str().as_bytes());
-    let is_padded = |part: &Part| matches!(part, Part::Field(field) if field.width > 0);
-    let is_guessed = b"blxQiL".iter().any(|&escape| prefix.has(escape));
-    let is_popular = POPULAR.contains(&prefix.as_str());
-    prefix.has_pid()
-        && score::words(prefix.as_str()) == 0
-        && !parts.iter().any(is_padded)
-        && (is_popular || !is_guessed)
+    let is_open = b"biL".iter().any(|&escape| prefix.has(escape));
+    prefix.has_pid() && (!is_open || POPULAR.contains(&prefix.as_str()))
 }
 
 /// Whether these lines have this prefix and no other one.
-fn settles(prefix: &LinePrefix, lines: &[Line<'_>]) -> bool {
+fn settles(prefix: &LinePrefix, lines: &[Line<'_>], popular: &[LinePrefix]) -> bool {
     let mut pids = score::Pids::default();
     let mut seen = Seen::default();
     for line in lines {
@@ -131,18 +138,18 @@ fn settles(prefix: &LinePrefix, lines: &[Line<'_>]) -> bool {
         && is_settled(b'i', seen.received)
         && is_settled(b'h', seen.received)
         && is_settled(b'r', seen.received)
-        && (prefix.background.is_none() || seen.background > 0 || is_first_of_its_form(prefix))
+        && (prefix.background.is_none()
+            || seen.background > 0
+            || is_first_of_its_form(prefix, popular))
         && seen.unseen_names <= 0
         && (!has_numbers || !has(b'p') || has(b'c') || pids.returned)
 }
 
 /// Whether, of the prefixes that are the same in sessions, inferring meets this one first.
-fn is_first_of_its_form(prefix: &LinePrefix) -> bool {
-    let mut popular = POPULAR
-        .iter()
-        .filter_map(|text| LinePrefix::parse(text).ok());
+fn is_first_of_its_form(prefix: &LinePrefix, popular: &[LinePrefix]) -> bool {
+    let mut popular = popular.iter();
     match popular.find(|popular| popular.session == prefix.session) {
-        Some(first) => first == *prefix,
+        Some(first) => first == prefix,
         None => !prefix.has(b'q'),
     }
 }

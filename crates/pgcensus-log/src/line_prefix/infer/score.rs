@@ -23,15 +23,41 @@ const WORD: i64 = -3;
 
 /// Scores `prefix` on `lines`.
 pub(super) fn of(prefix: &LinePrefix, lines: &[Line<'_>]) -> Score {
-    let mut points = 0;
+    let score = of_at_least(prefix, lines, i64::MIN);
+    score.expect("there is no less than the least")
+}
+
+/// Likewise; `None`: it has `least` points or fewer. Most candidates show that in a few lines.
+pub(super) fn of_at_least(prefix: &LinePrefix, lines: &[Line<'_>], least: i64) -> Option<Score> {
+    let free = b"udai".iter().filter(|b| prefix.has(**b)).count() as i64;
+    let typed = b"mtnspclerh".iter().filter(|b| prefix.has(**b)).count() as i64;
+    let cost = free * FREE_FIELD + typed * TYPED_FIELD + words(prefix.as_str()) * WORD;
+    let most = Most::of(prefix);
+    // What it has if all lines to come are for it.
+    let mut points = cost * lines.len() as i64;
+    points += lines.iter().map(|line| most.points(line)).sum::<i64>();
+    // Some lines of all kinds first: those of one kind often stand together.
+    let stride = lines.len().div_ceil(8).max(1);
+    let mut without_unread = points;
+    for line in lines.iter().step_by(stride) {
+        if prefix.read(line.text, 0).is_none() {
+            without_unread -= most.points(line);
+            if without_unread <= least {
+                return None;
+            }
+        }
+    }
     let mut clean = true;
     let mut pids = Pids::default();
     for line in lines {
         let Some(head) = read(prefix, line) else {
             clean = false;
+            points -= most.points(line);
+            if points <= least {
+                return None;
+            }
             continue;
         };
-        points += READ;
         let mut agreement = agreement(prefix, line, &head).points + pids.agreement(line, &head);
         // Nobody prints another number without the pid that it belongs to: rather a pid that returned.
         let has_number = b"lxQ".iter().any(|&escape| prefix.has(escape));
@@ -41,13 +67,53 @@ pub(super) fn of(prefix: &LinePrefix, lines: &[Line<'_>]) -> Score {
         if agreement < 0 {
             clean = false;
         }
-        points += agreement;
+        points += READ + agreement - most.points(line);
+        if points <= least {
+            return None;
+        }
     }
-    let free = b"udai".iter().filter(|b| prefix.has(**b)).count() as i64;
-    let typed = b"mtnspclerh".iter().filter(|b| prefix.has(**b)).count() as i64;
-    let cost = free * FREE_FIELD + typed * TYPED_FIELD + words(prefix.as_str()) * WORD;
-    points += cost * lines.len() as i64;
-    Score { points, clean }
+    Some(Score { points, clean })
+}
+
+/// How much the lines of each kind can be worth to a prefix.
+struct Most {
+    names: i64,
+    user: i64,
+    application_name: i64,
+    client: i64,
+    pid: i64,
+}
+
+impl Most {
+    fn of(prefix: &LinePrefix) -> Most {
+        let has = |escape| if prefix.has(escape) { AGREES } else { 0 };
+        let client = has(b'h').max(has(b'r'));
+        Most {
+            names: has(b'u') + has(b'd'),
+            user: has(b'u'),
+            application_name: has(b'a'),
+            client,
+            pid: if prefix.has_pid() { AGREES } else { 0 },
+        }
+    }
+
+    fn points(&self, line: &Line<'_>) -> i64 {
+        let Most {
+            names,
+            user,
+            application_name,
+            client,
+            pid,
+        } = self;
+        READ + match line.says {
+            Says::Received { .. } | Says::Background => names + application_name + client,
+            Says::Authenticated => user + application_name + client + pid / 2,
+            Says::Authorized { .. } => names + application_name + client + pid / 2,
+            Says::Disconnected { .. } => names + client + pid,
+            Says::Continued => pid / 2,
+            Says::Nothing => 0,
+        }
+    }
 }
 
 /// Whether `prefix` reads this line with the fields that its message says.
@@ -59,11 +125,11 @@ pub(super) fn explains(prefix: &LinePrefix, line: &Line<'_>) -> bool {
 pub(super) fn read<'c>(prefix: &LinePrefix, line: &Line<'c>) -> Option<Head<'c>> {
     let head = prefix.read(line.text, 0)?;
     let is_one_line = memchr::memchr(b'\n', &line.text[..head.label_start]).is_none();
-    // Names that hold what separates them are told apart by the message.
+    // Names that hold what separates them are told apart by the message, where it says them.
     let has_names = b"uda".iter().any(|&escape| prefix.has(escape));
-    let named = has_names
-        .then(|| prefix.read_named(line.text, &names(line)))
-        .flatten()
+    let names = Some(names(line)).filter(|names| has_names && *names != Names::default());
+    let named = names
+        .and_then(|names| prefix.read_named(line.text, &names))
         .filter(|named| named.label_start == head.label_start);
     is_one_line.then(|| named.unwrap_or(head))
 }

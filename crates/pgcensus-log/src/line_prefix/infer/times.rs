@@ -7,7 +7,7 @@ use crate::line_prefix::{LinePrefix, Part, parse_parts};
 use crate::log_time;
 
 /// Lines that are looked at.
-const LINES_MAX: usize = 2000;
+const LINES_MAX: usize = 128;
 
 /// The times of one line, in the order of the prefix.
 struct Times<'c> {
@@ -65,7 +65,12 @@ pub(super) fn told_apart(prefix: LinePrefix, lines: &[Line<'_>]) -> LinePrefix {
         })
     };
     let log_times: Vec<bool> = if exact.is_some() || prefix.has(b'n') {
-        let first = seconds.iter().position(|second| same(*second));
+        // Where no process writes in two seconds, nothing tells: what stands before the exact time is the log time again.
+        let moves = writes_in_two_seconds(&seen, exact);
+        let may_be = |(k, _): (usize, usize)| moves || exact.is_none_or(|exact| k < exact);
+        let first = seconds
+            .iter()
+            .position(|second| same(*second) && may_be(*second));
         (0..seconds.len()).map(|i| Some(i) == first).collect()
     } else if let [(a, _), (b, _)] = seconds[..] {
         let second_is = seen.iter().any(|times| times.wall[b] > times.wall[a]);
@@ -81,6 +86,20 @@ pub(super) fn told_apart(prefix: LinePrefix, lines: &[Line<'_>]) -> LinePrefix {
     super::derive::print(&parts)
         .and_then(|text| LinePrefix::parse(&text).ok())
         .unwrap_or(prefix)
+}
+
+/// Some process has lines of two seconds, by the time with milliseconds: its start is not in both of them.
+fn writes_in_two_seconds(seen: &[Times<'_>], exact: Option<usize>) -> bool {
+    let mut seconds = HashMap::new();
+    seen.iter().any(|times| {
+        let second = match exact {
+            Some(exact) => (Some(times.wall[exact]), None),
+            None => (None, times.epoch_ms.map(|ms| ms.div_euclid(1000))),
+        };
+        times
+            .pid
+            .is_some_and(|pid| *seconds.entry(pid).or_insert(second) != second)
+    })
 }
 
 /// The one time stays the same in each process, and goes back where another process writes.
