@@ -97,12 +97,11 @@ pub fn guess_with(known: &mut Known, sample: &[u8]) -> Guess {
     {
         return guess.clone();
     }
-    // A document that quotes log lines is no log.
-    let is_json = matches!(
-        text.trim_ascii_start(),
-        [b'{' | b'[', b'"' | b'{' | b' ' | b'\n' | b'\r', ..]
-    );
-    let inference = if is_json { None } else { known.infer(text) };
+    let inference = if is_document(text) {
+        None
+    } else {
+        known.infer(text)
+    };
     match (inference, best) {
         (Some(inference), best)
             if inference.lines_read > best.as_ref().map_or(0, |(_, lines)| *lines) =>
@@ -113,6 +112,17 @@ pub fn guess_with(known: &mut Known, sample: &[u8]) -> Guess {
         (_, None) if is_binary(text) => Guess::Binary,
         (_, None) => Guess::Unknown,
     }
+}
+
+/// JSON that quotes log lines is no log; one line of it before a log is no document.
+fn is_document(text: &[u8]) -> bool {
+    let begins = matches!(
+        text.trim_ascii_start(),
+        [b'{' | b'[', b'"' | b'{' | b' ' | b'\n' | b'\r', ..]
+    );
+    let lines = || text.split(|b| *b == b'\n').map(<[u8]>::trim_ascii_start);
+    let is_json = |line: &&[u8]| line.first().is_some_and(|b| b"{}[]\"".contains(b));
+    begins && lines().filter(is_json).count() * 2 >= lines().filter(|l| !l.is_empty()).count()
 }
 
 /// The log time and pid of the first `limit` records in `bytes`, which may begin in the middle of
