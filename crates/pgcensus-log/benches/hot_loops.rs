@@ -7,8 +7,8 @@ use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
 use pgcensus_log::batch::{Batch, Item};
 use pgcensus_log::decoder::Decoder;
-use pgcensus_log::format::Format;
-use pgcensus_log::line_prefix::LinePrefix;
+use pgcensus_log::format::{self, Format, Guess};
+use pgcensus_log::line_prefix::{Known, LinePrefix};
 use pgcensus_log::log_time;
 
 const CHUNK: usize = 512 << 10;
@@ -35,12 +35,7 @@ fn chunk(format: &str, lines: Lines) -> (Format, Vec<u8>) {
         Lines::Statements => "16/noise",
         Lines::Connections => "15/churn",
     };
-    let path = format!(
-        "{}/../../testdata/{run}/stderr/postgresql.log.zst",
-        env!("CARGO_MANIFEST_DIR")
-    );
-    let file = std::fs::File::open(path).expect("testdata");
-    let log = zstd::decode_all(file).expect("zstd");
+    let log = testdata(&format!("{run}/stderr/postgresql.log"));
     let log = String::from_utf8(log).expect("pgbench writes ASCII");
     let is_connection = |line: &str| {
         let messages = ["connection received", "connection auth", "disconnection: "];
@@ -75,6 +70,12 @@ fn chunk(format: &str, lines: Lines) -> (Format, Vec<u8>) {
         _ => Format::Stderr(prefix("%m [%p] %q%u@%d ")),
     };
     (format, chunk)
+}
+
+fn testdata(name: &str) -> Vec<u8> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/");
+    let file = std::fs::File::open(format!("{path}{name}.zst")).expect("testdata");
+    zstd::decode_all(file).expect("zstd")
 }
 
 fn prefix(text: &str) -> LinePrefix {
@@ -215,4 +216,85 @@ fn head(bencher: Bencher, (text, line): (&str, &str)) {
 #[divan::bench]
 fn time(bencher: Bencher) {
     bencher.bench_local(|| log_time::read(black_box(b"2026-11-23 05:32:45.839 UTC ["), None));
+}
+
+/// Heads of files as they come: logs of real servers with all kinds of lines, of statements alone, and what is no log.
+const HEADS: [&str; 14] = [
+    "16/basic/stderr/postgresql.log",
+    "16/failures/stderr/postgresql.log",
+    "16/noise/stderr/postgresql.log",
+    "16/injection/stderr/postgresql.log",
+    "16/prefix-debian/stderr/postgresql.log",
+    "16/prefix-pgbadger-l/stderr/postgresql.log",
+    "16/prefix-rds-new/stderr/postgresql.log",
+    "16/prefix-epoch/stderr/postgresql.log",
+    "16/failures/csvlog/postgresql.csv",
+    "16/failures/jsonlog/postgresql.json",
+    "statements with names",
+    "padded names",
+    "glued",
+    "prose",
+];
+
+/// `len` bytes of a log, which is repeated until then.
+fn file_head(name: &str, len: usize) -> Vec<u8> {
+    let log = match name {
+        "statements with names" => testdata("16/noise/stderr/postgresql.log")
+            .split_inclusive(|byte| *byte == b'\n')
+            .filter(|line| memchr::memmem::find(line, b"LOG:  statement: ").is_some())
+            .flat_map(|line| with_names(line, b" app shop psql 127.0.0.1"))
+            .collect(),
+        "padded names" | "glued" => {
+            let (_, log) = chunk("stderr", Lines::Connections);
+            let names: &[u8] = match name {
+                "glued" => b"",
+                _ => b"                          app@shop      ",
+            };
+            log.split_inclusive(|byte| *byte == b'\n')
+                .flat_map(|line| with_names(line, names))
+                .collect()
+        }
+        "prose" => {
+            b"Lorem ipsum dolor sit amet: consectetur adipisici elit, sed eiusmod.\n".to_vec()
+        }
+        name => testdata(name),
+    };
+    log.iter().copied().cycle().take(len).collect()
+}
+
+/// A line of the default prefix with more behind its pid; without anything there, with nothing before its pid either.
+fn with_names(line: &[u8], names: &[u8]) -> Vec<u8> {
+    let (time, rest) = line.split_at(27);
+    let at = memchr::memchr(b' ', &rest[1..]).unwrap_or(0) + 1;
+    if names.is_empty() {
+        return [time, &rest[2..at - 1], &rest[at..]].concat();
+    }
+    [time, &rest[..at], names, &rest[at..]].concat()
+}
+
+/// What the first file of a set is, from the 64 KiB that are looked at.
+#[divan::bench(args = HEADS)]
+fn guess_first(bencher: Bencher, name: &str) {
+    let head = file_head(name, 64 << 10);
+    bencher.bench_local(|| format::guess(black_box(&head)));
+}
+
+/// Likewise from the megabyte that is looked at where 64 KiB say nothing.
+#[divan::bench(args = HEADS)]
+fn guess_first_of_megabyte(bencher: Bencher, name: &str) {
+    let head = file_head(name, 1 << 20);
+    bencher.bench_local(|| format::guess(black_box(&head)));
+}
+
+/// Whether another file is as the first one.
+#[divan::bench(args = HEADS)]
+fn guess_next(bencher: Bencher, name: &str) {
+    let head = file_head(name, 64 << 10);
+    let mut known = Known::default();
+    let first = format::guess_with(&mut known, &head);
+    assert!(
+        matches!(first, Guess::Log(..)) || name == "prose",
+        "{first:?}"
+    );
+    bencher.bench_local(|| format::guess_with(&mut known, black_box(&head)));
 }

@@ -1,6 +1,5 @@
 //! One log file: where its bytes come from, how they are written and which time they cover.
 
-use std::any::Any;
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -24,12 +23,9 @@ pub(crate) type FileTime = LogTime<Box<[u8]>>;
 
 /// The head of a file that is looked at first.
 const SAMPLE: usize = 64 << 10;
-/// The most of it that is looked at, where less says nothing.
+/// The most of it that is looked at, where less says nothing or tells of no session; of a stream it is held in memory
+/// until it is read again.
 const SAMPLE_MAX: usize = 1 << 20;
-/// How far sessions that connect or end are looked for in a file whose head has none.
-const SCAN_FILE: usize = 8 << 20;
-/// Likewise in a stream, which is held in memory until it is read again.
-const SCAN_STREAM: usize = 1 << 20;
 /// What is read at a time for that.
 const SCAN_STEP: usize = 256 << 10;
 /// What such a sample keeps of the head, and how long it may be in all.
@@ -109,7 +105,6 @@ pub(super) struct Opened {
     /// Why reading stopped there, when that was not the end.
     failure: Option<io::Error>,
     rest: Box<dyn Read + Send>,
-    is_file: bool,
     /// A day near its end.
     pub(super) end: Day,
 }
@@ -136,10 +131,6 @@ pub(super) struct Head {
 impl Opened {
     /// Begins to read a file or a stream, which ends about the day `end`.
     pub(super) fn new(mut reader: impl Read + Send + 'static, end: Day) -> io::Result<Opened> {
-        let file = (&reader as &dyn Any).downcast_ref::<File>();
-        let is_file = file
-            .and_then(|file| file.metadata().ok())
-            .is_some_and(|metadata| metadata.is_file());
         let mut magic = Vec::with_capacity(MAGIC_MAX);
         reader
             .by_ref()
@@ -161,7 +152,6 @@ impl Opened {
             head,
             failure,
             rest,
-            is_file,
             end,
         })
     }
@@ -198,11 +188,6 @@ impl Head {
     /// Reads the head of what has been begun.
     pub(super) fn read(opened: Opened, languages: &mut Languages) -> Head {
         let (magic, envelope) = (opened.magic, opened.envelope.clone());
-        let scan = if opened.is_file {
-            SCAN_FILE
-        } else {
-            SCAN_STREAM
-        };
         let rest = opened.into_reader();
         let mut head = Head {
             magic,
@@ -219,7 +204,7 @@ impl Head {
         };
         head.grow_to(SAMPLE);
         head.translate(languages);
-        head.look_for_sessions(scan);
+        head.look_for_sessions();
         head
     }
 
@@ -260,7 +245,7 @@ impl Head {
 
     /// A head of statements alone does not say which word of a line is the user: where no line of
     /// it tells of a session, those further on do.
-    fn look_for_sessions(&mut self, limit: usize) {
+    fn look_for_sessions(&mut self) {
         let is_lines = memchr::memmem::find(&self.sample, b":  ").is_some();
         let is_long = self.read_so_far().len() >= SAMPLE;
         if !is_long || !is_lines || session_lines(&self.sample).next().is_some() {
@@ -271,7 +256,7 @@ impl Head {
         let mut from = lines_end(self.read_so_far());
         loop {
             let len = self.read_so_far().len();
-            self.grow_to((len + SCAN_STEP).min(limit));
+            self.grow_to((len + SCAN_STEP).min(SAMPLE_MAX));
             let translated = self.translated.clone();
             let text = &self.read_so_far()[from..];
             let text = &text[..lines_end(text)];

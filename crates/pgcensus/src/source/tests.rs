@@ -551,3 +551,43 @@ fn each_file_has_its_own_prefix_whatever_comes_before_it() {
         assert!(line.contains(prefix), "{line}");
     }
 }
+
+/// A log of statements without end, and how much was read of it.
+struct Endless(std::sync::Arc<std::sync::atomic::AtomicUsize>);
+
+impl Read for Endless {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        const LINE: &[u8] = b"2026-11-23 05:32:45 UTC 4000 app shop LOG:  statement: SELECT 1\n";
+        let at = self.0.load(std::sync::atomic::Ordering::Relaxed);
+        for (i, byte) in buf.iter_mut().enumerate() {
+            *byte = LINE[(at + i) % LINE.len()];
+        }
+        self.0
+            .fetch_add(buf.len(), std::sync::atomic::Ordering::Relaxed);
+        Ok(buf.len())
+    }
+}
+
+#[test]
+fn a_megabyte_at_most_is_read_to_tell_what_a_file_is() {
+    let read = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let today = enveloped::day_of(SystemTime::now());
+    let opened = Opened::new(Endless(read.clone()), today).expect("it has no end");
+    let mut head = Head::read(opened);
+    let log = judge(
+        &mut head,
+        &Request::default(),
+        Path::new("-"),
+        Way::Asked,
+        &mut Known::default(),
+    );
+    let Ok((Format::Stderr(prefix), Some(inferred))) = log else {
+        panic!("statements are a log");
+    };
+    assert_eq!(prefix.as_str(), "%t %p %u %d ");
+    assert!(
+        inferred.undecided.is_some(),
+        "no line says which name is which"
+    );
+    assert!(read.load(std::sync::atomic::Ordering::Relaxed) <= 1 << 20);
+}
