@@ -573,14 +573,11 @@ fn a_megabyte_at_most_is_read_to_tell_what_a_file_is() {
     let read = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
     let today = enveloped::day_of(SystemTime::now());
     let opened = Opened::new(Endless(read.clone()), today).expect("it has no end");
-    let mut head = Head::read(opened);
-    let log = judge(
-        &mut head,
-        &Request::default(),
-        Path::new("-"),
-        Way::Asked,
-        &mut Known::default(),
-    );
+    let request = Request::default();
+    let mut learned = Learned::of(&request);
+    let mut head = Head::read(opened, &mut learned.languages);
+    let path = Path::new("-");
+    let log = judge(&mut head, &request, path, Way::Asked, &mut learned);
     let Ok((Format::Stderr(prefix), Some(inferred))) = log else {
         panic!("statements are a log");
     };
