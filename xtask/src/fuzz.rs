@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use crate::{root, target};
 
 /// Each is `fuzz/targets/NAME.rs`; with the bytes that its input has before the log.
-const TARGETS: [(&str, &str); 8] = [
+const TARGETS: [(&str, &str); 10] = [
     ("line_prefix", "%m [%p] %q%u@%d \n"),
     ("infer", ""),
     ("message", "\x01\n"),
@@ -18,6 +18,8 @@ const TARGETS: [(&str, &str); 8] = [
     ("jsonlog", "\0"),
     ("envelope", "\0\x40"),
     ("translation", "\0\x10"),
+    ("tar", ""),
+    ("lz4", "\0"),
 ];
 
 /// What `cargo fuzz` passes too, without its sanitizers: nothing here is unsafe.
@@ -63,7 +65,11 @@ pub(crate) fn run(seconds: u32) -> Result<()> {
             "envelope" => "syslog",
             _ => "stderr",
         };
-        write_seeds(format, head, &seeds)?;
+        if name == "tar" {
+            write_tars(&seeds)?;
+        } else {
+            write_seeds(format, head, &seeds)?;
+        }
         println!("xtask: fuzzing {name} for {seconds} s");
         let mut command = Command::new(dir.join(triple).join("release").join(name));
         command.arg(format!("-max_total_time={seconds}"));
@@ -76,6 +82,17 @@ pub(crate) fn run(seconds: u32) -> Result<()> {
         ]);
         crate::run(command.arg("-print_final_stats=1").arg(&corpus).arg(&seeds))
             .with_context(|| format!("fuzz target {name}; its input is in {}", failed.display()))?;
+    }
+    Ok(())
+}
+
+/// The begins of the tars in `testdata/`: what follows would be cut off.
+fn write_tars(seeds: &Path) -> Result<()> {
+    for file in std::fs::read_dir(root().join("testdata/tar"))? {
+        let file = file?;
+        let mut tar = zstd::decode_all(std::fs::File::open(file.path())?)?;
+        tar.truncate(2 * SEED_BYTES);
+        std::fs::write(seeds.join(file.file_name()), tar)?;
     }
     Ok(())
 }

@@ -8,6 +8,7 @@
 //! events written in a second format is left out and said. Reading the files is the pipeline's.
 
 mod ahead;
+mod archive;
 pub(crate) mod compressed;
 mod duplicates;
 mod enveloped;
@@ -16,6 +17,8 @@ pub(crate) mod input;
 mod lz4;
 mod overlap;
 mod paths;
+pub(crate) mod section;
+mod tar;
 pub(crate) mod translated;
 
 use std::fs::File;
@@ -29,12 +32,14 @@ use pgcensus_log::format::{self, Format, Guess};
 use pgcensus_log::line_prefix::{self, Inference, Known, LinePrefix};
 
 use crate::view::text::thousands;
-use compressed::Magic;
+use archive::{Look, Spool, Tar, TarMember};
+use compressed::{Compression, Damaged, Magic};
 use enveloped::Order;
 use file::{Head, Kind, LogFile, Opened};
 use input::{Piped, Reading};
 pub(crate) use paths::server_name;
 use paths::{Candidate, Paths, Way};
+use section::Section;
 use translated::Languages;
 
 /// What the operator asked to read.
@@ -92,6 +97,11 @@ impl Stdin {
             is_piped: !stdin.is_terminal() && !is_null(&input::file_of(&stdin)?),
             reader: Box::new(Piped::new(input::file_of(&stdin)?, reading)),
         })
+    }
+
+    /// Whether a tar is piped in, compressed or not; a look at its begin, which is read again.
+    pub(crate) fn begins_tar(&mut self) -> io::Result<bool> {
+        archive::begins_tar(&mut self.reader)
     }
 }
 
@@ -233,10 +243,23 @@ impl Plan {
             }));
 
         let mut learned = Learned::of(request);
-        let mut logs = plan.look(request, paths, &mut learned);
+        let mut spool = Spool::default();
+        let mut logs = plan.look(request, paths, &mut learned, &mut spool);
         if let Some(server) = logs.stdin.take() {
             let path = Path::new("-");
-            let parts = match Opened::new(stdin.reader, enveloped::day_of(SystemTime::now())) {
+            let end = enveloped::day_of(SystemTime::now());
+            let parts = match Opened::new(stdin.reader, end) {
+                Ok(opened) if opened.is_tar => {
+                    let look = Look {
+                        request,
+                        learned: &mut learned,
+                        spool: &mut spool,
+                        path,
+                        canonical: None,
+                        way: Way::Asked,
+                    };
+                    vec![take_tar(opened, look).into()]
+                }
                 Ok(opened) => take_stream(opened, request, path, &mut learned),
                 Err(err) => vec![Taken::Problem(Problem::of(path, &err).message).into()],
             };
@@ -246,8 +269,15 @@ impl Plan {
                 server: named,
             } in parts
             {
-                let server = name_of(Some(&server), named, is_alone, || STDIN.to_owned());
-                plan.place(taken, server, path, Way::Asked, &mut logs.found);
+                let name = name_of(Some(&server), named, is_alone, || STDIN.to_owned());
+                plan.place(
+                    taken,
+                    Some(&server),
+                    name,
+                    path,
+                    Way::Asked,
+                    &mut logs.found,
+                );
             }
         }
         let (kept, copies) = duplicates::leave_out(logs.found);
@@ -286,7 +316,13 @@ impl Plan {
     }
 
     /// Looks at the head of each file.
-    fn look(&mut self, request: &Request, paths: Paths, learned: &mut Learned) -> Looked {
+    fn look(
+        &mut self,
+        request: &Request,
+        paths: Paths,
+        learned: &mut Learned,
+        spool: &mut Spool,
+    ) -> Looked {
         let mut found = Vec::new();
         let mut logs_in: Vec<Contents> = paths
             .directories
@@ -294,7 +330,7 @@ impl Plan {
             .map(|_| Contents::default())
             .collect();
         for candidate in paths.candidates {
-            let parts = take_file(&candidate, request, learned);
+            let parts = take_file(&candidate, request, learned, spool);
             let Candidate {
                 path,
                 canonical,
@@ -311,15 +347,13 @@ impl Plan {
             } in parts
             {
                 if let Way::Walked(directory) = way {
-                    let contents = &mut logs_in[directory];
-                    contents.named |= !matches!(taken, Taken::Ignored(_) | Taken::OtherFormat(_));
-                    contents.other_formats += u64::from(matches!(taken, Taken::OtherFormat(_)));
+                    logs_in[directory].add(&taken);
                 }
                 let name = name_of(server.as_deref(), named, is_alone, || match &taken {
                     Taken::Log(log) if matches!(log.kind, Kind::Stream(_)) => STDIN.to_owned(),
                     _ => paths::server_name(&canonical),
                 });
-                self.place(taken, name, &path, way, &mut found);
+                self.place(taken, server.as_deref(), name, &path, way, &mut found);
             }
         }
         for (directory, contents) in paths.directories.iter().zip(logs_in) {
@@ -331,22 +365,10 @@ impl Plan {
                 .repeated
                 .iter()
                 .any(|path| path.starts_with(directory));
-            let message = match contents.files {
-                0 if repeated => continue,
-                _ if contents.other_formats > 0 => {
-                    let logs = match contents.other_formats {
-                        1 => "the log in this directory is".to_owned(),
-                        n => format!("the {} logs in this directory are", thousands(n)),
-                    };
-                    format!("{logs} not of the --format that was asked for; leave it out, or see --explain")
-                }
-                0 => "no file in this directory".to_owned(),
-                1 => "no PostgreSQL log in this directory of one file; --explain says what it was taken for".to_owned(),
-                n => format!(
-                    "no PostgreSQL log among the {} files of this directory; --explain says what each was taken for",
-                    thousands(n)
-                ),
-            };
+            if contents.files == 0 && repeated {
+                continue;
+            }
+            let message = contents.without_log("directory");
             self.problems.push(Problem::new(directory, message));
         }
         Looked {
@@ -355,9 +377,11 @@ impl Plan {
         }
     }
 
+    /// Puts what an input was taken for where it belongs; of a tar each member, with the name that was `given` for its server.
     fn place(
         &mut self,
         taken: Taken,
+        given: Option<&str>,
         server: String,
         path: &Path,
         way: Way,
@@ -388,6 +412,44 @@ impl Plan {
                 what,
             }),
             (Taken::Problem(message), _) => self.problems.push(Problem { path, message }),
+            (Taken::Tar(tar), way) => {
+                let mut contents = Contents {
+                    files: tar.members.len() as u64,
+                    named: tar.problem.is_some(),
+                    ..Contents::default()
+                };
+                let is_left = tar.is_left;
+                for TarMember {
+                    display,
+                    server,
+                    parts,
+                } in tar.members
+                {
+                    let is_alone = parts.len() == 1;
+                    for Part {
+                        taken,
+                        server: named,
+                    } in parts
+                    {
+                        contents.add(&taken);
+                        // Of stdin the members tell more.
+                        let given = given.filter(|&given| given != STDIN);
+                        let name = name_of(given, named, is_alone, || server.clone());
+                        self.place(taken, given, name, &display, Way::Member, found);
+                    }
+                }
+                if let Some(message) = tar.problem {
+                    self.problems.push(Problem { path, message });
+                } else if !contents.named {
+                    let what = if is_left {
+                        "no PostgreSQL log in the first GB of this tar; name it to have all of it looked at".to_owned()
+                    } else {
+                        contents.without_log("tar")
+                    };
+                    let taken = no_log(what, way);
+                    self.place(taken, given, server, Path::new(&path), way, found);
+                }
+            }
         }
     }
 
@@ -408,7 +470,7 @@ impl Plan {
     /// Its bytes on disk; `None` where a stream is among them.
     pub(crate) fn size(&self) -> Option<u64> {
         let files = self.servers.iter().flat_map(|server| &server.files);
-        files.map(|file| file.size).sum()
+        files.map(LogFile::stored).sum()
     }
 
     /// Ctrl+C has cut off what was piped in.
@@ -458,7 +520,11 @@ impl LogFile {
             let _ = write!(line, "{}, ", envelope.name());
         }
         if let Some(size) = self.size {
-            let _ = write!(line, "{} bytes; ", thousands(size));
+            let decompressed = match self.kind {
+                Kind::Spooled(_) if self.compression.is_some() => " decompressed",
+                _ => "",
+            };
+            let _ = write!(line, "{} bytes{decompressed}; ", thousands(size));
         }
         line.push_str(self.format.name());
         if let Format::Stderr(prefix) = &self.format {
@@ -510,6 +576,40 @@ struct Contents {
     named: bool,
 }
 
+impl Contents {
+    fn add(&mut self, taken: &Taken) {
+        self.named |= match taken {
+            Taken::Ignored(_) | Taken::OtherFormat(_) => false,
+            Taken::Tar(tar) => tar.has_log(),
+            _ => true,
+        };
+        self.other_formats += u64::from(matches!(taken, Taken::OtherFormat(_)));
+    }
+
+    /// What to say of a `directory` or a `tar` that has none.
+    fn without_log(&self, place: &str) -> String {
+        match self.files {
+            _ if self.other_formats > 0 => {
+                let logs = match self.other_formats {
+                    1 => format!("the log in this {place} is"),
+                    n => format!("the {} logs in this {place} are", thousands(n)),
+                };
+                format!(
+                    "{logs} not of the --format that was asked for; leave it out, or see --explain"
+                )
+            }
+            0 => format!("no file in this {place}"),
+            1 => format!(
+                "no PostgreSQL log in this {place} of one file; --explain says what it was taken for"
+            ),
+            n => format!(
+                "no PostgreSQL log among the {} files of this {place}; --explain says what each was taken for",
+                thousands(n)
+            ),
+        }
+    }
+}
+
 /// The logs that were found, and that stdin is to be read, under which name.
 struct Looked {
     found: Vec<Found>,
@@ -548,6 +648,7 @@ enum Taken {
     /// A log in another format than the one that was asked for; said by `--explain`.
     OtherFormat(String),
     Problem(String),
+    Tar(Tar),
 }
 
 /// An input, or the part of one that is a server's, as its envelope names it.
@@ -585,8 +686,13 @@ fn name_of(
     }
 }
 
-fn take_file(candidate: &Candidate, request: &Request, learned: &mut Learned) -> Vec<Part> {
-    let path = &candidate.path;
+fn take_file(
+    candidate: &Candidate,
+    request: &Request,
+    learned: &mut Learned,
+    spool: &mut Spool,
+) -> Vec<Part> {
+    let (path, way) = (&candidate.path, candidate.way);
     let opened = File::open(path).and_then(|file| {
         let metadata = file.metadata()?;
         let end = enveloped::day_of(metadata.modified().unwrap_or_else(|_| SystemTime::now()));
@@ -601,28 +707,83 @@ fn take_file(candidate: &Candidate, request: &Request, learned: &mut Learned) ->
         Ok(opened) => opened,
         Err(err) => return vec![Taken::Problem(Problem::of(path, &err).message).into()],
     };
+    if opened.is_tar {
+        let look = Look {
+            request,
+            learned,
+            spool,
+            path,
+            canonical: metadata.is_file().then_some(&candidate.canonical),
+            way,
+        };
+        return vec![take_tar(opened, look).into()];
+    }
     if !metadata.is_file() {
         return take_stream(opened, request, path, learned);
     }
-    let order = opened.survey(|| {
-        let file = File::open(path)?;
-        match opened.magic {
-            Magic::Known(compression) => compression.undo(file),
-            Magic::Plain | Magic::Foreign(_) => Ok(Box::new(file)),
-        }
+    let stored = Stored {
+        kind: Kind::File(path.clone()),
+        compression: opened.magic.compression(),
+        size: metadata.len(),
+        broken: None,
+    };
+    take_stored(opened, stored, request, path, way, learned)
+}
+
+/// Bytes on disk, which can be opened again and again.
+struct Stored {
+    kind: Kind,
+    /// As they were given.
+    compression: Option<Compression>,
+    size: u64,
+    /// What is wrong with them where they end.
+    broken: Option<Damaged>,
+}
+
+impl Stored {
+    fn open(&self) -> io::Result<Box<dyn Read + Send>> {
+        Ok(file::with_its_end(self.kind.open()?, self.broken))
+    }
+}
+
+/// What is on disk, and was opened to see what it is.
+fn take_stored(
+    opened: Opened,
+    stored: Stored,
+    request: &Request,
+    path: &Path,
+    way: Way,
+    learned: &mut Learned,
+) -> Vec<Part> {
+    let order = opened.survey(|| match opened.magic.compression() {
+        Some(compression) => compression.undo(stored.open()?),
+        None => stored.open(),
     });
     match order {
         Ok(Some(order)) => {
-            return take_dealt(order, opened, request, path, candidate.way);
+            return take_dealt(order, opened, request, path, way);
         }
         Ok(None) => {}
         Err(err) => return vec![Taken::Problem(Problem::of(path, &err).message).into()],
     }
-    let taken = take_opened(opened, request, path, candidate.way, learned, |file| {
-        file.size = Some(metadata.len());
-        file.kind = Kind::File(path.clone());
+    let taken = take_opened(opened, request, path, way, learned, |file| {
+        file.size = Some(stored.size);
+        file.compression = stored.compression;
+        file.kind = stored.kind;
+        file.broken = stored.broken;
     });
     vec![taken.into()]
+}
+
+fn take_tar(opened: Opened, mut look: Look<'_>) -> Taken {
+    let tar = match (look.canonical, opened.magic) {
+        (Some(_), Magic::Plain) => look.on_disk(&Section::of_file(look.path.to_owned())),
+        (canonical, _) => look.once(opened, canonical.is_none()),
+    };
+    match tar {
+        Ok(tar) => Taken::Tar(tar),
+        Err(err) => Taken::Problem(Problem::of(look.path, &err).message),
+    }
 }
 
 /// What a regular file is taken for; `settle` says where its bytes are.
@@ -641,20 +802,14 @@ fn take_opened(
     };
     let mut file = LogFile::from_head(path, &head, format, inferred);
     settle(&mut file);
-    if file.compression.is_none()
-        && file.first.is_some()
-        && let Kind::File(path) = &file.kind
-    {
+    if !file.is_compressed() && file.first.is_some() {
         // Read for its head a moment ago; if the tail fails now, reading it will say so.
-        let envelope = file.envelope.as_ref();
-        let tail = file::tail_of_plain(path, envelope).unwrap_or_default();
+        let tail = file.tail_of_plain().unwrap_or_default();
         let translated = file.translated.as_ref();
         if let Some(both) = learned.languages.and(translated, &tail) {
             file.translated = Some(both);
         }
-        let translated = file.translated.as_ref();
-        let last = file::last_of_plain(path, envelope, &file.format, translated);
-        file.last = last.unwrap_or_default();
+        file.last = file.last_of_plain().unwrap_or_default();
     }
     Taken::Log(Box::new(file))
 }
@@ -758,10 +913,7 @@ impl LogFile {
         LogFile {
             display: path.display().to_string(),
             kind: Kind::File(path.to_owned()),
-            compression: match head.magic {
-                Magic::Known(compression) => Some(compression),
-                Magic::Plain | Magic::Foreign(_) => None,
-            },
+            compression: head.magic.compression(),
             envelope: head.envelope.clone(),
             dealt: None,
             translated: head.translated.clone(),
@@ -773,6 +925,7 @@ impl LogFile {
             last: None,
             skip: Vec::new(),
             is_cut: false,
+            broken: None,
             has_ms,
             is_malformed,
         }
@@ -847,20 +1000,26 @@ fn judge(
     })
 }
 
-/// A compression that is not read. In a directory it is a problem if the name is that of a log.
+/// A tar that has no log: wrong where it was named, else nothing to speak of.
+fn no_log(what: String, way: Way) -> Taken {
+    match way {
+        Way::Asked => Taken::Problem(what),
+        Way::Walked(_) | Way::Member => Taken::Ignored(what),
+    }
+}
+
+/// A compression that is not read. Unless it was named, it is a problem if its name is that of a log.
 fn foreign(name: &str, path: &Path, way: Way) -> Taken {
-    let file_name = path.file_name().unwrap_or_default().to_string_lossy();
-    let is_log = [".log", ".csv", ".json", "postgres"]
-        .iter()
-        .any(|part| file_name.contains(part));
-    if way == Way::Asked || is_log {
-        Taken::Problem(format!(
+    if way != Way::Asked && !paths::is_named_as_log(path) {
+        return Taken::Ignored(name.to_owned());
+    }
+    Taken::Problem(match way {
+        Way::Member => format!("{name} is not read in this version; take it out of the tar"),
+        _ => format!(
             "{name} is not read in this version; try unzip -p {} | pgcensus -",
             path.display()
-        ))
-    } else {
-        Taken::Ignored(name.to_owned())
-    }
+        ),
+    })
 }
 
 /// What `--format` and `--line-prefix` make of an input; `None`: the guess holds. A file that the

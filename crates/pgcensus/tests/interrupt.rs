@@ -112,6 +112,37 @@ fn a_compressed_pipe_is_cut_off_and_not_damaged() {
     }
 }
 
+/// Its logs are kept in a temporary file as they come; what came is read from there.
+#[test]
+fn a_piped_tar_is_cut_off_and_what_came_of_it_is_counted() {
+    let log = sessions("10:00", 20_000);
+    let mut tar = vec![0; 512];
+    tar[..9].copy_from_slice(b"db/pg.log");
+    tar[124..135].copy_from_slice(format!("{:011o}", log.len()).as_bytes());
+    tar[148..156].fill(b' ');
+    tar[156] = b'0';
+    tar[257..265].copy_from_slice(b"ustar\x0000");
+    let sum: u32 = tar.iter().map(|&byte| u32::from(byte)).sum();
+    tar[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());
+    tar.extend(log.as_bytes());
+    let packed = zstd::encode_all(&*tar, 1).expect("a Vec takes all");
+    for cut in [&tar[..tar.len() / 2], &packed[..packed.len() / 2]] {
+        for args in [
+            &["summary", "--json"][..],
+            &["history", "--json", "--last", "all"],
+            &["history", "--json"],
+        ] {
+            let (status, out, err) = interrupted(args, cut);
+            assert_eq!(status.code(), INTERRUPTED, "{args:?}: {err}");
+            let object: Value = serde_json::from_str(&out).expect("an object");
+            assert_eq!(object["input"]["partial"], true);
+            assert_eq!(object["input"]["unreadable"], 0);
+            assert_eq!(object["input"]["sources"][0]["path"], "-: db/pg.log");
+            assert!(!err.contains("truncated"), "{err}");
+        }
+    }
+}
+
 #[test]
 fn a_window_ends_where_the_reading_did() {
     let log = sessions("10:00", 3_000);

@@ -1,5 +1,5 @@
 //! The same bytes give the same result, however they are cut into chunks, decoded by how many threads, compressed,
-//! piped or cut into files.
+//! packed into a tar, piped or cut into files.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -161,21 +161,22 @@ fn in_each_way(log: &Log) {
     for way in ways {
         log.same(&expected, &log.answers(way, &log.plain()), &way.join(" "));
     }
-    for compression in ["gz", "zst"] {
-        let way = ["--chunk-size", "4096"];
+    let way = ["--chunk-size", "4096"];
+    for compression in ["gz", "zst", "xz", "bz2", "lz4"] {
+        let answers = log.answers(&way, &log.compressed(compression));
+        log.same(&expected, &answers, compression);
+    }
+    for compression in ["", ".gz", ".zst"] {
+        let answers = log.answers(&way, &log.in_a_tar(compression));
+        log.same(&expected, &answers, &format!("tar{compression}"));
         log.same(
             &expected,
-            &log.answers(&way, &log.compressed(compression)),
-            compression,
+            &log.piped(&way, &pack(compression, &log.tar())),
+            &format!("tar{compression} piped"),
         );
     }
     if let [text] = &log.texts[..] {
-        let way = ["--chunk-size", "4096"];
-        let answers = QUESTIONS.map(|question| {
-            let args = [question, &way, &["-"]].concat();
-            normal(question, &ask(&args, text).expect("an answer"))
-        });
-        log.same(&expected, &answers, "stdin");
+        log.same(&expected, &log.piped(&way, text), "stdin");
     }
 }
 
@@ -303,15 +304,59 @@ impl Log {
     }
 
     fn compressed(&self, how: &str) -> Files {
-        self.write(&format!(".{how}"), |text| {
-            if how == "gz" {
-                let mut encoder =
-                    flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-                encoder.write_all(text).expect("memory");
-                encoder.finish().expect("memory")
-            } else {
-                zstd::encode_all(text, 1).expect("memory")
-            }
+        let how = format!(".{how}");
+        self.write(&how, |text| pack(&how, text))
+    }
+
+    /// All of its files, the last one first.
+    fn tar(&self) -> Vec<u8> {
+        let mut tar = Vec::new();
+        for (n, text) in self.texts.iter().enumerate().rev() {
+            let mut header = [0; 512];
+            let mut put =
+                |at: usize, bytes: &[u8]| header[at..at + bytes.len()].copy_from_slice(bytes);
+            put(
+                0,
+                format!("main/log/postgresql-{n}.{}", self.extension).as_bytes(),
+            );
+            put(124, format!("{:011o}", text.len()).as_bytes());
+            put(148, b"        ");
+            put(156, b"0");
+            put(257, b"ustar\x0000");
+            let sum: u32 = header.iter().map(|&byte| u32::from(byte)).sum();
+            header[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());
+            tar.extend(header);
+            tar.extend(text);
+            tar.resize(tar.len().next_multiple_of(512), 0);
+        }
+        tar.extend([0; 1024]);
+        tar
+    }
+
+    fn in_a_tar(&self, how: &str) -> Files {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let path = dir.path().join(format!("logs.tar{how}"));
+        std::fs::write(&path, pack(how, &self.tar())).expect("space for a log");
+        Files {
+            paths: vec![path],
+            _dir: dir,
+        }
+    }
+
+    /// The answer to each question where that is piped in.
+    fn piped(&self, how: &[&str], bytes: &[u8]) -> [String; 4] {
+        QUESTIONS.map(|question| {
+            let args = [question, how, &["-"]].concat();
+            let answer = ask(&args, bytes).unwrap_or_else(|err| panic!("{}: {err}", self.name));
+            normal(question, &self.without_members(answer))
+        })
+    }
+
+    /// Of a tar, its own name alone.
+    fn without_members(&self, answer: String) -> String {
+        (0..self.texts.len()).fold(answer, |answer, n| {
+            let member = format!("-: main/log/postgresql-{n}.{}", self.extension);
+            answer.replace(&member, "-")
         })
     }
 
@@ -337,7 +382,7 @@ impl Log {
             let answer = paths.fold(answer, |answer, path| {
                 answer.replace(&path.display().to_string(), "-")
             });
-            normal(question, &answer)
+            normal(question, &self.without_members(answer))
         })
     }
 
@@ -363,6 +408,31 @@ impl Log {
             );
         }
     }
+}
+
+/// Compressed as an ending has it.
+fn pack(how: &str, bytes: &[u8]) -> Vec<u8> {
+    let packed = match how {
+        "" => Ok(bytes.to_vec()),
+        ".gz" => {
+            let mut encoder =
+                flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            encoder.write_all(bytes).and_then(|()| encoder.finish())
+        }
+        ".zst" => zstd::encode_all(bytes, 1),
+        ".xz" => liblzma::encode_all(bytes, 0),
+        ".bz2" => {
+            let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+            encoder.write_all(bytes).and_then(|()| encoder.finish())
+        }
+        ".lz4" => {
+            let mut encoder = lz4_flex::frame::FrameEncoder::new(Vec::new());
+            encoder.write_all(bytes).expect("memory");
+            Ok(encoder.finish().expect("memory"))
+        }
+        _ => panic!("{how}"),
+    };
+    packed.expect("memory")
 }
 
 fn format_of(text: &[u8]) -> Format {

@@ -39,7 +39,7 @@ const COMMANDS: Rows = &[
 const INPUT: Rows = &[
     (
         "INPUT",
-        "log files, directories, quoted globs, gzip and zstd too; - is stdin",
+        "logs, directories, quoted globs, tars, compressed too; - is stdin",
     ),
     (
         "",

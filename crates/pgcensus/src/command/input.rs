@@ -14,7 +14,7 @@ use tempfile::NamedTempFile;
 use crate::cli::{Args, InputArgs, LogFormat};
 use crate::interrupt::Interrupt;
 use crate::progress::{Progress, Work};
-use crate::source::file::FileTime;
+use crate::source::file::{FileTime, LogFile};
 use crate::source::input::Reading;
 use crate::source::{FormatOption, Plan, Request, Stdin};
 use crate::time_spec::{Between, DurationSpec, TimeSpec, WindowRequest};
@@ -105,6 +105,10 @@ impl Spool {
         if !stdin.is_piped || !request.is_empty() && !request.paths.iter().any(is_stdin) {
             return Ok(Spool::default());
         }
+        // Of a tar the plan keeps what are logs.
+        if stdin.begins_tar().context("standard input")? {
+            return Ok(Spool::default());
+        }
         let mut file = NamedTempFile::new().context("a temporary file for standard input")?;
         let line = progress.show(Work::Store, &request.reading);
         let mut pipe = BufReader::with_capacity(1 << 16, &mut stdin.reader);
@@ -170,8 +174,8 @@ pub(super) fn ends(
 pub(super) fn unread_ends(plan: &Plan) -> u64 {
     let files = plan.servers.iter().flat_map(|server| &server.files);
     files
-        .filter(|log| log.compression.is_some() && log.first.is_some() && log.last.is_none())
-        .filter_map(|log| log.size)
+        .filter(|log| log.is_compressed() && log.first.is_some() && log.last.is_none())
+        .filter_map(LogFile::stored)
         .sum()
 }
 

@@ -9,8 +9,9 @@ use pgcensus_log::decoder::{Decoder, RECORD_MAX};
 use super::fold::Fold;
 use super::{After, SharedDecoders};
 use crate::source::ServerInput;
-use crate::source::file::{Kind, LogFile, read_at};
+use crate::source::file::{Kind, LogFile};
 use crate::source::input::{Input, Reading};
+use crate::source::section::{OpenSection, read_at};
 
 /// So much of the end of a chunk is looked at to find where its last record ends.
 const PEEK: usize = 16 << 10;
@@ -70,10 +71,9 @@ struct Open<'a> {
 
 /// Where bytes come from.
 enum Bytes {
-    /// A plain file, which can be read at any place.
+    /// Plain bytes on disk, which can be read at any place.
     File {
-        file: Arc<File>,
-        at: u64,
+        part: OpenSection,
         reading: Arc<Reading>,
     },
     /// What can be read once, with what was read beyond the last whole record.
@@ -205,16 +205,17 @@ impl Open<'_> {
     /// Finds where the chunk ends without reading all of it; false where that cannot be: in a stream, near the end of a
     /// file, in a long record.
     fn measure(&mut self, cut: &mut Cut, size: usize, peek: &mut Vec<u8>) -> bool {
-        let Bytes::File { file, at, .. } = &mut self.bytes else {
+        let Bytes::File { part, .. } = &mut self.bytes else {
             return false;
         };
+        let is_near_end = part.end - part.at < size as u64;
         let stopped = self.reading.interrupt.came();
-        if stopped || self.skipping || size < 2 * PEEK {
+        if stopped || self.skipping || is_near_end || size < 2 * PEEK {
             return false;
         }
         peek.resize(PEEK, 0);
         let before = size - PEEK;
-        let (n, Ok(())) = read_fully_at(file, peek, *at + before as u64) else {
+        let (n, Ok(())) = read_fully_at(&part.file, peek, part.at + before as u64) else {
             return false;
         };
         let end = cut.decoder.last_record_start(peek);
@@ -225,11 +226,11 @@ impl Open<'_> {
         cut.base = self.base;
         cut.after.bytes = len as u64;
         cut.unread = Some(Unread {
-            file: file.clone(),
-            at: *at,
+            file: part.file.clone(),
+            at: part.at,
             len,
         });
-        *at += len as u64;
+        part.at += len as u64;
         self.base += len as u64;
         true
     }
@@ -287,9 +288,8 @@ impl Open<'_> {
 impl Bytes {
     fn open(log: &LogFile, reading: &Arc<Reading>) -> io::Result<Bytes> {
         Ok(match log.open_plain()? {
-            Some((file, at)) => Bytes::File {
-                file: Arc::new(file),
-                at,
+            Some(part) => Bytes::File {
+                part,
                 reading: reading.clone(),
             },
             None => Bytes::Stream {
@@ -302,7 +302,10 @@ impl Bytes {
     /// It ends before what was read of it.
     fn was_truncated(&self) -> bool {
         match self {
-            Bytes::File { file, at, .. } => file.metadata().is_ok_and(|now| now.len() < *at),
+            Bytes::File { part, .. } => {
+                let now = part.file.metadata();
+                now.is_ok_and(|now| now.len() < part.at)
+            }
             Bytes::Stream { .. } => false,
         }
     }
@@ -310,7 +313,7 @@ impl Bytes {
     /// These bytes, which were read last, are read again.
     fn unread(&mut self, bytes: &[u8]) {
         match self {
-            Bytes::File { at, .. } => *at -= bytes.len() as u64,
+            Bytes::File { part, .. } => part.at -= bytes.len() as u64,
             Bytes::Stream { rest, .. } => rest.extend_from_slice(bytes),
         }
     }
@@ -320,11 +323,7 @@ impl Read for Bytes {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         match self {
             Bytes::File { reading, .. } if reading.interrupt.came() => Ok(0),
-            Bytes::File { file, at, .. } => {
-                let n = read_at(file, buf, *at)?;
-                *at += n as u64;
-                Ok(n)
-            }
+            Bytes::File { part, .. } => part.read(buf),
             Bytes::Stream { input, .. } => input.read(buf),
         }
     }

@@ -44,6 +44,16 @@ pub(crate) enum Magic {
     Foreign(&'static str),
 }
 
+impl Magic {
+    /// What is undone.
+    pub(crate) fn compression(self) -> Option<Compression> {
+        match self {
+            Magic::Known(compression) => Some(compression),
+            Magic::Plain | Magic::Foreign(_) => None,
+        }
+    }
+}
+
 /// A compressed stream that breaks off or makes no sense from some place on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Damaged {

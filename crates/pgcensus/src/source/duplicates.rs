@@ -5,11 +5,10 @@
 //! their first and last 64 KiB and at sixteen places between, anything compressed or in an envelope as a whole.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::path::Path;
 
-use super::file::LogFile;
+use super::file::{Kind, LogFile};
+use super::section::OpenSection;
 use super::{Found, LeftOut};
 
 const BLOCK: u64 = 64 << 10;
@@ -31,7 +30,7 @@ enum Shared {
 pub(super) fn leave_out(found: Vec<Found>) -> (Vec<Found>, Vec<LeftOut>) {
     let mut alike = HashMap::<&[u8], Vec<usize>>::new();
     for (i, found) in found.iter().enumerate() {
-        if found.file.path().is_some() {
+        if found.file.section().is_some() {
             alike.entry(&found.file.first_line).or_default().push(i);
         }
     }
@@ -75,17 +74,15 @@ pub(super) fn leave_out(found: Vec<Found>) -> (Vec<Found>, Vec<LeftOut>) {
 }
 
 fn compare(a: &LogFile, b: &LogFile) -> io::Result<Shared> {
-    let (Some(path_a), Some(path_b)) = (a.path(), b.path()) else {
-        return Ok(Shared::Nothing);
-    };
-    if same_file::is_same_file(path_a, path_b)? {
+    if let (Kind::File(a), Kind::File(b)) = (&a.kind, &b.kind)
+        && same_file::is_same_file(a, b)?
+    {
         return Ok(Shared::SameFile);
     }
-    match (a.size, b.size) {
-        (Some(size_a), Some(size_b)) if a.is_plain() && b.is_plain() => {
-            compare_plain((path_a, size_a), (path_b, size_b))
-        }
-        _ => compare_streams(a.open_as_written()?, b.open_as_written()?),
+    if a.is_plain() && b.is_plain() {
+        compare_plain(a.open_section()?, b.open_section()?)
+    } else {
+        compare_streams(a.open_as_written()?, b.open_as_written()?)
     }
 }
 
@@ -102,23 +99,23 @@ fn is_telling(a: &Found, b: &Found, shared: Shared) -> bool {
     }
 }
 
-fn compare_plain(a: (&Path, u64), b: (&Path, u64)) -> io::Result<Shared> {
-    let (mut file_a, mut file_b) = (File::open(a.0)?, File::open(b.0)?);
-    let shorter = a.1.min(b.1);
+fn compare_plain(mut a: OpenSection, mut b: OpenSection) -> io::Result<Shared> {
+    let (len_a, len_b) = (a.len()?, b.len()?);
+    let shorter = len_a.min(len_b);
     let end = shorter.saturating_sub(BLOCK);
     for place in 0..=PLACES {
         let at = (end / PLACES) * place + (end % PLACES) * place / PLACES;
-        let block = |file: &mut File| {
+        let block = |file: &mut OpenSection| {
             file.seek(SeekFrom::Start(at))?;
             let mut bytes = Vec::with_capacity(BLOCK as usize);
             file.take(BLOCK.min(shorter - at)).read_to_end(&mut bytes)?;
             io::Result::Ok(bytes)
         };
-        if block(&mut file_a)? != block(&mut file_b)? {
+        if block(&mut a)? != block(&mut b)? {
             return Ok(Shared::Nothing);
         }
     }
-    Ok(match a.1.cmp(&b.1) {
+    Ok(match len_a.cmp(&len_b) {
         std::cmp::Ordering::Less => Shared::FirstInSecond,
         std::cmp::Ordering::Equal => Shared::SameContent,
         std::cmp::Ordering::Greater => Shared::SecondInFirst,

@@ -1,9 +1,8 @@
 //! One log file: where its bytes come from, how they are written and which time they cover.
 
 use std::collections::BTreeSet;
-use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use pgcensus_log::envelope::{Day, Envelope};
@@ -13,9 +12,11 @@ use pgcensus_log::log_time::{LogTime, Zone};
 use tempfile::NamedTempFile;
 
 use super::ahead::Ahead;
-use super::compressed::{self, Compression, MAGIC_MAX, Magic};
+use super::compressed::{self, Compression, Damaged, MAGIC_MAX, Magic};
 use super::enveloped::{self, Order, Unwrapped};
 use super::input::{Counted, Input, Reading};
+use super::section::{OpenSection, Section};
+use super::tar;
 use super::translated::{Languages, Translated, Undone};
 
 /// A log time that outlives the bytes it was read from.
@@ -53,7 +54,7 @@ pub(crate) struct LogFile {
     pub(super) dealt: Option<NamedTempFile>,
     /// The languages of its messages; `None` for English.
     pub(crate) translated: Option<Translated>,
-    /// Bytes on disk; `None` for a stream.
+    /// Bytes as they were given, compressed where they are; `None` for a stream.
     pub(crate) size: Option<u64>,
     /// How it is written.
     pub(crate) format: Format,
@@ -69,6 +70,8 @@ pub(crate) struct LogFile {
     pub(crate) skip: Vec<(i64, i64)>,
     /// What was piped in until Ctrl+C came: the log goes on after it.
     pub(crate) is_cut: bool,
+    /// What is wrong with it behind the last of its bytes, where they do not tell themselves.
+    pub(super) broken: Option<Damaged>,
     /// Its times have milliseconds.
     pub(super) has_ms: bool,
     /// Csvlog whose records have no number of columns that a server writes: none of them can be read.
@@ -82,8 +85,41 @@ pub(crate) struct LogFile {
 pub(crate) enum Kind {
     /// A regular file, which can be opened again.
     File(PathBuf),
+    /// A member of a plain tar: there, or kept in a temporary file.
+    Section(Section),
+    /// One of a tar that came compressed, or was compressed itself: kept in a temporary file, as [`SPOOLED_BY`] has it.
+    Spooled(Section),
     /// Stdin, a pipe or a device: can be read once.
     Stream(Stream),
+}
+
+/// Quick, and what it makes of a bomb is one again.
+pub(super) const SPOOLED_BY: Compression = Compression::Zstd;
+
+impl Kind {
+    fn section(&self) -> Option<Section> {
+        match self {
+            Kind::File(path) => Some(Section::of_file(path.clone())),
+            Kind::Section(section) | Kind::Spooled(section) => Some(section.clone()),
+            Kind::Stream(_) => None,
+        }
+    }
+
+    fn open_section(&self) -> io::Result<OpenSection> {
+        let section = self.section();
+        section
+            .ok_or_else(|| io::Error::other("a stream has no place"))?
+            .open()
+    }
+
+    /// The bytes as they were given.
+    pub(super) fn open(&self) -> io::Result<Box<dyn Read + Send>> {
+        let section = self.open_section()?;
+        match self {
+            Kind::Spooled(_) => SPOOLED_BY.undo(section),
+            _ => Ok(Box::new(section)),
+        }
+    }
 }
 
 /// Bytes that can be read once, those that were looked at included.
@@ -105,6 +141,8 @@ pub(super) struct Opened {
     /// Why reading stopped there, when that was not the end.
     failure: Option<io::Error>,
     rest: Box<dyn Read + Send>,
+    /// It is one, compressed or not.
+    pub(super) is_tar: bool,
     /// A day near its end.
     pub(super) end: Day,
 }
@@ -146,12 +184,14 @@ impl Opened {
             Magic::Foreign(_) => (Vec::new(), None, None),
             Magic::Plain | Magic::Known(_) => enveloped::recognize(&mut *rest, end),
         };
+        let is_tar = tar::is_tar(&head);
         Ok(Opened {
             magic: kind,
-            envelope,
+            envelope: envelope.filter(|_| !is_tar),
             head,
             failure,
             rest,
+            is_tar,
             end,
         })
     }
@@ -295,12 +335,17 @@ impl Head {
 
     /// All its bytes from the first one.
     pub(super) fn into_stream(self) -> Stream {
+        Stream(Mutex::new(Some(self.into_reader())))
+    }
+
+    /// The same.
+    pub(super) fn into_reader(self) -> Box<dyn Read + Send> {
         let head = io::Cursor::new(self.whole.unwrap_or(self.sample));
         let rest: Box<dyn Read + Send> = match self.failure {
             Some(err) => Box::new(Failed(Some(err))),
             None => self.rest,
         };
-        Stream(Mutex::new(Some(Box::new(head.chain(rest)))))
+        Box::new(head.chain(rest))
     }
 }
 
@@ -364,11 +409,11 @@ impl Read for Failed {
 impl LogFile {
     /// Its decompressed bytes from the first one after a byte order mark, in English, counted by `reading` and ended by
     /// Ctrl+C. A stream can be opened once. Damage in a compressed file is an error around
-    /// [`Damaged`](super::compressed::Damaged), after the bytes before it.
+    /// [`Damaged`], after the bytes before it.
     pub(crate) fn input(&self, reading: &Arc<Reading>) -> io::Result<Input> {
-        let bytes = match &self.kind {
-            Kind::File(path) if !self.is_plain() => {
-                let inner = File::open(path)?;
+        let bytes = match self.section() {
+            Some(section) if !self.is_plain() => {
+                let inner = section.open()?;
                 let reading = reading.clone();
                 let mut undone = self.undone(Counted { inner, reading })?;
                 if !self.is_as_written() {
@@ -403,7 +448,9 @@ impl LogFile {
     /// The same in its own language.
     pub(crate) fn open_as_written(&self) -> io::Result<Box<dyn Read + Send>> {
         let reader: Box<dyn Read + Send> = match &self.kind {
-            Kind::File(path) => self.undone(File::open(path)?)?,
+            Kind::File(_) | Kind::Section(_) | Kind::Spooled(_) => {
+                self.undone(self.open_section()?)?
+            }
             Kind::Stream(Stream(reader)) => reader
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
@@ -413,12 +460,13 @@ impl LogFile {
         Ok(without_bom(reader))
     }
 
-    /// What is around the server's lines is undone: the compression, then the envelope.
+    /// What is around the server's lines is undone: the compression, then the envelope. What is wrong with it comes last.
     fn undone(&self, bytes: impl Read + Send + 'static) -> io::Result<Box<dyn Read + Send>> {
-        let bytes = match self.compression {
+        let bytes = match self.undone_by() {
             Some(compression) => compression.undo(bytes)?,
             None => Box::new(bytes),
         };
+        let bytes = with_its_end(bytes, self.broken);
         Ok(match &self.envelope {
             Some(envelope) => Box::new(Unwrapped::new(envelope, without_bom(bytes))),
             None => bytes,
@@ -427,12 +475,44 @@ impl LogFile {
 
     /// Its bytes on disk are what is decoded.
     pub(crate) fn is_plain(&self) -> bool {
-        self.is_as_written() && self.translated.is_none() && matches!(self.kind, Kind::File(_))
+        let is_whole = self.section().is_some() && self.broken.is_none();
+        self.is_as_written() && self.translated.is_none() && is_whole
     }
 
     /// Its bytes are those that the server wrote, in whatever language.
     fn is_as_written(&self) -> bool {
-        self.compression.is_none() && self.envelope.is_none()
+        self.undone_by().is_none() && self.envelope.is_none()
+    }
+
+    /// Its end is found by reading all of it.
+    pub(crate) fn is_compressed(&self) -> bool {
+        self.undone_by().is_some()
+    }
+
+    /// What its bytes on disk are compressed by.
+    fn undone_by(&self) -> Option<Compression> {
+        match self.kind {
+            Kind::Spooled(_) => Some(SPOOLED_BY),
+            _ => self.compression,
+        }
+    }
+
+    /// Where its bytes lie; `None` for a stream.
+    pub(super) fn section(&self) -> Option<Section> {
+        self.kind.section()
+    }
+
+    /// The same, open.
+    pub(super) fn open_section(&self) -> io::Result<OpenSection> {
+        self.kind.open_section()
+    }
+
+    /// Bytes that there are to read of it; `None` for a stream.
+    pub(crate) fn stored(&self) -> Option<u64> {
+        match &self.kind {
+            Kind::Spooled(section) => Some(section.len()),
+            _ => self.size,
+        }
     }
 
     /// The number of the line that begins at a byte of what is decoded, counted only now that a message needs it.
@@ -458,40 +538,31 @@ impl LogFile {
         }
     }
 
-    /// A plain file and where its text begins, after a byte order mark: it can be read in any order. `None` for what is
-    /// compressed, in an envelope, translated or a stream.
-    pub(crate) fn open_plain(&self) -> io::Result<Option<(File, u64)>> {
-        let Kind::File(path) = &self.kind else {
-            return Ok(None);
-        };
+    /// Plain bytes on disk, from where their text begins, after a byte order mark: they can be read in any order. `None`
+    /// for what is compressed, in an envelope, translated, broken or a stream.
+    pub(crate) fn open_plain(&self) -> io::Result<Option<OpenSection>> {
         if !self.is_plain() {
             return Ok(None);
         }
-        let mut file = File::open(path)?;
+        let mut section = self.open_section()?;
         let mut head = Vec::with_capacity(BOM.len());
-        file.by_ref()
+        section
+            .by_ref()
             .take(BOM.len() as u64)
             .read_to_end(&mut head)?;
         let start = if head == BOM { BOM.len() } else { 0 };
-        Ok(Some((file, start as u64)))
+        section.seek(SeekFrom::Start(start as u64))?;
+        Ok(Some(section))
     }
 
     /// The log time of its last record, by reading all of it where it is compressed. `None` also
     /// for a stream.
     pub(crate) fn last_time(&self, reading: &Arc<Reading>) -> io::Result<Option<FileTime>> {
-        if self.last.is_some() || self.first.is_none() {
+        if self.last.is_some() || self.first.is_none() || self.section().is_none() {
             return Ok(self.last.clone());
         }
-        let Kind::File(path) = &self.kind else {
-            return Ok(None);
-        };
-        if self.compression.is_none() {
-            return last_of_plain(
-                path,
-                self.envelope.as_ref(),
-                &self.format,
-                self.translated.as_ref(),
-            );
+        if !self.is_compressed() {
+            return self.last_of_plain();
         }
         let mut input = self.input(reading)?;
         let mut tail = Vec::with_capacity(2 * TAIL_MAX);
@@ -508,88 +579,64 @@ impl LogFile {
         Ok(format::last_head(&self.format, &tail).map(|head| head.log_time.map(Box::from)))
     }
 
-    /// Its path on disk; `None` for a stream.
-    pub(super) fn path(&self) -> Option<&Path> {
-        match &self.kind {
-            Kind::File(path) => Some(path),
-            Kind::Stream(_) => None,
-        }
-    }
-}
-
-/// Reads at a place of a file, as much as one call of the system gives; 0 at its end.
-#[cfg(unix)]
-pub(crate) fn read_at(file: &File, buf: &mut [u8], at: u64) -> io::Result<usize> {
-    std::os::unix::fs::FileExt::read_at(file, buf, at)
-}
-
-/// Reads at a place of a file, as much as one call of the system gives; 0 at its end.
-#[cfg(windows)]
-pub(crate) fn read_at(file: &File, buf: &mut [u8], at: u64) -> io::Result<usize> {
-    std::os::windows::fs::FileExt::seek_read(file, buf, at)
-}
-
-/// The last log time of an uncompressed file, out of its tail: 8 or 64 KiB, and more where a record is
-/// longer than that. Where it has an envelope, that of the tail is undone, from its first whole line.
-pub(super) fn last_of_plain(
-    path: &Path,
-    envelope: Option<&Envelope>,
-    format: &Format,
-    translated: Option<&Translated>,
-) -> io::Result<Option<FileTime>> {
-    let mut file = File::open(path)?;
-    let size = file.metadata()?.len();
-    // A quoted field of csvlog may hold whole lines that look like records: the more is read, the less likely
-    // all of it is inside of one.
-    let mut len = match format {
-        Format::Csvlog => SAMPLE,
-        Format::Stderr(_) | Format::Jsonlog => TAIL,
-    };
-    loop {
-        let begin = size.saturating_sub(len as u64);
-        file.seek(SeekFrom::Start(begin))?;
-        let mut tail = Vec::with_capacity(len);
-        file.by_ref().take(len as u64).read_to_end(&mut tail)?;
-        if let Some(envelope) = envelope {
-            tail = if begin > 0 {
-                envelope.text_within(&tail)
-            } else {
-                envelope.text(&tail)
-            };
-        }
-        if let Some(translated) = translated {
-            tail = translated.english(&tail);
-        }
-        // The line that is cut at its front may look like another one.
-        let whole_from = if len < SAMPLE && begin > 0 && envelope.is_none() {
-            memchr::memchr(b'\n', &tail).map_or(len, |newline| newline + 1)
-        } else {
-            0
+    /// Its last log time where it is not compressed, out of its tail: 8 or 64 KiB, and more where a record is longer than
+    /// that. Where it has an envelope, that of the tail is undone, from its first whole line.
+    pub(super) fn last_of_plain(&self) -> io::Result<Option<FileTime>> {
+        let (envelope, format) = (self.envelope.as_ref(), &self.format);
+        let mut file = self.open_section()?;
+        let size = file.len()?;
+        // A quoted field of csvlog may hold whole lines that look like records: the more is read, the less likely
+        // all of it is inside of one.
+        let mut len = match format {
+            Format::Csvlog => SAMPLE,
+            Format::Stderr(_) | Format::Jsonlog => TAIL,
         };
-        let last = format::last_head(format, &tail);
-        if let Some(head) = last.filter(|head| head.offset >= whole_from) {
-            return Ok(Some(head.log_time.map(Box::from)));
+        loop {
+            let begin = size.saturating_sub(len as u64);
+            file.seek(SeekFrom::Start(begin))?;
+            let mut tail = Vec::with_capacity(len);
+            file.by_ref().take(len as u64).read_to_end(&mut tail)?;
+            if let Some(envelope) = envelope {
+                tail = if begin > 0 {
+                    envelope.text_within(&tail)
+                } else {
+                    envelope.text(&tail)
+                };
+            }
+            if let Some(translated) = &self.translated {
+                tail = translated.english(&tail);
+            }
+            // The line that is cut at its front may look like another one.
+            let whole_from = if len < SAMPLE && begin > 0 && envelope.is_none() {
+                memchr::memchr(b'\n', &tail).map_or(len, |newline| newline + 1)
+            } else {
+                0
+            };
+            let last = format::last_head(format, &tail);
+            if let Some(head) = last.filter(|head| head.offset >= whole_from) {
+                return Ok(Some(head.log_time.map(Box::from)));
+            }
+            if begin == 0 || len >= TAIL_MAX {
+                return Ok(None);
+            }
+            len = (4 * len).max(SAMPLE);
         }
-        if begin == 0 || len >= TAIL_MAX {
-            return Ok(None);
-        }
-        len = (4 * len).max(SAMPLE);
     }
-}
 
-/// The tail of an uncompressed file that is longer than what was looked at of its head.
-pub(super) fn tail_of_plain(path: &Path, envelope: Option<&Envelope>) -> io::Result<Vec<u8>> {
-    let mut file = File::open(path)?;
-    let size = file.metadata()?.len();
-    let mut tail = Vec::new();
-    if size > SAMPLE as u64 {
-        file.seek(SeekFrom::Start(size - SAMPLE as u64))?;
-        file.take(SAMPLE as u64).read_to_end(&mut tail)?;
+    /// The tail of one that is not compressed and longer than what was looked at of its head.
+    pub(super) fn tail_of_plain(&self) -> io::Result<Vec<u8>> {
+        let mut file = self.open_section()?;
+        let size = file.len()?;
+        let mut tail = Vec::new();
+        if size > SAMPLE as u64 {
+            file.seek(SeekFrom::Start(size - SAMPLE as u64))?;
+            file.take(SAMPLE as u64).read_to_end(&mut tail)?;
+        }
+        Ok(match &self.envelope {
+            Some(envelope) => envelope.text_within(&tail),
+            None => tail,
+        })
     }
-    Ok(match envelope {
-        Some(envelope) => envelope.text_within(&tail),
-        None => tail,
-    })
 }
 
 /// `2026-11-23 05:28:21.603 UTC`, as the server would print it; seconds alone where it has no
@@ -608,6 +655,17 @@ pub(super) fn show_time(time: &FileTime) -> String {
     match &time.zone {
         Zone::Epoch => format!("{shown} UTC"),
         Zone::Named(zone) => format!("{shown} {}", String::from_utf8_lossy(zone)),
+    }
+}
+
+/// With what is wrong with it behind its bytes.
+pub(super) fn with_its_end(
+    reader: Box<dyn Read + Send>,
+    broken: Option<Damaged>,
+) -> Box<dyn Read + Send> {
+    match broken {
+        Some(damaged) => Box::new(reader.chain(Failed(Some(damaged.into())))),
+        None => reader,
     }
 }
 

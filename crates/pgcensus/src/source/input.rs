@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! plain file ──────────────────────────────► reader     counted by the chunk
+//! a tar's log ─► spool, then one of these: `archive.rs`  what came of a pipe is counted anew
 //! compressed ─► Counted ─► undo ─► Ahead ──► Input      counted before decompression, as its size is known
 //! pipe ───────► Piped (─► undo) ───────────► Input      counted as it comes; Ctrl+C ends a wait for more
 //! ```
@@ -37,6 +38,11 @@ impl Reading {
     /// Files that were read to their end.
     pub(crate) fn files(&self) -> u64 {
         self.files.load(Ordering::Relaxed)
+    }
+
+    /// What was read so far is read again, and is counted then.
+    pub(crate) fn begin_again(&self) {
+        self.bytes.store(0, Ordering::Relaxed);
     }
 
     /// One more was.

@@ -19,7 +19,6 @@
 //! there. Times are compared as printed: `%n` equals the others in UTC only.
 
 use std::collections::HashSet;
-use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -27,6 +26,7 @@ use std::sync::Arc;
 use pgcensus_log::format::{self, Format};
 
 use super::file::LogFile;
+use super::section::OpenSection;
 use super::{LeftOut, ServerInput, compressed};
 
 /// So many pairs are looked for.
@@ -279,7 +279,7 @@ fn may_overlap(a: &LogFile, b: &LogFile) -> bool {
     let (Some(first_a), Some(first_b)) = (&a.first, &b.first) else {
         return false;
     };
-    let files = a.path().is_some() && b.path().is_some();
+    let files = a.section().is_some() && b.section().is_some();
     files && end_ms(a) >= first_b.wall_ms && end_ms(b) >= first_a.wall_ms
 }
 
@@ -418,14 +418,13 @@ fn each_pair(
     from: i64,
     mut each: impl FnMut(Pair) -> ControlFlow<()>,
 ) -> io::Result<()> {
-    let mut reader: Box<dyn Read> = match file.path() {
-        Some(path) if file.is_plain() => {
-            let mut plain = File::open(path)?;
-            let at = offset_before(&mut plain, &file.format, from - DISORDER_MS)?;
-            plain.seek(SeekFrom::Start(at))?;
-            Box::new(plain)
-        }
-        _ => file.open()?,
+    let mut reader: Box<dyn Read> = if file.is_plain() {
+        let mut plain = file.open_section()?;
+        let at = offset_before(&mut plain, &file.format, from - DISORDER_MS)?;
+        plain.seek(SeekFrom::Start(at))?;
+        Box::new(plain)
+    } else {
+        file.open()?
     };
     let mut part = Vec::new();
     let mut wanted = PART;
@@ -470,8 +469,8 @@ fn each_pair(
 }
 
 /// A place in a plain file before which all records are before `ms`, found by halving.
-fn offset_before(file: &mut File, format: &Format, ms: i64) -> io::Result<u64> {
-    let (mut low, mut high) = (0, file.metadata()?.len());
+fn offset_before(file: &mut OpenSection, format: &Format, ms: i64) -> io::Result<u64> {
+    let (mut low, mut high) = (0, file.len()?);
     let mut part = Vec::new();
     while high - low > 2 * PART as u64 {
         let middle = low + (high - low) / 2;

@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use walkdir::WalkDir;
 
@@ -32,6 +32,8 @@ pub(super) enum Way {
     Asked,
     /// It lies in the directory of this number: what is no log there says nothing.
     Walked(usize),
+    /// It is a member of a tar: likewise.
+    Member,
 }
 
 /// What the paths of a request lead to.
@@ -195,6 +197,63 @@ pub(crate) fn server_name(canonical: &Path) -> String {
         .map_or_else(|| "server".to_owned(), std::borrow::Cow::into_owned)
 }
 
+/// How compressed files are called; what they are, their first bytes tell.
+const COMPRESSED: [&str; 5] = [".gz", ".zst", ".xz", ".bz2", ".lz4"];
+
+/// The server whose log is a member of a tar, by the same rule: the tar is one more directory, called as the tar is
+/// without its endings and without a date, so that the tars of several days are of one server. Of a tar that has no
+/// path it is `stdin`.
+pub(super) fn member_server_name(tar: Option<&Path>, member: &[u8]) -> String {
+    let mut path = match tar {
+        Some(tar) => {
+            let name = tar.file_name().unwrap_or_default().to_string_lossy();
+            tar.with_file_name(tar_name(&name))
+        }
+        None => PathBuf::from(STDIN),
+    };
+    let member = String::from_utf8_lossy(member);
+    path.extend(
+        Path::new(&*member)
+            .components()
+            .filter_map(|part| match part {
+                Component::Normal(name) => Some(name),
+                _ => None,
+            }),
+    );
+    server_name(&path)
+}
+
+/// `db1-20261123.tar.gz`, `db1_2026-11-23.tgz`: `db1`.
+fn tar_name(file: &str) -> &str {
+    const SEPARATORS: [char; 3] = ['-', '_', '.'];
+    let ending = [".tar", ".tgz", ".tbz", ".txz", ".tzst"]
+        .iter()
+        .find_map(|ending| file.rfind(ending));
+    let name = ending.map_or(file, |ending| &file[..ending]);
+    let date = name.match_indices(SEPARATORS).find(|&(at, _)| {
+        let rest = name[at..].chars().filter(|c| !SEPARATORS.contains(c));
+        let date: String = rest.take(8).collect();
+        at > 0
+            && date.len() == 8
+            && date.starts_with("20")
+            && date.bytes().all(|b| b.is_ascii_digit())
+    });
+    date.map_or(name, |(at, _)| &name[..at])
+}
+
+/// Whether a walk through directories would pass it over: `.git/config`, `a/.b`.
+pub(super) fn is_hidden(member: &[u8]) -> bool {
+    let mut parts = member.split(|&byte| byte == b'/');
+    parts.any(|part| part.starts_with(b".") && part != b"." && part != b"..")
+}
+
+/// Whether that is how a log would be called.
+pub(super) fn is_named_as_log(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let parts = [".log", ".csv", ".json", "postgres"];
+    parts.iter().any(|part| name.contains(part))
+}
+
 /// `postgresql-16-main.log.2.gz`: `16/main`.
 fn debian_cluster(file: &str) -> Option<String> {
     let (version, rest) = file.strip_prefix("postgresql-")?.split_once('-')?;
@@ -216,7 +275,7 @@ fn debian_cluster(file: &str) -> Option<String> {
 /// `pg.log-20261122`, `pg.log`; others as they sort.
 pub(super) fn rotation(path: &str) -> (String, Turn) {
     let mut name = path;
-    for ending in [".gz", ".zst", ".xz", ".bz2", ".lz4"] {
+    for ending in COMPRESSED {
         name = name.strip_suffix(ending).unwrap_or(name);
     }
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
@@ -267,6 +326,36 @@ mod tests {
             ("/pg.log", "server"),
         ] {
             assert_eq!(server_name(Path::new(path)), name, "{path}");
+        }
+    }
+
+    #[test]
+    fn members_of_a_tar_are_named_by_its_directories_then_by_itself() {
+        for (tar, member, name) in [
+            ("/x/logs.tar.gz", "main/log/postgresql.log", "main"),
+            (
+                "/x/logs.tar",
+                "/var/lib/../db7/pg_log/postgresql.log",
+                "db7",
+            ),
+            ("/x/db1.tar.zst", "./pg_log/postgresql.log", "db1"),
+            ("/x/db1-20261123.tgz", "pg_log/postgresql.log", "db1"),
+            ("/x/db1_2026-11-23_0500.tar.xz", "postgresql.log", "db1"),
+            ("/x/20261123.tar", "postgresql.log", "20261123"),
+            ("/x/pg_log.tar.gz", "postgresql.log", "x"),
+            (
+                "/x/db1.tar",
+                "var/log/postgresql/postgresql-16-main.log",
+                "16/main",
+            ),
+            ("", "pg_log/postgresql.log", "stdin"),
+        ] {
+            let path = Some(Path::new(tar)).filter(|_| !tar.is_empty());
+            assert_eq!(
+                member_server_name(path, member.as_bytes()),
+                name,
+                "{tar}: {member}"
+            );
         }
     }
 
