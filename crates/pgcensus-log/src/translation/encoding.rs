@@ -3,15 +3,14 @@
 //! Letters that an encoding does not have are replaced by others (`отключение` is `otklyuchenie` in LATIN1) or by a
 //! question mark, as `gettext` asks `iconv` to do. These replacements are those of glibc in the C locale.
 
-use std::collections::HashMap;
-
 use super::Encoding;
 use super::table::ENCODINGS;
 
 /// One encoding, ready to write in.
 pub(super) struct Encoder {
     encoding: &'static Encoding,
-    letters: HashMap<char, &'static [u8]>,
+    /// In order.
+    letters: Vec<(char, &'static [u8])>,
 }
 
 /// A text in one encoding.
@@ -30,10 +29,9 @@ impl Encoder {
                 let bytes = bytes.split(|&b| b == b' ');
                 letters.chars().zip(bytes)
             });
-            Encoder {
-                encoding,
-                letters: letters.collect(),
-            }
+            let mut letters: Vec<_> = letters.collect();
+            letters.sort_unstable_by_key(|(letter, _)| *letter);
+            Encoder { encoding, letters }
         };
         ENCODINGS.iter().map(encoder).collect()
     }
@@ -51,8 +49,14 @@ impl Encoder {
             is_torn: false,
         };
         for letter in text.chars() {
-            match self.letters.get(&letter) {
-                _ if letter.is_ascii() => encoded.bytes.push(letter as u8),
+            if letter.is_ascii() {
+                encoded.bytes.push(letter as u8);
+                continue;
+            }
+            let place = self
+                .letters
+                .binary_search_by_key(&letter, |(letter, _)| *letter);
+            match place.ok().map(|place| self.letters[place].1) {
                 Some(bytes) => encoded.bytes.extend_from_slice(bytes),
                 None if self.encoding.is_lossy => {
                     encoded.bytes.push(b'?');

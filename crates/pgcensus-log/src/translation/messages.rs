@@ -82,15 +82,24 @@ struct Reading<'r> {
 #[derive(Clone, Debug, Default)]
 struct Authorized {
     heads: Vec<Head>,
-    databases: Vec<Finder<'static>>,
-    applications: Vec<Finder<'static>>,
+    databases: Vec<Keyword>,
+    applications: Vec<Keyword>,
     /// TLS and GSS.
     groups: Vec<Phrase>,
+}
+
+/// What stands before a database or an application name.
+#[derive(Clone, Debug)]
+struct Keyword {
+    text: Finder<'static>,
+    /// Empty for English, in which stands what a language lacks.
+    languages: &'static str,
 }
 
 #[derive(Clone, Debug)]
 struct Head {
     text: Vec<u8>,
+    languages: Vec<&'static str>,
     /// Of a client, of a walsender: one text may be both.
     is_client: bool,
     is_walsender: bool,
@@ -108,7 +117,7 @@ impl Messages {
             words: HashMap::new(),
         };
         for row in WORDS {
-            for_each(row, languages, encoders, |text| {
+            for_each(row, languages, encoders, |_, text| {
                 messages.words.insert(text, row.english);
             });
         }
@@ -117,10 +126,10 @@ impl Messages {
         }
         for row in AUTHORIZED {
             let is_client = row.english.starts_with("connection");
-            for text in texts(row, languages, encoders) {
+            for_each(row, languages, encoders, |of, text| {
                 let head = text.strip_suffix(b"%s").unwrap_or(&text);
-                messages.add_head(head, is_client);
-            }
+                messages.add_head(head, of, is_client);
+            });
         }
         for row in PIECES {
             messages.add_piece(row, languages, encoders);
@@ -149,15 +158,17 @@ impl Messages {
         }
     }
 
-    fn add_head(&mut self, text: &[u8], is_client: bool) {
+    fn add_head(&mut self, text: &[u8], of: &'static str, is_client: bool) {
         let heads = &mut self.authorized.heads;
         if let Some(head) = heads.iter_mut().find(|head| head.text == text) {
             head.is_client |= is_client;
             head.is_walsender |= !is_client;
+            head.languages.extend(language_of(of));
             return;
         }
         heads.push(Head {
             text: text.to_vec(),
+            languages: language_of(of).collect(),
             is_client,
             is_walsender: !is_client,
         });
@@ -189,10 +200,15 @@ impl Messages {
                 return;
             }
         };
-        for text in texts(row, languages, encoders) {
-            let name = text.strip_suffix(b"%s").unwrap_or(&text);
-            names.push(Finder::new(name).into_owned());
-        }
+        let mut add = |of, text: &[u8]| {
+            let name = text.strip_suffix(b"%s").unwrap_or(text);
+            names.push(Keyword {
+                text: Finder::new(name).into_owned(),
+                languages: of,
+            });
+        };
+        add("", row.english.as_bytes());
+        for_each(row, languages, encoders, |of, text| add(of, &text));
     }
 
     fn index(&mut self, head: &[u8], text: Text) {
@@ -358,11 +374,10 @@ impl Messages {
         head: &Head,
         before: Before<'_>,
     ) -> (&'m [u8], Option<&'m [u8]>, Option<&'m [u8]>) {
-        let applications = &self.authorized.applications[..];
         let mut best = None;
         let mut splits = Vec::new();
         if head.is_client {
-            splits = occurrences(rest, &self.authorized.databases);
+            splits = occurrences(rest, &self.authorized.databases, head);
         }
         splits.truncate(READINGS_MAX);
         if splits.is_empty() || head.is_walsender {
@@ -373,7 +388,7 @@ impl Messages {
             let has_database = database_start > user_end;
             let tail_start = if has_database { database_start } else { 0 };
             let tail = &rest[tail_start..];
-            let mut ends = occurrences(tail, applications);
+            let mut ends = occurrences(tail, &self.authorized.applications, head);
             ends.push((tail.len(), tail.len()));
             let is_one = is_one && ends.len() <= 2;
             for (end, start) in ends.into_iter().take(READINGS_MAX) {
@@ -415,18 +430,23 @@ impl Before<'_> {
     }
 }
 
-/// Where each keyword begins and ends, in their order.
-fn occurrences(text: &[u8], keywords: &[Finder<'_>]) -> Vec<(usize, usize)> {
+/// Where each keyword of the languages of a head begins and ends, in their order.
+fn occurrences(text: &[u8], keywords: &[Keyword], head: &Head) -> Vec<(usize, usize)> {
+    let is_of = |keyword: &&Keyword| {
+        let mut of = language_of(keyword.languages);
+        keyword.languages.is_empty() || of.any(|one| head.languages.contains(&one))
+    };
     let mut found: Vec<_> = keywords
         .iter()
+        .filter(is_of)
         .flat_map(|keyword| {
-            let len = keyword.needle().len();
-            let places = keyword.find_iter(text).take(READINGS_MAX);
+            let len = keyword.text.needle().len();
+            let places = keyword.text.find_iter(text).take(READINGS_MAX);
             places.map(move |at| (at, at + len))
         })
         .collect();
-    // Of two that end alike the longer one.
-    found.sort_unstable();
+    // Of two that begin or end alike the longer one.
+    found.sort_by_key(|&(start, end)| (start, usize::MAX - end));
     found.dedup_by(|later, earlier| later.1 == earlier.1 || later.0 == earlier.0);
     found
 }
@@ -538,22 +558,16 @@ fn formats(
     formats
 }
 
-/// The texts of a row and its English one, in each encoding.
-fn texts(row: &Row, languages: &[&'static str], encoders: &[Encoder]) -> Vec<Vec<u8>> {
-    let mut texts = vec![row.english.as_bytes().to_vec()];
-    for_each(row, languages, encoders, |text| texts.push(text));
-    texts
-}
-
+/// The texts of a row in each encoding, with the languages that they are of.
 fn for_each(
     row: &Row,
     languages: &[&'static str],
     encoders: &[Encoder],
-    mut then: impl FnMut(Vec<u8>),
+    mut then: impl FnMut(&'static str, Vec<u8>),
 ) {
     for (of, text) in row.texts {
         for encoded in variants(of, languages, text, encoders) {
-            then(encoded.bytes);
+            then(of, encoded.bytes);
         }
     }
 }
