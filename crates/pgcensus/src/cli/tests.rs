@@ -180,6 +180,10 @@ fn each_mistake_has_its_sentence() {
             "--format 'x': not one of stderr, csvlog, jsonlog",
         ),
         (
+            &["--lang", "de,xx"],
+            "--lang 'xx': not one of en, de, es, fr, id, it, ja, ka, ko, pl, pt_BR, ru, sv, tr, uk, zh_CN, zh_TW",
+        ),
+        (
             &["-f", "pgbouncer"],
             "--format 'pgbouncer': pgcensus reads PostgreSQL's log; PgBouncer's is left out",
         ),

@@ -335,6 +335,90 @@ fn stdin_is_read_from_its_first_byte() {
     }
 }
 
+/// Records of a server that speaks French, in UTF-8 or in LATIN1.
+fn french(count: u32, is_latin1: bool) -> Vec<u8> {
+    let text = records(100, 0, count, |time, pid, _| {
+        format!(
+            "{time} [{pid}] LOG:  déconnexion : durée de la session : 0:00:00.021\n\tutilisateur=a base=b hôte=::1 port=5\n"
+        )
+    });
+    if is_latin1 {
+        return text.chars().map(|c| c as u8).collect();
+    }
+    text.into_bytes()
+}
+
+/// The same of one that speaks English.
+fn english(count: u32) -> String {
+    records(100, 0, count, |time, pid, _| {
+        format!(
+            "{time} [{pid}] LOG:  disconnection: session time: 0:00:00.021 user=a database=b host=::1 port=5\n"
+        )
+    })
+}
+
+#[test]
+fn logs_in_other_languages_are_read_in_english() {
+    let logs = Logs::new(&[
+        ("a/pg.log", &french(3000, false)),
+        ("b/pg.log", &french(3000, true)),
+        ("c/pg.log", &gzip(&french(3000, false))),
+    ]);
+    for directory in ["a", "b", "c"] {
+        let plan = logs.plan(&[directory]);
+        let file = &plan.servers[0].files[0];
+        assert!(
+            text_of(file) == english(3000).as_bytes(),
+            "{}",
+            file.display
+        );
+        let explained = file.explain("a");
+        let is_said =
+            explained.contains("'%m [%p] ' inferred") && explained.contains("; language fr;");
+        assert!(is_said, "{explained}");
+        assert_eq!(
+            file.first.as_ref().map(|time| time.wall_ms),
+            Some(wall_ms(0))
+        );
+        let last = file.last_time(&Arc::default()).expect("it is read");
+        assert_eq!(last.map(|time| time.wall_ms), Some(wall_ms(2999)));
+    }
+    let plan = Plan::of(&Request::default(), piped(french(10, true)));
+    assert!(text_of(&plan.servers[0].files[0]) == english(10).as_bytes());
+}
+
+#[test]
+fn lines_are_counted_as_they_are_written() {
+    let logs = Logs::new(&[("pg.log", &french(3000, false))]);
+    let plan = logs.plan(&["pg.log"]);
+    let file = &plan.servers[0].files[0];
+    let line = english(1).len() as u64;
+    for record in [0, 1, 2, 1500, 2999] {
+        assert_eq!(file.line_number(record * line), Some(2 * record + 1));
+    }
+}
+
+#[test]
+fn a_language_that_begins_in_a_log_is_found_at_its_end() {
+    let text = [english(3000).into_bytes(), french(3000, false)].concat();
+    let logs = Logs::new(&[("pg.log", &text)]);
+    let both = [english(3000), english(3000)].concat();
+    let languages = |plan: &Plan| {
+        let file = &plan.servers[0].files[0];
+        assert!(file.translated.is_none() || text_of(file) == both.as_bytes());
+        let translated = file.translated.as_ref();
+        translated.map(|translated| translated.languages().to_vec())
+    };
+    assert_eq!(languages(&logs.plan(&["pg.log"])), Some(vec!["fr"]));
+    for (asked, expected) in [(vec!["fr"], Some(vec!["fr"])), (vec![], None)] {
+        let request = Request {
+            languages: Some(asked),
+            ..logs.request(&["pg.log"])
+        };
+        assert_eq!(languages(&Plan::of(&request, nobody())), expected);
+    }
+}
+
 #[test]
 fn a_truncated_gzip_is_read_up_to_there() {
     let text = csvlog(100, 0, 5000);
