@@ -1,5 +1,6 @@
 //! Which languages a log is in, told from its head: by its severities and labels, and by how its messages begin.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashMap};
 
 use memchr::memmem::{self, Finder};
@@ -14,7 +15,7 @@ use crate::line_prefix::label;
 use crate::message;
 
 /// A shorter begin of a message may begin any other one.
-const HEAD_MIN: usize = 6;
+const HEAD_MIN: usize = 8;
 /// A label further in a line is part of its message.
 const HEAD_MAX: usize = 600;
 
@@ -91,22 +92,24 @@ pub fn may_be_translated(sample: &[u8]) -> bool {
 
 /// A message that may be of another language.
 fn may_begin(message: &[u8]) -> bool {
-    let Some(first) = message.first_chunk::<4>() else {
+    let Some(first) = message.first_chunk::<HEAD_MIN>() else {
         return false;
     };
-    let bit = Heads::bit(u32::from_le_bytes(*first));
-    let head = &message[..message.len().min(8)];
-    !head.is_ascii() || HEADS.bits[bit / 64] >> (bit % 64) & 1 == 1
+    if !first.is_ascii() {
+        return true;
+    }
+    let bit = Heads::bit(*first);
+    HEADS.bits[bit / 64] >> (bit % 64) & 1 == 1 && !message::begins_row(message)
 }
 
-/// The first four bytes of each translated message, hashed.
+/// The first bytes of each translated message, hashed.
 struct Heads {
     bits: [u64; 1 << 10],
 }
 
 impl Heads {
-    const fn bit(head: u32) -> usize {
-        (head.wrapping_mul(0x9e37_79b1) >> 16) as usize
+    const fn bit(head: [u8; HEAD_MIN]) -> usize {
+        (u64::from_le_bytes(head).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48) as usize
     }
 
     const fn with(mut self, rows: &[super::Row]) -> Heads {
@@ -115,8 +118,8 @@ impl Heads {
             let texts = rows[row].texts;
             let mut text = 0;
             while text < texts.len() {
-                if let Some(first) = texts[text].1.as_bytes().first_chunk::<4>() {
-                    let bit = Heads::bit(u32::from_le_bytes(*first));
+                if let Some(first) = texts[text].1.as_bytes().first_chunk() {
+                    let bit = Heads::bit(*first);
                     self.bits[bit / 64] |= 1 << (bit % 64);
                 }
                 text += 1;
@@ -133,34 +136,52 @@ static HEADS: Heads = Heads { bits: [0; 1 << 10] }.with(MESSAGES).with(AUTHORIZE
 #[derive(Debug)]
 pub struct Catalog {
     words: Words,
-    /// The fixed text that messages begin with, and their languages.
-    heads: HashMap<[u8; 4], Vec<(Vec<u8>, &'static str)>>,
+    /// In UTF-8.
+    heads: MessageHeads,
+    /// In other encodings: made when the first log that is no UTF-8 is seen.
+    encoded: OnceCell<MessageHeads>,
 }
+
+/// The fixed text that messages begin with, and their languages, by the first bytes.
+type MessageHeads = HashMap<[u8; HEAD_MIN], Vec<(Vec<u8>, &'static str)>>;
 
 impl Default for Catalog {
     fn default() -> Catalog {
-        let encoders = Encoder::all();
-        let mut heads = HashMap::<_, Vec<(Vec<u8>, &'static str)>>::new();
-        let texts = MESSAGES.iter().chain(AUTHORIZED).flat_map(|row| row.texts);
-        for &(of, text) in texts {
-            let head = text.split('%').next().unwrap_or_default();
-            for encoded in variants(of, LANGUAGES, head, &encoders) {
-                let is_long = encoded.bytes.len() >= HEAD_MIN && !encoded.is_torn;
-                if let Some(first) = encoded.bytes.first_chunk().filter(|_| is_long) {
-                    heads.entry(*first).or_default().push((encoded.bytes, of));
-                }
-            }
-        }
         Catalog {
-            words: Words::of(LANGUAGES, &encoders),
-            heads,
+            words: Words::of(LANGUAGES, &Encoder::all()),
+            heads: message_heads(&[]),
+            encoded: OnceCell::new(),
         }
     }
+}
+
+fn message_heads(encoders: &[Encoder]) -> MessageHeads {
+    let mut heads = MessageHeads::new();
+    let texts = MESSAGES.iter().chain(AUTHORIZED).flat_map(|row| row.texts);
+    for &(of, text) in texts {
+        let head = text.split('%').next().unwrap_or_default();
+        for encoded in variants(of, LANGUAGES, head, encoders) {
+            if let Some(first) = encoded.bytes.first_chunk().filter(|_| !encoded.is_torn) {
+                heads.entry(*first).or_default().push((encoded.bytes, of));
+            }
+        }
+    }
+    heads
 }
 
 impl Catalog {
     /// The languages that occur in the head of a log of this shape, most frequent first; English is none of them.
     pub fn detect(&self, sample: &[u8], shape: Shape) -> Vec<&'static str> {
+        let is_utf8 = std::str::from_utf8(sample).map_or_else(
+            // It may be cut.
+            |err| err.error_len().is_none(),
+            |_| true,
+        );
+        let heads = if is_utf8 {
+            &self.heads
+        } else {
+            self.encoded.get_or_init(|| message_heads(&Encoder::all()))
+        };
         let mut hits = BTreeMap::<&'static str, usize>::new();
         for line in sample.split(|&b| b == b'\n') {
             let (of, message) = match shape {
@@ -188,7 +209,7 @@ impl Catalog {
                     None => continue,
                 },
             };
-            for of in [of, self.language_of(message)] {
+            for of in [of, language_of_message(heads, message)] {
                 if !of.is_empty() {
                     *hits.entry(of).or_default() += 1;
                 }
@@ -196,20 +217,18 @@ impl Catalog {
         }
         cover(hits)
     }
+}
 
-    /// The languages of a message.
-    fn language_of(&self, message: &[u8]) -> &'static str {
-        let heads = message
-            .first_chunk()
-            .and_then(|first| self.heads.get(first));
-        let begins = heads
-            .into_iter()
-            .flatten()
-            .filter(|(head, _)| message.starts_with(head));
-        let best = begins.max_by_key(|(head, _)| head.len());
-        best.filter(|_| !message::begins_row(message))
-            .map_or("", |(_, of)| of)
-    }
+/// The languages of a message; empty for none.
+fn language_of_message(heads: &MessageHeads, message: &[u8]) -> &'static str {
+    let heads = message.first_chunk().and_then(|first| heads.get(first));
+    let begins = heads
+        .into_iter()
+        .flatten()
+        .filter(|(head, _)| message.starts_with(head));
+    let best = begins.max_by_key(|(head, _)| head.len());
+    best.filter(|_| !message::begins_row(message))
+        .map_or("", |(_, of)| of)
 }
 
 /// The fewest languages that explain all hits, as far as taking the best one again and again finds them.

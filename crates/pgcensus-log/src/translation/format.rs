@@ -1,6 +1,6 @@
 //! A text of a catalog with its holes: `role "%s" does not exist`, and what its holes hold in a message.
 
-use memchr::memmem::Finder;
+use memchr::memmem;
 
 /// Ways to read one message that are tried: names may hold what separates them.
 const STEPS_MAX: usize = 64;
@@ -9,7 +9,7 @@ const STEPS_MAX: usize = 64;
 #[derive(Clone, Debug)]
 pub(super) struct Format {
     /// One more than holes; the first and the last may be empty.
-    pub(super) literals: Vec<Finder<'static>>,
+    pub(super) literals: Vec<Vec<u8>>,
     /// In the order of the text.
     pub(super) holes: Vec<Hole>,
 }
@@ -54,7 +54,7 @@ impl Format {
             if literal.is_empty() && !format.holes.is_empty() {
                 continue;
             }
-            format.literals.push(owned(&encode(&literal)?));
+            format.literals.push(encode(&literal)?);
             literal.clear();
             let width = flags.strip_prefix('0').and_then(|width| width.parse().ok());
             format.holes.push(Hole {
@@ -64,19 +64,19 @@ impl Format {
             });
         }
         literal.push_str(rest);
-        format.literals.push(owned(&encode(&literal)?));
+        format.literals.push(encode(&literal)?);
         Some(format)
     }
 
     /// The fixed text that it begins with.
     pub(super) fn head(&self) -> &[u8] {
-        self.literals[0].needle()
+        &self.literals[0]
     }
 
     /// Bytes of its fixed text.
     pub(super) fn literal_len(&self) -> usize {
         let literals = self.literals.iter();
-        literals.map(|literal| literal.needle().len()).sum()
+        literals.map(Vec::len).sum()
     }
 
     /// What its holes hold in a message that it fits as a whole. Of several readings the one that `score` finds best; of
@@ -91,7 +91,7 @@ impl Format {
         if self.holes.is_empty() {
             return rest.is_empty().then(Vec::new);
         }
-        let last = self.literals.last()?.needle();
+        let last = self.literals.last()?;
         if !rest.ends_with(last) {
             return None;
         }
@@ -113,13 +113,9 @@ impl Format {
             let value = value(hole.argument);
             out.extend((value.len()..hole.width).map(|_| b'0'));
             out.extend_from_slice(value);
-            out.extend_from_slice(literal.needle());
+            out.extend_from_slice(literal);
         }
     }
-}
-
-fn owned(literal: &[u8]) -> Finder<'static> {
-    Finder::new(literal).into_owned()
 }
 
 struct Search<'f, 'm> {
@@ -138,7 +134,7 @@ impl<'m> Search<'_, 'm> {
         let literal = &self.format.literals[n + 1];
         let is_last = n + 1 == self.format.holes.len();
         if is_last {
-            if let Some(value) = rest.strip_suffix(literal.needle())
+            if let Some(value) = rest.strip_suffix(&literal[..])
                 && hole.fits(value)
             {
                 self.current.push(value);
@@ -147,22 +143,24 @@ impl<'m> Search<'_, 'm> {
             }
         } else if hole.is_number {
             let digits = rest.iter().take_while(|b| b.is_ascii_digit()).count();
-            if digits > 0 && rest[digits..].starts_with(literal.needle()) {
+            if digits > 0 && rest[digits..].starts_with(literal) {
                 self.step(rest, digits);
             }
         } else if n + 2 == self.format.holes.len() {
             let mut end = rest.len();
-            while let Some(at) = memchr::memmem::rfind(&rest[..end], literal.needle()) {
+            while let Some(at) = memmem::rfind(&rest[..end], literal) {
                 if !self.step(rest, at) {
                     return;
                 }
-                end = at + literal.needle().len() - 1;
+                end = at + literal.len() - 1;
             }
         } else {
-            for at in literal.find_iter(rest) {
-                if !self.step(rest, at) {
+            let mut from = 0;
+            while let Some(at) = memmem::find(&rest[from..], literal) {
+                if !self.step(rest, from + at) {
                     return;
                 }
+                from += at + literal.len();
             }
         }
     }
@@ -175,7 +173,7 @@ impl<'m> Search<'_, 'm> {
         self.steps -= 1;
         let literal = &self.format.literals[self.current.len() + 1];
         self.current.push(&rest[..at]);
-        self.descend(&rest[at + literal.needle().len()..]);
+        self.descend(&rest[at + literal.len()..]);
         self.current.pop();
         true
     }

@@ -351,7 +351,7 @@ impl Messages {
     /// ` SSL an (…)` or ` GSS (…)` at the end: where it begins, and its English text.
     fn group(&self, rest: &[u8], before: Before<'_>) -> Option<(usize, Vec<u8>)> {
         self.authorized.groups.iter().find_map(|group| {
-            let last = group.format.literals.last()?.needle();
+            let last = group.format.literals.last()?;
             if !rest.ends_with(last) {
                 return None;
             }
@@ -545,13 +545,8 @@ fn formats(
             (may_be_torn || !encoded.is_torn).then_some(encoded.bytes)
         });
         let is_new = |format: &Format| {
-            let literals = |format: &Format| -> Vec<Vec<u8>> {
-                let literals = format.literals.iter();
-                literals.map(|literal| literal.needle().to_vec()).collect()
-            };
-            formats
-                .iter()
-                .all(|other| literals(other) != literals(format))
+            let mut others = formats.iter();
+            others.all(|other| other.literals != format.literals)
         };
         formats.extend(format.filter(is_new));
     }

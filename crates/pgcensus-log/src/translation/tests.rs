@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use memchr::memmem::Finder;
-
 use super::format::Format;
 use super::table::{AUTHORIZED, ENCODINGS, LABELS, MESSAGES, PIECES, SEVERITIES, UNSET, WORDS};
 use super::*;
@@ -162,7 +160,7 @@ fn every_message_that_matters_is_translated() {
 /// Names that hold what separates names, in English and in the language of this text, labels, and no text at all.
 fn hostile(text: &str) -> Vec<Vec<u8>> {
     let literals = format(text).literals;
-    let literals: Vec<_> = literals.iter().map(Finder::needle).collect();
+    let literals: Vec<_> = literals.iter().map(Vec::as_slice).collect();
     let between = literals.get(1).copied().unwrap_or_default();
     let names = vec![
         b"app".to_vec(),
