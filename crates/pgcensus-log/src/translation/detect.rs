@@ -1,7 +1,7 @@
 //! Which languages a log is in, told from its head: by its severities and labels, and by how its messages begin.
 
-use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashMap};
+use std::sync::OnceLock;
 
 use memchr::memmem::{self, Finder};
 
@@ -139,7 +139,7 @@ pub struct Catalog {
     /// In UTF-8.
     heads: MessageHeads,
     /// In other encodings: made when the first log that is no UTF-8 is seen.
-    encoded: OnceCell<MessageHeads>,
+    encoded: OnceLock<MessageHeads>,
 }
 
 /// The fixed text that messages begin with, and their languages, by the first bytes.
@@ -150,7 +150,7 @@ impl Default for Catalog {
         Catalog {
             words: Words::of(LANGUAGES, &Encoder::all()),
             heads: message_heads(&[]),
-            encoded: OnceCell::new(),
+            encoded: OnceLock::new(),
         }
     }
 }
