@@ -268,9 +268,8 @@ fn quoted<'c>(at: &mut Cursor<'c>) -> Option<Cow<'c, [u8]>> {
         end += 2;
     }
     at.rest = &text[end + 1..];
-    let start = 0;
     let column = Column {
-        start,
+        start: 0,
         end,
         doubled,
     };

@@ -257,13 +257,20 @@ impl<'c> Value<'c> {
     }
 }
 
+/// The text of a string, its escapes undone. A lone surrogate, which stands for no character, becomes U+FFFD.
 pub(crate) fn unescape(raw: &[u8]) -> Vec<u8> {
     let mut text = Vec::with_capacity(raw.len());
+    unescape_to(raw, &mut text);
+    text
+}
+
+/// The same, appended to a text.
+pub(crate) fn unescape_to(raw: &[u8], text: &mut Vec<u8>) {
     let mut rest = raw;
     while let Some(at) = memchr(b'\\', rest) {
         text.extend_from_slice(&rest[..at]);
         let Some(&escape) = rest.get(at + 1) else {
-            return text;
+            return;
         };
         rest = &rest[at + 2..];
         match escape {
@@ -282,7 +289,6 @@ pub(crate) fn unescape(raw: &[u8]) -> Vec<u8> {
         }
     }
     text.extend_from_slice(rest);
-    text
 }
 
 /// The character after `\u`, with its second half where it is a surrogate pair.

@@ -5,6 +5,8 @@
 
 use memchr::{memchr2, memchr3};
 
+use crate::jsonlog;
+
 /// A longer object is passed over: the longest record that is read, with every byte escaped as `\u00xx` and more.
 const OBJECT_MAX: usize = 8 << 20;
 /// What stands before the list of events in the object around them is kept up to this length; the rest of it is not.
@@ -113,7 +115,7 @@ impl Value<'_> {
     /// Appends its text, escapes undone; nothing for `null`.
     pub(super) fn append_to(self, out: &mut Vec<u8>) {
         match self {
-            Value::Text(raw) => unescape(raw, out),
+            Value::Text(raw) => jsonlog::unescape_to(raw, out),
             Value::Bare(b"null") => {}
             Value::Bare(text) | Value::Raw(text) => out.extend_from_slice(text),
         }
@@ -129,60 +131,6 @@ impl Value<'_> {
             .count();
         std::str::from_utf8(&text[..digits]).ok()?.parse().ok()
     }
-}
-
-/// Undoes the escapes of a string. A lone surrogate, which stands for no character, becomes U+FFFD.
-fn unescape(raw: &[u8], out: &mut Vec<u8>) {
-    let mut rest = raw;
-    while let Some(n) = memchr::memchr(b'\\', rest) {
-        out.extend_from_slice(&rest[..n]);
-        rest = &rest[n + 1..];
-        let Some((&escape, after)) = rest.split_first() else {
-            return;
-        };
-        rest = after;
-        out.push(match escape {
-            b'n' => b'\n',
-            b't' => b'\t',
-            b'r' => b'\r',
-            b'b' => 8,
-            b'f' => 12,
-            b'u' => {
-                let (char, len) = unicode(rest);
-                let mut utf8 = [0; 4];
-                out.extend_from_slice(char.encode_utf8(&mut utf8).as_bytes());
-                rest = &rest[len..];
-                continue;
-            }
-            other => other,
-        });
-    }
-    out.extend_from_slice(rest);
-}
-
-/// The character of `00e9` or `d83d\ude00`, and the length of that.
-fn unicode(text: &[u8]) -> (char, usize) {
-    let hex = |text: &[u8]| {
-        let digits = text.get(..4)?;
-        u32::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
-    };
-    let Some(first) = hex(text) else {
-        return (char::REPLACEMENT_CHARACTER, 0);
-    };
-    if let 0xd800..0xdc00 = first
-        && text.get(4..6) == Some(b"\\u")
-        && let Some(second @ 0xdc00..0xe000) = hex(&text[6..])
-    {
-        let code = 0x10000 + (first - 0xd800) * 0x400 + (second - 0xdc00);
-        return (
-            char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER),
-            10,
-        );
-    }
-    (
-        char::from_u32(first).unwrap_or(char::REPLACEMENT_CHARACTER),
-        4,
-    )
 }
 
 /// The objects of a stream that are entries: one a line, one after another over several lines, the elements of a list,

@@ -17,6 +17,7 @@
 use super::idents::Idents;
 use super::stamp::{Stamp, Years};
 use super::{Entry, Kind, Piece};
+use crate::csvlog::ascii_number;
 
 /// No header of syslog is longer: its host has at most 255 bytes, its tag is short.
 const HEADER_MAX: usize = 512;
@@ -424,8 +425,5 @@ fn stream(rest: &[u8]) -> Option<(&[u8], &[u8])> {
 
 /// A number that is all of a text.
 pub(super) fn number(text: &[u8]) -> Option<u32> {
-    if text.is_empty() || text.len() > 10 || !text.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    std::str::from_utf8(text).ok()?.parse().ok()
+    ascii_number(text).filter(|_| text.len() <= 10)
 }

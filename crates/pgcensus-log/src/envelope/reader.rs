@@ -83,12 +83,11 @@ impl Reader {
                     each(entry, object);
                 }
             }),
-            Frames::Export(entries) => entries.feed(bytes, |export| {
-                entry.clear();
-                if shape::read_export(export, idents, entry) {
-                    each(entry, export);
-                }
-            }),
+            Frames::Export(entries) => {
+                entries.feed(bytes, |export| {
+                    read_export(export, idents, entry, &mut each);
+                });
+            }
         }
     }
 
@@ -124,12 +123,9 @@ impl Reader {
                 }
             }
             Frames::Objects(_) => {}
-            Frames::Export(entries) => entries.finish(|export| {
-                entry.clear();
-                if shape::read_export(export, idents, entry) {
-                    each(entry, export);
-                }
-            }),
+            Frames::Export(entries) => {
+                entries.finish(|export| read_export(export, idents, entry, &mut each));
+            }
         }
     }
 }
@@ -208,5 +204,17 @@ fn read_line(
     entry.clear();
     if lines.read(line, entry) {
         each(entry, line);
+    }
+}
+
+fn read_export(
+    export: &[u8],
+    idents: &mut Idents,
+    entry: &mut Entry,
+    each: &mut impl FnMut(&mut Entry, &[u8]),
+) {
+    entry.clear();
+    if shape::read_export(export, idents, entry) {
+        each(entry, export);
     }
 }

@@ -68,13 +68,11 @@ impl Stamp {
         let (mut wall_ms, _) = log_time::read_wall(&wall)?;
         let mut at = 19;
         if matches!(text.get(at), Some(b'.' | b',')) {
-            let digits = digits(&text[at + 1..]);
+            let (ms, digits) = fraction(&text[at + 1..]);
             if digits == 0 {
                 return None;
             }
-            for (i, unit) in [100, 10, 1].into_iter().enumerate().take(digits) {
-                wall_ms += i64::from(text[at + 1 + i] - b'0') * unit;
-            }
+            wall_ms += ms;
             at += 1 + digits;
         }
         let (offset_min, len) = match text.get(at)? {
@@ -172,13 +170,11 @@ impl Years {
             Some((year, _)) => year,
         };
         self.before = Some((year, month));
-        let date = days_from_civil(year, month, day);
+        let date = log_time::days_since_epoch(year, month, day);
         let mut at = len;
         if text.get(at) == Some(&b'.') {
-            let digits = digits(&text[at + 1..]);
-            for (i, unit) in [100, 10, 1].into_iter().enumerate().take(digits) {
-                of_day += i64::from(text[at + 1 + i] - b'0') * unit;
-            }
+            let (ms, digits) = fraction(&text[at + 1..]);
+            of_day += ms;
             at += 1 + digits;
         }
         let wall_ms = date * DAY_MS + of_day;
@@ -226,16 +222,15 @@ fn two(text: &[u8]) -> Option<i64> {
     }
 }
 
-fn digits(text: &[u8]) -> usize {
-    text.iter().take_while(|b| b.is_ascii_digit()).count()
+/// The digits of a fraction of a second at the start of `text`: its milliseconds, and how many digits it has.
+fn fraction(text: &[u8]) -> (i64, usize) {
+    let digits = text.iter().take_while(|b| b.is_ascii_digit());
+    let ms = digits.clone().zip([100, 10, 1]);
+    let ms = ms.map(|(digit, unit)| i64::from(digit - b'0') * unit).sum();
+    (ms, digits.count())
 }
 
-/// Days from 1970-01-01 in the proleptic Gregorian calendar.
-fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
-    log_time::days_since_epoch(year, month, day)
-}
-
-/// Its inverse: year, month and day.
+/// Year, month and day of so many days since 1970-01-01: the inverse of [`log_time::days_since_epoch`].
 fn civil(days: i64) -> (i64, i64, i64) {
     let days = days + 719_468;
     let era = days.div_euclid(146_097);
