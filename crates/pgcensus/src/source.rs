@@ -263,22 +263,9 @@ impl Plan {
                 Ok(opened) => take_stream(opened, request, path, &mut learned),
                 Err(err) => vec![Taken::Problem(Problem::of(path, &err).message).into()],
             };
-            let is_alone = parts.len() == 1;
-            for Part {
-                taken,
-                server: named,
-            } in parts
-            {
-                let name = name_of(Some(&server), named, is_alone, || STDIN.to_owned());
-                plan.place(
-                    taken,
-                    Some(&server),
-                    name,
-                    path,
-                    Way::Asked,
-                    &mut logs.found,
-                );
-            }
+            let of_path = |_: &Taken| STDIN.to_owned();
+            let found = &mut logs.found;
+            plan.place_parts(parts, Some(&server), of_path, path, Way::Asked, found);
         }
         let (kept, copies) = duplicates::leave_out(logs.found);
         plan.left_out.extend(copies);
@@ -338,23 +325,17 @@ impl Plan {
                 way,
             } = candidate;
             if let Way::Walked(directory) = way {
-                logs_in[directory].files += 1;
-            }
-            let is_alone = parts.len() == 1;
-            for Part {
-                taken,
-                server: named,
-            } in parts
-            {
-                if let Way::Walked(directory) = way {
-                    logs_in[directory].add(&taken);
+                let contents = &mut logs_in[directory];
+                contents.files += 1;
+                for part in &parts {
+                    contents.add(&part.taken);
                 }
-                let name = name_of(server.as_deref(), named, is_alone, || match &taken {
-                    Taken::Log(log) if matches!(log.kind, Kind::Stream(_)) => STDIN.to_owned(),
-                    _ => paths::server_name(&canonical),
-                });
-                self.place(taken, server.as_deref(), name, &path, way, &mut found);
             }
+            let of_path = |taken: &Taken| match taken {
+                Taken::Log(log) if matches!(log.kind, Kind::Stream(_)) => STDIN.to_owned(),
+                _ => paths::server_name(&canonical),
+            };
+            self.place_parts(parts, server.as_deref(), of_path, &path, way, &mut found);
         }
         for (directory, contents) in paths.directories.iter().zip(logs_in) {
             let under = |problem: &Problem| Path::new(&problem.path).starts_with(directory);
@@ -374,6 +355,23 @@ impl Plan {
         Looked {
             found,
             stdin: paths.stdin,
+        }
+    }
+
+    /// Puts the parts of an input where they belong. `given` is the name that is asked for, `of_path` the one that is left.
+    fn place_parts(
+        &mut self,
+        parts: Vec<Part>,
+        given: Option<&str>,
+        of_path: impl Fn(&Taken) -> String,
+        path: &Path,
+        way: Way,
+        found: &mut Vec<Found>,
+    ) {
+        let is_alone = parts.len() == 1;
+        for Part { taken, server } in parts {
+            let name = name_of(given, server, is_alone, || of_path(&taken));
+            self.place(taken, given, name, path, way, found);
         }
     }
 
@@ -419,24 +417,19 @@ impl Plan {
                     ..Contents::default()
                 };
                 let is_left = tar.is_left;
+                // Of stdin the members tell more.
+                let named = given.filter(|&given| given != STDIN);
                 for TarMember {
                     display,
                     server,
                     parts,
                 } in tar.members
                 {
-                    let is_alone = parts.len() == 1;
-                    for Part {
-                        taken,
-                        server: named,
-                    } in parts
-                    {
-                        contents.add(&taken);
-                        // Of stdin the members tell more.
-                        let given = given.filter(|&given| given != STDIN);
-                        let name = name_of(given, named, is_alone, || server.clone());
-                        self.place(taken, given, name, &display, Way::Member, found);
+                    for part in &parts {
+                        contents.add(&part.taken);
                     }
+                    let of_path = |_: &Taken| server.clone();
+                    self.place_parts(parts, named, of_path, &display, Way::Member, found);
                 }
                 if let Some(message) = tar.problem {
                     self.problems.push(Problem { path, message });
@@ -759,13 +752,10 @@ fn take_stored(
         Some(compression) => compression.undo(stored.open()?),
         None => stored.open(),
     });
-    match order {
-        Ok(Some(order)) => {
-            return take_dealt(order, opened, request, path, way);
-        }
-        Ok(None) => {}
-        Err(err) => return vec![Taken::Problem(Problem::of(path, &err).message).into()],
-    }
+    let opened = match undealt(order, opened, request, path, way) {
+        Ok(opened) => opened,
+        Err(parts) => return parts,
+    };
     let taken = take_opened(opened, request, path, way, learned, |file| {
         file.size = Some(stored.size);
         file.compression = stored.compression;
@@ -815,13 +805,11 @@ fn take_opened(
 }
 
 fn take_stream(opened: Opened, request: &Request, path: &Path, learned: &mut Learned) -> Vec<Part> {
-    match opened.survey(|| Ok(Box::new(io::empty()))) {
-        Ok(Some(order)) => {
-            return take_dealt(order, opened, request, path, Way::Asked);
-        }
-        Ok(None) => {}
-        Err(err) => return vec![Taken::Problem(Problem::of(path, &err).message).into()],
-    }
+    let order = opened.survey(|| Ok(Box::new(io::empty())));
+    let opened = match undealt(order, opened, request, path, Way::Asked) {
+        Ok(opened) => opened,
+        Err(parts) => return parts,
+    };
     let mut head = Head::read(opened, &mut learned.languages);
     match judge(&mut head, request, path, Way::Asked, learned) {
         Ok((format, inferred)) => {
@@ -831,6 +819,21 @@ fn take_stream(opened: Opened, request: &Request, path: &Path, learned: &mut Lea
             vec![Taken::Log(Box::new(file)).into()]
         }
         Err(taken) => vec![taken.into()],
+    }
+}
+
+/// What need not be dealt out, as its survey says; else its parts.
+fn undealt(
+    order: io::Result<Option<Order>>,
+    opened: Opened,
+    request: &Request,
+    path: &Path,
+    way: Way,
+) -> Result<Opened, Vec<Part>> {
+    match order {
+        Ok(None) => Ok(opened),
+        Ok(Some(order)) => Err(take_dealt(order, opened, request, path, way)),
+        Err(err) => Err(vec![Taken::Problem(Problem::of(path, &err).message).into()]),
     }
 }
 
