@@ -59,7 +59,6 @@ pub(super) struct Fold<'a, 's> {
     failed: Option<anyhow::Error>,
     hold: Hold,
     input: Option<(Instant, Instant)>,
-    events: u64,
     unreadable: Vec<UnreadableSpan>,
     unreadable_total: u64,
     untrusted_total: u64,
@@ -144,7 +143,6 @@ impl<'a, 's> Fold<'a, 's> {
             failed: None,
             hold: Hold::default(),
             input: None,
-            events: 0,
             unreadable: Vec::new(),
             unreadable_total: 0,
             untrusted_total: 0,
@@ -354,7 +352,6 @@ impl<'a, 's> Fold<'a, 's> {
             widen(&mut self.input, at);
         }
         let state = &mut self.servers[server];
-        self.events += 1;
         let outcome = &mut state.files[file];
         outcome.events += 1;
         // A line whose prefix was found out late says nothing of the sessions that were read meanwhile.
@@ -603,6 +600,8 @@ impl<'a, 's> Fold<'a, 's> {
         if let (Some((_, last)), Some(end)) = (&mut self.input, self.end) {
             *last = end.min(*last);
         }
+        let files = self.servers.iter().flat_map(|server| &server.files);
+        let events = files.map(|file| file.events).sum();
         let servers = self.servers.into_iter();
         Ok(Outcome {
             is_stopped,
@@ -617,7 +616,7 @@ impl<'a, 's> Fold<'a, 's> {
                 })
                 .collect(),
             input: self.input,
-            events: self.events,
+            events,
             unreadable: self.unreadable,
             unreadable_total: self.unreadable_total,
             untrusted_total: self.untrusted_total,
