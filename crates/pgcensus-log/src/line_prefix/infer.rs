@@ -171,9 +171,17 @@ const LITERAL_MAX: usize = 120;
 /// More of it may stand around each field, such as its key.
 const LITERAL_PER_FIELD: usize = 16;
 
-/// Nobody writes whole sentences in a prefix; and a document that quotes lines is no log.
+/// Nobody writes whole sentences in a prefix, nor a `%q` with nothing behind it that sessions alone have; and a document
+/// that quotes lines is no log.
 fn is_plausible(text: &str) -> bool {
     let parts = super::parse_parts(text.as_bytes());
+    let of_sessions =
+        |part: &Part| matches!(part, Part::Field(field) if b"udarhi".contains(&field.escape));
+    if let Some(stop) = parts.iter().position(|part| *part == Part::Stop)
+        && !parts[stop..].iter().any(of_sessions)
+    {
+        return false;
+    }
     let mut literal = 0;
     let mut fields = 0;
     for part in &parts {

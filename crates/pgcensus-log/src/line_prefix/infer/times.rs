@@ -7,7 +7,7 @@ use crate::line_prefix::{LinePrefix, Part, parse_parts};
 use crate::log_time;
 
 /// Lines that are looked at.
-const LINES_MAX: usize = 128;
+const LINES_MAX: usize = 64;
 
 /// The times of one line, in the order of the prefix.
 struct Times<'c> {
