@@ -46,11 +46,13 @@ fn track(batch: &Batch, names: &mut Names, mut told: impl FnMut(&mut Tracker, Ch
     known.begin(batch);
     let mut changes = Vec::new();
     for item in &batch.items {
-        let Item::Event(event) = item else { continue };
+        let Item::Event(event, slot) = item else {
+            continue;
+        };
         let time = event.log_time.map(|time| batch.log_time(time));
         let at = time.map(|time| clock.instant(time));
         let mut texts = Texts::new(batch, names, &mut known);
-        tracker.observe(event, at, &mut texts, &mut changes);
+        tracker.observe(event, *slot, at, &mut texts, &mut changes);
         for change in changes.drain(..) {
             told(&mut tracker, change);
         }

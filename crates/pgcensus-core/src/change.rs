@@ -1,5 +1,7 @@
 //! Changes: what the tracker says happened. Folds add them up; `events` and `sessions` show them.
 
+use std::rc::Rc;
+
 use pgcensus_log::event::{ProbeReason, RefusalReason, ServerEvent};
 use pgcensus_log::record::{SessionId, Sqlstate};
 
@@ -22,11 +24,11 @@ pub struct Change {
 #[derive(Clone, Debug)]
 pub enum What {
     /// `connection authorized`: a session is open, unless it is taken back.
-    Opened(Box<Session>),
+    Opened(Rc<Session>),
     /// The session that was opened was refused after all; a [`What::Refused`] follows.
-    TakenBack(Box<Session>),
+    TakenBack(Rc<Session>),
     /// A session ended. One without `authorized_at` was not seen to begin.
-    Closed(Box<Session>),
+    Closed(Rc<Session>),
     /// A connection was refused.
     Refused(Box<Refusal>),
     /// A connection was received and never more than that.

@@ -54,7 +54,7 @@ impl Hold {
     pub fn push(&mut self, mut change: Change, mut ready: impl FnMut(Change)) {
         self.now = self.now.max(change.at);
         match &mut change.what {
-            What::Opened(session) => {
+            What::Opened(session) if session.opening > 0 => {
                 let number = self.first + self.waiting.len() as u64;
                 let server = usize::from(session.server.0);
                 if server >= self.opened.len() {
@@ -80,9 +80,9 @@ impl Hold {
             What::Closed(session) => {
                 self.settle(session);
             }
-            What::Probe(_) | What::Server(..) => {}
+            What::Opened(_) | What::Probe(_) | What::Server(..) => {}
         }
-        if self.waiting.is_empty() && !matches!(change.what, What::Opened(_)) {
+        if self.waiting.is_empty() && may_be_taken_back(&change).is_none() {
             // Nobody waits: nor need this one.
             self.first += 1;
             return ready(change);
@@ -90,7 +90,7 @@ impl Hold {
         self.waiting.push_back(Waiting::Change(change));
         while let Some(first) = self.waiting.front() {
             if let Waiting::Change(change) = first
-                && let What::Opened(session) = &change.what
+                && let Some(session) = may_be_taken_back(change)
                 && self.opened[usize::from(session.server.0)].holds_first()
             {
                 let age = self.now.zip(change.at).map_or(0, |(now, at)| now.since(at));
@@ -114,7 +114,7 @@ impl Hold {
     fn pop(&mut self, ready: &mut impl FnMut(Change)) {
         match self.waiting.pop_front() {
             Some(Waiting::Change(change)) => {
-                if let What::Opened(session) = &change.what {
+                if let Some(session) = may_be_taken_back(&change) {
                     self.opened[usize::from(session.server.0)].pop();
                 }
                 ready(change);
@@ -129,6 +129,14 @@ impl Hold {
         let opened = self.opened.get_mut(usize::from(session.server.0))?;
         let place = session.opening.checked_sub(opened.first)?;
         opened.numbers.get_mut(place as usize)?.take()
+    }
+}
+
+/// The session that this change opens, if it is not known to end by its disconnection.
+fn may_be_taken_back(change: &Change) -> Option<&Session> {
+    match &change.what {
+        What::Opened(session) if session.opening > 0 => Some(session),
+        _ => None,
     }
 }
 

@@ -17,7 +17,8 @@ pub struct Session {
     pub pid: Option<u32>,
     /// `%c`, where the log carries it.
     pub session_id: Option<SessionId>,
-    /// The how-many-th session of its server that was seen to open, from 1; 0: its opening was not seen.
+    /// The how-many-th session of its server that was seen to open, from 1; 0: its opening was not seen, or it is known to end by
+    /// its disconnection.
     pub opening: u64,
     /// A walsender: shown apart.
     pub walsender: bool,

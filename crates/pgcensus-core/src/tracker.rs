@@ -12,16 +12,19 @@
 mod backend;
 mod pidless;
 mod server;
+mod slots;
 
 use std::collections::VecDeque;
+use std::rc::Rc;
 use std::sync::Arc;
 
-use pgcensus_log::batch::TextId;
+use pgcensus_log::batch::{Slot, TextId};
 use pgcensus_log::event::{EndReason, Event, EventKind, ProbeReason, RefusalReason};
 use pgcensus_log::record::BackendType;
 use rustc_hash::FxHashMap;
 
 use backend::{Backend, Fatal, RecentRefusal, Stage};
+use slots::Slots;
 
 use crate::change::{Change, Refusal, What};
 use crate::instant::Instant;
@@ -46,7 +49,7 @@ const START_TOLERANCE_MS: i64 = 2_000;
 /// libpq's retry of one attempt without (or with) TLS comes within this.
 const RETRY_MS: i64 = 50;
 
-/// Boxes that are kept to be used again.
+/// Sessions that are kept for the place that they take.
 const SPARE_MAX: usize = 1024;
 
 /// The sessions of one server.
@@ -54,6 +57,8 @@ const SPARE_MAX: usize = 1024;
 pub struct Tracker {
     server: ServerId,
     backends: FxHashMap<u32, Backend>,
+    /// Those of whole sessions, which are not among `backends`.
+    slots: Slots,
     /// Pending connections by the time that it was at the latest when they were received: a clock that is set back lets none
     /// expire.
     pending: VecDeque<(Instant, u32, u64)>,
@@ -62,9 +67,8 @@ pub struct Tracker {
     serial: u64,
     /// Sessions that were seen to open.
     openings: u64,
-    /// Boxes of sessions that were told, to be used again.
-    #[expect(clippy::vec_box, reason = "the boxes are what is kept")]
-    spare: Vec<Box<Session>>,
+    /// Sessions that were told: where they are can be used again.
+    spare: Vec<Rc<Session>>,
     shutdown: Option<EndReason>,
     /// Between a start or crash and `ready to accept connections`.
     starting: bool,
@@ -72,7 +76,7 @@ pub struct Tracker {
     now: Instant,
     first: Option<Instant>,
     /// The last session of a log without pids: a refusal after it takes it back.
-    last_without_pid: Option<Box<Session>>,
+    last_without_pid: Option<Rc<Session>>,
     recent_refusals: VecDeque<RecentRefusal>,
     untracked: u64,
     major: Option<u16>,
@@ -99,6 +103,7 @@ impl Tracker {
         Tracker {
             server,
             backends: FxHashMap::default(),
+            slots: Slots::default(),
             pending: VecDeque::new(),
             dying: VecDeque::new(),
             serial: 0,
@@ -166,10 +171,11 @@ impl Tracker {
         self.lives.ends_unseen(at);
     }
 
-    /// Takes in one event; what it changed is added to `out`.
+    /// Takes in one event; what it changed is added to `out`. With its slot come all events of a session, or none.
     pub fn observe(
         &mut self,
         event: &Event<TextId>,
+        slot: Option<Slot>,
         at: Option<Instant>,
         texts: &mut Texts<'_>,
         out: &mut Vec<Change>,
@@ -201,12 +207,15 @@ impl Tracker {
             (_, None) => self.without_pid(event, at, texts, out),
             (EventKind::Received { client }, Some(pid)) => {
                 self.pid_returns(pid, at, out);
-                self.insert(pid, event, at, texts, |b, texts| {
-                    b.received_at = Some(at);
-                    b.session.session_start = Some(at);
-                    b.session.set_client(*client, texts);
-                });
-                self.is_pending(at, pid);
+                if let Some(backend) = self.insert(pid, slot, event, at, texts) {
+                    backend.received_at = Some(at);
+                    let session = backend.session_mut();
+                    session.session_start = Some(at);
+                    session.set_client(*client, texts);
+                    if slot.is_none() {
+                        self.is_pending(at, pid);
+                    }
+                }
             }
             (
                 EventKind::Authenticated {
@@ -216,26 +225,27 @@ impl Tracker {
                 },
                 Some(pid),
             ) => {
-                let backend = self.pending_backend(pid, event, at, texts, out);
+                let backend = self.pending_backend(pid, slot, event, at, texts, out);
                 if let Some(backend) = backend {
-                    backend.session.auth = Some(texts.auth(*identity, *method, *hba));
+                    backend.session_mut().auth = Some(texts.auth(*identity, *method, *hba));
                 }
             }
             (EventKind::Authorized { .. }, Some(pid)) => {
-                self.authorized(pid, event, at, texts, out);
+                self.authorized(pid, slot, event, at, texts, out);
             }
             (EventKind::Ready { setup_us }, Some(pid)) => {
-                if let Some(backend) = self
-                    .backends
-                    .get_mut(&pid)
-                    .filter(|b| b.is(event) && b.stage == Stage::Open)
-                {
-                    backend.session.setup_us = Some(*setup_us);
-                    backend.session.set_last_application_name(event, texts);
+                let backend = match self.slots.get_mut(slot) {
+                    Some(backend) => Some(backend),
+                    None => self.backends.get_mut(&pid),
+                };
+                if let Some(backend) = backend.filter(|b| b.is(event) && b.stage == Stage::Open) {
+                    let session = backend.session_mut();
+                    session.setup_us = Some(*setup_us);
+                    session.set_last_application_name(event, texts);
                 }
             }
             (EventKind::Disconnected { .. }, Some(pid)) => {
-                self.disconnected(pid, event, at, texts, out);
+                self.disconnected(pid, slot, event, at, texts, out);
             }
             (EventKind::Refused { .. }, Some(pid)) => self.refused(pid, event, at, texts, out),
             (EventKind::Probe { reason }, Some(pid)) => {
@@ -246,7 +256,7 @@ impl Tracker {
                 {
                     return;
                 }
-                if let Some(backend) = self.pending_backend(pid, event, at, texts, out) {
+                if let Some(backend) = self.pending_backend(pid, None, event, at, texts, out) {
                     backend.stage = Stage::Done;
                     let probe = backend.probe(*reason);
                     out.push(Change::new(
@@ -257,7 +267,7 @@ impl Tracker {
                 }
             }
             (EventKind::CancelRequest, Some(pid)) => {
-                if let Some(backend) = self.pending_backend(pid, event, at, texts, out) {
+                if let Some(backend) = self.pending_backend(pid, None, event, at, texts, out) {
                     backend.stage = Stage::Done;
                 }
             }
@@ -267,21 +277,22 @@ impl Tracker {
         }
     }
 
-    /// A session that was told: its box can be used again.
-    pub fn give_back(&mut self, session: Box<Session>) {
-        if self.spare.len() < SPARE_MAX {
+    /// A session that was told: what held it can be used again.
+    pub fn give_back(&mut self, mut session: Rc<Session>) {
+        if Rc::get_mut(&mut session).is_some() && self.spare.len() < SPARE_MAX {
             self.spare.push(session);
         }
     }
 
-    fn boxed(&mut self, session: Session) -> Box<Session> {
-        match self.spare.pop() {
-            Some(mut spare) => {
-                *spare = session;
-                spare
-            }
-            None => Box::new(session),
+    /// Puts a session where one was.
+    fn place(&mut self, session: Session) -> Rc<Session> {
+        if let Some(mut spare) = self.spare.pop()
+            && let Some(place) = Rc::get_mut(&mut spare)
+        {
+            *place = session;
+            return spare;
         }
+        Rc::new(session)
     }
 
     /// The input is over: what waited for more is decided.
@@ -347,30 +358,32 @@ impl Tracker {
         }
     }
 
+    /// A new backend, in its slot or by its pid, if there is room for it.
     fn insert(
         &mut self,
         pid: u32,
+        slot: Option<Slot>,
         event: &Event<TextId>,
         at: Instant,
         texts: &mut Texts<'_>,
-        fill: impl FnOnce(&mut Backend, &mut Texts<'_>),
     ) -> Option<&mut Backend> {
-        if self.backends.len() >= BACKENDS_MAX {
+        if self.backends.len() + self.slots.len() >= BACKENDS_MAX {
             // Looking for those that are done takes a while: not for every connection past the bound.
             if self.untracked.is_multiple_of(BACKENDS_MAX as u64 / 4) {
                 self.backends.retain(|_, b| b.stage != Stage::Done);
             }
-            if self.backends.len() >= BACKENDS_MAX {
+            if self.backends.len() + self.slots.len() >= BACKENDS_MAX {
                 self.untracked += 1;
                 self.lives.beginnings_unseen(at);
                 return None;
             }
         }
         self.serial += 1;
-        let mut session = self.boxed(Session::new(self.server, Some(pid), event.session_id));
+        let mut session = Session::new(self.server, Some(pid), event.session_id);
         session.walsender = event.backend_type == Some(BackendType::Walsender);
         session.fill(event, texts);
-        let mut backend = Backend {
+        let session = self.place(session);
+        let backend = Backend {
             serial: self.serial,
             stage: Stage::Pending,
             session,
@@ -378,8 +391,10 @@ impl Tracker {
             reason: None,
             fatal: None,
         };
-        fill(&mut backend, texts);
-        Some(self.backends.entry(pid).insert_entry(backend).into_mut())
+        Some(match slot {
+            Some(slot) => self.slots.put(slot, backend),
+            None => self.backends.entry(pid).insert_entry(backend).into_mut(),
+        })
     }
 
     /// The backend that came last is pending since `at`.
@@ -399,22 +414,28 @@ impl Tracker {
     fn pending_backend(
         &mut self,
         pid: u32,
+        slot: Option<Slot>,
         event: &Event<TextId>,
         at: Instant,
         texts: &mut Texts<'_>,
         out: &mut Vec<Change>,
     ) -> Option<&mut Backend> {
-        if !self
-            .backends
-            .get(&pid)
-            .is_some_and(|b| b.stage == Stage::Pending && b.is(event))
+        let has_slot = self.slots.get_mut(slot).is_some();
+        if !has_slot
+            && !self
+                .backends
+                .get(&pid)
+                .is_some_and(|b| b.stage == Stage::Pending && b.is(event))
         {
             self.pid_returns(pid, at, out);
-            self.insert(pid, event, at, texts, |_, _| {})?;
+            self.insert(pid, None, event, at, texts)?;
             self.is_pending(at, pid);
         }
-        let backend = self.backends.get_mut(&pid)?;
-        backend.session.fill(event, texts);
+        let backend = match self.slots.get_mut(slot) {
+            Some(backend) => backend,
+            None => self.backends.get_mut(&pid)?,
+        };
+        backend.session_mut().fill(event, texts);
         Some(backend)
     }
 
@@ -434,8 +455,9 @@ impl Tracker {
             Stage::Open => {
                 self.lives
                     .ends_unseen(backend.session.opened_at().unwrap_or(at));
-                backend.session.end = Some(End::Lost);
-                backend.session.end_reason = Some(EndReason::PidReturned);
+                let session = backend.session_mut();
+                session.end = Some(End::Lost);
+                session.end_reason = Some(EndReason::PidReturned);
                 out.push(Change::new(at, What::Closed(backend.session), b""));
             }
             Stage::Pending => {
@@ -449,36 +471,37 @@ impl Tracker {
     fn authorized(
         &mut self,
         pid: u32,
+        slot: Option<Slot>,
         event: &Event<TextId>,
         at: Instant,
         texts: &mut Texts<'_>,
         out: &mut Vec<Change>,
     ) {
-        let (opening, spare) = (self.openings + 1, self.spare.pop());
-        let Some(backend) = self.pending_backend(pid, event, at, texts, out) else {
+        // Nobody asks for that of a session that is known to end by its disconnection.
+        let opening = match self.slots.get_mut(slot) {
+            Some(_) => 0,
+            None => self.openings + 1,
+        };
+        let Some(backend) = self.pending_backend(pid, slot, event, at, texts, out) else {
             return;
         };
         backend.stage = Stage::Open;
-        let session = &mut backend.session;
+        let received_at = backend.received_at;
+        let session = backend.session_mut();
         session.authorize(event, at, texts);
         session.opening = opening;
-        if let Some(received) = backend.received_at {
+        if let Some(received) = received_at {
             session.setup_us = Some(at.since(received).max(0) as u64 * 1000);
         }
-        let told = match spare {
-            Some(mut told) => {
-                told.clone_from(session);
-                told
-            }
-            None => session.clone(),
-        };
-        self.openings = opening;
+        let told = backend.session.clone();
+        self.openings = self.openings.max(opening);
         out.push(Change::new(at, What::Opened(told), b""));
     }
 
     fn disconnected(
         &mut self,
         pid: u32,
+        slot: Option<Slot>,
         event: &Event<TextId>,
         at: Instant,
         texts: &mut Texts<'_>,
@@ -494,29 +517,39 @@ impl Tracker {
             return;
         };
         let start = at.plus_ms(-(*session_time_ms as i64));
-        let is_it = self
-            .backends
-            .get(&pid)
-            .is_some_and(|b| b.is(event) && b.may_have_begun(start));
-        if !is_it {
-            self.pid_returns(pid, at, out);
-        }
-        let (mut session, reason) = match self.backends.remove(&pid).filter(|_| is_it) {
+        let backend = match self.slots.take(slot) {
+            Some(backend) if backend.may_have_begun(start) => Some(backend),
+            other => {
+                if let Some(backend) = other {
+                    self.backends.insert(pid, backend);
+                }
+                let is_it = self
+                    .backends
+                    .get(&pid)
+                    .is_some_and(|b| b.is(event) && b.may_have_begun(start));
+                if !is_it {
+                    self.pid_returns(pid, at, out);
+                }
+                self.backends.remove(&pid).filter(|_| is_it)
+            }
+        };
+        let (mut told, reason) = match backend {
             // A refusal that the server ends like a session (max_wal_senders until 11), or a session that a
             // server event has closed already.
             Some(backend) if backend.stage == Stage::Done => return,
             Some(backend) => (backend.session, backend.reason),
             None => (
-                Box::new(Session::new(self.server, Some(pid), event.session_id)),
+                Rc::new(Session::new(self.server, Some(pid), event.session_id)),
                 None,
             ),
         };
-        if session.authorized_at.is_none() {
+        if told.authorized_at.is_none() {
             self.begun_unseen(start, at);
         }
+        let session = Rc::make_mut(&mut told);
         session.complete(event, *user, *database, *client, texts);
         session.session_start.get_or_insert(start);
-        self.close(session, at, Some(*session_time_ms), reason, b"", out);
+        self.close(told, at, Some(*session_time_ms), reason, b"", out);
     }
 
     /// A session proves to have begun at `start` without a line.
@@ -536,7 +569,7 @@ impl Tracker {
     /// Ends a session at `at` and says how.
     fn close(
         &self,
-        mut session: Box<Session>,
+        mut session: Rc<Session>,
         at: Instant,
         session_time_ms: Option<u64>,
         reason: Option<EndReason>,
@@ -550,7 +583,7 @@ impl Tracker {
             (Some(reason), _) => reason,
             (None, None) => EndReason::Closed,
         };
-        session.finish(at, session_time_ms, reason);
+        Rc::make_mut(&mut session).finish(at, session_time_ms, reason);
         out.push(Change::new(at, What::Closed(session), message));
     }
 
@@ -602,11 +635,11 @@ impl Tracker {
                 return;
             }
         }
-        let Some(backend) = self.pending_backend(pid, event, at, texts, out) else {
+        let Some(backend) = self.pending_backend(pid, None, event, at, texts, out) else {
             return;
         };
         backend.stage = Stage::Done;
-        let session = &mut backend.session;
+        let session = backend.session_mut();
         if let (None, Some(user)) = (&session.user, user) {
             session.user = Some(texts.name(Dimension::User, *user));
         }
@@ -731,7 +764,7 @@ impl Tracker {
                 // With authorized lines in the log, a backend without one is no session.
                 if let Some(fatal) = last_word {
                     backend.stage = Stage::Done;
-                    backend.session.fill(event, texts);
+                    backend.session_mut().fill(event, texts);
                     let (session, received_at) = (backend.session.clone(), backend.received_at);
                     self.refuse(&session, received_at, &fatal, false, out);
                 }
@@ -739,15 +772,17 @@ impl Tracker {
             }
             Some(backend) => {
                 backend.reason = Some(reason);
-                backend.session.set_last_application_name(event, texts);
+                backend
+                    .session_mut()
+                    .set_last_application_name(event, texts);
                 backend.fatal = last_word.or(backend.fatal.take());
             }
             None => {
-                self.insert(pid, event, at, texts, |b, _| {
-                    b.stage = Stage::Unseen;
-                    b.reason = Some(reason);
-                    b.fatal = last_word;
-                });
+                if let Some(backend) = self.insert(pid, None, event, at, texts) {
+                    backend.stage = Stage::Unseen;
+                    backend.reason = Some(reason);
+                    backend.fatal = last_word;
+                }
             }
         }
         if let Some(backend) = self.backends.get(&pid) {

@@ -167,7 +167,7 @@ fn decode(bencher: Bencher, format: &str, lines: Lines) {
     match lines {
         Lines::Statements => assert_eq!(events, 0, "nothing to decode"),
         Lines::Connections => {
-            let is_event = |item: &Item| matches!(item, Item::Event(_));
+            let is_event = |item: &Item| matches!(item, Item::Event(..));
             assert!(
                 events > 1000 && batch.items.iter().all(is_event),
                 "{events} items"

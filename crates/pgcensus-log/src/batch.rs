@@ -10,9 +10,13 @@ use crate::record::{Client, Record, Sqlstate};
 
 mod plain;
 mod texts;
+mod whole;
+
+pub use whole::Slot;
 
 use plain::Known;
 use texts::Texts;
+use whole::Whole;
 
 /// Of what cannot be read, this much is kept to be shown.
 const EXCERPT_MAX: usize = 200;
@@ -46,6 +50,7 @@ pub struct Batch {
     last: [TextId; TextOf::Other as usize],
     /// What plain messages say.
     known: Known,
+    whole: Whole,
     /// In order of their offsets.
     pub items: Vec<Item>,
     /// Log time of the chunk's first record, whatever it says, and of its last.
@@ -55,8 +60,9 @@ pub struct Batch {
 /// One item of a batch.
 #[derive(Debug, PartialEq)]
 pub enum Item {
-    /// A record that says something of interest.
-    Event(Event<TextId>),
+    /// A record that says something of interest; with a slot, where it is one of a session that has all of its records in this
+    /// batch.
+    Event(Event<TextId>, Option<Slot>),
     /// A labelled line with a message of interest whose head no known prefix reads: with its record, for
     /// whoever can infer the prefix from several of them.
     Unmatched {
@@ -122,6 +128,7 @@ impl Batch {
         self.texts.clear();
         self.last = Default::default();
         self.known.clear();
+        self.whole.clear();
         self.items.clear();
         self.log_times = None;
     }
@@ -158,26 +165,34 @@ impl Batch {
     /// Adds a line of which nothing but its time and process and this is known.
     pub(crate) fn push_plain(&mut self, offset: u64, head: &Head<'_>, kind: EventKind<TextId>) {
         let Batch {
-            texts, items, last, ..
+            texts,
+            items,
+            last,
+            whole,
+            ..
         } = self;
         let mut keep = |text: &[u8], of| keep(texts, last, text, of);
-        items.push(Item::Event(Event {
-            offset,
-            log_time: head
-                .log_time
-                .map(|time| time.map(|zone| keep(zone, TextOf::Zone))),
-            pid: head.pid,
-            session_id: head.session_id,
-            user: None,
-            database: None,
-            application_name: None,
-            client: None,
-            sqlstate: Some(Sqlstate(*b"00000")),
-            backend_type: None,
-            message: TextId::EMPTY,
-            detail: None,
-            kind,
-        }));
+        items.push(Item::Event(
+            Event {
+                offset,
+                log_time: head
+                    .log_time
+                    .map(|time| time.map(|zone| keep(zone, TextOf::Zone))),
+                pid: head.pid,
+                session_id: head.session_id,
+                user: None,
+                database: None,
+                application_name: None,
+                client: None,
+                sqlstate: Some(Sqlstate(*b"00000")),
+                backend_type: None,
+                message: TextId::EMPTY,
+                detail: None,
+                kind,
+            },
+            None,
+        ));
+        whole.follow(items);
     }
 
     /// Adds what a record at `offset` says, with the SQLSTATE that its text implies.
@@ -202,7 +217,11 @@ impl Batch {
         sqlstate: Option<Sqlstate>,
     ) {
         let Batch {
-            texts, items, last, ..
+            texts,
+            items,
+            last,
+            whole,
+            ..
         } = self;
         let has_text = matches!(
             kind,
@@ -212,45 +231,50 @@ impl Batch {
                 | EventKind::Server(_)
         );
         let mut keep = |text: &[u8], of| keep(texts, last, text, of);
-        items.push(Item::Event(Event {
-            offset,
-            log_time: record
-                .log_time
-                .map(|time| time.map(|zone| keep(zone, TextOf::Zone))),
-            pid: record.pid,
-            session_id: record.session_id,
-            user: record.user.as_ref().map(|user| keep(user, TextOf::User)),
-            database: record
-                .database
-                .as_ref()
-                .map(|database| keep(database, TextOf::Database)),
-            application_name: record
-                .application_name
-                .as_ref()
-                .map(|name| keep(name, TextOf::ApplicationName)),
-            client: record.client.as_ref().map(|client| Client {
-                host: keep(&client.host, TextOf::Host),
-                port: client.port.as_ref().map(|port| keep(port, TextOf::Other)),
-            }),
-            sqlstate: record.sqlstate.or(sqlstate),
-            backend_type: record.backend_type,
-            message: if has_text {
-                keep(&record.message, TextOf::Other)
-            } else {
-                TextId::EMPTY
+        items.push(Item::Event(
+            Event {
+                offset,
+                log_time: record
+                    .log_time
+                    .map(|time| time.map(|zone| keep(zone, TextOf::Zone))),
+                pid: record.pid,
+                session_id: record.session_id,
+                user: record.user.as_ref().map(|user| keep(user, TextOf::User)),
+                database: record
+                    .database
+                    .as_ref()
+                    .map(|database| keep(database, TextOf::Database)),
+                application_name: record
+                    .application_name
+                    .as_ref()
+                    .map(|name| keep(name, TextOf::ApplicationName)),
+                client: record.client.as_ref().map(|client| Client {
+                    host: keep(&client.host, TextOf::Host),
+                    port: client.port.as_ref().map(|port| keep(port, TextOf::Other)),
+                }),
+                sqlstate: record.sqlstate.or(sqlstate),
+                backend_type: record.backend_type,
+                message: if has_text {
+                    keep(&record.message, TextOf::Other)
+                } else {
+                    TextId::EMPTY
+                },
+                detail: record
+                    .detail
+                    .as_ref()
+                    .filter(|_| has_text)
+                    .map(|detail| keep(detail, TextOf::Other)),
+                kind,
             },
-            detail: record
-                .detail
-                .as_ref()
-                .filter(|_| has_text)
-                .map(|detail| keep(detail, TextOf::Other)),
-            kind,
-        }));
+            None,
+        ));
+        whole.follow(items);
     }
 
     /// Adds a line that no prefix reads.
     pub fn push_unmatched(&mut self, offset: u64, record: &[u8], why: Why) {
         let record = self.texts.keep(record);
+        self.whole.interrupt(self.items.len());
         self.items.push(Item::Unmatched {
             offset,
             record,
@@ -261,6 +285,7 @@ impl Batch {
     /// Adds a span that could not be read; of its bytes, the first are kept.
     pub fn push_unreadable(&mut self, offset: u64, bytes: &[u8], why: Why) {
         let excerpt = self.texts.keep(&bytes[..bytes.len().min(EXCERPT_MAX)]);
+        self.whole.interrupt(self.items.len());
         self.items.push(Item::Unreadable(
             Unreadable {
                 offset,

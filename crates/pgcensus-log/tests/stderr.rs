@@ -327,7 +327,7 @@ fn names_that_hold_what_separates_them_are_told_apart_by_the_message() {
         .items
         .iter()
         .map(|item| match item {
-            Item::Event(event) => {
+            Item::Event(event, _) => {
                 let event = batch.event(event);
                 (
                     event.user.map(<[u8]>::to_vec),

@@ -1,5 +1,7 @@
 //! A backend as the tracker knows it, and what its records add to it.
 
+use std::rc::Rc;
+
 use pgcensus_log::batch::TextId;
 use pgcensus_log::event::{EndReason, Event, EventKind, ProbeReason, RefusalReason};
 use pgcensus_log::record::{BackendType, Client, Sqlstate};
@@ -15,7 +17,7 @@ use crate::texts::Texts;
 pub(super) struct Backend {
     pub(super) serial: u64,
     pub(super) stage: Stage,
-    pub(super) session: Box<Session>,
+    pub(super) session: Rc<Session>,
     pub(super) received_at: Option<Instant>,
     pub(super) reason: Option<EndReason>,
     /// Boxed: hardly any backend has one, and there may be a quarter of a million of them.
@@ -86,6 +88,11 @@ impl Change {
 }
 
 impl Backend {
+    /// The session, to be changed: what was told of it stays as it was.
+    pub(super) fn session_mut(&mut self) -> &mut Session {
+        Rc::make_mut(&mut self.session)
+    }
+
     /// This event can be of the same backend, as far as session ids tell.
     pub(super) fn is(&self, event: &Event<TextId>) -> bool {
         match (self.session.session_id, event.session_id) {

@@ -1,5 +1,7 @@
 //! Logs whose prefix carries neither pid nor session id.
 
+use std::rc::Rc;
+
 use pgcensus_log::batch::TextId;
 use pgcensus_log::event::{Event, EventKind};
 
@@ -21,13 +23,14 @@ impl Tracker {
         out: &mut Vec<Change>,
     ) {
         self.saw.no_pid = true;
-        let mut session = Box::new(Session::new(self.server, None, None));
+        let mut session = Session::new(self.server, None, None);
         session.fill(event, texts);
         match &event.kind {
             EventKind::Authorized { .. } => {
                 session.authorize(event, at, texts);
                 self.openings += 1;
                 session.opening = self.openings;
+                let session = Rc::new(session);
                 self.last_without_pid = Some(session.clone());
                 out.push(Change::new(at, What::Opened(session), b""));
             }
@@ -42,7 +45,7 @@ impl Tracker {
                 session.complete(event, *user, *database, *client, texts);
                 // Its beginning was told by a line of its own.
                 session.authorized_at = self.first.filter(|&first| start >= first).map(|_| start);
-                self.close(session, at, Some(*session_time_ms), None, b"", out);
+                self.close(Rc::new(session), at, Some(*session_time_ms), None, b"", out);
             }
             EventKind::Refused {
                 reason,

@@ -1,5 +1,7 @@
 //! What the server says about itself, and what that means for its sessions.
 
+use std::rc::Rc;
+
 use pgcensus_log::batch::TextId;
 use pgcensus_log::event::{EndReason, Event, ProbeReason, ServerEvent};
 
@@ -96,14 +98,15 @@ impl Tracker {
                 let probe = backend.probe(ProbeReason::Silent);
                 out.push(Change::new(at, What::Probe(Box::new(probe)), b""));
             } else {
-                let mut session = backend.session.clone();
+                let mut told = backend.session.clone();
+                let session = Rc::make_mut(&mut told);
                 session.session_end_is_bound = is_bound;
                 let reason = match (backend.fatal.take(), backend.reason) {
                     (Some(_), Some(said)) => said,
                     _ => reason,
                 };
                 session.finish(at, None, reason);
-                out.push(Change::new(at, What::Closed(session), b""));
+                out.push(Change::new(at, What::Closed(told), b""));
             }
             // Late words of it are swallowed.
             backend.stage = Stage::Done;

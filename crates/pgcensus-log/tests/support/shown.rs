@@ -43,7 +43,7 @@ fn decode(decoder: &Decoder, log: &[u8], base: u64) -> Vec<String> {
     let mut batch = Batch::default();
     decoder.decode(log, base, &mut batch);
     let items = batch.items.iter().map(|item| match item {
-        Item::Event(event) => show(&batch.event(event)),
+        Item::Event(event, _) => show(&batch.event(event)),
         Item::Unmatched { offset, record, .. } => {
             format!("unmatched {offset} {}", text(batch.text(*record)))
         }

@@ -13,12 +13,12 @@ use pgcensus_core::session::ServerId;
 use pgcensus_core::texts::{KnownTexts, Texts};
 use pgcensus_core::tracker::Tracker;
 use pgcensus_core::zone::LogClock;
-use pgcensus_log::batch::{Batch, Item, TextId, Why};
+use pgcensus_log::batch::{Batch, Item, Slot, TextId, Why};
 use pgcensus_log::decoder::{Decoder, RECORD_MAX};
 use pgcensus_log::event::{Event, EventKind};
 use pgcensus_log::format::Format;
 use pgcensus_log::line_prefix::{self, Inference, LinePrefix};
-use pgcensus_log::log_time::{LogTime, Zone};
+use pgcensus_log::log_time::Zone;
 
 use super::supply::Supply;
 use super::{
@@ -57,6 +57,8 @@ pub(super) struct Fold<'a, 's> {
     zone: Option<(usize, Zone<TextId>)>,
     /// Why the sink takes no more.
     failed: Option<anyhow::Error>,
+    /// What the tracker says of the event at hand.
+    told: Vec<Change>,
     hold: Hold,
     input: Option<(Instant, Instant)>,
     unreadable: Vec<UnreadableSpan>,
@@ -74,7 +76,6 @@ struct ServerFold {
     early: BTreeMap<u64, Done>,
     is_over: bool,
     changes: VecDeque<Change>,
-    scratch: Vec<Change>,
     /// Buffers that are not given back while it is ahead.
     spent: Vec<Buffers>,
     files: Vec<FileOutcome>,
@@ -121,7 +122,6 @@ impl<'a, 's> Fold<'a, 's> {
                 early: BTreeMap::new(),
                 is_over: false,
                 changes: VecDeque::new(),
-                scratch: Vec::new(),
                 spent: Vec::new(),
                 files: server
                     .files
@@ -141,6 +141,7 @@ impl<'a, 's> Fold<'a, 's> {
             known: KnownTexts::default(),
             zone: None,
             failed: None,
+            told: Vec::new(),
             hold: Hold::default(),
             input: None,
             unreadable: Vec::new(),
@@ -187,9 +188,9 @@ impl<'a, 's> Fold<'a, 's> {
                 }
                 if is_over {
                     let state = &mut self.servers[server];
-                    state.tracker.finish(&mut state.scratch);
+                    state.tracker.finish(&mut self.told);
                     state.is_over = true;
-                    self.changed(server);
+                    self.hand_on_told(server);
                 }
             }
             self.merge();
@@ -246,8 +247,19 @@ impl<'a, 's> Fold<'a, 's> {
             let Some((_, id)) = first else {
                 return;
             };
-            if let Some(change) = self.servers[id].changes.pop_front() {
-                self.hold_and_hand_on(change);
+            let Fold {
+                hold,
+                sink,
+                names,
+                run,
+                servers,
+                failed,
+                ..
+            } = self;
+            if let Some(change) = servers[id].changes.pop_front() {
+                hold.push(change, |change| {
+                    hand_on(*sink, &mut run.filter, names, servers, failed, change);
+                });
             }
         }
     }
@@ -288,7 +300,9 @@ impl<'a, 's> Fold<'a, 's> {
         self.zone = None;
         for item in &buffers.batch.items {
             match item {
-                Item::Event(event) => self.event(server, file, &buffers.batch, event),
+                Item::Event(event, slot) => {
+                    self.event(server, file, &buffers.batch, event, *slot);
+                }
                 Item::Unmatched {
                     offset,
                     record,
@@ -337,21 +351,37 @@ impl<'a, 's> Fold<'a, 's> {
         buffers
     }
 
-    fn event(&mut self, server: usize, file: usize, batch: &Batch, event: &Event<TextId>) {
-        if let Some(time) = event.log_time {
-            let skip = &self.run.servers[server].files[file].skip;
-            if skip
-                .iter()
-                .any(|&(first, last)| (first..=last).contains(&time.wall_ms))
-            {
-                return;
-            }
-        }
-        let at = event.log_time.map(|time| self.instant(server, batch, time));
-        if let Some(at) = at {
-            widen(&mut self.input, at);
-        }
+    fn event(
+        &mut self,
+        server: usize,
+        file: usize,
+        batch: &Batch,
+        event: &Event<TextId>,
+        slot: Option<Slot>,
+    ) {
         let state = &mut self.servers[server];
+        let skip = &self.run.servers[server].files[file].skip;
+        // Where some events are skipped, a session may not be whole.
+        let slot = slot.filter(|_| skip.is_empty());
+        let at = match event.log_time {
+            Some(time) => {
+                let skips = |&(first, last): &(i64, i64)| (first..=last).contains(&time.wall_ms);
+                if skip.iter().any(skips) {
+                    return;
+                }
+                let zone = Some((server, time.zone));
+                let known = self.zone == zone && time.zone != Zone::Epoch;
+                self.zone = zone;
+                let clock = &mut state.clock;
+                let again = known.then(|| clock.instant_in_same_zone(time.wall_ms));
+                let at = again
+                    .flatten()
+                    .unwrap_or_else(|| clock.instant(batch.log_time(time)));
+                widen(&mut self.input, at);
+                Some(at)
+            }
+            None => None,
+        };
         let outcome = &mut state.files[file];
         outcome.events += 1;
         // A line whose prefix was found out late says nothing of the sessions that were read meanwhile.
@@ -361,11 +391,10 @@ impl<'a, 's> Fold<'a, 's> {
         }
         *end = (*end).max(event.offset);
         let mut texts = Texts::new(batch, &mut self.names, &mut self.known);
-        state
-            .tracker
-            .observe(event, at, &mut texts, &mut state.scratch);
-        if !self.servers[server].scratch.is_empty() {
-            self.changed(server);
+        let told = &mut self.told;
+        state.tracker.observe(event, slot, at, &mut texts, told);
+        if !told.is_empty() {
+            self.hand_on_told(server);
         }
         if let EventKind::Setting {
             name,
@@ -380,36 +409,10 @@ impl<'a, 's> Fold<'a, 's> {
         }
     }
 
-    fn instant(&mut self, server: usize, batch: &Batch, time: LogTime<TextId>) -> Instant {
-        let clock = &mut self.servers[server].clock;
-        let zone = Some((server, time.zone));
-        if self.zone == zone
-            && time.zone != Zone::Epoch
-            && let Some(at) = clock.instant_in_same_zone(time.wall_ms)
-        {
-            return at;
-        }
-        self.zone = zone;
-        clock.instant(batch.log_time(time))
-    }
-
-    /// The tracker of a server has told changes.
-    fn changed(&mut self, server: usize) {
-        let mut scratch = std::mem::take(&mut self.servers[server].scratch);
-        if self.servers.len() == 1 {
-            // Nobody else's come in between.
-            for change in scratch.drain(..) {
-                self.hold_and_hand_on(change);
-            }
-        } else {
-            self.servers[server].changes.extend(scratch.drain(..));
-        }
-        self.servers[server].scratch = scratch;
-    }
-
-    /// Hands on a change, and whatever waited for it.
-    fn hold_and_hand_on(&mut self, change: Change) {
+    /// The tracker of a server has told changes: they are handed on, in order of time with those of others.
+    fn hand_on_told(&mut self, server: usize) {
         let Fold {
+            told,
             hold,
             sink,
             names,
@@ -418,9 +421,15 @@ impl<'a, 's> Fold<'a, 's> {
             failed,
             ..
         } = self;
-        hold.push(change, |change| {
-            hand_on(*sink, &mut run.filter, names, servers, failed, change);
-        });
+        if servers.len() > 1 {
+            return servers[server].changes.extend(told.drain(..));
+        }
+        // Nobody else's come in between.
+        for change in told.drain(..) {
+            hold.push(change, |change| {
+                hand_on(*sink, &mut run.filter, names, servers, failed, change);
+            });
+        }
     }
 
     /// A line that no known prefix reads: the prefix may have changed here.
@@ -513,7 +522,7 @@ impl<'a, 's> Fold<'a, 's> {
         self.zone = None;
         for item in &batch.items {
             match item {
-                Item::Event(event) => self.event(server, file, &batch, event),
+                Item::Event(event, _) => self.event(server, file, &batch, event, None),
                 Item::Unreadable(span, excerpt) => {
                     let excerpt = batch.text(*excerpt);
                     self.unreadable(server, file, span.offset, span.len, span.why, excerpt);
@@ -626,8 +635,9 @@ impl<'a, 's> Fold<'a, 's> {
 
 /// Takes an instant into the time that the input covers.
 fn widen(input: &mut Option<(Instant, Instant)>, at: Instant) {
-    let (first, last) = input.unwrap_or((at, at));
-    *input = Some((first.min(at), last.max(at)));
+    let (first, last) = input.get_or_insert((at, at));
+    *first = at.min(*first);
+    *last = at.max(*last);
 }
 
 /// Hands a change to the sink, if its session counts.

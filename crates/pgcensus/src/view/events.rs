@@ -394,13 +394,15 @@ fn write_row(form: RowForm, change: &Change, names: &Names, show: &Show<'_>, out
 mod tests {
     use serde_json::{Value, json};
 
+    use std::rc::Rc;
+
     use super::*;
     use crate::view::example::{self, at, change};
 
     fn opened(session: &Session) -> Change {
         change(
             session.authorized_at.unwrap(),
-            What::Opened(Box::new(session.clone())),
+            What::Opened(Rc::new(session.clone())),
         )
     }
 
@@ -451,8 +453,8 @@ mod tests {
                 ))),
             ),
             change(at(2, 41, 2), What::Refused(Box::new(other))),
-            change(at(2, 42, 0), What::Closed(Box::new(end))),
-            change(at(2, 43, 0), What::Closed(Box::new(lost))),
+            change(at(2, 42, 0), What::Closed(Rc::new(end))),
+            change(at(2, 43, 0), What::Closed(Rc::new(lost))),
             change(
                 at(2, 44, 0),
                 What::Probe(Box::new(example::probe(names, at(2, 42, 0)))),
