@@ -64,6 +64,8 @@ pub struct Tracker {
     pending: VecDeque<(Instant, u32, u64)>,
     /// Backends whose FATAL was seen, by its time.
     dying: VecDeque<(Instant, u32, u64)>,
+    /// Up to this time nothing becomes of those.
+    due: Instant,
     serial: u64,
     /// Sessions that were seen to open.
     openings: u64,
@@ -106,6 +108,7 @@ impl Tracker {
             slots: Slots::default(),
             pending: VecDeque::new(),
             dying: VecDeque::new(),
+            due: Instant(i64::MAX),
             serial: 0,
             openings: 0,
             spare: Vec::new(),
@@ -172,6 +175,7 @@ impl Tracker {
     }
 
     /// Takes in one event; what it changed is added to `out`. With its slot come all events of a session, or none.
+    #[inline]
     pub fn observe(
         &mut self,
         event: &Event<TextId>,
@@ -226,8 +230,9 @@ impl Tracker {
                 Some(pid),
             ) => {
                 let backend = self.pending_backend(pid, slot, event, at, texts, out);
-                if let Some(backend) = backend {
-                    backend.session_mut().auth = Some(texts.auth(*identity, *method, *hba));
+                if let Some(session) = backend.map(Backend::session_mut) {
+                    session.fill(event, texts);
+                    session.auth = Some(texts.auth(*identity, *method, *hba));
                 }
             }
             (EventKind::Authorized { .. }, Some(pid)) => {
@@ -258,6 +263,7 @@ impl Tracker {
                 }
                 if let Some(backend) = self.pending_backend(pid, None, event, at, texts, out) {
                     backend.stage = Stage::Done;
+                    backend.session_mut().fill(event, texts);
                     let probe = backend.probe(*reason);
                     out.push(Change::new(
                         at,
@@ -303,8 +309,15 @@ impl Tracker {
     }
 
     /// The log's clock is at least here: pending connections expire, FATALs are decided.
+    #[inline]
     fn advance(&mut self, at: Instant, out: &mut Vec<Change>) {
         self.now = self.now.max(at);
+        if self.now > self.due {
+            self.expire(out);
+        }
+    }
+
+    fn expire(&mut self, out: &mut Vec<Change>) {
         while let Some(&(received, pid, serial)) = self.pending.front() {
             if self.now.since(received) <= PENDING_MAX_MS {
                 break;
@@ -326,6 +339,19 @@ impl Tracker {
             self.dying.pop_front();
             self.died(pid, serial, out);
         }
+        self.due = Instant(i64::MAX);
+        if let Some(&(received, ..)) = self.pending.front() {
+            self.due = received.plus_ms(PENDING_MAX_MS);
+        }
+        if let Some(&(fatal, ..)) = self.dying.front() {
+            self.due = self.due.min(fatal.plus_ms(FATAL_MS));
+        }
+    }
+
+    /// It said its last word at `at`.
+    fn is_dying(&mut self, at: Instant, pid: u32, serial: u64) {
+        self.dying.push_back((at, pid, serial));
+        self.due = self.due.min(at.plus_ms(FATAL_MS));
     }
 
     /// No disconnection came after a FATAL.
@@ -407,10 +433,13 @@ impl Tracker {
                 backend.is_some_and(|b| b.serial == *serial && b.stage == Stage::Pending)
             });
         }
-        self.pending.push_back((self.now.max(at), pid, self.serial));
+        let received = self.now.max(at);
+        self.pending.push_back((received, pid, self.serial));
+        self.due = self.due.min(received.plus_ms(PENDING_MAX_MS));
     }
 
-    /// The pending backend that this event belongs to; a new one, where its `received` was not seen.
+    /// The pending backend that this event belongs to, which is to take what it carries; a new one, where its `received` was not
+    /// seen.
     fn pending_backend(
         &mut self,
         pid: u32,
@@ -435,7 +464,6 @@ impl Tracker {
             Some(backend) => backend,
             None => self.backends.get_mut(&pid)?,
         };
-        backend.session_mut().fill(event, texts);
         Some(backend)
     }
 
@@ -488,6 +516,7 @@ impl Tracker {
         backend.stage = Stage::Open;
         let received_at = backend.received_at;
         let session = backend.session_mut();
+        session.fill(event, texts);
         session.authorize(event, at, texts);
         session.opening = opening;
         if let Some(received) = received_at {
@@ -625,7 +654,7 @@ impl Tracker {
                 if let Some(backend) = self.backends.get_mut(&pid) {
                     backend.fatal = Some(Box::new(fatal));
                 }
-                self.dying.push_back((at, pid, serial));
+                self.is_dying(at, pid, serial);
                 return;
             }
             if same || *after_authorized && recent {
@@ -640,6 +669,7 @@ impl Tracker {
         };
         backend.stage = Stage::Done;
         let session = backend.session_mut();
+        session.fill(event, texts);
         if let (None, Some(user)) = (&session.user, user) {
             session.user = Some(texts.name(Dimension::User, *user));
         }
@@ -785,8 +815,8 @@ impl Tracker {
                 }
             }
         }
-        if let Some(backend) = self.backends.get(&pid) {
-            self.dying.push_back((at, pid, backend.serial));
+        if let Some(serial) = self.backends.get(&pid).map(|backend| backend.serial) {
+            self.is_dying(at, pid, serial);
         }
     }
 }

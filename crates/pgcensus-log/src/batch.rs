@@ -155,6 +155,7 @@ impl Batch {
 
     /// What a message says, where it is plain: the same as [`plain`](crate::message::plain::plain), which is asked once for
     /// all messages that differ in time and port only.
+    #[inline(always)]
     pub(crate) fn plain(&mut self, message: &[u8]) -> Option<EventKind<TextId>> {
         let Batch {
             texts, last, known, ..
@@ -163,6 +164,7 @@ impl Batch {
     }
 
     /// Adds a line of which nothing but its time and process and this is known.
+    #[inline(always)]
     pub(crate) fn push_plain(&mut self, offset: u64, head: &Head<'_>, kind: EventKind<TextId>) {
         let Batch {
             texts,

@@ -228,15 +228,18 @@ impl LinePrefix {
 
     /// [`read`](Self::read) into a head that is new or was read by this prefix: copies of it cost as much as the
     /// reading. False, and an undefined `head`, where there is none.
+    #[inline(always)]
     pub(crate) fn read_into<'c>(
         &self,
         text: &'c [u8],
         label_from: usize,
         head: &mut Head<'c>,
     ) -> bool {
-        if label_from == 0 && self.session.read_lead(text, head) {
-            return true;
-        }
+        label_from == 0 && self.session.read_lead(text, head)
+            || self.search_into(text, label_from, head)
+    }
+
+    fn search_into<'c>(&self, text: &'c [u8], label_from: usize, head: &mut Head<'c>) -> bool {
         let never = read::Newlines::Never;
         let any = Names::default();
         head.clear();

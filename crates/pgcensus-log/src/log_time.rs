@@ -114,7 +114,19 @@ pub(crate) struct Minute {
 }
 
 impl Minute {
+    #[inline(always)]
     pub(crate) fn read_wall(&mut self, text: &[u8]) -> Option<(i64, usize)> {
+        if let Some((minute, rest)) = text.split_first_chunk()
+            && let Some((known, minute_ms)) = &self.known
+            && minute == known
+            && let Some((ms, len)) = rest.first_chunk().and_then(|text| seconds_and_ms(*text))
+        {
+            return Some((minute_ms + ms, 16 + len));
+        }
+        self.read_other_wall(text)
+    }
+
+    fn read_other_wall(&mut self, text: &[u8]) -> Option<(i64, usize)> {
         let minute: &[u8; 16] = text.first_chunk()?;
         let minute_ms = match self.known {
             Some((text, minute_ms)) if text == *minute => minute_ms,
@@ -125,9 +137,6 @@ impl Minute {
             }
         };
         let rest = &text[16..];
-        if let Some((ms, len)) = rest.first_chunk().and_then(|text| seconds_and_ms(*text)) {
-            return Some((minute_ms + ms, 16 + len));
-        }
         let &[b':', s1, s0] = rest.first_chunk()? else {
             return None;
         };
@@ -145,7 +154,8 @@ impl Minute {
 }
 
 /// `:SS.mmm` and another byte: milliseconds, and the length of 7. All digits are checked at once.
-fn seconds_and_ms(text: [u8; 8]) -> Option<(i64, usize)> {
+#[inline(always)]
+pub(crate) fn seconds_and_ms(text: [u8; 8]) -> Option<(i64, usize)> {
     let word = u64::from_le_bytes(text) ^ u64::from_le_bytes(*b":00.000\0");
     let over = (word.wrapping_add(0x0076_7676_0076_7600) | word) & 0x0080_8080_0080_8000;
     if over != 0 || word & 0x0000_0000_ff00_00ff != 0 {

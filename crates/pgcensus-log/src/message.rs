@@ -96,7 +96,7 @@ pub(crate) fn may_be_row(message: &[u8]) -> bool {
     // Not of two lines: what the first one is must not depend on where a chunk ends.
     message
         .first_chunk()
-        .is_some_and(|head| may_begin(*head) && !head.contains(&b'\n'))
+        .is_some_and(|head| may_begin(*head) && !near::has(b'\n', *head))
 }
 
 /// The same for the first bytes of a message.

@@ -191,7 +191,33 @@ impl Tail<'_> {
 
 /// Reads what follows the first line of a record whose line ends at `first_line_end`. Where the line after it is a head, it
 /// is in `next`.
+#[inline(always)]
 pub(crate) fn tail<'c>(
+    prefix: &LinePrefix,
+    chunk: &'c [u8],
+    head: &Head<'_>,
+    first_line_end: usize,
+    next: &mut Head<'c>,
+) -> Tail<'c> {
+    // Nearly always a record of its own comes next.
+    if chunk.get(first_line_end).is_some_and(|&byte| byte != b'\t')
+        && prefix.read_into(&chunk[first_line_end..], 0, next)
+        && (matches!(next.label, Label::Severity(_)) || next.pid != head.pid)
+    {
+        return Tail {
+            message_end: first_line_end,
+            is_one_line: true,
+            detail: None,
+            has_context: false,
+            has_statement: false,
+            end: first_line_end,
+            next_is_head: true,
+        };
+    }
+    longer_tail(prefix, chunk, head, first_line_end, next)
+}
+
+fn longer_tail<'c>(
     prefix: &LinePrefix,
     chunk: &'c [u8],
     head: &Head<'_>,

@@ -89,6 +89,7 @@ impl Change {
 
 impl Backend {
     /// The session, to be changed: what was told of it stays as it was.
+    #[inline]
     pub(super) fn session_mut(&mut self) -> &mut Session {
         Rc::make_mut(&mut self.session)
     }

@@ -73,6 +73,7 @@ impl Texts {
     }
 
     /// The number of this text, which may be there already.
+    #[inline]
     pub(super) fn find_or_keep(&mut self, text: &[u8]) -> TextId {
         if text.len() > LEN_MAX {
             return self.keep(text);

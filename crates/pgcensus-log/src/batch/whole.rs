@@ -6,7 +6,7 @@
 
 use super::{Item, TextId};
 use crate::event::EventKind;
-use crate::log_time::LogTime;
+use crate::log_time::Zone;
 use crate::record::{BackendType, SessionId};
 
 /// Sessions that are followed at once: of two whose pids share a place the later one is.
@@ -39,8 +39,10 @@ pub(super) struct Whole {
     places: Box<[Place; PLACES]>,
     /// No session that began before this item is whole.
     since: u32,
-    /// Its time, or that of the first one after it that has one.
-    since_time: Option<LogTime<TextId>>,
+    /// Its time, or that of the first one after it that has one; at first the least.
+    since_ms: i64,
+    /// And its zone.
+    since_zone: Zone<TextId>,
 }
 
 /// A session that has begun.
@@ -70,7 +72,8 @@ impl Default for Whole {
         Whole {
             places: Box::new([Place::FREE; PLACES]),
             since: 0,
-            since_time: None,
+            since_ms: i64::MIN,
+            since_zone: Zone::Epoch,
         }
     }
 }
@@ -79,16 +82,17 @@ impl Whole {
     pub(super) fn clear(&mut self) {
         self.places.fill(Place::FREE);
         self.since = 0;
-        self.since_time = None;
+        self.since_ms = i64::MIN;
     }
 
     /// The item that comes next may end sessions, or begin them unseen.
     pub(super) fn interrupt(&mut self, next: usize) {
         self.since = next as u32;
-        self.since_time = None;
+        self.since_ms = i64::MIN;
     }
 
     /// Looks at the item that came last: where it ends a whole session, all events of that get their slot.
+    #[inline(always)]
     pub(super) fn follow(&mut self, items: &mut [Item]) {
         let Some((Item::Event(event, slot), earlier)) = items.split_last_mut() else {
             return;
@@ -97,12 +101,12 @@ impl Whole {
             return self.interrupt(items.len());
         };
         let item = earlier.len() as u32;
-        if let Some(time) = event.log_time {
-            let since = *self.since_time.get_or_insert(time);
-            if time.zone != since.zone || time.wall_ms.abs_diff(since.wall_ms) > SPAN_MS {
-                self.since = item;
-                self.since_time = Some(time);
-            }
+        if let Some(time) = event.log_time
+            && (time.wall_ms.abs_diff(self.since_ms) > SPAN_MS || time.zone != self.since_zone)
+        {
+            self.since = item;
+            self.since_ms = time.wall_ms;
+            self.since_zone = time.zone;
         }
         let number = pid as usize % PLACES;
         let place = &mut self.places[number];

@@ -211,7 +211,7 @@ impl Form {
 
     /// Reads the head of a line where that is a [`Lead`] and no more, as by the default prefix. False: it has to be found out by
     /// [`read`](Self::read). Of `head`, nothing but what this sets may be set.
-    #[inline]
+    #[inline(always)]
     pub(super) fn read_lead<'c>(&self, text: &'c [u8], head: &mut Head<'c>) -> bool {
         let lead = self.lead.filter(|_| self.steps.len() == LEAD_STEPS);
         let Some(pos) = lead.and_then(|lead| lead.read(text, head)) else {
@@ -309,7 +309,8 @@ impl Form {
 impl Lead {
     /// Reads it at the start of `text`, and returns where it ends. `None`: it is not there, or step by step it has to be
     /// found out, as at the end of a text.
-    #[inline]
+    // Always: once a line: calls cost more than what they do.
+    #[inline(always)]
     fn read<'c>(self, text: &'c [u8], head: &mut Head<'c>) -> Option<usize> {
         let before = &mut head.before;
         let (wall_ms, time) = before.minute.read_wall(text)?;
@@ -732,6 +733,7 @@ pub(super) fn digits(text: &[u8]) -> usize {
 }
 
 /// The decimal number up to 2³² - 1 at the start of `text`, and its length.
+#[inline(always)]
 fn number(text: &[u8]) -> Option<(u32, usize)> {
     // Less than eight digits, as nearly always: all at once.
     if let Some(word) = text.first_chunk() {
@@ -747,6 +749,10 @@ fn number(text: &[u8]) -> Option<(u32, usize)> {
             return Some((number, len as usize));
         }
     }
+    long_number(text)
+}
+
+fn long_number(text: &[u8]) -> Option<(u32, usize)> {
     let mut number = 0u64;
     let mut len = 0;
     while let Some(digit @ b'0'..=b'9') = text.get(len) {

@@ -9,6 +9,8 @@ use memchr::memchr;
 use super::parse::{known, session_time_ms};
 use super::{first_line, opening_line, session_line};
 use crate::event::EventKind;
+use crate::log_time::seconds_and_ms;
+use crate::near;
 use crate::record::{Client, Record, Severity};
 
 /// What of a message recurs in a log, and what is new in each.
@@ -22,14 +24,17 @@ pub(crate) struct Parts<'m> {
 }
 
 /// Takes a message apart that may be plain.
-#[inline]
+#[inline(always)]
 pub(crate) fn parts(message: &[u8]) -> Option<Parts<'_>> {
     if let Some(rest) = message.strip_prefix(b"disconnection: session time: ") {
-        let (time, names) = rest.split_at(rest.iter().position(|&b| b == b' ')?);
-        let (recurs, port) = split_port(names);
+        let (ms, len) = short_session_time(rest).or_else(|| {
+            let len = memchr(b' ', rest)?;
+            Some((session_time_ms(&rest[..len])?, len))
+        })?;
+        let (recurs, port) = split_port(&rest[len..]);
         return Some(Parts {
             recurs,
-            session_time_ms: Some(session_time_ms(time)?),
+            session_time_ms: Some(ms),
             port,
         });
     }
@@ -46,11 +51,34 @@ pub(crate) fn parts(message: &[u8]) -> Option<Parts<'_>> {
     })
 }
 
+/// A session time of less than ten hours, with the space behind it, and its length.
+#[inline(always)]
+fn short_session_time(text: &[u8]) -> Option<(u64, usize)> {
+    let (
+        &[
+            hours @ b'0'..=b'9',
+            b':',
+            m1 @ b'0'..=b'5',
+            m0 @ b'0'..=b'9',
+        ],
+        rest,
+    ) = text.split_first_chunk()?
+    else {
+        return None;
+    };
+    let (ms, len) = seconds_and_ms(*rest.first_chunk()?)?;
+    let digit = |digit: u8| u64::from(digit - b'0');
+    let minutes = digit(hours) * 60 + digit(m1) * 10 + digit(m0);
+    (rest[len] == b' ').then_some((minutes * 60_000 + ms as u64, 4 + len))
+}
+
 /// Takes ` port=51842` off the end.
-#[inline]
+#[inline(always)]
 fn split_port(text: &[u8]) -> (&[u8], Option<&[u8]>) {
-    let digits = text.iter().rev().take(6).take_while(|b| b.is_ascii_digit());
-    let (rest, port) = text.split_at(text.len() - digits.count());
+    let digits = text
+        .last_chunk()
+        .map_or(0, |text| near::digits_at_end(*text));
+    let (rest, port) = text.split_at(text.len() - digits);
     match rest.strip_suffix(b" port=") {
         Some(rest) if (1..=5).contains(&port.len()) => (rest, Some(port)),
         _ => (text, None),

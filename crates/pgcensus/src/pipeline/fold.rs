@@ -53,8 +53,8 @@ pub(super) struct Fold<'a, 's> {
     servers: Vec<ServerFold>,
     names: Names,
     known: KnownTexts,
-    /// The server and zone of the last event of the batch at hand.
-    zone: Option<(usize, Zone<TextId>)>,
+    /// The zone of the last event of the batch at hand, if it has a name.
+    zone: Zone<TextId>,
     /// Why the sink takes no more.
     failed: Option<anyhow::Error>,
     /// What the tracker says of the event at hand.
@@ -139,7 +139,7 @@ impl<'a, 's> Fold<'a, 's> {
             servers,
             names: Names::default(),
             known: KnownTexts::default(),
-            zone: None,
+            zone: Zone::Epoch,
             failed: None,
             told: Vec::new(),
             hold: Hold::default(),
@@ -297,7 +297,7 @@ impl<'a, 's> Fold<'a, 's> {
             self.unreadable(server, file, offset, RECORD_MAX as u64, Why::TooLong, b"");
         }
         self.known.begin(&buffers.batch);
-        self.zone = None;
+        self.zone = Zone::Epoch;
         for item in &buffers.batch.items {
             match item {
                 Item::Event(event, slot) => {
@@ -369,9 +369,8 @@ impl<'a, 's> Fold<'a, 's> {
                 if skip.iter().any(skips) {
                     return;
                 }
-                let zone = Some((server, time.zone));
-                let known = self.zone == zone && time.zone != Zone::Epoch;
-                self.zone = zone;
+                let known = matches!((time.zone, self.zone), (Zone::Named(its), Zone::Named(last)) if its == last);
+                self.zone = time.zone;
                 let clock = &mut state.clock;
                 let again = known.then(|| clock.instant_in_same_zone(time.wall_ms));
                 let at = again
@@ -519,7 +518,7 @@ impl<'a, 's> Fold<'a, 's> {
         let mut known = KnownTexts::default();
         known.begin(&batch);
         std::mem::swap(&mut self.known, &mut known);
-        self.zone = None;
+        self.zone = Zone::Epoch;
         for item in &batch.items {
             match item {
                 Item::Event(event, _) => self.event(server, file, &batch, event, None),
@@ -531,7 +530,7 @@ impl<'a, 's> Fold<'a, 's> {
             }
         }
         self.known = known;
-        self.zone = None;
+        self.zone = Zone::Epoch;
         true
     }
 
@@ -641,6 +640,7 @@ fn widen(input: &mut Option<(Instant, Instant)>, at: Instant) {
 }
 
 /// Hands a change to the sink, if its session counts.
+#[inline(always)]
 fn hand_on(
     sink: &mut dyn Sink,
     filter: &mut Filter,
