@@ -38,8 +38,15 @@ impl<'c> Cursor<'c> {
     /// Digits, if there are any.
     #[inline]
     pub(crate) fn digits(&mut self) -> &'c [u8] {
-        let len = self.rest.iter().position(|b| !b.is_ascii_digit());
-        let (digits, rest) = self.rest.split_at(len.unwrap_or(self.rest.len()));
+        let few = self.rest.first_chunk();
+        let len = few.map_or(8, |text| near::digits_at_begin(*text));
+        let len = if len < 8 {
+            len
+        } else {
+            let len = self.rest.iter().position(|b| !b.is_ascii_digit());
+            len.unwrap_or(self.rest.len())
+        };
+        let (digits, rest) = self.rest.split_at(len);
         self.rest = rest;
         digits
     }

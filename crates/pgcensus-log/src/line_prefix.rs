@@ -23,6 +23,7 @@ mod recorded;
 mod render;
 
 use crate::log_time::{LogTime, Minute};
+use crate::near::Short;
 use crate::record::{BackendType, Client, SessionId, Severity, Sqlstate};
 
 pub(crate) use infer::glued_to_zone;
@@ -87,7 +88,7 @@ pub struct Head<'c> {
 pub(crate) struct Before {
     minute: Minute,
     /// What stood between the time and the pid, ` UTC [`, and how long the zone in it is.
-    zone: read::Short,
+    zone: Short,
     zone_len: usize,
 }
 

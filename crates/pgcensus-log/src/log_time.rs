@@ -4,6 +4,8 @@
 //! Wall time and zone text only; `pgcensus-core` makes instants of them, since that needs a table of
 //! zone abbreviations or a time zone database.
 
+use crate::near::Short;
+
 /// A log time: what the clock on the server's wall showed, and the zone that it named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LogTime<T> {
@@ -68,6 +70,11 @@ pub(crate) fn read_after<'c>(
     zone_end: Option<u8>,
 ) -> Option<(LogTime<&'c [u8]>, usize)> {
     let (wall_ms, len) = minute.read_wall(text)?;
+    if minute.zone_len > 0 && minute.zone_end == zone_end && minute.zone.begins(&text[len..]) {
+        let zone = &text[len + 1..=len + minute.zone_len];
+        let zone = Zone::Named(zone);
+        return Some((LogTime { wall_ms, zone }, len + 1 + minute.zone_len));
+    }
     let zone = text[len..].strip_prefix(b" ")?;
     let begins = |b: u8| matches!(b, b'A'..=b'Z' | b'a'..=b'z' | b'+' | b'-' | b'<');
     if !begins(*zone.first()?) {
@@ -79,6 +86,11 @@ pub(crate) fn read_after<'c>(
     let zone = &zone[..n];
     // `%t:` leaves a colon that no zone ends with.
     let zone = zone.strip_suffix(b":").unwrap_or(zone);
+    if zone.len() == n
+        && let Some(known) = text.get(len..len + n + 2).and_then(Short::new)
+    {
+        (minute.zone, minute.zone_len, minute.zone_end) = (known, n, zone_end);
+    }
     Some((
         LogTime {
             wall_ms,
@@ -105,12 +117,16 @@ pub fn read_wall(text: &[u8]) -> Option<(i64, usize)> {
     Minute::default().read_wall(text)
 }
 
-/// The minute of the time that was read last: nearly always the next one has the same, and of that only the seconds are
-/// read.
+/// The minute of the time that was read last, and its zone: nearly always the next one has the same, and of that only the seconds
+/// are read.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Minute {
     /// `YYYY-MM-DD HH:MM`, and what it says.
     known: Option<([u8; 16], i64)>,
+    /// What stood behind it, ` UTC,`, and how long the zone in it is.
+    zone: Short,
+    zone_len: usize,
+    zone_end: Option<u8>,
 }
 
 impl Minute {

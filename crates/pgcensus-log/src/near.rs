@@ -33,6 +33,33 @@ pub(crate) const fn has(byte: u8, text: [u8; 8]) -> bool {
     zeros(u64::from_le_bytes(text) ^ (EACH * byte as u64)) != 0
 }
 
+/// How many digits these begin with.
+#[inline]
+pub(crate) const fn digits_at_begin(text: [u8; 8]) -> usize {
+    let word = u64::from_le_bytes(text) ^ (EACH * b'0' as u64);
+    let over = (((word & (EACH * 0x7f)) + EACH * 0x76) | word) & (EACH << 7);
+    over.trailing_zeros() as usize / 8
+}
+
+/// The number that eight hexadecimal digits are; `None` where one is none.
+#[inline]
+pub(crate) const fn hex(text: [u8; 8]) -> Option<u32> {
+    let word = u64::from_be_bytes(text);
+    let low = word & (EACH * 0x7f);
+    // Of each byte the top bit: it is above 9, as of `0`; it is below 1 or above 6, as of the letter before `a`.
+    let digit = low ^ (EACH * b'0' as u64);
+    let letter = (low | (EACH * 0x20)) ^ (EACH * 0x60);
+    let no_digit = digit + EACH * 0x76;
+    let no_letter = (letter + EACH * 0x79) | !(letter + EACH * 0x7f);
+    if ((no_digit & no_letter) | word) & (EACH << 7) != 0 {
+        return None;
+    }
+    let value = (low & (EACH * 0xf)) + ((low >> 6) & EACH) * 9;
+    let pairs = (value | value >> 4) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs | pairs >> 8) & 0x0000_ffff_0000_ffff;
+    Some((fours | fours >> 16) as u32)
+}
+
 /// How many digits these end with.
 #[inline]
 pub(crate) const fn digits_at_end(text: [u8; 8]) -> usize {
@@ -60,6 +87,41 @@ pub(crate) const fn mask(len: usize) -> u64 {
     }
 }
 
+/// At most eight bytes, compared at once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Short {
+    bytes: u64,
+    mask: u64,
+    len: u8,
+}
+
+impl Short {
+    /// `None`: they are too many.
+    pub(crate) fn new(text: &[u8]) -> Option<Short> {
+        let len = u8::try_from(text.len()).ok().filter(|len| *len <= 8)?;
+        Some(Short {
+            bytes: word(text),
+            mask: mask(text.len()),
+            len,
+        })
+    }
+
+    /// `text`, which must go on for eight bytes, begins with it.
+    pub(crate) fn begins(self, text: &[u8]) -> bool {
+        text.first_chunk()
+            .is_some_and(|text| (u64::from_le_bytes(*text) ^ self.bytes) & self.mask == 0)
+    }
+
+    /// Its first byte, or a zero.
+    pub(crate) fn first(self) -> u8 {
+        self.bytes as u8
+    }
+
+    pub(crate) fn len(self) -> usize {
+        usize::from(self.len)
+    }
+}
+
 /// A one in each byte.
 const EACH: u64 = 0x0101_0101_0101_0101;
 
@@ -70,7 +132,7 @@ const fn zeros(word: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{digits_at_end, find2};
+    use super::{digits_at_begin, digits_at_end, find2, hex};
 
     #[test]
     fn digits_at_the_end_are_counted() {
@@ -85,6 +147,35 @@ mod tests {
             (b"99999999", 8),
         ] {
             assert_eq!(digits_at_end(*text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn digits_at_the_begin_are_counted() {
+        for (text, expected) in [
+            (b"123,\"abc", 3),
+            (b"51842099", 8),
+            (b"x1234567", 0),
+            (b"999\xff\xff\xff\xff\xff", 3),
+            (b"9/::::::", 1),
+        ] {
+            assert_eq!(digits_at_begin(*text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn hexadecimal_numbers_are_those_of_the_library() {
+        for place in 0..8 {
+            for byte in 0..=u8::MAX {
+                for other in *b"09afAF" {
+                    let mut text = [other; 8];
+                    text[place] = byte;
+                    let library = std::str::from_utf8(&text).ok();
+                    let library = library.filter(|text| !text.starts_with('+'));
+                    let expected = library.and_then(|text| u32::from_str_radix(text, 16).ok());
+                    assert_eq!(hex(text), expected, "{text:?}");
+                }
+            }
         }
     }
 

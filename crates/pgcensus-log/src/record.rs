@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::log_time::LogTime;
+use crate::near;
 
 /// One log entry, as far as its format carries it. `None`: not carried by this format or prefix, or
 /// printed as unset (`[unknown]`, an empty csv column, a missing json key).
@@ -57,6 +58,20 @@ pub struct SessionId {
 impl SessionId {
     /// Reads `6b03cbfa.4ec2`; `None` for anything else.
     pub fn parse(text: &[u8]) -> Option<SessionId> {
+        // As nearly always, until 2106: eight digits, and of the pid no more.
+        if let Some((start, pid)) = text.split_first_chunk()
+            && let [b'.', pid @ ..] = pid
+            && (1..=8).contains(&pid.len())
+        {
+            // Zeros for what stands before it.
+            let before = near::mask(8 - pid.len());
+            let pid = u64::from_le_bytes(*text.last_chunk()?) & !before;
+            let zeros = u64::from_le_bytes([b'0'; 8]) & before;
+            return Some(SessionId {
+                start_s: near::hex(*start)?.into(),
+                pid: near::hex((pid | zeros).to_le_bytes())?,
+            });
+        }
         let (start_s, rest) = hex(text)?;
         let (pid, rest) = hex(rest.strip_prefix(b".")?)?;
         rest.is_empty().then_some(())?;

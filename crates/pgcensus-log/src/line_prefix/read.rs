@@ -7,7 +7,7 @@
 
 use super::{Field, Head, Names, Part, Wanted, label};
 use crate::log_time;
-use crate::near;
+use crate::near::Short;
 use crate::record::{BackendType, Client, SessionId, Sqlstate};
 
 /// The longest `%u`, `%d` in bytes: `NAMEDATALEN` - 1 and one to spare.
@@ -51,36 +51,6 @@ struct Lead {
 
 /// The steps of a [`Lead`].
 const LEAD_STEPS: usize = 4;
-
-/// At most eight bytes, compared at once.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Short {
-    bytes: u64,
-    mask: u64,
-    len: u8,
-}
-
-impl Short {
-    /// `None`: they are too many.
-    fn new(text: &[u8]) -> Option<Short> {
-        let len = u8::try_from(text.len()).ok().filter(|len| *len <= 8)?;
-        Some(Short {
-            bytes: near::word(text),
-            mask: near::mask(text.len()),
-            len,
-        })
-    }
-
-    /// `text`, which must go on for eight bytes, begins with it.
-    fn begins(self, text: &[u8]) -> bool {
-        text.first_chunk()
-            .is_some_and(|text| (u64::from_le_bytes(*text) ^ self.bytes) & self.mask == 0)
-    }
-
-    fn len(self) -> usize {
-        usize::from(self.len)
-    }
-}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
@@ -319,7 +289,7 @@ impl Lead {
         }
         // Nearly always the zone is that of the line before.
         if before.zone_len == 0 || !before.zone.begins(&text[time..]) {
-            let until = self.middle.bytes as u8;
+            let until = self.middle.first();
             let (_, len) = log_time::read_after(&mut before.minute, text, Some(until))?;
             if !self.middle.begins(&text[len..]) {
                 return None;
