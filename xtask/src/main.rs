@@ -46,6 +46,7 @@ fn main() -> ExitCode {
         ["bench", ref args @ ..] => bench::run(args),
         // Not for people: the benchmark runs it beside pgcensus.
         ["decompress", path] => bench::decompress::run(path),
+        ["decompress", "--count", path] => bench::decompress::count(path),
         ["help" | "--help" | "-h"] => {
             print!("{HELP}");
             Ok(())

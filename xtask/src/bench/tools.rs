@@ -77,7 +77,8 @@ pub(super) fn run(bench: &Bench) -> Result<String> {
         "\nWall and CPU are medians in seconds, peak memory that of the largest process; × rg is the \
          median over the rounds of the time over that of `rg` in the same round. Of logs of more than {} MB \
          pgBadger reads the first {} MB; its time for the whole is reckoned from that and from its time for \
-         {} KB, which it mostly waits. `decompress` is the library alone, into nothing. Less than {:.0} MiB, the \
+         {} KB, which it mostly waits. `decompress` is the library alone, into nothing; under it another \
+         thread counts the lines meanwhile. Less than {:.0} MiB, the \
          memory of the benchmark itself, cannot be told.\n\n## What it shall reach\n\n{}",
         PGBADGER_WHOLE_BYTES / 1_000_000,
         PGBADGER_PART_BYTES / 1_000_000,
@@ -189,6 +190,12 @@ impl Comparison {
             let calls = [
                 bench.summary().arg(&path),
                 Call::new([bench.xtask.as_os_str(), "decompress".as_ref()]).arg(&path),
+                Call::new([
+                    bench.xtask.as_os_str(),
+                    "decompress".as_ref(),
+                    "--count".as_ref(),
+                ])
+                .arg(&path),
                 rg(&["-z"]).arg(&path),
             ];
             let runs = measure::in_turn(&calls, bench.rounds, &bench.output())?;
@@ -198,7 +205,8 @@ impl Comparison {
                 name: format!("{}, {extension}", log.name),
                 ..log.clone()
             };
-            for (name, runs) in ["pgcensus", "decompress", "rg -z"].into_iter().zip(&runs) {
+            let names = ["pgcensus", "decompress", "…, wc -l", "rg -z"];
+            for (name, runs) in names.into_iter().zip(&runs) {
                 self.row(&compressed, name, runs, None, f64::NAN);
             }
             let what = format!("{}: time over that of the decompression", compressed.name);
