@@ -153,6 +153,9 @@ impl Minute {
             }
         };
         let rest = &text[16..];
+        if let Some((ms, len)) = rest.first_chunk().and_then(|text| seconds_and_ms(*text)) {
+            return Some((minute_ms + ms, 16 + len));
+        }
         let &[b':', s1, s0] = rest.first_chunk()? else {
             return None;
         };
