@@ -79,6 +79,22 @@ impl Translation {
     }
 }
 
+/// The words before a text in stderr, of all languages in all encodings.
+#[derive(Debug)]
+pub(crate) struct LineLabels(Words);
+
+impl LineLabels {
+    pub(crate) fn of_all_languages() -> LineLabels {
+        LineLabels(Words::of(LANGUAGES, &Encoder::all()))
+    }
+
+    /// Whether the first label of a line is no severity: it goes on a record.
+    pub(crate) fn are_further(&self, line: &[u8]) -> bool {
+        let first = self.0.find(line, 0);
+        first.is_some_and(|found| !found.label.is_severity)
+    }
+}
+
 /// The language of a value of `lc_messages`: `pt_BR` of `pt_BR.UTF-8`, `de` of `de_AT@euro`. `None` for a language that
 /// PostgreSQL has no catalog of.
 pub fn language(name: &str) -> Option<&'static str> {

@@ -87,6 +87,62 @@ fn escaped_line_break_in_a_name_is_none() {
     );
 }
 
+/// What follows a line break without a tab goes on the record where a label says so, in any language and encoding. What a
+/// severity follows was written by somebody else.
+#[test]
+fn labels_of_other_languages_go_on_a_record_and_severities_do_not() {
+    for (line, is_label) in [
+        ("ANWEISUNG:  SELECT 1", true),
+        ("INSTRUCTION :  SELECT 1", true),
+        ("ОПЕРАТОР:  SELECT 1", true),
+        ("文:  SELECT 1", true),
+        ("INSTRUCTION :  SELECT 'LOG:  x'", true),
+        ("LOG:  connection authorized: user=x", false),
+        ("FEHLER:  DETAIL:  x", false),
+        ("ВАЖНО:  x", false),
+        ("no label: x", false),
+    ] {
+        let head = "Nov 23 05:25:55 db01 postgres[7]: ";
+        for end in ["#012", "\n"] {
+            let log = format!("{head}LOG:  name \"a{end}{line}\n");
+            let envelope = Envelope::of(log.as_bytes(), END).expect("an envelope");
+            let out = String::from_utf8_lossy(&envelope.text(log.as_bytes())).into_owned();
+            let labelled = out.contains(&format!("\n2026-11-23 05:25:55.000 local [7] {line}\n"));
+            assert_eq!(labelled, is_label, "{line} behind {end:?}: {out}");
+        }
+    }
+}
+
+/// `syslog_split_messages = off`, where each process counts its records; and chunks, which begin anew with each record.
+#[test]
+fn numbers_of_records_are_no_chunks() {
+    let syslog = "\
+Nov 23 05:25:55 db01 postgres[7]: [1] LOG:  connection received: host=[local]
+Nov 23 05:25:55 db01 postgres[7]: [2] ERROR:  relation#012#011of two#012STATEMENT:  SELECT 1
+Nov 23 05:25:55 db01 postgres[7]: [3] LOG:  disconnection: session time: 0:00:00.004
+";
+    assert_eq!(text(syslog).matches("local [7] ").count(), 4);
+    let chunks = "\
+Nov 23 05:25:55 db01 postgres[7]: [1] ERROR:  relation
+Nov 23 05:25:55 db01 postgres[7]: [2] #011of two
+Nov 23 05:25:55 db01 postgres[7]: [3] STATEMENT:  SELECT 1
+Nov 23 05:25:55 db01 postgres[7]: [1] LOG:  disconnection: session time: 0:00:00.004
+";
+    assert_eq!(text(chunks).matches("local [7] ").count(), 3);
+}
+
+/// A stamp as no server prints it was put there.
+#[test]
+fn stamps_before_a_prefix_without_time_are_its_time() {
+    let stamped = "\
+2026-11-23T05:25:55.1234Z user=app,db=shop LOG:  connection authorized: user=app database=shop
+2026-11-23T05:25:56Z user=app,db=shop LOG:  disconnection: session time: 0:00:00.004 user=app database=shop host=[local]
+";
+    assert!(
+        text(stamped).starts_with("2026-11-23 05:25:55.123 UTC user=app,db=shop LOG:  connection")
+    );
+}
+
 #[test]
 fn the_servers_own_time_and_process_hold() {
     let inner = "2026-11-23 05:16:38.743 UTC [21966] LOG:  starting PostgreSQL 18.4 on x\n";

@@ -18,6 +18,7 @@ use super::idents::Idents;
 use super::stamp::{Stamp, Years};
 use super::{Entry, Kind, Piece};
 use crate::csvlog::ascii_number;
+use crate::line_prefix::{Label, label};
 
 /// No header of syslog is longer: its host has at most 255 bytes, its tag is short.
 const HEADER_MAX: usize = 512;
@@ -28,9 +29,11 @@ pub(super) struct Lines {
     kind: Kind,
     years: Years,
     idents: Idents,
-    /// The length of the header of the line before, where that was a server's, and whose it was.
+    /// The length of the header of the line before, where that was a server's; whose it was, and when.
     header: Option<usize>,
     server: Vec<u8>,
+    stamp: Option<Stamp>,
+    pid: Option<u32>,
 }
 
 /// What stands before the text of a syslog line.
@@ -59,14 +62,17 @@ pub(super) fn kind_of(line: &[u8], years: &mut Years) -> Option<Kind> {
             return Some(Kind::Stream);
         }
     }
-    let header = header(line, years)?;
-    if heroku(&header).is_some() {
-        return Some(Kind::Heroku);
+    if let Some(header) = header(line, years) {
+        if heroku(&header).is_some() {
+            return Some(Kind::Heroku);
+        }
+        if Idents::default().knows(header.ident, &line[header.len..]) {
+            return Some(Kind::Syslog);
+        }
     }
-    let text = &line[header.len..];
-    Idents::default()
-        .knows(header.ident, text)
-        .then_some(Kind::Syslog)
+    // No escape of a `log_line_prefix` prints such a stamp: it was put before one that has none, or one of `%n`.
+    let (_, len) = Stamp::read_iso(line)?;
+    is_labelled(line[len..].strip_prefix(b" ")?).then_some(Kind::Stamped)
 }
 
 /// Whether a line is one of syslog, whoever wrote it.
@@ -82,6 +88,8 @@ impl Lines {
             idents,
             header: None,
             server: Vec::new(),
+            stamp: None,
+            pid: None,
         }
     }
 
@@ -120,6 +128,7 @@ impl Lines {
         undo_octal(text, &mut entry.text);
         entry.raw_len = text.len();
         self.server.clone_from(&entry.server);
+        (self.stamp, self.pid) = (entry.stamp, entry.pid);
         true
     }
 
@@ -136,6 +145,7 @@ impl Lines {
         let indent = line.iter().take(header).take_while(|b| **b == b' ').count();
         entry.piece = Piece::Rest;
         entry.server.clone_from(&self.server);
+        (entry.stamp, entry.pid) = (self.stamp, self.pid);
         entry
             .text
             .extend_from_slice(&line[if indent == header { indent } else { 0 }..]);
@@ -409,6 +419,13 @@ fn read_cri(line: &[u8], entry: &mut Entry) -> bool {
     entry.piece = Piece::of_line(is_whole, is_stderr);
     entry.text.extend_from_slice(&rest[len..]);
     true
+}
+
+/// Whether a text has a severity behind a prefix, in English.
+fn is_labelled(text: &[u8]) -> bool {
+    let head = &text[..text.len().min(HEADER_MAX)];
+    let label = memchr::memmem::find(head, b":  ").and_then(|at| label::at_end(&head[..at + 3]));
+    matches!(label, Some(Label::Severity(_)))
 }
 
 /// Whether the text behind a stamp begins as those of servers do, or as records of CloudNativePG or jsonlog.

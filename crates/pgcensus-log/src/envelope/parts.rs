@@ -20,9 +20,11 @@
 //!
 //! Source: `write_syslog` in the server's `src/backend/utils/error/elog.c`.
 
+use std::cell::OnceCell;
 use std::collections::VecDeque;
 
 use super::{Entry, Piece, line};
+use crate::translation::LineLabels;
 
 /// Messages after which no part of a record is waited for any more.
 const WINDOW: u64 = 64;
@@ -70,6 +72,7 @@ pub(super) struct Parts {
     /// Messages so far.
     count: u64,
     spare: Vec<Vec<u8>>,
+    labels: Labels,
 }
 
 /// A record that waits for its parts.
@@ -101,7 +104,7 @@ impl Parts {
             Piece::Line(_) | Piece::Part(_) => self.take_line(entry, out),
             Piece::Message => self.take_message(entry, out),
             Piece::Rest => match self.held.back_mut() {
-                Some(held) => append_rest(&mut held.text, &entry.text),
+                Some(held) => append_rest(&mut held.text, &entry.text, &self.labels),
                 None => self.write_rest(entry, out),
             },
         }
@@ -225,11 +228,11 @@ impl Parts {
         let mut rest = text;
         let mut is_first = true;
         loop {
-            let (line, next) = match line_break(rest, entry.raw_len > 0) {
+            let (line, next) = match line_break(rest, entry.raw_len > 0, &self.labels) {
                 Some((at, len)) => (&rest[..at], Some(&rest[at + len..])),
                 None => (rest, None),
             };
-            if is_first || is_further_label(line) {
+            if is_first || self.labels.are_further(line) {
                 self.begin_line(entry, line, out);
             } else if !line.starts_with(b"\t") {
                 out.push(b'\t');
@@ -246,7 +249,7 @@ impl Parts {
 
     /// A physical line that goes on the message before it.
     fn write_rest(&self, entry: &Entry, out: &mut Vec<u8>) {
-        if is_further_label(&entry.text) {
+        if self.labels.are_further(&entry.text) {
             self.begin_line(entry, &entry.text, out);
         } else if !entry.text.starts_with(b"\t") {
             out.push(b'\t');
@@ -295,19 +298,19 @@ fn append_chunk(held: &mut Held, entry: &Entry, added: Added) {
     held.last_len = entry.raw_len.max(chunk.len());
 }
 
-fn append_rest(text: &mut Vec<u8>, line: &[u8]) {
+fn append_rest(text: &mut Vec<u8>, line: &[u8], labels: &Labels) {
     if text.len() >= RECORD_MAX {
         return;
     }
     text.push(b'\n');
-    if !line.starts_with(b"\t") && !is_further_label(line) {
+    if !line.starts_with(b"\t") && !labels.are_further(line) {
         text.push(b'\t');
     }
     text.extend_from_slice(line);
 }
 
 /// The next line break and its length; in syslog also `#012` where it is followed by what the server puts there.
-fn line_break(text: &[u8], is_syslog: bool) -> Option<(usize, usize)> {
+fn line_break(text: &[u8], is_syslog: bool, labels: &Labels) -> Option<(usize, usize)> {
     let raw = memchr::memchr(b'\n', text);
     let upto = &text[..raw.unwrap_or(text.len())];
     if is_syslog {
@@ -315,7 +318,7 @@ fn line_break(text: &[u8], is_syslog: bool) -> Option<(usize, usize)> {
             let next = &text[at + 4..];
             next.starts_with(b"\t") || {
                 let end = memchr::memmem::find(next, b"#012").unwrap_or(next.len());
-                is_further_label(&next[..end])
+                labels.are_further(&next[..end])
             }
         });
         if let Some(at) = escaped {
@@ -325,25 +328,43 @@ fn line_break(text: &[u8], is_syslog: bool) -> Option<(usize, usize)> {
     raw.map(|at| (at, 1))
 }
 
-/// Whether a line has a label that is no severity, as the second and further labelled lines of a record have.
-fn is_further_label(line: &[u8]) -> bool {
-    const LABELS: [&[u8]; 7] = [
-        b"DETAIL",
-        b"HINT",
-        b"STATEMENT",
-        b"CONTEXT",
-        b"QUERY",
-        b"LOCATION",
-        b"BACKTRACE",
-    ];
-    if line.first() == Some(&b'\t') {
-        return false;
+/// The labels of a record's further lines, in all languages.
+///
+/// Few logs have a line break without a tab or an English label behind it; the words of the others are made when the first
+/// one comes.
+#[derive(Debug, Default)]
+struct Labels(OnceCell<LineLabels>);
+
+impl Labels {
+    /// Whether a line has a label that is no severity, as the second and further labelled lines of a record have.
+    fn are_further(&self, line: &[u8]) -> bool {
+        if line.first() == Some(&b'\t') || memchr::memchr(b':', line).is_none() {
+            return false;
+        }
+        is_further_in_english(line).unwrap_or_else(|| {
+            let all = self.0.get_or_init(LineLabels::of_all_languages);
+            all.are_further(line)
+        })
     }
+}
+
+/// The English labels that are no severities.
+pub(super) const FURTHER: [&[u8]; 7] = [
+    b"DETAIL",
+    b"HINT",
+    b"STATEMENT",
+    b"CONTEXT",
+    b"QUERY",
+    b"LOCATION",
+    b"BACKTRACE",
+];
+
+/// `None`: a label before the first English one may decide, or there is none.
+fn is_further_in_english(line: &[u8]) -> Option<bool> {
     // The first label decides: what stands behind it is its text.
-    let Some(at) = memchr::memmem::find(line, b":  ") else {
-        return false;
-    };
-    LABELS.iter().any(|label| line[..at].ends_with(label))
+    let at = memchr::memmem::find(line, b":  ")?;
+    let is_further = FURTHER.iter().any(|label| line[..at].ends_with(label));
+    is_further.then_some(true)
 }
 
 /// `[12-1] ` or `[1] ` at the start of a text: both numbers, and the length of all.

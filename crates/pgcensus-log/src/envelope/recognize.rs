@@ -69,12 +69,11 @@ impl Layer {
 struct Counts {
     messages: usize,
     both: usize,
-    /// `[1] `, and `[n] ` behind `[n-1] ` of the same process.
-    chunks: usize,
+    /// `[n] ` with a severity, where `n` is more than 1: no further chunk of a record has one.
+    records: usize,
     /// `[n] ` where `n` is the process: a `log_line_prefix` of `[%p] `.
     pids: usize,
     single: usize,
-    last: (Option<u32>, u32),
 }
 
 impl Counts {
@@ -88,9 +87,7 @@ impl Counts {
             Some((number, None, _)) => {
                 self.single += 1;
                 self.pids += usize::from(Some(number) == entry.pid);
-                let follows = self.last == (entry.pid, number.wrapping_sub(1));
-                self.chunks += usize::from(number == 1 || follows);
-                self.last = (entry.pid, number);
+                self.records += usize::from(number > 1 && has_severity(&entry.text));
             }
             None => {}
         }
@@ -102,12 +99,19 @@ impl Counts {
             Numbers::Both
         } else if !most(self.single) || most(self.pids) {
             Numbers::None
-        } else if most(self.chunks) {
-            Numbers::Chunk
-        } else {
+        } else if self.records * 10 > self.messages {
             Numbers::Record
+        } else {
+            Numbers::Chunk
         }
     }
+}
+
+/// Whether the first label of a text is none of the English ones that are no severity; where messages are translated, most
+/// labels are severities all the same.
+fn has_severity(text: &[u8]) -> bool {
+    let label = memchr::memmem::find(text, b":  ").map(|at| &text[..at]);
+    label.is_some_and(|label| !parts::FURTHER.iter().any(|word| label.ends_with(word)))
 }
 
 /// The envelope of most objects.

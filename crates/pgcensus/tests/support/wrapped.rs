@@ -1,11 +1,12 @@
 //! What others make of a server's log: each function writes the lines of a recorded log as one of them does, from its
 //! documentation. Nothing here knows how they are read.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde_json::{Map, Value, json};
 
-/// A record of a stderr log with `%m [%p] `: who wrote it, when, and its physical lines.
+/// A record of a log: who wrote it, when, and its physical lines.
 pub(crate) struct Record {
     pub(crate) pid: u32,
     /// `2026-11-23T05:16:38.743`
@@ -13,40 +14,204 @@ pub(crate) struct Record {
     pub(crate) lines: Vec<Vec<u8>>,
 }
 
-/// Splits a stderr log that has the prefix `%m [%p] ` into its records.
-pub(crate) fn records(text: &[u8]) -> Vec<Record> {
-    const FURTHER: [&str; 7] = [
-        "DETAIL",
-        "HINT",
-        "STATEMENT",
-        "CONTEXT",
-        "QUERY",
-        "LOCATION",
-        "BACKTRACE",
-    ];
+/// A recorded log.
+pub(crate) struct Recording {
+    pub(crate) records: Vec<Record>,
+    /// Its prefix has a time; else those of the records are made up.
+    pub(crate) has_time: bool,
+    /// Likewise.
+    pub(crate) has_pid: bool,
+    pub(crate) text: Vec<u8>,
+}
+
+/// What is labelled, in the languages of the recorded logs; a line with one of these goes on the record before it.
+const FURTHER: [&str; 20] = [
+    "DETAIL",
+    "HINT",
+    "STATEMENT",
+    "CONTEXT",
+    "QUERY",
+    "LOCATION",
+    "BACKTRACE",
+    "TIPP",
+    "ANWEISUNG",
+    "ZUSAMMENHANG",
+    "ANFRAGE",
+    "DETALLE",
+    "SENTENCIA",
+    "CONTEXTO",
+    "DÉTAIL",
+    "INSTRUCTION ",
+    "詳細",
+    "文",
+    "ПОДРОБНОСТИ",
+    "ОПЕРАТОР",
+];
+const SEVERITIES: [&str; 13] = [
+    "LOG",
+    "FATAL",
+    "ERROR",
+    "WARNING",
+    "NOTICE",
+    "PANIC",
+    "FEHLER",
+    "WARNUNG",
+    "ERREUR",
+    "SOOBSHHENIE",
+    "СООБЩЕНИЕ",
+    "ВАЖНО",
+    "ОШИБКА",
+];
+
+/// What stands before the label of a line, and whether that begins a record.
+fn head(line: &[u8]) -> Option<(&[u8], bool)> {
+    if line.starts_with(b"\t") {
+        return None;
+    }
+    let mut colons = memchr::memchr_iter(b':', line).filter(|&at| line[at + 1..].starts_with(b" "));
+    colons.find_map(|at| {
+        let ends_in = |labels: &[&str]| {
+            let label = labels
+                .iter()
+                .find(|label| line[..at].ends_with(label.as_bytes()))?;
+            Some(&line[..at - label.len()])
+        };
+        let further = ends_in(&FURTHER).map(|head| (head, false));
+        further.or_else(|| Some((ends_in(&SEVERITIES)?, true)))
+    })
+}
+
+/// `2026-11-23T05:16:38.743` of a prefix, whatever its zone.
+fn time_in(head: &str) -> Option<String> {
+    let is_time = |text: &&[u8]| {
+        let shape = text
+            .iter()
+            .map(|b| if b.is_ascii_digit() { b'0' } else { *b });
+        shape.eq(*b"0000-00-00 00:00:00")
+    };
+    if let Some(at) = head.as_bytes().windows(19).position(|text| is_time(&text)) {
+        let fraction = &head[at + 19..];
+        let fraction = if fraction.starts_with('.') {
+            &fraction[..4]
+        } else {
+            ".000"
+        };
+        return Some(format!(
+            "{}T{}{fraction}",
+            &head[at..at + 10],
+            &head[at + 11..at + 19]
+        ));
+    }
+    let (seconds, rest) = head.split_once('.')?;
+    let ms = seconds.parse::<i64>().ok()? * 1000 + rest.get(..3)?.parse::<i64>().ok()?;
+    let at = jiff::Timestamp::from_millisecond(ms).ok()?;
+    Some(at.strftime("%Y-%m-%dT%H:%M:%S%.3f").to_string())
+}
+
+/// The number in `[123]`, `|123|` or, in hexadecimal, in the session id of `UTC-6b03cf69.7e93-`.
+fn pid_in(head: &str) -> Option<u32> {
+    let in_brackets = || {
+        head.split('[')
+            .skip(1)
+            .find_map(|rest| rest.split_once(']')?.0.parse().ok())
+    };
+    let in_pipes = || head.split('|').nth(1)?.parse().ok();
+    let of_session = || {
+        let (_, id) = head.strip_suffix('-')?.rsplit_once('.')?;
+        u32::from_str_radix(id, 16).ok()
+    };
+    in_brackets().or_else(in_pipes).or_else(of_session)
+}
+
+/// A time in a log that has none.
+fn made_up(record: usize) -> String {
+    format!(
+        "2026-11-23T{:02}:{:02}:{:02}.000",
+        5 + record / 3600,
+        record / 60 % 60,
+        record % 60
+    )
+}
+
+/// Splits a stderr log into its records. What has no label is nobody's record but its own, such as what a shell says.
+pub(crate) fn recording(text: Vec<u8>) -> Recording {
     let mut records: Vec<Record> = Vec::new();
-    for line in text.split(|b| *b == b'\n') {
-        if line.is_empty() {
+    let (mut has_time, mut has_pid) = (false, false);
+    for line in text
+        .strip_suffix(b"\n")
+        .unwrap_or(&text)
+        .split(|b| *b == b'\n')
+    {
+        let head = head(line);
+        let goes_on =
+            line.is_empty() || line.starts_with(b"\t") || matches!(head, Some((_, false)));
+        if let (true, Some(record)) = (goes_on, records.last_mut()) {
+            record.lines.push(line.to_owned());
             continue;
         }
-        let shown = String::from_utf8_lossy(line);
-        let head = shown.split_once(" UTC [").and_then(|(at, rest)| {
-            let (pid, rest) = rest.split_once("] ")?;
-            let (label, _) = rest.split_once(":  ")?;
-            Some((at.replace(' ', "T"), pid.parse().ok()?, label))
+        let head = head.map(|(head, _)| String::from_utf8_lossy(head));
+        let at = head.as_deref().and_then(time_in);
+        let pid = head.as_deref().and_then(pid_in);
+        has_time |= at.is_some();
+        has_pid |= pid.is_some();
+        let before = records.last();
+        let at = at.or_else(|| before.filter(|_| has_time).map(|before| before.at.clone()));
+        records.push(Record {
+            pid: pid.unwrap_or(7),
+            at: at.unwrap_or_else(|| made_up(records.len())),
+            lines: vec![line.to_owned()],
         });
-        match (head, records.last_mut()) {
-            (Some((at, pid, label)), _)
-                if !line.starts_with(b"\t") && !FURTHER.contains(&label) =>
-            {
-                let lines = vec![line.to_owned()];
-                records.push(Record { pid, at, lines });
-            }
-            (_, Some(record)) => record.lines.push(line.to_owned()),
-            (_, None) => {}
-        }
     }
-    records
+    Recording {
+        records,
+        has_time,
+        has_pid,
+        text,
+    }
+}
+
+/// A log of any format whose physical lines are wrapped one by one.
+pub(crate) fn by_lines(text: Vec<u8>) -> Recording {
+    let lines = text
+        .strip_suffix(b"\n")
+        .unwrap_or(&text)
+        .split(|b| *b == b'\n');
+    let records = lines.map(|line| Record {
+        pid: 7,
+        at: "2026-11-23T05:28:06.794".to_owned(),
+        lines: vec![line.to_owned()],
+    });
+    Recording {
+        records: records.collect(),
+        has_time: true,
+        has_pid: true,
+        text,
+    }
+}
+
+impl Recording {
+    /// What comes out of an envelope that has times, and pids too if it `knows_pid`: what the server's prefix lacks is added.
+    pub(crate) fn completed(&self, knows_pid: bool) -> Vec<u8> {
+        if self.has_time && (self.has_pid || !knows_pid) {
+            return self.text.clone();
+        }
+        let mut out = Vec::new();
+        for record in &self.records {
+            for line in &record.lines {
+                if !line.starts_with(b"\t") {
+                    if !self.has_time {
+                        out.extend(format!("{} UTC ", record.at.replace('T', " ")).into_bytes());
+                    }
+                    if !self.has_pid && knows_pid {
+                        out.extend(format!("[{}] ", record.pid).into_bytes());
+                    }
+                }
+                out.extend_from_slice(line);
+                out.push(b'\n');
+            }
+        }
+        out
+    }
 }
 
 /// One message to syslog, numbered as `write_syslog` in the server's `elog.c` does.
@@ -66,8 +231,11 @@ pub(crate) struct Syslog {
 /// What the server sends to syslog; messages of two records in a row by two processes come in turns.
 pub(crate) fn messages(records: &[Record], how: Syslog) -> Vec<Message> {
     let mut all: Vec<Vec<Message>> = Vec::new();
-    for (n, record) in records.iter().enumerate() {
-        let n = n + 1;
+    // Each process counts its own.
+    let mut counts: BTreeMap<u32, u64> = BTreeMap::new();
+    for record in records {
+        let n = counts.entry(record.pid).or_default();
+        *n += 1;
         let message = |text: Vec<u8>| Message {
             pid: record.pid,
             at: record.at.clone(),
@@ -307,17 +475,20 @@ pub(crate) fn physical(records: &[Record]) -> Vec<Message> {
 
 /// The text with its last line end taken off, in pieces of at most `max` bytes.
 fn pieces(line: &[u8], max: usize) -> Vec<&[u8]> {
+    if line.is_empty() {
+        return vec![line];
+    }
     line.chunks(max).collect()
 }
 
 /// Docker splits a line at 16 KiB; here sooner, so that it happens. Its encoder replaces what is no UTF-8.
-pub(crate) fn docker(text: &[u8], max: usize) -> Vec<u8> {
+pub(crate) fn docker(lines: &[Message], max: usize) -> Vec<u8> {
     let mut out = Vec::new();
-    for line in text.split_inclusive(|b| *b == b'\n') {
-        for piece in pieces(line, max) {
+    for line in lines {
+        for piece in pieces(&[&line.text[..], b"\n"].concat(), max) {
             let log = String::from_utf8_lossy(piece);
-            let object =
-                json!({"log": log, "stream": "stderr", "time": "2026-11-23T05:28:06.794944077Z"});
+            let time = format!("{}944077Z", line.at);
+            let object = json!({"log": log, "stream": "stderr", "time": time});
             out.extend(object.to_string().into_bytes());
             out.push(b'\n');
         }
@@ -325,16 +496,13 @@ pub(crate) fn docker(text: &[u8], max: usize) -> Vec<u8> {
     out
 }
 
-pub(crate) fn cri(text: &[u8], max: usize) -> Vec<u8> {
+pub(crate) fn cri(lines: &[Message], max: usize) -> Vec<u8> {
     let mut out = Vec::new();
-    for line in text.split(|b| *b == b'\n').filter(|line| !line.is_empty()) {
-        let pieces = pieces(line, max);
+    for line in lines {
+        let pieces = pieces(&line.text, max);
         for (i, piece) in pieces.iter().enumerate() {
             let tag = if i + 1 == pieces.len() { "F" } else { "P" };
-            out.extend(joined(
-                format!("2026-11-23T05:28:06.794944077Z stderr {tag} "),
-                piece,
-            ));
+            out.extend(joined(format!("{}944077Z stderr {tag} ", line.at), piece));
             out.push(b'\n');
         }
     }
@@ -342,15 +510,19 @@ pub(crate) fn cri(text: &[u8], max: usize) -> Vec<u8> {
 }
 
 /// `kubectl logs --timestamps`, and what exporters put before each line.
-pub(crate) fn stamped(text: &[u8]) -> Vec<u8> {
-    let all = text.split(|b| *b == b'\n').filter(|line| !line.is_empty());
-    lines(all.map(|line| joined("2026-11-23T05:28:06.794Z ".to_owned(), line)))
+pub(crate) fn stamped(all: &[Message]) -> Vec<u8> {
+    lines(
+        all.iter()
+            .map(|line| joined(format!("{}Z ", line.at), &line.text)),
+    )
 }
 
 /// `aws logs tail`
-pub(crate) fn aws_tail(text: &[u8]) -> Vec<u8> {
-    let all = text.split(|b| *b == b'\n').filter(|line| !line.is_empty());
-    lines(all.map(|line| joined("2026-11-23T05:28:06.794000+00:00 mydb.0 ".to_owned(), line)))
+pub(crate) fn aws_tail(all: &[Message]) -> Vec<u8> {
+    lines(
+        all.iter()
+            .map(|line| joined(format!("{}000+00:00 mydb.0 ", line.at), &line.text)),
+    )
 }
 
 fn utf8(text: &[u8]) -> String {
@@ -444,11 +616,11 @@ pub(crate) fn azure(records: &[Record], is_listed: bool) -> Vec<u8> {
 }
 
 /// Filebeat's document; `is_hit` as a search gives it.
-pub(crate) fn elastic(records: &[Record], is_hit: bool) -> Vec<u8> {
-    lines(records.iter().map(|record| {
+pub(crate) fn elastic(messages: &[Message], is_hit: bool) -> Vec<u8> {
+    lines(messages.iter().map(|message| {
         let document = json!({
-            "@timestamp": format!("{}Z", record.at), "agent": {"name": "a", "type": "filebeat"}, "host": {"name": "db01"},
-            "log": {"file": {"path": "/var/log/postgresql/postgresql.log"}, "offset": 1}, "message": whole(record),
+            "@timestamp": format!("{}Z", message.at), "agent": {"name": "a", "type": "filebeat"}, "host": {"name": "db01"},
+            "log": {"file": {"path": "/var/log/postgresql/postgresql.log"}, "offset": 1}, "message": utf8(&message.text),
         });
         let object = if is_hit { json!({"_index": "i", "_source": document}) } else { document };
         object.to_string().into_bytes()
