@@ -26,6 +26,8 @@ mod shape;
 mod stamp;
 mod survey;
 
+use std::ops::RangeBounds;
+
 use crate::format::{self, Format, Guess};
 use idents::Idents;
 use parts::{Added, Numbers, Parts};
@@ -161,6 +163,10 @@ pub struct Envelope {
     innermost: Layer,
     added: Added,
     end: Day,
+    /// So many of the layers, from the outside, are known to be of one server.
+    told: usize,
+    /// What was around it before it was dealt out.
+    taken_off: Vec<Kind>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -185,6 +191,8 @@ impl Envelope {
             innermost: Layer::of(sample, end)?,
             added: Added::default(),
             end,
+            told: 0,
+            taken_off: Vec::new(),
         };
         let mut text = envelope.text(sample);
         while envelope.outer.len() + 1 < LAYERS_MAX
@@ -226,23 +234,36 @@ impl Envelope {
 
     /// Its name, for people: `Kubernetes CRI, CloudNativePG`.
     pub fn name(&self) -> String {
-        let names: Vec<_> = self.layers().map(|layer| layer.kind.name()).collect();
-        names.join(", ")
+        let layers = self.layers().map(|layer| layer.kind);
+        let kinds = self.taken_off.iter().copied().chain(layers);
+        kinds.map(Kind::name).collect::<Vec<_>>().join(", ")
     }
 
     /// What undoes it.
     pub fn unwrapper(&self) -> Unwrapper {
-        let of_layer = |layer: &Layer, added, inner| Unwrapper {
-            reader: Reader::new(layer, self.end),
-            server: layer.server.clone(),
-            stranger: None,
-            parts: Parts::new(layer.numbers, added),
-            inner,
-            unwrapped: Vec::new(),
-        };
-        let innermost = of_layer(&self.innermost, self.added, None);
-        self.outer.iter().rev().fold(innermost, |inner, layer| {
-            of_layer(layer, Added::default(), Some(Box::new(inner)))
+        let all = self.unwrapper_of(..);
+        all.expect("an envelope has a layer")
+    }
+
+    /// What undoes some of its layers, from the outside; `None`: there are none.
+    fn unwrapper_of(&self, layers: impl RangeBounds<usize>) -> Option<Unwrapper> {
+        let some = (0..=self.outer.len()).rev().filter(|n| layers.contains(n));
+        some.fold(None, |inner, n| {
+            let layer = self.layer(n);
+            let is_innermost = n == self.outer.len();
+            let added = if is_innermost {
+                self.added
+            } else {
+                Added::default()
+            };
+            Some(Unwrapper {
+                reader: Reader::new(layer, self.end),
+                server: layer.server.clone(),
+                stranger: None,
+                parts: Parts::new(layer.numbers, added),
+                inner: inner.map(Box::new),
+                unwrapped: Vec::new(),
+            })
         })
     }
 
@@ -264,6 +285,11 @@ impl Envelope {
 
     fn outermost(&self) -> &Layer {
         self.outer.first().unwrap_or(&self.innermost)
+    }
+
+    /// Counted from the outside.
+    fn layer(&self, n: usize) -> &Layer {
+        self.outer.get(n).unwrap_or(&self.innermost)
     }
 
     /// From the outside to the inside.

@@ -18,6 +18,7 @@ mod lz4;
 mod overlap;
 mod paths;
 pub(crate) mod section;
+mod spool;
 mod tar;
 pub(crate) mod translated;
 
@@ -32,7 +33,7 @@ use pgcensus_log::format::{self, Format, Guess};
 use pgcensus_log::line_prefix::{self, Inference, Known, LinePrefix};
 
 use crate::view::text::thousands;
-use archive::{Look, Spool, Tar, TarMember};
+use archive::{Look, Tar, TarMember};
 use compressed::{Compression, Damaged, Magic};
 use enveloped::Order;
 use file::{Head, Kind, LogFile, Opened};
@@ -40,6 +41,7 @@ use input::{Piped, Reading};
 pub(crate) use paths::server_name;
 use paths::{Candidate, Paths, Way};
 use section::Section;
+use spool::Spool;
 use translated::Languages;
 
 /// What the operator asked to read.
@@ -260,7 +262,14 @@ impl Plan {
                     };
                     vec![take_tar(opened, look).into()]
                 }
-                Ok(opened) => take_stream(opened, request, path, &mut learned),
+                Ok(opened) => {
+                    let take = Take {
+                        request,
+                        path,
+                        way: Way::Asked,
+                    };
+                    take_stream(opened, take, &mut learned, &mut spool)
+                }
                 Err(err) => vec![Taken::Problem(Problem::of(path, &err).message).into()],
             };
             let of_path = |_: &Taken| STDIN.to_owned();
@@ -711,8 +720,9 @@ fn take_file(
         };
         return vec![take_tar(opened, look).into()];
     }
+    let take = Take { request, path, way };
     if !metadata.is_file() {
-        return take_stream(opened, request, path, learned);
+        return take_stream(opened, take, learned, spool);
     }
     let stored = Stored {
         kind: Kind::File(path.clone()),
@@ -720,7 +730,15 @@ fn take_file(
         size: metadata.len(),
         broken: None,
     };
-    take_stored(opened, stored, request, path, way, learned)
+    take_stored(opened, stored, take, learned, spool)
+}
+
+/// What is taken, for whom.
+#[derive(Clone, Copy)]
+struct Take<'a> {
+    request: &'a Request,
+    path: &'a Path,
+    way: Way,
 }
 
 /// Bytes on disk, which can be opened again and again.
@@ -743,26 +761,19 @@ impl Stored {
 fn take_stored(
     opened: Opened,
     stored: Stored,
-    request: &Request,
-    path: &Path,
-    way: Way,
+    take: Take<'_>,
     learned: &mut Learned,
+    spool: &mut Spool,
 ) -> Vec<Part> {
-    let order = opened.survey(|| match opened.magic.compression() {
+    let again = || match opened.magic.compression() {
         Some(compression) => compression.undo(stored.open()?),
         None => stored.open(),
-    });
-    let opened = match undealt(order, opened, request, path, way) {
-        Ok(opened) => opened,
-        Err(parts) => return parts,
     };
-    let taken = take_opened(opened, request, path, way, learned, |file| {
-        file.size = Some(stored.size);
-        file.compression = stored.compression;
-        file.kind = stored.kind;
-        file.broken = stored.broken;
-    });
-    vec![taken.into()]
+    match opened.survey(Some(&again)) {
+        Ok(None) => vec![take_opened(opened, stored, take, learned).into()],
+        Ok(Some((by, order))) => take_dealt(&by, order, opened, take, spool),
+        Err(err) => vec![Taken::Problem(Problem::of(take.path, &err).message).into()],
+    }
 }
 
 fn take_tar(opened: Opened, mut look: Look<'_>) -> Taken {
@@ -776,22 +787,19 @@ fn take_tar(opened: Opened, mut look: Look<'_>) -> Taken {
     }
 }
 
-/// What a regular file is taken for; `settle` says where its bytes are.
-fn take_opened(
-    opened: Opened,
-    request: &Request,
-    path: &Path,
-    way: Way,
-    learned: &mut Learned,
-    settle: impl FnOnce(&mut LogFile),
-) -> Taken {
+/// What is on disk, and is one log.
+fn take_opened(opened: Opened, stored: Stored, take: Take<'_>, learned: &mut Learned) -> Taken {
+    let Take { request, path, way } = take;
     let mut head = Head::read(opened, &mut learned.languages);
     let (format, inferred) = match judge(&mut head, request, path, way, learned) {
         Ok(log) => log,
         Err(taken) => return taken,
     };
     let mut file = LogFile::from_head(path, &head, format, inferred);
-    settle(&mut file);
+    file.size = Some(stored.size);
+    file.compression = stored.compression;
+    file.kind = stored.kind;
+    file.broken = stored.broken;
     if !file.is_compressed() && file.first.is_some() {
         // Read for its head a moment ago; if the tail fails now, reading it will say so.
         let tail = file.tail_of_plain().unwrap_or_default();
@@ -804,12 +812,22 @@ fn take_opened(
     Taken::Log(Box::new(file))
 }
 
-fn take_stream(opened: Opened, request: &Request, path: &Path, learned: &mut Learned) -> Vec<Part> {
-    let order = opened.survey(|| Ok(Box::new(io::empty())));
-    let opened = match undealt(order, opened, request, path, Way::Asked) {
-        Ok(opened) => opened,
-        Err(parts) => return parts,
-    };
+fn take_stream(
+    opened: Opened,
+    take: Take<'_>,
+    learned: &mut Learned,
+    spool: &mut Spool,
+) -> Vec<Part> {
+    let Take { request, path, .. } = take;
+    match opened.survey(None) {
+        Ok(None) => {}
+        Ok(Some((by, order))) => {
+            let mut parts = take_dealt(&by, order, opened, take, spool);
+            settle(&mut parts, &request.reading);
+            return parts;
+        }
+        Err(err) => return vec![Taken::Problem(Problem::of(path, &err).message).into()],
+    }
     let mut head = Head::read(opened, &mut learned.languages);
     match judge(&mut head, request, path, Way::Asked, learned) {
         Ok((format, inferred)) => {
@@ -822,70 +840,85 @@ fn take_stream(opened: Opened, request: &Request, path: &Path, learned: &mut Lea
     }
 }
 
-/// What need not be dealt out, as its survey says; else its parts.
-fn undealt(
-    order: io::Result<Option<Order>>,
-    opened: Opened,
-    request: &Request,
-    path: &Path,
-    way: Way,
-) -> Result<Opened, Vec<Part>> {
-    match order {
-        Ok(None) => Ok(opened),
-        Ok(Some(order)) => Err(take_dealt(order, opened, request, path, way)),
-        Err(err) => Err(vec![Taken::Problem(Problem::of(path, &err).message).into()]),
+/// What came of a pipe is read from the spool now, and anew counted. Where Ctrl+C ended it, all its servers are known up to
+/// the newest line: the log that has it, which is the last, goes on.
+fn settle(parts: &mut Vec<Part>, reading: &Reading) {
+    reading.begin_again();
+    if !reading.interrupt.came() {
+        return;
+    }
+    let is_log = |part: &Part| matches!(part.taken, Taken::Log(_));
+    if parts.iter().any(is_log) {
+        // What is compressed broke off.
+        parts.retain(is_log);
+        if let Some(Taken::Log(log)) = parts.last_mut().map(|part| &mut part.taken) {
+            log.is_cut = true;
+        }
+        reading.interrupt.answered();
     }
 }
 
-/// Deals out a log of several servers, and takes each part of it as the log of one.
-fn take_dealt(order: Order, opened: Opened, request: &Request, path: &Path, way: Way) -> Vec<Part> {
+/// Deals out a log by the servers that a layer of its envelope names, and takes each part of it as a log of its own: of one
+/// server, or of several that a further layer names.
+fn take_dealt(
+    by: &Envelope,
+    order: Order,
+    opened: Opened,
+    take: Take<'_>,
+    spool: &mut Spool,
+) -> Vec<Part> {
     let problem = |message: String| vec![Part::from(Taken::Problem(message))];
-    let end = opened.end;
-    let Some(split) = opened.envelope.as_ref().map(Envelope::split) else {
-        return Vec::new();
-    };
-    let deal = match enveloped::deal_out(split, order, opened.into_reader()) {
+    let said = |err: &io::Error| Problem::of(take.path, err).message;
+    let (end, compression) = (opened.end, opened.magic.compression());
+    let deal = match enveloped::deal_out(by.split(), order, opened.into_reader(), spool) {
         Ok(deal) => deal,
         Err(err) => {
-            let why = Problem::of(path, &err).message;
             return problem(format!(
-                "it is of several servers or newest first, and cannot be dealt out into temporary files: {why}"
+                "its servers cannot be kept apart in a temporary file ({}); set TMPDIR to a directory with room for it",
+                said(&err)
             ));
         }
     };
+    let is_alone = deal
+        .servers
+        .iter()
+        .filter(|dealt| dealt.is_labelled)
+        .count()
+        < 2;
     let mut parts = Vec::new();
     for dealt in deal.servers {
-        let file = dealt.file.reopen();
-        let opened = file.and_then(|file| Ok((file.metadata()?.len(), Opened::new(file, end)?)));
-        let taken = match opened {
-            Ok((size, opened)) => take_opened(
-                opened,
-                request,
-                path,
-                way,
-                &mut Learned::of(request),
-                |file| {
-                    file.size = Some(size);
-                    file.compression = None;
-                    file.kind = Kind::File(dealt.file.path().to_owned());
-                    file.dealt = Some(dealt.file);
-                },
-            ),
-            Err(err) => Taken::Problem(Problem::of(path, &err).message),
+        let stored = Stored {
+            kind: Kind::Spooled(dealt.section),
+            compression,
+            size: dealt.len,
+            broken: None,
         };
-        match taken {
+        let opened = stored.open().and_then(|bytes| Opened::part(bytes, end, by));
+        let taken = match opened {
+            Ok(opened) => take_stored(opened, stored, take, &mut Learned::of(take.request), spool),
+            Err(err) => problem(said(&err)),
+        };
+        let outer = Some(&*dealt.server).filter(|name| !name.is_empty());
+        let is_single = taken.len() == 1;
+        for Part { taken, server } in taken {
             // Other programs write into such a log too.
-            Taken::Problem(_) | Taken::LeftOut(_) if !dealt.is_labelled => {}
-            taken => parts.push(Part {
-                server: Some(dealt.server).filter(|name| !name.is_empty()),
-                taken,
-            }),
+            if !dealt.is_labelled && matches!(taken, Taken::Problem(_) | Taken::LeftOut(_)) {
+                continue;
+            }
+            let server = match (outer, server) {
+                (Some(outer), Some(inner)) if !is_alone && !is_single => {
+                    Some(format!("{outer}/{inner}"))
+                }
+                (Some(outer), _) if !is_alone => Some(outer.to_owned()),
+                (outer, inner) => inner.or(outer.map(str::to_owned)),
+            };
+            parts.push(Part { taken, server });
         }
     }
     if let Some(err) = deal.failure {
         let message = match compressed::damage(&err) {
             Some(damaged) => damaged.to_string(),
-            None => Problem::of(path, &err).message,
+            None => said(&err),
         };
         parts.extend(problem(message));
     }
@@ -918,7 +951,6 @@ impl LogFile {
             kind: Kind::File(path.to_owned()),
             compression: head.magic.compression(),
             envelope: head.envelope.clone(),
-            dealt: None,
             translated: head.translated.clone(),
             size: None,
             first_line: first_line[..first_line.len().min(256)].to_owned(),

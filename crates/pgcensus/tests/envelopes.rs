@@ -3,6 +3,7 @@
 #[path = "support/wrapped.rs"]
 mod wrapped;
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -562,6 +563,81 @@ fn servers_of_one_file_are_kept_apart() {
             assert!(found.len() > 10, "{host}");
         }
     }
+}
+
+/// The sessions of each server, without its name.
+fn sessions_by_server(path: Option<&Path>, piped: &[u8]) -> BTreeMap<String, Vec<Value>> {
+    let (out, err, code) = run(&["sessions", "--json"], path, piped);
+    assert_eq!(code, Some(0), "{err}");
+    let mut servers: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+    for line in out.lines() {
+        let mut session: Value = serde_json::from_str(line).expect("an object");
+        let server = session.as_object_mut().expect("an object").remove("server");
+        let server = server
+            .as_ref()
+            .and_then(Value::as_str)
+            .expect("a name")
+            .to_owned();
+        servers.entry(server).or_default().push(session);
+    }
+    servers
+}
+
+/// As they are in each log alone.
+#[track_caller]
+fn assert_servers(log: &[u8], alone: &[(&str, &[u8])]) {
+    let dir = TempDir::new().expect("a directory");
+    let path = dir.path().join("a.log");
+    let expected: BTreeMap<_, _> = alone
+        .iter()
+        .map(|(server, log)| {
+            let sessions = sessions_by_server(None, log)
+                .into_values()
+                .flatten()
+                .collect();
+            ((*server).to_owned(), sessions)
+        })
+        .collect();
+    std::fs::write(&path, log).expect("it is written");
+    assert_eq!(sessions_by_server(Some(&path), b""), expected, "in a file");
+    assert_eq!(sessions_by_server(None, log), expected, "in a pipe");
+    std::fs::write(&path, zstd::encode_all(log, 1).expect("it is compressed"))
+        .expect("it is written");
+    assert_eq!(
+        sessions_by_server(Some(&path), b""),
+        expected,
+        "in a compressed file"
+    );
+}
+
+/// Of a pipe, too, whose begin has one server alone.
+#[test]
+fn server_that_comes_late_is_read() {
+    let of = |host, run| {
+        let log = wrapped::recording(recorded(run, "stderr"));
+        wrapped::iso(&split(&log), host)
+    };
+    let (first, second) = (of("db01", "16/noise"), of("db02", "16/failures"));
+    assert!(first.len() > 4 * (64 << 10), "the second comes late");
+    assert_servers(
+        &[&first[..], &second].concat(),
+        &[("db01", &first), ("db02", &second)],
+    );
+}
+
+/// Whichever layer names them: the pods of records in lines that name none, and in documents that all have one host.
+#[test]
+fn servers_are_named_by_any_layer() {
+    let of = |pod, run| wrapped::cloudnativepg(&recorded(run, "csvlog"), pod);
+    let (first, second) = (of("shop-1", "18/basic"), of("shop-2", "16/failures"));
+    let both = again([&first[..], &second].concat());
+    let alone = [("shop-1", &first[..]), ("shop-2", &second[..])];
+    assert_servers(&wrapped::cri(&both, 16 << 10), &alone);
+    assert_servers(&wrapped::elastic(&both, false), &alone);
+    assert_servers(
+        &wrapped::docker(&again(wrapped::cri(&both, 999)), 16 << 10),
+        &alone,
+    );
 }
 
 #[test]

@@ -112,6 +112,34 @@ fn a_compressed_pipe_is_cut_off_and_not_damaged() {
     }
 }
 
+/// Other servers might come after those of its begin, so it is kept as it comes; what came is read from there.
+#[test]
+fn a_pipe_that_names_servers_is_cut_off_and_what_came_of_it_is_counted() {
+    let lines = |log: &str, host: &str| {
+        let wrapped = log.lines().map(|line| {
+            let pid = line.split(['[', ']']).nth(1).expect("a pid");
+            format!("2026-11-23T05:00:00+00:00 {host} postgres[{pid}]: {line}\n")
+        });
+        wrapped.collect::<String>()
+    };
+    let log = lines(&sessions("10:00", 3_000), "db01") + &lines(&sessions("11:00", 3_000), "db02");
+    let args = ["sessions", "--json"];
+    let (status, out, err) = interrupted(&args, log.as_bytes());
+    assert_eq!(status.code(), INTERRUPTED, "{err}");
+    assert!(
+        err.starts_with("pgcensus: partial: stopped by Ctrl+C after"),
+        "{err}"
+    );
+    assert_eq!(out, complete(&args, log.as_bytes()));
+    for host in ["db01", "db02"] {
+        assert_eq!(
+            out.matches(&format!("\"server\":\"{host}\"")).count(),
+            3_000,
+            "{host}"
+        );
+    }
+}
+
 /// Its logs are kept in a temporary file as they come; what came is read from there.
 #[test]
 fn a_piped_tar_is_cut_off_and_what_came_of_it_is_counted() {

@@ -2,36 +2,106 @@
 
 use super::reader::Reader;
 use super::stamp::Stamp;
-use super::{Entry, Envelope, Piece};
+use super::{Entry, Envelope, Piece, Unwrapper};
 
 impl Envelope {
     /// Finds out who wrote into a log, see [`Survey`].
     pub fn survey(&self) -> Survey {
         Survey {
-            reader: Reader::new(self.outermost(), self.end),
-            entry: Entry::default(),
+            entries: self.entries(),
             servers: Vec::new(),
             before: None,
             earlier: 0,
             later: 0,
-            is_export: self.outermost().kind.is_json(),
+            is_export: self.layer(self.telling()).kind.is_json(),
         }
     }
 
     /// Deals a log out by server, see [`Split`].
     pub fn split(&self) -> Split {
         Split {
-            reader: Reader::new(self.outermost(), self.end),
+            entries: self.entries(),
+        }
+    }
+
+    /// The same where the layer that names servers is known to tell of one only: the next one inside that names some may tell of
+    /// several. `None`: no further layer names any.
+    pub fn within(&self) -> Option<Envelope> {
+        let mut within = self.clone();
+        within.told = self.telling() + 1;
+        let is_named = |n| !self.layer(n).server.is_empty();
+        let mut further = within.told..=self.outer.len();
+        further.any(is_named).then_some(within)
+    }
+
+    /// This is around what was dealt out of `whole`: says so in its name.
+    pub fn set_whole(&mut self, whole: &Envelope) {
+        let layers = whole.layers().take(whole.telling());
+        let kinds = layers.map(|layer| layer.kind);
+        self.taken_off = whole.taken_off.iter().copied().chain(kinds).collect();
+    }
+
+    /// The entries by which servers are told.
+    fn entries(&self) -> Entries {
+        let telling = self.telling();
+        Entries {
+            outside: self.unwrapper_of(..telling),
+            text: Vec::new(),
+            reader: Reader::new(self.layer(telling), self.end),
             entry: Entry::default(),
         }
+    }
+
+    /// The layer that tells servers apart: the outermost that names one, else the outermost, counted from the outside.
+    fn telling(&self) -> usize {
+        let mut layers = self.layers().skip(self.told);
+        layers
+            .position(|layer| !layer.server.is_empty())
+            .map_or(0, |n| n + self.told)
+    }
+}
+
+/// The entries of one layer of an envelope, with what is around that undone.
+#[derive(Debug)]
+struct Entries {
+    outside: Option<Unwrapper>,
+    text: Vec<u8>,
+    reader: Reader,
+    entry: Entry,
+}
+
+impl Entries {
+    fn feed(&mut self, bytes: &[u8], mut each: impl FnMut(&Entry, &[u8])) {
+        let bytes = match &mut self.outside {
+            Some(outside) => {
+                self.text.clear();
+                outside.feed(bytes, &mut self.text);
+                &self.text
+            }
+            None => bytes,
+        };
+        self.reader
+            .feed(bytes, &mut self.entry, |entry, frame| each(entry, frame));
+    }
+
+    fn finish(&mut self, mut each: impl FnMut(&Entry, &[u8])) {
+        if let Some(outside) = &mut self.outside {
+            self.text.clear();
+            outside.finish(&mut self.text);
+            self.reader
+                .feed(&self.text, &mut self.entry, |entry, frame| {
+                    each(entry, frame)
+                });
+        }
+        self.reader
+            .finish(&mut self.entry, |entry, frame| each(entry, frame));
     }
 }
 
 /// Who wrote into a log, and in which order it is.
 #[derive(Debug)]
 pub struct Survey {
-    reader: Reader,
-    entry: Entry,
+    entries: Entries,
     servers: Vec<Seen>,
     /// The stamp before, and how often the next one was earlier and later.
     before: Option<i64>,
@@ -55,15 +125,14 @@ impl Survey {
     /// Takes the next bytes.
     pub fn feed(&mut self, bytes: &[u8]) {
         let Survey {
-            reader,
-            entry,
+            entries,
             servers,
             before,
             earlier,
             later,
             is_export: _,
         } = self;
-        reader.feed(bytes, entry, |entry, _| {
+        entries.feed(bytes, |entry, _| {
             if let Some(now) = entry.stamp.map(Stamp::instant_ms) {
                 match before.map(|before| now.cmp(&before)) {
                     Some(std::cmp::Ordering::Less) => *earlier += 1,
@@ -124,8 +193,7 @@ pub(super) fn is_labelled(entry: &Entry) -> bool {
 /// Deals out the entries of a log, each with its envelope.
 #[derive(Debug)]
 pub struct Split {
-    reader: Reader,
-    entry: Entry,
+    entries: Entries,
 }
 
 /// A frame that holds an entry, and whose it is.
@@ -152,14 +220,14 @@ impl<'f> Part<'f> {
 impl Split {
     /// Takes the next bytes; calls `each` with every part.
     pub fn feed(&mut self, bytes: &[u8], mut each: impl FnMut(Part<'_>)) {
-        self.reader.feed(bytes, &mut self.entry, |entry, frame| {
+        self.entries.feed(bytes, |entry, frame| {
             each(Part::new(entry, frame));
         });
     }
 
     /// What is left at the end.
     pub fn finish(&mut self, mut each: impl FnMut(Part<'_>)) {
-        self.reader.finish(&mut self.entry, |entry, frame| {
+        self.entries.finish(|entry, frame| {
             each(Part::new(entry, frame));
         });
     }

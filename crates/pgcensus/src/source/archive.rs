@@ -11,8 +11,7 @@
 //! name. What came compressed is compressed there: a thousandfold bomb does not fill the disk, and of the logs of a
 //! week a tenth is written. What came plain is kept plain, and read in its place.
 
-use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -20,13 +19,14 @@ use std::time::{Duration, SystemTime};
 use pgcensus_log::envelope::Day;
 
 use super::ahead::Ahead;
-use super::compressed::{self, Compression, Damaged, Harm, Magic};
+use super::compressed::{self, Damaged, Harm, Magic};
 use super::enveloped;
 use super::file::{Head, Kind, Opened};
 use super::paths::{self, Way};
 use super::section::{OpenSection, Section};
+use super::spool::Spool;
 use super::tar::{self, Broken, Member, Tape, Walk};
-use super::{Learned, Part, Problem, Request, Stored, Taken, judge, take_stored};
+use super::{Learned, Part, Problem, Request, Stored, Take, Taken, judge, take_stored};
 use crate::view::text::{shown, thousands};
 
 /// So many files of a tar are looked at.
@@ -38,9 +38,6 @@ const WITHOUT_LOG_MAX: u64 = 1 << 30;
 
 /// So much of stdin is looked at for whether it is a tar: a block of lz4 has 4 MiB.
 const PEEK_MAX: u64 = 5 << 20;
-
-/// Of zstd: 0.7 GB of log a second, to a tenth.
-const LEVEL: i32 = 1;
 
 /// What a tar held.
 #[derive(Default)]
@@ -189,14 +186,12 @@ impl Look<'_> {
             // Its decoder finds out where it breaks off.
             stored.broken = None;
         }
-        take_stored(
-            opened,
-            stored,
-            self.request,
+        let look = Take {
+            request: self.request,
             path,
-            Way::Member,
-            self.learned,
-        )
+            way: Way::Member,
+        };
+        take_stored(opened, stored, look, self.learned, self.spool)
     }
 
     /// What came of a pipe is read from the spool now, and anew counted; where Ctrl+C ended it, the last log goes on.
@@ -317,7 +312,7 @@ fn day_of(member: &Member) -> Day {
     )
 }
 
-fn truncated(bytes_read: u64) -> Damaged {
+pub(super) fn truncated(bytes_read: u64) -> Damaged {
     Damaged {
         name: "tar",
         harm: Harm::Truncated,
@@ -404,67 +399,6 @@ impl Read for MemberBytes {
         match self.once.read(&mut buf[..len]) {
             Ok(0) if len > 0 => Err(truncated(at.saturating_sub(self.start)).into()),
             read => read,
-        }
-    }
-}
-
-/// The logs of all tars that can be read once, one behind the other, in a temporary file that is gone with the process.
-#[derive(Default)]
-pub(super) struct Spool(Option<Arc<File>>);
-
-impl Spool {
-    /// Takes in what can be read once, so that it can be read again. Fails where the temporary file does; what is wrong
-    /// with the bytes is kept with them.
-    fn keep(
-        &mut self,
-        text: impl Read,
-        compression: Option<Compression>,
-        is_plain: bool,
-    ) -> io::Result<Stored> {
-        let file = match &self.0 {
-            Some(file) => file.clone(),
-            None => self.0.insert(Arc::new(tempfile::tempfile()?)).clone(),
-        };
-        let start = (&*file).stream_position()?;
-        let (size, broken) = if is_plain {
-            copy(text, &mut &*file)?
-        } else {
-            let mut encoder = zstd::stream::write::Encoder::new(&*file, LEVEL)?;
-            let copied = copy(text, &mut encoder)?;
-            encoder.finish()?;
-            copied
-        };
-        let end = (&*file).stream_position()?;
-        let section = Section::of_open(file, start, end - start);
-        Ok(Stored {
-            kind: if is_plain {
-                Kind::Section(section)
-            } else {
-                Kind::Spooled(section)
-            },
-            compression,
-            size,
-            broken,
-        })
-    }
-}
-
-/// All bytes of a log, how many they are, and what is wrong with it behind them. Fails where they cannot be written.
-fn copy(mut text: impl Read, file: &mut impl Write) -> io::Result<(u64, Option<Damaged>)> {
-    let mut buffer = vec![0; 128 << 10];
-    let mut len = 0;
-    loop {
-        match text.read(&mut buffer) {
-            Ok(0) => return Ok((len, None)),
-            Ok(n) => {
-                file.write_all(&buffer[..n])?;
-                len += n as u64;
-            }
-            Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
-            Err(err) => {
-                let broken = compressed::damage(&err).unwrap_or(truncated(len));
-                return Ok((len, Some(broken)));
-            }
         }
     }
 }

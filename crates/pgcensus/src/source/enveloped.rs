@@ -3,24 +3,29 @@
 //!
 //! ```text
 //! file ─► (decompressed) ─► Unwrapped ─► reader               one server, in its order
-//! file ─► (decompressed) ─► deal_out ─► a file for each server ─► Unwrapped ─► reader
+//! file ─► (decompressed) ─► deal_out ─► spool: a section for each server ─► Unwrapped ─► reader
 //! ```
 //!
-//! # Why files
+//! # Why it is written down
 //!
 //! Whose lines are in a central log is known when all of it has been read, the servers of one plan must be known
 //! before, and what is piped can be read only once. So a log that is seen to be of several servers, or newest first, is
-//! dealt out into temporary files, each with the lines of one server as they are; from there on nothing is special. A
+//! dealt out into the spool, the lines of each server as they are; from there on nothing is special. What is piped in is dealt out
+//! wherever its envelope names servers: another one may come at its end. A
 //! pass for each server over one file was the other way: fifty hosts would mean fifty passes.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, Write};
+use std::ops::Range;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use pgcensus_log::envelope::{Day, Envelope, Part, SERVERS_MAX, Split, Survey, Unwrapper};
-use tempfile::NamedTempFile;
 
-/// Bytes that are unwrapped at a time.
+use super::section::Section;
+use super::spool::{self, Spool};
+
+/// Bytes that are unwrapped, or dealt out to a server, at a time.
 const BLOCK: usize = 128 << 10;
 /// The begin of a log by which its envelope is told, and how far it is read on where little of it is a server's.
 const HEAD: usize = 64 << 10;
@@ -169,18 +174,21 @@ pub(super) fn survey_all(envelope: &Envelope, mut bytes: impl Read) -> io::Resul
     Ok(Order::of(&survey))
 }
 
-/// The part of a log that is one server's.
+/// The part of a log that is one server's: its lines, with their envelope, in the order in which they were written.
 pub(super) struct Dealt {
     /// As the envelope names it; empty where it does not.
     pub(super) server: String,
     /// It is sure to be a server of PostgreSQL.
     pub(super) is_labelled: bool,
-    /// Its lines, with their envelope, in the order in which they were written.
-    pub(super) file: NamedTempFile,
+    /// In the spool.
+    pub(super) section: Section,
+    /// Bytes before they were compressed.
+    pub(super) len: u64,
 }
 
 /// What a log was dealt out to.
 pub(super) struct Deal {
+    /// The one whose line is the newest comes last.
     pub(super) servers: Vec<Dealt>,
     /// Lines of servers past [`SERVERS_MAX`], which were left out.
     pub(super) lines_left_out: u64,
@@ -188,51 +196,38 @@ pub(super) struct Deal {
     pub(super) failure: Option<io::Error>,
 }
 
-/// Writes the lines of each server into a file of its own.
-pub(super) fn deal_out(mut split: Split, order: Order, mut reader: impl Read) -> io::Result<Deal> {
-    let mut hands: Vec<Hand> = Vec::new();
-    let is_descending = order == Order::Descending;
-    let mut lines_left_out = 0;
+/// Deals the lines of each server out into the spool.
+pub(super) fn deal_out(
+    mut split: Split,
+    order: Order,
+    mut reader: impl Read,
+    spool: &mut Spool,
+) -> io::Result<Deal> {
+    let mut table = Table::new(order)?;
     let mut failed = None;
     let mut block = vec![0; BLOCK];
     let mut failure = None;
-    loop {
-        let mut take = |part: Part<'_>| {
+    let mut is_over = false;
+    while !is_over && failed.is_none() {
+        let take = |part: Part<'_>| {
             if failed.is_none() {
-                match hand(&mut hands, part.server) {
-                    Ok(Some(hand)) => {
-                        hand.is_labelled |= part.is_labelled;
-                        failed = hand.write(part.frame, is_descending).err();
-                    }
-                    Ok(None) => lines_left_out += 1,
-                    Err(err) => failed = Some(err),
-                }
+                failed = table.take(&part).err();
             }
         };
         match reader.read(&mut block) {
-            Ok(0) => {
-                split.finish(&mut take);
-                break;
-            }
-            Ok(n) => split.feed(&block[..n], &mut take),
+            Ok(n @ 1..) => split.feed(&block[..n], take),
             Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
-            Err(err) => {
-                split.finish(&mut take);
-                failure = Some(err);
-                break;
+            end => {
+                split.finish(take);
+                failure = end.err();
+                is_over = true;
             }
-        }
-        if failed.is_some() {
-            break;
         }
     }
     if let Some(err) = failed {
         return Err(err);
     }
-    let servers = hands
-        .into_iter()
-        .map(|hand| hand.lay_down(is_descending))
-        .collect::<io::Result<_>>()?;
+    let (servers, lines_left_out) = table.clear(spool)?;
     Ok(Deal {
         servers,
         lines_left_out,
@@ -240,88 +235,144 @@ pub(super) fn deal_out(mut split: Split, order: Order, mut reader: impl Read) ->
     })
 }
 
-/// The file of one server while it is written.
+/// Where lines are dealt out: those of each server wait until they are a block, which is compressed by itself. The blocks of
+/// all servers lie in one temporary file, in the order in which they were full; in the end they are gathered by server. Where the
+/// newest line came first, each block is turned round, and then the order of the blocks.
+struct Table {
+    order: Order,
+    file: Arc<File>,
+    compressor: zstd::bulk::Compressor<'static>,
+    hands: Vec<Hand>,
+    /// The server of the line that came last.
+    last: usize,
+    lines_left_out: u64,
+}
+
+/// The lines of one server.
 struct Hand {
     server: Vec<u8>,
     is_labelled: bool,
-    out: BufWriter<NamedTempFile>,
+    len: u64,
+    block: Vec<u8>,
+    /// Where the lines of the block end.
+    ends: Vec<usize>,
+    /// Where the blocks before it lie.
+    blocks: Vec<Range<u64>>,
 }
 
-/// The file of a server: a new one where it has none. `None`: there are too many.
-fn hand<'h>(hands: &'h mut Vec<Hand>, server: &[u8]) -> io::Result<Option<&'h mut Hand>> {
-    let place = match hands.iter().rposition(|hand| hand.server == server) {
-        Some(place) => place,
-        None if hands.len() == SERVERS_MAX => return Ok(None),
-        None => {
-            hands.push(Hand {
-                server: server.to_owned(),
-                is_labelled: false,
-                out: BufWriter::with_capacity(BLOCK, NamedTempFile::new()?),
-            });
-            hands.len() - 1
-        }
-    };
-    Ok(Some(&mut hands[place]))
-}
+impl Table {
+    fn new(order: Order) -> io::Result<Table> {
+        Ok(Table {
+            order,
+            file: Arc::new(tempfile::tempfile()?),
+            compressor: zstd::bulk::Compressor::new(spool::LEVEL)?,
+            hands: Vec::new(),
+            last: 0,
+            lines_left_out: 0,
+        })
+    }
 
-impl Hand {
-    /// Writes a line; with its length behind it where the file shall be read backwards.
-    fn write(&mut self, frame: &[u8], is_descending: bool) -> io::Result<()> {
-        self.out.write_all(frame)?;
-        self.out.write_all(b"\n")?;
-        if is_descending {
-            let len = frame.len() as u32 + 1;
-            self.out.write_all(&len.to_le_bytes())?;
+    fn take(&mut self, part: &Part<'_>) -> io::Result<()> {
+        let known = self
+            .hands
+            .iter()
+            .rposition(|hand| hand.server == part.server);
+        let place = match known {
+            Some(place) => place,
+            None if self.hands.len() == SERVERS_MAX => {
+                self.lines_left_out += 1;
+                return Ok(());
+            }
+            None => {
+                self.hands.push(Hand::of(part.server));
+                self.hands.len() - 1
+            }
+        };
+        self.last = place;
+        let hand = &mut self.hands[place];
+        hand.is_labelled |= part.is_labelled;
+        hand.block.extend_from_slice(part.frame);
+        hand.block.push(b'\n');
+        hand.ends.push(hand.block.len());
+        if hand.block.len() >= BLOCK {
+            self.lay_down(place)?;
         }
         Ok(())
     }
 
-    fn lay_down(self, is_descending: bool) -> io::Result<Dealt> {
-        let mut file = self
-            .out
-            .into_inner()
-            .map_err(io::IntoInnerError::into_error)?;
-        if is_descending {
-            file = turned(file.as_file_mut())?;
+    /// Writes the block of a server into the file.
+    fn lay_down(&mut self, place: usize) -> io::Result<()> {
+        let hand = &mut self.hands[place];
+        if self.order == Order::Descending {
+            hand.turn();
         }
-        Ok(Dealt {
-            server: String::from_utf8_lossy(&self.server).into_owned(),
-            is_labelled: self.is_labelled,
-            file,
-        })
+        let compressed = self.compressor.compress(&hand.block)?;
+        let start = (&*self.file).stream_position()?;
+        (&*self.file).write_all(&compressed)?;
+        hand.blocks.push(start..start + compressed.len() as u64);
+        hand.len += hand.block.len() as u64;
+        hand.block.clear();
+        hand.block.shrink_to(2 * BLOCK);
+        hand.ends.clear();
+        Ok(())
+    }
+
+    /// Each server's lines, behind all others those of the one whose is the newest, and how many of further ones there were.
+    fn clear(mut self, spool: &mut Spool) -> io::Result<(Vec<Dealt>, u64)> {
+        for place in 0..self.hands.len() {
+            self.lay_down(place)?;
+        }
+        let mut hands = std::mem::take(&mut self.hands);
+        if !hands.is_empty() {
+            let newest = hands.remove(match self.order {
+                Order::Ascending => self.last,
+                Order::Descending => 0,
+            });
+            hands.push(newest);
+        }
+        let dealt = hands.into_iter().map(|mut hand| {
+            if self.order == Order::Descending {
+                hand.blocks.reverse();
+            }
+            Ok(Dealt {
+                server: String::from_utf8_lossy(&hand.server).into_owned(),
+                is_labelled: hand.is_labelled,
+                section: spool.gather(&self.file, hand.blocks.into_iter())?,
+                len: hand.len,
+            })
+        });
+        Ok((dealt.collect::<io::Result<_>>()?, self.lines_left_out))
     }
 }
 
-/// The lines of a file that has their lengths behind them, the last one first.
-fn turned(file: &mut File) -> io::Result<NamedTempFile> {
-    const LEN: usize = size_of::<u32>();
-    let mut out = BufWriter::with_capacity(BLOCK, NamedTempFile::new()?);
-    // All up to `end` is still to be turned; `tail` is the end of that.
-    let mut end = file.seek(SeekFrom::End(0))?;
-    let mut tail: Vec<u8> = Vec::new();
-    while end > 0 {
-        let len = match tail.last_chunk::<LEN>() {
-            Some(len) => u32::from_le_bytes(*len) as usize + LEN,
-            None => LEN,
-        };
-        if tail.len() < len.max(LEN + 1) {
-            let want = (BLOCK.max(len) as u64).min(end);
-            file.seek(SeekFrom::Start(end - want))?;
-            tail.resize(want as usize, 0);
-            file.read_exact(&mut tail)?;
-            continue;
+impl Hand {
+    fn of(server: &[u8]) -> Hand {
+        Hand {
+            server: server.to_owned(),
+            is_labelled: false,
+            len: 0,
+            block: Vec::new(),
+            ends: Vec::new(),
+            blocks: Vec::new(),
         }
-        let begin = tail.len() - len;
-        out.write_all(&tail[begin..tail.len() - LEN])?;
-        tail.truncate(begin);
-        end -= len as u64;
     }
-    out.into_inner().map_err(io::IntoInnerError::into_error)
+
+    /// The last line of the block becomes the first.
+    fn turn(&mut self) {
+        let mut turned = Vec::with_capacity(self.block.len());
+        let begins = [0].into_iter().chain(self.ends.iter().copied());
+        let lines: Vec<_> = begins.zip(self.ends.iter().copied()).collect();
+        for (begin, end) in lines.into_iter().rev() {
+            turned.extend_from_slice(&self.block[begin..end]);
+        }
+        self.block = turned;
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::file::Kind;
 
     #[test]
     fn lines_are_turned_whatever_their_lengths() {
@@ -329,16 +380,27 @@ mod tests {
             .map(|i| format!("{i} {}", "x".repeat(i * 7 % 613)))
             .chain(["y".repeat(3 * BLOCK), String::new()])
             .collect();
-        let mut hand = Hand {
-            server: Vec::new(),
-            is_labelled: true,
-            out: BufWriter::new(NamedTempFile::new().expect("a file")),
-        };
-        for line in &lines {
-            hand.write(line.as_bytes(), true).expect("it is written");
+        for order in [Order::Ascending, Order::Descending] {
+            let mut table = Table::new(order).expect("a file");
+            for line in &lines {
+                let part = Part {
+                    server: b"a",
+                    frame: line.as_bytes(),
+                    is_labelled: true,
+                };
+                table.take(&part).expect("it is written");
+            }
+            let (mut dealt, _) = table.clear(&mut Spool::default()).expect("it is gathered");
+            let dealt = dealt.pop().expect("a server");
+            let mut text = String::new();
+            let mut reader = Kind::Spooled(dealt.section).open().expect("it is there");
+            reader.read_to_string(&mut text).expect("it is text");
+            assert_eq!(text.len() as u64, dealt.len);
+            let mut expected: Vec<_> = lines.iter().map(String::as_str).collect();
+            if order == Order::Descending {
+                expected.reverse();
+            }
+            assert!(text.lines().eq(expected), "{order:?}");
         }
-        let dealt = hand.lay_down(true).expect("it is turned");
-        let text = std::fs::read_to_string(dealt.file.path()).expect("it is there");
-        assert!(text.lines().eq(lines.iter().rev().map(String::as_str)));
     }
 }

@@ -9,7 +9,6 @@ use pgcensus_log::envelope::{Day, Envelope};
 use pgcensus_log::format::{self, BOM, Format};
 use pgcensus_log::line_prefix::Inference;
 use pgcensus_log::log_time::{LogTime, Zone};
-use tempfile::NamedTempFile;
 
 use super::ahead::Ahead;
 use super::compressed::{self, Compression, Damaged, MAGIC_MAX, Magic};
@@ -50,8 +49,6 @@ pub(crate) struct LogFile {
     pub(crate) compression: Option<Compression>,
     /// What is around the server's lines in it, below the compression.
     pub(crate) envelope: Option<Envelope>,
-    /// The temporary file that it was dealt out to, which is gone with this; see [`enveloped`].
-    pub(super) dealt: Option<NamedTempFile>,
     /// The languages of its messages; `None` for English.
     pub(crate) translated: Option<Translated>,
     /// Bytes as they were given, compressed where they are; `None` for a stream.
@@ -87,7 +84,8 @@ pub(crate) enum Kind {
     File(PathBuf),
     /// A member of a plain tar: there, or kept in a temporary file.
     Section(Section),
-    /// One of a tar that came compressed, or was compressed itself: kept in a temporary file, as [`SPOOLED_BY`] has it.
+    /// One of a tar that came compressed, or was compressed itself, or what was dealt out: kept in a temporary file, as
+    /// [`SPOOLED_BY`] has it.
     Spooled(Section),
     /// Stdin, a pipe or a device: can be read once.
     Stream(Stream),
@@ -145,7 +143,12 @@ pub(super) struct Opened {
     pub(super) is_tar: bool,
     /// A day near its end.
     pub(super) end: Day,
+    /// It was dealt out of another one: its outermost layer tells of one server.
+    is_part: bool,
 }
+
+/// Opens something again, from its first byte.
+pub(super) type Again<'a> = dyn Fn() -> io::Result<Box<dyn Read + Send>> + 'a;
 
 /// The head of an input, decompressed and without its envelope, and for a stream all that comes.
 pub(super) struct Head {
@@ -193,25 +196,47 @@ impl Opened {
             rest,
             is_tar,
             end,
+            is_part: false,
         })
     }
 
-    /// Whether it must be dealt out, and how: its first bytes tell, and after them what `all` gives, all of it from the
-    /// first byte.
-    pub(super) fn survey(
-        &self,
-        all: impl FnOnce() -> io::Result<Box<dyn Read + Send>>,
-    ) -> io::Result<Option<Order>> {
-        let Some(envelope) = &self.envelope else {
-            return Ok(None);
-        };
-        let mut survey = envelope.survey();
-        survey.feed(&self.head);
-        let order = Order::of(&survey);
-        if order.is_some() || !survey.names_servers() {
-            return Ok(order);
+    /// Begins to read what was dealt out of an input that is in `whole`.
+    pub(super) fn part(
+        reader: impl Read + Send + 'static,
+        end: Day,
+        whole: &Envelope,
+    ) -> io::Result<Opened> {
+        let mut opened = Opened::new(reader, end)?;
+        opened.is_part = true;
+        if let Some(envelope) = &mut opened.envelope {
+            envelope.set_whole(whole);
         }
-        enveloped::survey_all(envelope, all()?)
+        Ok(opened)
+    }
+
+    /// Whether it must be dealt out, by which of its layers, and how: its first bytes tell, and after them what `all` gives, all
+    /// of it from the first byte. `None` for what can be read once: where it names servers, others may come.
+    pub(super) fn survey(&self, all: Option<&Again<'_>>) -> io::Result<Option<(Envelope, Order)>> {
+        let mut envelope = self.envelope.clone();
+        if self.is_part {
+            envelope = envelope.and_then(|envelope| envelope.within());
+        }
+        while let Some(outer) = envelope {
+            let mut survey = outer.survey();
+            survey.feed(&self.head);
+            let mut order = Order::of(&survey);
+            if order.is_none() && survey.names_servers() {
+                order = match all {
+                    Some(all) => enveloped::survey_all(&outer, all()?)?,
+                    None => Some(Order::Ascending),
+                };
+            }
+            if let Some(order) = order {
+                return Ok(Some((outer, order)));
+            }
+            envelope = outer.within();
+        }
+        Ok(None)
     }
 
     /// All its bytes, decompressed, from the first one.

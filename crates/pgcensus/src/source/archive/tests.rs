@@ -1,5 +1,8 @@
 //! Plans over tars that the tests write.
 
+use std::fs::File;
+use std::io::Write as _;
+
 use super::super::compressed::tests::{PACKERS, gzip, zstd};
 use super::super::tar::tests::{member, tar};
 use super::super::tests::{Logs, csvlog, nobody, piped, text_of};
