@@ -26,8 +26,6 @@ mod shape;
 mod stamp;
 mod survey;
 
-use std::ops::RangeBounds;
-
 use crate::format::{self, Format, Guess};
 use idents::Idents;
 use parts::{Added, Numbers, Parts};
@@ -52,6 +50,10 @@ enum Kind {
     Heroku,
     /// Lines of the container runtime interface of Kubernetes.
     Cri,
+    /// `docker compose logs`: the container before each line.
+    Compose,
+    /// `kubectl logs --prefix`: the pod and the container.
+    Pods,
     /// A time stamp before the server's own.
     Stamped,
     /// A time stamp and the name of a log stream.
@@ -76,6 +78,8 @@ impl Kind {
             Kind::Syslog => "syslog",
             Kind::Heroku => "Heroku",
             Kind::Cri => "Kubernetes CRI",
+            Kind::Compose => "Docker Compose",
+            Kind::Pods => "kubectl prefixes",
             Kind::Stamped => "time stamps",
             Kind::Stream => "log streams",
             Kind::Journal => "journald JSON",
@@ -93,7 +97,14 @@ impl Kind {
     fn is_json(self) -> bool {
         !matches!(
             self,
-            Kind::Syslog | Kind::Heroku | Kind::Cri | Kind::Stamped | Kind::Stream | Kind::Export
+            Kind::Syslog
+                | Kind::Heroku
+                | Kind::Cri
+                | Kind::Compose
+                | Kind::Pods
+                | Kind::Stamped
+                | Kind::Stream
+                | Kind::Export
         )
     }
 }
@@ -241,30 +252,29 @@ impl Envelope {
 
     /// What undoes it.
     pub fn unwrapper(&self) -> Unwrapper {
-        let all = self.unwrapper_of(..);
-        all.expect("an envelope has a layer")
+        let innermost = self.unwrapper_of(&self.innermost, self.added, None);
+        self.outer.iter().rev().fold(innermost, |inner, layer| {
+            self.unwrapper_of(layer, Added::default(), Some(inner))
+        })
     }
 
-    /// What undoes some of its layers, from the outside; `None`: there are none.
-    fn unwrapper_of(&self, layers: impl RangeBounds<usize>) -> Option<Unwrapper> {
-        let some = (0..=self.outer.len()).rev().filter(|n| layers.contains(n));
-        some.fold(None, |inner, n| {
-            let layer = self.layer(n);
-            let is_innermost = n == self.outer.len();
-            let added = if is_innermost {
-                self.added
-            } else {
-                Added::default()
-            };
-            Some(Unwrapper {
-                reader: Reader::new(layer, self.end),
-                server: layer.server.clone(),
-                stranger: None,
-                parts: Parts::new(layer.numbers, added),
-                inner: inner.map(Box::new),
-                unwrapped: Vec::new(),
-            })
+    /// What undoes so many of its layers but the innermost, from the outside; `None`: there are none.
+    fn unwrapper_of_outer(&self, count: usize) -> Option<Unwrapper> {
+        let outer = self.outer.iter().take(count).rev();
+        outer.fold(None, |inner, layer| {
+            Some(self.unwrapper_of(layer, Added::default(), inner))
         })
+    }
+
+    fn unwrapper_of(&self, layer: &Layer, added: Added, inner: Option<Unwrapper>) -> Unwrapper {
+        Unwrapper {
+            reader: Reader::new(layer, self.end),
+            server: layer.server.clone(),
+            stranger: None,
+            parts: Parts::new(layer.numbers, added),
+            inner: inner.map(Box::new),
+            unwrapped: Vec::new(),
+        }
     }
 
     /// The server whose log it is, by its first line; where envelopes lie in one another, by the inner one. `None` where

@@ -175,6 +175,52 @@ fn prefix_of_heroku_is_found_out_with_its_own_time() {
     assert_eq!(head.pid, Some(1_991_397));
 }
 
+/// The lines are those that the README of Dexter shows, and of Heroku's help, with the messages of a session.
+#[test]
+fn older_lines_of_heroku_have_the_time_of_logplex_and_no_process() {
+    let old = "\
+2017-06-28T15:10:01+00:00 app[postgres.13761]: [DATABASE] [6-1]  sql_error_code = 00000 LOG:  connection authorized: user=u database=d
+2017-06-28T15:10:02+00:00 app[postgres.13761]: [DATABASE] [7-1]  sql_error_code = 00000 LOG:  duration: 4822.012 ms  statement: BEGIN READ ONLY;
+2017-06-28T15:10:02+00:00 app[postgres.13761]: [DATABASE] [7-2]       SELECT column
+2017-06-28T15:10:02+00:00 app[postgres.13761]: [DATABASE] [1113-2]  sql_error_code = 00000 DETAIL:  x
+2016-08-12T12:19:06+00:00 app[postgres.10]: [DATABASE] [4717-1] LOG:  checkpoint starting: time
+";
+    let text = text(old);
+    assert_eq!(
+        text,
+        "\
+2017-06-28 15:10:01.000 UTC  sql_error_code = 00000 LOG:  connection authorized: user=u database=d
+2017-06-28 15:10:02.000 UTC  sql_error_code = 00000 LOG:  duration: 4822.012 ms  statement: BEGIN READ ONLY;
+\t      SELECT column
+2016-08-12 12:19:06.000 UTC LOG:  checkpoint starting: time
+"
+    );
+}
+
+/// A prefix that looks much like what Compose puts before each line, and stern's, which cannot be told from names.
+#[test]
+fn names_before_lines_may_be_those_of_a_prefix() {
+    for prefix in [
+        "app  | ",
+        "[unknown] | ",
+        "app_1 | ",
+        "pg-0 postgres ",
+        "db-1| ",
+        "-1  | ",
+        "app 1  | ",
+        "2026-11-23 | ",
+    ] {
+        let line = format!("{prefix}2026-11-23 05:16:38.743 UTC [21966] LOG:  starting\n");
+        assert!(
+            Envelope::of(line.repeat(20).as_bytes(), END).is_none(),
+            "{prefix}"
+        );
+    }
+    let statement =
+        "db-1  | 2026-11-23 05:16:38.743 UTC [21966] LOG:  statement: SELECT\n\t1\n\t2\n";
+    assert!(Envelope::of(statement.repeat(20).as_bytes(), END).is_none());
+}
+
 #[test]
 fn what_has_no_envelope_has_none() {
     for text in [
@@ -222,6 +268,10 @@ const PARTS: &[&[u8]] = &[
     b"<134>1 2026-11-23T05:25:55Z db01 postgres 7 - - ",
     b"2026-11-23T05:25:55Z stderr F ",
     b"2026-11-23T05:25:55Z stderr P ",
+    b"db-1  | ",
+    b"standby_10  |",
+    b"[pod/pg-0/postgres] ",
+    b"[pod/",
     b"[1-1] ",
     b"[1-2] ",
     b"[3] ",

@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use pgcensus_log::envelope::{Day, Envelope};
 use serde_json::Value;
 use tempfile::TempDir;
-use wrapped::{CloudWatch, Message, Recording, Syslog};
+use wrapped::{CloudWatch, Knows, Message, Recording, Syslog};
 
 /// The logs of one format of a run.
 struct Log {
@@ -119,7 +119,7 @@ fn name(path: &Path) -> String {
 
 fn bytes_of(path: &Path) -> Vec<u8> {
     let file = std::fs::File::open(path).expect("a recorded file");
-    if name(path).ends_with(".zst") {
+    if path.extension().is_some_and(|extension| extension == "zst") {
         zstd::decode_all(file).expect("it is compressed")
     } else {
         std::fs::read(path).expect("it is read")
@@ -207,8 +207,7 @@ const SPLIT: Syslog = Syslog {
 /// An envelope as the tests write it.
 struct Wrapping {
     name: &'static str,
-    /// It has the process, which is added where the server's prefix has none.
-    knows_pid: bool,
+    knows: Knows,
     of_records: bool,
     wrap: fn(&Recording) -> Vec<u8>,
 }
@@ -217,7 +216,17 @@ struct Wrapping {
 const fn of_lines(name: &'static str, wrap: fn(&Recording) -> Vec<u8>) -> Wrapping {
     Wrapping {
         name,
-        knows_pid: false,
+        knows: Knows::Time,
+        of_records: false,
+        wrap,
+    }
+}
+
+/// One that has each physical line, and no time.
+const fn of_names(name: &'static str, wrap: fn(&Recording) -> Vec<u8>) -> Wrapping {
+    Wrapping {
+        name,
+        knows: Knows::Nothing,
         of_records: false,
         wrap,
     }
@@ -227,7 +236,7 @@ const fn of_lines(name: &'static str, wrap: fn(&Recording) -> Vec<u8>) -> Wrappi
 const fn of_records(name: &'static str, wrap: fn(&Recording) -> Vec<u8>) -> Wrapping {
     Wrapping {
         name,
-        knows_pid: false,
+        knows: Knows::Time,
         of_records: true,
         wrap,
     }
@@ -237,7 +246,7 @@ const fn of_records(name: &'static str, wrap: fn(&Recording) -> Vec<u8>) -> Wrap
 const fn of_messages(name: &'static str, wrap: fn(&Recording) -> Vec<u8>) -> Wrapping {
     Wrapping {
         name,
-        knows_pid: true,
+        knows: Knows::Process,
         of_records: true,
         wrap,
     }
@@ -280,11 +289,11 @@ fn each_log(formats: &[Format], wrappings: &[Wrapping]) {
             Format::Stderr => wrapped::recording(log.text),
             _ => wrapped::by_lines(log.text),
         };
-        let mut said_plainly: [Option<Vec<Value>>; 2] = [None, None];
+        let mut said_plainly: [Option<Vec<Value>>; 3] = [const { None }; 3];
         let is_whole = is_corpus || RUNS.iter().any(|run| log.name.starts_with(run));
         for Wrapping {
             name,
-            knows_pid,
+            knows,
             of_records,
             wrap,
         } in wrappings
@@ -293,11 +302,11 @@ fn each_log(formats: &[Format], wrappings: &[Wrapping]) {
                 continue;
             }
             compared += 1;
-            let (plain, wrapped) = (recording.completed(*knows_pid), wrap(&recording));
+            let (plain, wrapped) = (recording.completed(*knows), wrap(&recording));
             if !is_whole && is_same_text(&plain, &wrapped) {
                 continue;
             }
-            let plain = said_plainly[usize::from(*knows_pid)].get_or_insert_with(|| said(&plain));
+            let plain = said_plainly[*knows as usize].get_or_insert_with(|| said(&plain));
             assert!(
                 plain.len() > 5,
                 "{}: there is something to compare",
@@ -308,8 +317,9 @@ fn each_log(formats: &[Format], wrappings: &[Wrapping]) {
             }
         }
     });
-    eprintln!("{} of {compared} the same", compared - different.len());
-    assert!(different.is_empty(), "{}", different.join("\n"));
+    let (count, different_in) = (different.len(), different.join("\n"));
+    assert!(count == 0, "{count} of {compared} differ:\n{different_in}");
+    assert!(compared > 100, "{compared} are compared");
 }
 
 fn split(of: &Recording) -> Vec<Message> {
@@ -429,6 +439,27 @@ fn containers() {
             }),
             of_lines("Filebeat of lines", |log| {
                 wrapped::elastic(&lines(log), false)
+            }),
+        ],
+    );
+}
+
+#[test]
+fn names_of_containers_before_lines() {
+    each_log(
+        &[Format::Stderr, Format::Csvlog, Format::Jsonlog],
+        &[
+            of_names("docker compose logs", |log| {
+                wrapped::compose(&lines(log), "db-1", false)
+            }),
+            of_lines("docker compose logs -t", |log| {
+                wrapped::compose(&lines(log), "db_1", true)
+            }),
+            of_names("kubectl logs --prefix", |log| {
+                wrapped::kubectl(&lines(log), "pg-0/postgres", false)
+            }),
+            of_lines("kubectl logs --prefix --timestamps", |log| {
+                wrapped::kubectl(&lines(log), "pg-0/main", true)
             }),
         ],
     );
@@ -638,6 +669,36 @@ fn servers_are_named_by_any_layer() {
         &wrapped::docker(&again(wrapped::cri(&both, 999)), 16 << 10),
         &alone,
     );
+}
+
+/// Containers beside each other, one of which is no server.
+#[test]
+fn servers_are_named_by_containers_and_pods() {
+    type Wrap = fn(&[Message], &str, bool) -> Vec<u8>;
+    let of = |run| lines(&wrapped::recording(recorded(run, "stderr")));
+    let (first, second) = (of("18/basic"), of("16/failures"));
+    let web = again(b"GET /?a=b:  200\n[NOTE]:  x\n".to_vec());
+    let all: [(Wrap, [&str; 3], [&str; 2]); 2] = [
+        (
+            wrapped::compose,
+            ["db-1", "standby-1", "web-1"],
+            ["db-1", "standby-1"],
+        ),
+        (
+            wrapped::kubectl,
+            ["pg-0/postgres", "pg-1/main", "pg-0/exporter"],
+            ["pg-0", "pg-1/main"],
+        ),
+    ];
+    for (wrap, containers, servers) in all {
+        for is_stamped in [false, true] {
+            let a = wrap(&first, containers[0], is_stamped);
+            let b = wrap(&second, containers[1], is_stamped);
+            let c = wrap(&web, containers[2], is_stamped);
+            let alone = [(servers[0], &a[..]), (servers[1], &b[..])];
+            assert_servers(&[&c[..], &a, &c, &b, &c].concat(), &alone);
+        }
+    }
 }
 
 #[test]

@@ -8,11 +8,18 @@
 //! 2026-11-23T05:28:06.794944077Z stderr F 2026-11-23 05:28:06 UTC …      Kubernetes CRI
 //! 2024-05-14T10:00:00.000Z 2024-05-14 10:00:00 UTC:…                     CloudWatch, kubectl and docker logs with time stamps
 //! 2024-05-14T10:00:00.123000+00:00 mydb.0 2024-05-14 10:00:00 UTC:…      aws logs tail
+//! db-1   | 2026-11-23 05:28:06 UTC …                                     docker compose logs, a stamp behind the bar with -t
+//! [pod/pg-0/postgres] 2026-11-23 05:28:06 UTC …                          kubectl logs --prefix, a stamp likewise
 //! ```
 //!
 //! Sources: RFC 3164 and RFC 5424; real files of rsyslog 8 in the tests for the first three; systemd's
 //! `src/shared/logs-show.c` for the spellings of journalctl; the kubelet's design "CRI: Log Management". Those of Heroku
-//! (logplex) and of `aws logs tail` rest on their documentation.
+//! (logplex) and of `aws logs tail` rest on their documentation; older lines of Heroku, which have no pid, on those that its help and
+//! the README of Dexter show (`app[postgres.13761]: [DATABASE] [7-1]  sql_error_code = 00000 LOG:  …`, 2017). The prefix of Compose is
+//! that of `setPrefix` in its `cmd/formatter/logs.go`: the name, padded to one more than the longest, and ` | `; before version
+//! 2 it was `db_1`. That of kubectl is `addPrefixIfNeeded` in its `pkg/cmd/logs/logs.go`.
+//!
+//! Not read is stern's `pod container line`: that is what a `log_line_prefix` of `%u %d %m` looks like too.
 
 use super::idents::Idents;
 use super::stamp::{Stamp, Years};
@@ -49,6 +56,12 @@ struct Header<'l> {
 
 /// What envelope a line has by its looks; syslog only where its program seems to be a server.
 pub(super) fn kind_of(line: &[u8], years: &mut Years) -> Option<Kind> {
+    if pod(line).is_some() {
+        return Some(Kind::Pods);
+    }
+    if compose(line).is_some() {
+        return Some(Kind::Compose);
+    }
     if let Some((_, len)) = Stamp::read_iso(line)
         && let Some(rest) = line[len..].strip_prefix(b" ")
     {
@@ -102,6 +115,8 @@ impl Lines {
     pub(super) fn read(&mut self, line: &[u8], entry: &mut Entry) -> bool {
         match self.kind {
             Kind::Cri => read_cri(line, entry),
+            Kind::Compose => read_named(compose(line).as_ref(), entry),
+            Kind::Pods => read_named(pod(line).as_ref(), entry),
             Kind::Stamped | Kind::Stream => self.read_stamped(line, entry),
             Kind::Heroku => self.read_heroku(line, entry),
             _ => self.read_syslog(line, entry),
@@ -418,6 +433,75 @@ fn read_cri(line: &[u8], entry: &mut Entry) -> bool {
     entry.stamp = Some(stamp);
     entry.piece = Piece::of_line(is_whole, is_stderr);
     entry.text.extend_from_slice(&rest[len..]);
+    true
+}
+
+/// `[pod/pg-0/postgres] …`: the pod, the container where that is not called like the server, and the text.
+fn pod(line: &[u8]) -> Option<Named<'_>> {
+    let rest = line.strip_prefix(b"[pod/")?;
+    let end = memchr::memchr(b']', &rest[..rest.len().min(HEADER_MAX)])?;
+    let slash = memchr::memchr(b'/', &rest[..end])?;
+    let (name, container) = (&rest[..slash], &rest[slash + 1..end]);
+    let is_usual = matches!(container, b"postgres" | b"postgresql" | b"database");
+    Some(Named {
+        name,
+        unit: (!is_usual).then_some(container),
+        text: text_behind(&rest[end + 1..])?,
+    })
+}
+
+/// `db-1   | …`. A container that was given another name than that of its service and a number could be a user, padded by
+/// `%-8u`: it is none.
+fn compose(line: &[u8]) -> Option<Named<'_>> {
+    let is_name = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+    let len = line
+        .iter()
+        .take(HEADER_MAX)
+        .take_while(|b| is_name(b))
+        .count();
+    let (name, rest) = line.split_at(len);
+    let digits = name.iter().rev().take_while(|b| b.is_ascii_digit()).count();
+    let service = &name[..len - digits];
+    if digits == 0 || service.len() < 2 || !service.ends_with(b"-") && !service.ends_with(b"_") {
+        return None;
+    }
+    let bar = rest
+        .iter()
+        .take(HEADER_MAX)
+        .take_while(|b| **b == b' ')
+        .count();
+    if bar < 2 || rest.get(bar) != Some(&b'|') {
+        return None;
+    }
+    Some(Named {
+        name,
+        unit: None,
+        text: text_behind(&rest[bar + 1..])?,
+    })
+}
+
+/// A text that stands behind a space; an empty one may have lost it.
+fn text_behind(rest: &[u8]) -> Option<&[u8]> {
+    rest.strip_prefix(b" ").or(rest.is_empty().then_some(rest))
+}
+
+/// A line with whose it is before it.
+struct Named<'l> {
+    name: &'l [u8],
+    unit: Option<&'l [u8]>,
+    text: &'l [u8],
+}
+
+fn read_named(named: Option<&Named<'_>>, entry: &mut Entry) -> bool {
+    let Some(&Named { name, unit, text }) = named else {
+        return false;
+    };
+    entry.server.extend_from_slice(name);
+    if let Some(unit) = unit {
+        entry.name_unit(unit);
+    }
+    entry.piece = Piece::of_line(true, true);
+    entry.text.extend_from_slice(text);
     true
 }
 

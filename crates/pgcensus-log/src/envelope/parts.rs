@@ -173,7 +173,7 @@ impl Parts {
                 held.chunk = chunk;
                 let before = held.text.len();
                 if before < RECORD_MAX {
-                    append_chunk(held, entry, self.added);
+                    append_chunk(held, entry, self.added, &self.labels);
                 }
                 self.held_bytes += held.text.len() - before;
             }
@@ -281,7 +281,7 @@ fn begin_line(added: Added, entry: &Entry, line: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-fn append_chunk(held: &mut Held, entry: &Entry, added: Added) {
+fn append_chunk(held: &mut Held, entry: &Entry, added: Added, labels: &Labels) {
     let chunk = &entry.text;
     let is_tabbed = chunk.first() == Some(&b'\t');
     let word = chunk
@@ -292,7 +292,12 @@ fn append_chunk(held: &mut Held, entry: &Entry, added: Added) {
     let goes_on = held.last_len >= CHUNK_MIN || held.last_len + 1 + word >= CHUNK_MIN;
     if is_tabbed || !goes_on {
         held.text.push(b'\n');
-        begin_line(added, entry, chunk, &mut held.text);
+        if is_tabbed || labels.are_further(chunk) {
+            begin_line(added, entry, chunk, &mut held.text);
+        } else {
+            // Its tab became spaces on the way, as in old lines of Heroku, or a name holds a line break.
+            held.text.push(b'\t');
+        }
     }
     held.text.extend_from_slice(chunk);
     held.last_len = entry.raw_len.max(chunk.len());

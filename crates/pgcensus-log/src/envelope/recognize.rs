@@ -170,12 +170,15 @@ impl Told {
 
     fn most(&self) -> Option<Kind> {
         let (kind, count) = self.kinds.iter().max_by_key(|(_, count)| *count)?;
-        // A server's message over several lines may have one header.
-        let share = if kind.is_json() || *kind == Kind::Cri {
-            2
-        } else {
-            4
+        let (count, frames) = (*count, self.frames);
+        let is_enough = match kind {
+            // Nearly every line has it. Of a log whose prefix looks like it (`%-8u | `) further lines do not.
+            Kind::Compose => count * 10 >= frames * 9,
+            Kind::Cri | Kind::Pods => count * 2 >= frames,
+            kind if kind.is_json() => count * 2 >= frames,
+            // A server's message over several lines may have one header.
+            _ => count * 4 >= frames,
         };
-        (count * share >= self.frames).then_some(*kind)
+        is_enough.then_some(*kind)
     }
 }

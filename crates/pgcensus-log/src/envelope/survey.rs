@@ -45,7 +45,7 @@ impl Envelope {
     fn entries(&self) -> Entries {
         let telling = self.telling();
         Entries {
-            outside: self.unwrapper_of(..telling),
+            outside: self.unwrapper_of_outer(telling),
             text: Vec::new(),
             reader: Reader::new(self.layer(telling), self.end),
             entry: Entry::default(),
@@ -80,8 +80,9 @@ impl Entries {
             }
             None => bytes,
         };
-        self.reader
-            .feed(bytes, &mut self.entry, |entry, frame| each(entry, frame));
+        self.reader.feed(bytes, &mut self.entry, |entry, frame| {
+            each(entry, frame);
+        });
     }
 
     fn finish(&mut self, mut each: impl FnMut(&Entry, &[u8])) {
@@ -90,11 +91,12 @@ impl Entries {
             outside.finish(&mut self.text);
             self.reader
                 .feed(&self.text, &mut self.entry, |entry, frame| {
-                    each(entry, frame)
+                    each(entry, frame);
                 });
         }
-        self.reader
-            .finish(&mut self.entry, |entry, frame| each(entry, frame));
+        self.reader.finish(&mut self.entry, |entry, frame| {
+            each(entry, frame);
+        });
     }
 }
 
@@ -186,8 +188,14 @@ impl Survey {
 /// Whether an entry shows that its writer is a server of PostgreSQL: by a label, by the severity of csvlog, or because it
 /// is an object itself.
 pub(super) fn is_labelled(entry: &Entry) -> bool {
-    let has = |what| memchr::memmem::find(&entry.text, what).is_some();
-    has(b":  ") || has(b",LOG,00000,") || entry.text.starts_with(b"{\"")
+    // A word of any language, in capitals where it has them.
+    let is_word = |b: &u8| b.is_ascii_uppercase() || matches!(b, b' ' | b')' | 0x80..);
+    let has_label = || {
+        let mut ends = memchr::memmem::find_iter(&entry.text, b":  ");
+        ends.any(|end| entry.text[..end].last().is_some_and(is_word))
+    };
+    let has_severity = || memchr::memmem::find(&entry.text, b",LOG,00000,").is_some();
+    has_label() || has_severity() || entry.text.starts_with(b"{\"")
 }
 
 /// Deals out the entries of a log, each with its envelope.

@@ -24,6 +24,15 @@ pub(crate) struct Recording {
     pub(crate) text: Vec<u8>,
 }
 
+/// What an envelope has beside the text.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Knows {
+    Nothing,
+    Time,
+    /// And time.
+    Process,
+}
+
 /// What is labelled, in the languages of the recorded logs; a line with one of these goes on the record before it.
 const FURTHER: [&str; 20] = [
     "DETAIL",
@@ -190,9 +199,10 @@ pub(crate) fn by_lines(text: Vec<u8>) -> Recording {
 }
 
 impl Recording {
-    /// What comes out of an envelope that has times, and pids too if it `knows_pid`: what the server's prefix lacks is added.
-    pub(crate) fn completed(&self, knows_pid: bool) -> Vec<u8> {
-        if self.has_time && (self.has_pid || !knows_pid) {
+    /// What comes out of an envelope: what the server's prefix lacks and the envelope has is added.
+    pub(crate) fn completed(&self, knows: Knows) -> Vec<u8> {
+        let knows_pid = knows == Knows::Process;
+        if knows == Knows::Nothing || self.has_time && (self.has_pid || !knows_pid) {
             return self.text.clone();
         }
         let mut out = Vec::new();
@@ -515,6 +525,31 @@ pub(crate) fn stamped(all: &[Message]) -> Vec<u8> {
         all.iter()
             .map(|line| joined(format!("{}Z ", line.at), &line.text)),
     )
+}
+
+/// `docker compose logs`, as its source has it: every line behind the name of its container, padded to one more than the longest;
+/// the stamps of `-t` are Docker's, before the line.
+pub(crate) fn compose(all: &[Message], container: &str, is_stamped: bool) -> Vec<u8> {
+    lines(all.iter().map(|line| {
+        let stamp = if is_stamped {
+            format!("{}944077Z ", line.at)
+        } else {
+            String::new()
+        };
+        joined(format!("{container:<10} | {stamp}"), &line.text)
+    }))
+}
+
+/// `kubectl logs --prefix`, the stamps of `--timestamps` are the server's, before the line.
+pub(crate) fn kubectl(all: &[Message], container: &str, is_stamped: bool) -> Vec<u8> {
+    lines(all.iter().map(|line| {
+        let stamp = if is_stamped {
+            format!("{}944077Z ", line.at)
+        } else {
+            String::new()
+        };
+        joined(format!("[pod/{container}] {stamp}"), &line.text)
+    }))
 }
 
 /// `aws logs tail`
