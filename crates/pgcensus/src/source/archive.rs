@@ -36,7 +36,7 @@ const MEMBERS_MAX: usize = 100_000;
 /// there was no log up to there.
 const WITHOUT_LOG_MAX: u64 = 1 << 30;
 
-/// So much of stdin is looked at for whether it is a tar: a block of lz4 has 4 MiB.
+/// So much of compressed stdin is looked at for whether it is a tar: a block of lz4 has 4 MiB.
 const PEEK_MAX: u64 = 5 << 20;
 
 /// What a tar held.
@@ -70,18 +70,20 @@ pub(super) struct TarMember {
 /// Whether stdin begins with a tar, compressed or not. What was read to see it is put back.
 pub(super) fn begins_tar(reader: &mut Box<dyn Read + Send>) -> io::Result<bool> {
     let mut begin = Vec::new();
-    reader.take(PEEK_MAX).read_to_end(&mut begin)?;
+    // Plain text is told without a wait for more than it may have by now.
+    reader.take(tar::BLOCK as u64).read_to_end(&mut begin)?;
+    let compression = compressed::sniff(&begin).compression();
+    if compression.is_some() {
+        reader.take(PEEK_MAX).read_to_end(&mut begin)?;
+    }
     let mut block = Vec::new();
     let peek = io::Cursor::new(begin.clone());
-    let mut text: Box<dyn Read + Send> = match compressed::sniff(&begin) {
-        Magic::Known(compression) => compression.undo(peek)?,
-        Magic::Plain | Magic::Foreign(_) => Box::new(peek),
+    let text: Box<dyn Read + Send> = match compression {
+        Some(compression) => compression.undo(peek)?,
+        None => Box::new(peek),
     };
     // What is damaged there is no tar, or will be said to be damaged.
-    let _ = text
-        .by_ref()
-        .take(tar::BLOCK as u64)
-        .read_to_end(&mut block);
+    let _ = text.take(tar::BLOCK as u64).read_to_end(&mut block);
     let rest = std::mem::replace(reader, Box::new(io::empty()));
     *reader = Box::new(io::Cursor::new(begin).chain(rest));
     Ok(tar::is_tar(&block))

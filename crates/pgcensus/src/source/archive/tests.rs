@@ -275,6 +275,20 @@ fn whether_stdin_is_a_tar_is_seen_and_nothing_is_lost() {
     }
 }
 
+/// `tail -f pg.log | pgcensus --last 1h`: for a block more is not waited.
+#[test]
+fn plain_text_is_no_tar_after_one_block() {
+    struct Waits;
+    impl io::Read for Waits {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            panic!("it waits")
+        }
+    }
+    let begin = csvlog(100, 0, 10).into_bytes()[..512].to_vec();
+    let mut reader: Box<dyn Read + Send> = Box::new(io::Cursor::new(begin).chain(Waits));
+    assert!(!begins_tar(&mut reader).expect("it reads"));
+}
+
 /// What their envelope has, and where the second one begins, is seen in all of it.
 #[test]
 fn servers_of_a_central_syslog_in_a_tar_are_kept_apart() {
