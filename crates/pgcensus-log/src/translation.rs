@@ -16,9 +16,11 @@
 //! A message has the encoding of the database that its session is in, so one file may have several: each text is known in all
 //! that its language can have. Letters that an encoding lacks become others or question marks (`encoding.rs`).
 
+mod authorized;
 mod detect;
 mod encoding;
 mod format;
+mod index;
 mod messages;
 mod rewrite;
 mod table;
@@ -34,7 +36,7 @@ pub use table::LANGUAGES;
 
 use encoding::{Encoded, Encoder};
 use messages::Messages;
-use words::Words;
+use words::{Unset, Words};
 
 /// An English text and its translations, each with the languages that it is of.
 struct Row {
@@ -59,17 +61,18 @@ struct Encoding {
 pub struct Translation {
     languages: Vec<&'static str>,
     words: Words,
+    unset: Unset,
     messages: Messages,
 }
 
 impl Translation {
     /// What undoes these languages, names of [`LANGUAGES`].
     pub fn of(languages: &[&'static str]) -> Arc<Translation> {
-        let encoders = Encoder::all();
         Arc::new(Translation {
             languages: languages.to_vec(),
-            words: Words::of(languages, &encoders),
-            messages: Messages::of(languages, &encoders),
+            words: Words::of(languages),
+            unset: Unset::of(languages),
+            messages: Messages::of(languages),
         })
     }
 
@@ -108,28 +111,27 @@ fn language_of(of: &'static str) -> impl Iterator<Item = &'static str> {
     of.split(' ')
 }
 
-/// A text in the encodings of those of its languages that are among these, UTF-8 first.
-fn variants(
-    of: &'static str,
-    languages: &[&'static str],
-    text: &str,
-    encoders: &[Encoder],
-) -> Vec<Encoded> {
-    let of = language_of(of).filter(|language| languages.contains(language));
-    let mut variants = Vec::new();
-    for language in of {
-        if variants.is_empty() {
-            variants.push(Encoded {
-                bytes: text.as_bytes().to_vec(),
-                is_torn: false,
-            });
-        }
-        if text.is_ascii() {
-            break;
-        }
-        for encoder in encoders.iter().filter(|encoder| encoder.is_for(language)) {
-            let encoded = encoder.encode(text);
-            variants.extend(encoded.filter(|encoded| !variants.contains(encoded)));
+/// One of them is in a list of the table.
+fn is_of(of: &'static str, languages: &[&'static str]) -> bool {
+    language_of(of).any(|language| languages.contains(&language))
+}
+
+/// The fixed text that a text of a catalog begins with.
+fn head(text: &str) -> &str {
+    text.split('%').next().unwrap_or_default()
+}
+
+/// A text of these languages in the encodings that they may have, UTF-8 first.
+fn variants(of: &'static str, text: &str) -> Vec<Encoded> {
+    let mut variants = vec![Encoded {
+        bytes: text.as_bytes().to_vec(),
+        is_torn: false,
+    }];
+    if !text.is_ascii() {
+        for encoded in Encoder::of(of).filter_map(|encoder| encoder.encode(text)) {
+            if !variants.contains(&encoded) {
+                variants.push(encoded);
+            }
         }
     }
     variants

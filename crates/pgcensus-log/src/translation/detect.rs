@@ -1,15 +1,16 @@
 //! Which languages a log is in, told from its head: by its severities and labels, and by how its messages begin.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-use memchr::memmem::{self, Finder};
+use memchr::memmem::Finder;
 
 use super::encoding::Encoder;
+use super::index::{Index, begins};
 use super::rewrite::{Csv, csv_columns, has_sqlstate, json_message};
 use super::table::{AUTHORIZED, LANGUAGES, MESSAGES};
 use super::words::Words;
-use super::{language_of, variants};
+use super::{head, language_of};
 use crate::format;
 use crate::line_prefix::label;
 use crate::message;
@@ -35,12 +36,13 @@ impl Shape {
     pub fn of(sample: &[u8]) -> Shape {
         let sample = sample.strip_prefix(format::BOM).unwrap_or(sample);
         let (mut csv, mut json, mut stderr) = (0, 0, 0);
+        let colon = Finder::new(b":  ");
         for line in sample.split(|&b| b == b'\n').take(400) {
             if line.first() == Some(&b'{') && json_message(line).is_some() {
                 json += 1;
             } else if matches!(csv_columns(line), Csv::Record(_)) {
                 csv += 1;
-            } else if memmem::find(&line[..line.len().min(HEAD_MAX)], b":  ").is_some() {
+            } else if colon.find(&line[..line.len().min(HEAD_MAX)]).is_some() {
                 stderr += 1;
             }
         }
@@ -54,10 +56,9 @@ impl Shape {
     }
 }
 
-/// Whether a log may be in another language than English, from its head. Nearly always right, and quick where it is not: some
+/// Whether a log of this shape may be in another language than English, from its head. Nearly always right, and quick where it is not: some
 /// microseconds for 64 KiB.
-pub fn may_be_translated(sample: &[u8]) -> bool {
-    let shape = Shape::of(sample);
+pub fn may_be_translated(sample: &[u8], shape: Shape) -> bool {
     let lines = sample.split(|&b| b == b'\n');
     let colon = Finder::new(b":  ");
     let mut lines = lines.filter_map(|line| match shape {
@@ -98,90 +99,130 @@ fn may_begin(message: &[u8]) -> bool {
     if !first.is_ascii() {
         return true;
     }
-    let bit = Heads::bit(*first);
-    HEADS.bits[bit / 64] >> (bit % 64) & 1 == 1 && !message::begins_row(message)
+    ALL.beginning(first).next().is_some() && !message::begins_row(message)
 }
 
-/// The first bytes of each translated message, hashed.
-struct Heads {
-    bits: [u64; 1 << 10],
+/// A number of texts that is in none of them.
+const NONE: u16 = u16::MAX;
+/// Texts are told apart by so many bits of their first bytes.
+const HASHED: u32 = 14;
+
+/// The texts of all messages, by their first bytes: made when this is compiled.
+struct Texts {
+    /// With their languages.
+    texts: [(&'static str, &'static str); Texts::count()],
+    /// The first text for each hash of first bytes.
+    first: [u16; 1 << HASHED],
+    /// The next one after each.
+    next: [u16; Texts::count()],
 }
 
-impl Heads {
-    const fn bit(head: [u8; HEAD_MIN]) -> usize {
-        (u64::from_le_bytes(head).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48) as usize
-    }
+static ALL: Texts = Texts::new();
 
-    const fn with(mut self, rows: &[super::Row]) -> Heads {
-        let mut row = 0;
-        while row < rows.len() {
-            let texts = rows[row].texts;
-            let mut text = 0;
-            while text < texts.len() {
-                if let Some(first) = texts[text].1.as_bytes().first_chunk() {
-                    let bit = Heads::bit(*first);
-                    self.bits[bit / 64] |= 1 << (bit % 64);
-                }
-                text += 1;
+impl Texts {
+    const TABLES: [&[super::Row]; 2] = [MESSAGES, AUTHORIZED];
+
+    const fn count() -> usize {
+        let mut count = 0;
+        let mut table = 0;
+        while table < Texts::TABLES.len() {
+            let mut row = 0;
+            while row < Texts::TABLES[table].len() {
+                count += Texts::TABLES[table][row].texts.len();
+                row += 1;
             }
-            row += 1;
+            table += 1;
         }
-        self
+        assert!(count < NONE as usize);
+        count
+    }
+
+    /// From the last one on, so that what begins alike comes in the order of the tables.
+    #[expect(
+        clippy::large_stack_arrays,
+        reason = "there is no stack when this is compiled"
+    )]
+    const fn new() -> Texts {
+        let mut all = Texts {
+            texts: [("", ""); Texts::count()],
+            first: [NONE; 1 << HASHED],
+            next: [NONE; Texts::count()],
+        };
+        let mut number = Texts::count();
+        let mut table = Texts::TABLES.len();
+        while table > 0 {
+            table -= 1;
+            let mut row = Texts::TABLES[table].len();
+            while row > 0 {
+                row -= 1;
+                let texts = Texts::TABLES[table][row].texts;
+                let mut text = texts.len();
+                while text > 0 {
+                    text -= 1;
+                    number -= 1;
+                    all.texts[number] = texts[text];
+                    if let Some(first) = texts[text].1.as_bytes().first_chunk() {
+                        let hash = Texts::hash(*first);
+                        all.next[number] = all.first[hash];
+                        all.first[hash] = number as u16;
+                    }
+                }
+            }
+        }
+        all
+    }
+
+    const fn hash(first: [u8; HEAD_MIN]) -> usize {
+        let hash = u64::from_le_bytes(first).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        (hash >> (u64::BITS - HASHED)) as usize
+    }
+
+    /// The texts that begin so in UTF-8, with their languages.
+    fn beginning(
+        &self,
+        first: &[u8; HEAD_MIN],
+    ) -> impl Iterator<Item = (&'static str, &'static str)> {
+        let number = |number: u16| (number != NONE).then_some(usize::from(number));
+        let numbers = std::iter::successors(number(self.first[Texts::hash(*first)]), move |at| {
+            number(self.next[*at])
+        });
+        let texts = numbers.map(|number| self.texts[number]);
+        texts.filter(|(_, text)| text.as_bytes().starts_with(first))
     }
 }
-
-static HEADS: Heads = Heads { bits: [0; 1 << 10] }.with(MESSAGES).with(AUTHORIZED);
 
 /// What all languages are told by.
 #[derive(Debug)]
 pub struct Catalog {
     words: Words,
-    /// In UTF-8.
-    heads: MessageHeads,
-    /// In other encodings: made when the first log that is no UTF-8 is seen.
-    encoded: OnceLock<MessageHeads>,
+    /// Texts by what they begin with in other encodings than UTF-8, where that is no ASCII: made when the first message is seen
+    /// that begins so.
+    encoded: OnceLock<Index<HEAD_MIN>>,
 }
-
-/// The fixed text that messages begin with, and their languages, by the first bytes.
-type MessageHeads = HashMap<[u8; HEAD_MIN], Vec<(Vec<u8>, &'static str)>>;
 
 impl Default for Catalog {
     fn default() -> Catalog {
         Catalog {
-            words: Words::of(LANGUAGES, &Encoder::all()),
-            heads: message_heads(&[]),
+            words: Words::of(LANGUAGES),
             encoded: OnceLock::new(),
         }
     }
 }
 
-fn message_heads(encoders: &[Encoder]) -> MessageHeads {
-    let mut heads = MessageHeads::new();
-    let texts = MESSAGES.iter().chain(AUTHORIZED).flat_map(|row| row.texts);
-    for &(of, text) in texts {
-        let head = text.split('%').next().unwrap_or_default();
-        for encoded in variants(of, LANGUAGES, head, encoders) {
-            if let Some(first) = encoded.bytes.first_chunk().filter(|_| !encoded.is_torn) {
-                heads.entry(*first).or_default().push((encoded.bytes, of));
-            }
-        }
-    }
-    heads
+fn index() -> Index<HEAD_MIN> {
+    let texts = ALL.texts.iter().enumerate();
+    Index::of(texts.flat_map(|(number, (of, text))| {
+        let begins = begins(of, head(text), HEAD_MIN).skip(1);
+        let firsts = begins.filter_map(|begin| begin.bytes.first_chunk().copied());
+        firsts
+            .filter(|first| !first.is_ascii())
+            .map(move |first| (first, number))
+    }))
 }
 
 impl Catalog {
     /// The languages that occur in the head of a log of this shape, most frequent first; English is none of them.
     pub fn detect(&self, sample: &[u8], shape: Shape) -> Vec<&'static str> {
-        let is_utf8 = std::str::from_utf8(sample).map_or_else(
-            // It may be cut.
-            |err| err.error_len().is_none(),
-            |_| true,
-        );
-        let heads = if is_utf8 {
-            &self.heads
-        } else {
-            self.encoded.get_or_init(|| message_heads(&Encoder::all()))
-        };
         let mut hits = BTreeMap::<&'static str, usize>::new();
         for line in sample.split(|&b| b == b'\n') {
             let (of, message) = match shape {
@@ -209,7 +250,7 @@ impl Catalog {
                     None => continue,
                 },
             };
-            for of in [of, language_of_message(heads, message)] {
+            for of in [of, self.language_of_message(message)] {
                 if !of.is_empty() {
                     *hits.entry(of).or_default() += 1;
                 }
@@ -217,18 +258,45 @@ impl Catalog {
         }
         cover(hits)
     }
+
+    /// The languages of a message; empty for none.
+    fn language_of_message(&self, message: &[u8]) -> &'static str {
+        let Some(first) = message.first_chunk() else {
+            return "";
+        };
+        let as_it_is = |_, head: &str| message.starts_with(head.as_bytes()).then_some(head.len());
+        let mut best = longest(ALL.beginning(first), as_it_is);
+        if best.is_none() {
+            let encoded = |of, head: &str| {
+                let encoders = Encoder::of(of);
+                encoders
+                    .filter_map(|encoder| encoder.begins(message, head))
+                    .max()
+            };
+            best = if first.is_ascii() {
+                longest(ALL.beginning(first), encoded)
+            } else {
+                let index = self.encoded.get_or_init(index);
+                let numbers = index.place(message).map(|place| index.numbers(place));
+                let texts = numbers
+                    .into_iter()
+                    .flatten()
+                    .map(|number| ALL.texts[number]);
+                longest(texts, encoded)
+            };
+        }
+        best.filter(|_| !message::begins_row(message))
+            .unwrap_or_default()
+    }
 }
 
-/// The languages of a message; empty for none.
-fn language_of_message(heads: &MessageHeads, message: &[u8]) -> &'static str {
-    let heads = message.first_chunk().and_then(|first| heads.get(first));
-    let begins = heads
-        .into_iter()
-        .flatten()
-        .filter(|(head, _)| message.starts_with(head));
-    let best = begins.max_by_key(|(head, _)| head.len());
-    best.filter(|_| !message::begins_row(message))
-        .map_or("", |(_, of)| of)
+/// The languages of that one of some texts whose head is the longest in a message; `len` says how long it is there.
+fn longest(
+    texts: impl Iterator<Item = (&'static str, &'static str)>,
+    len: impl Fn(&'static str, &'static str) -> Option<usize>,
+) -> Option<&'static str> {
+    let begins = texts.filter_map(|(of, text)| Some((len(of, head(text))?, of)));
+    begins.max_by_key(|(len, _)| *len).map(|(_, of)| of)
 }
 
 /// The fewest languages that explain all hits, as far as taking the best one again and again finds them.

@@ -3,14 +3,16 @@
 //! Letters that an encoding does not have are replaced by others (`отключение` is `otklyuchenie` in LATIN1) or by a
 //! question mark, as `gettext` asks `iconv` to do. These replacements are those of glibc in the C locale.
 
-use super::Encoding;
+use std::sync::{LazyLock, OnceLock};
+
 use super::table::ENCODINGS;
+use super::{Encoding, language_of};
 
 /// One encoding, ready to write in.
 pub(super) struct Encoder {
     encoding: &'static Encoding,
-    /// In order.
-    letters: Vec<(char, &'static [u8])>,
+    /// In order; made when the first text is written in it.
+    letters: OnceLock<Vec<(char, &'static [u8])>>,
 }
 
 /// A text in one encoding.
@@ -23,23 +25,40 @@ pub(super) struct Encoded {
 
 impl Encoder {
     /// All encodings but UTF-8, which the catalogs are written in.
-    pub(super) fn all() -> Vec<Encoder> {
-        let encoder = |encoding: &'static Encoding| {
-            let letters = encoding.letters.iter().flat_map(|(letters, bytes)| {
+    pub(super) fn all() -> &'static [Encoder] {
+        static ALL: LazyLock<Vec<Encoder>> = LazyLock::new(|| {
+            let encoder = |encoding| Encoder {
+                encoding,
+                letters: OnceLock::new(),
+            };
+            ENCODINGS.iter().map(encoder).collect()
+        });
+        &ALL
+    }
+
+    /// Those that a server may have which speaks one of these languages, a list of the table.
+    pub(super) fn of(languages: &'static str) -> impl Iterator<Item = &'static Encoder> {
+        let is_for =
+            move |encoder: &&Encoder| language_of(languages).any(|one| encoder.is_for(one));
+        Encoder::all().iter().filter(is_for)
+    }
+
+    /// A server that speaks this language may have this encoding.
+    fn is_for(&self, language: &str) -> bool {
+        let languages = self.encoding.languages;
+        languages.is_empty() || language_of(languages).any(|one| one == language)
+    }
+
+    fn letters(&self) -> &[(char, &'static [u8])] {
+        self.letters.get_or_init(|| {
+            let letters = self.encoding.letters.iter().flat_map(|(letters, bytes)| {
                 let bytes = bytes.split(|&b| b == b' ');
                 letters.chars().zip(bytes)
             });
             let mut letters: Vec<_> = letters.collect();
             letters.sort_unstable_by_key(|(letter, _)| *letter);
-            Encoder { encoding, letters }
-        };
-        ENCODINGS.iter().map(encoder).collect()
-    }
-
-    /// A server that speaks this language may have this encoding.
-    pub(super) fn is_for(&self, language: &str) -> bool {
-        let languages = self.encoding.languages;
-        languages.is_empty() || languages.split(' ').any(|one| one == language)
+            letters
+        })
     }
 
     /// `None`: a letter of it has no place here.
@@ -49,22 +68,65 @@ impl Encoder {
             is_torn: false,
         };
         for letter in text.chars() {
-            if letter.is_ascii() {
-                encoded.bytes.push(letter as u8);
-                continue;
-            }
-            let place = self
-                .letters
-                .binary_search_by_key(&letter, |(letter, _)| *letter);
-            match place.ok().map(|place| self.letters[place].1) {
-                Some(bytes) => encoded.bytes.extend_from_slice(bytes),
-                None if self.encoding.is_lossy => {
-                    encoded.bytes.push(b'?');
-                    encoded.is_torn = true;
-                }
-                None => return None,
-            }
+            let (bytes, is_lost) = self.letter(letter)?;
+            encoded.bytes.extend_from_slice(bytes);
+            encoded.is_torn |= is_lost;
         }
         Some(encoded)
     }
+
+    /// How many bytes of a message are this text, written with all its letters; `None`: it does not begin so.
+    pub(super) fn begins(&self, message: &[u8], text: &str) -> Option<usize> {
+        let mut len = 0;
+        for letter in text.chars() {
+            let (bytes, is_lost) = self.letter(letter)?;
+            if is_lost || !message[len..].starts_with(bytes) {
+                return None;
+            }
+            len += bytes.len();
+        }
+        Some(len)
+    }
+
+    /// This text begins with these bytes, whatever became of its letters.
+    pub(super) fn may_begin(&self, first: &[u8], text: &str) -> bool {
+        let mut rest = first;
+        for letter in text.chars() {
+            let Some((bytes, _)) = self.letter(letter) else {
+                return false;
+            };
+            let len = bytes.len().min(rest.len());
+            if rest[..len] != bytes[..len] {
+                return false;
+            }
+            rest = &rest[len..];
+            if rest.is_empty() {
+                break;
+            }
+        }
+        rest.is_empty()
+    }
+
+    /// A letter, and whether it became a question mark.
+    fn letter(&self, letter: char) -> Option<(&[u8], bool)> {
+        if letter.is_ascii() {
+            return Some((&ASCII[letter as usize..=letter as usize], false));
+        }
+        let letters = self.letters();
+        match letters.binary_search_by_key(&letter, |(letter, _)| *letter) {
+            Ok(place) => Some((letters[place].1, false)),
+            Err(_) => self.encoding.is_lossy.then_some((b"?", true)),
+        }
+    }
 }
+
+/// Each byte of ASCII.
+static ASCII: [u8; 128] = {
+    let mut bytes = [0; 128];
+    let mut byte = 0;
+    while byte < bytes.len() {
+        bytes[byte] = byte as u8;
+        byte += 1;
+    }
+    bytes
+};

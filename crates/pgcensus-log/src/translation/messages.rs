@@ -1,20 +1,23 @@
 //! Messages of the languages of a file, told by their first bytes, and their English text.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
 
-use memchr::memmem::{self, Finder};
+use memchr::memmem;
 
+use super::authorized::{Head, Pieces};
 use super::encoding::Encoder;
 use super::format::Format;
-use super::table::{AUTHORIZED, MESSAGES, PIECES, WORDS};
-use super::{Row, language_of, variants};
+use super::index::{Index, begins};
+use super::table::{AUTHORIZED, MESSAGES, WORDS};
+use super::{head, is_of, language_of, variants};
 use crate::record::Severity;
-
-/// Ways to read one line of an authorized connection that are tried.
-const READINGS_MAX: usize = 16;
 
 /// Messages of a session's life have enough of their own around lost letters to be told by.
 const LIFE: [&str; 3] = ["connection ", "disconnection: ", "replication connection "];
+/// Bytes that most texts begin with, and are found by.
+const FIRST: usize = 4;
 
 /// What stands before a message in its record: names that are in it too, as they are written there.
 #[derive(Clone, Copy)]
@@ -26,48 +29,66 @@ pub(super) struct Before<'b> {
     pub(super) escape: fn(&[u8], &mut Vec<u8>),
 }
 
+/// Translations of words that stand in holes, and the words.
+pub(super) type Words = HashMap<Vec<u8>, &'static str>;
+
 /// All messages.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Messages {
-    by_head: HashMap<[u8; 4], Vec<Text>>,
+    texts: Vec<Text>,
+    by_first: Index<FIRST>,
+    /// What was made of all that begin alike, at their places.
+    ready: Vec<OnceLock<Vec<Compiled>>>,
     /// Those that begin with a hole or nearly so.
-    short: Vec<Text>,
-    phrases: Vec<Phrase>,
-    english: Vec<English>,
-    authorized: Authorized,
-    words: HashMap<Vec<u8>, &'static str>,
+    short: Vec<Compiled>,
+    languages: Vec<&'static str>,
+    /// Made when a connection is authorized.
+    pieces: OnceLock<Pieces>,
+    words: Words,
 }
 
-#[derive(Clone, Debug)]
+/// A text of a catalog.
+#[derive(Debug)]
+struct Text {
+    english: Cow<'static, str>,
+    of: &'static str,
+    text: Cow<'static, str>,
+    /// It is only the head of its message.
+    is_head: bool,
+}
+
+/// A text in one encoding.
+#[derive(Debug)]
+struct Compiled {
+    start: Start,
+    what: What,
+}
+
+#[derive(Debug)]
+enum What {
+    Phrase(Phrase),
+    Authorized(Head),
+}
+
+/// The first bytes of a text or a message, which tell most of them apart at once.
+#[derive(Clone, Copy, Debug)]
+struct Start {
+    bytes: u128,
+    mask: u128,
+}
+
+/// A text of one encoding with its English one.
+#[derive(Debug)]
+pub(super) struct Phrase {
+    pub(super) format: Format,
+    english: Arc<English>,
+}
+
+#[derive(Debug)]
 struct English {
     format: Format,
     /// Of the rows that it is in the table of messages: one text may be two messages of different severities.
     severities: Vec<Severity>,
-}
-
-impl English {
-    fn of(text: &str) -> Option<English> {
-        let format = Format::parse(text, |text| Some(text.into()))?;
-        let mut message = Vec::new();
-        format.write(|_| b"7", &mut message);
-        let rows = crate::message::rows_fitting(&message);
-        let severities = rows.map(|row| row.severity).collect();
-        Some(English { format, severities })
-    }
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Text {
-    /// By its number.
-    Phrase(usize),
-    /// The head of a line of an authorized connection, by its number.
-    Authorized(usize),
-}
-
-#[derive(Clone, Debug)]
-struct Phrase {
-    format: Format,
-    english: usize,
     /// The arguments that are words to be translated.
     words: Vec<usize>,
 }
@@ -78,210 +99,83 @@ struct Reading<'r> {
     holes: Vec<&'r [u8]>,
 }
 
-/// The pieces of the line of an authorized connection.
-#[derive(Clone, Debug, Default)]
-struct Authorized {
-    heads: Vec<Head>,
-    databases: Vec<Keyword>,
-    applications: Vec<Keyword>,
-    /// TLS and GSS.
-    groups: Vec<Phrase>,
-}
-
-/// What stands before a database or an application name.
-#[derive(Clone, Debug)]
-struct Keyword {
-    text: Finder<'static>,
-    /// Empty for English, in which stands what a language lacks.
-    languages: &'static str,
-}
-
-#[derive(Clone, Debug)]
-struct Head {
-    text: Vec<u8>,
-    languages: Vec<&'static str>,
-    /// Of a client, of a walsender: one text may be both.
-    is_client: bool,
-    is_walsender: bool,
-}
-
 impl Messages {
     /// The messages of these languages.
-    pub(super) fn of(languages: &[&'static str], encoders: &[Encoder]) -> Messages {
-        let mut messages = Messages {
-            by_head: HashMap::new(),
-            short: Vec::new(),
-            phrases: Vec::new(),
-            english: Vec::new(),
-            authorized: Authorized::default(),
-            words: HashMap::new(),
-        };
-        for row in WORDS {
-            for_each(row, languages, encoders, |_, text| {
-                messages.words.insert(text, row.english);
-            });
-        }
-        for row in expanded() {
-            messages.add(&row, languages, encoders);
-        }
-        for row in AUTHORIZED {
-            let is_client = row.english.starts_with("connection");
-            for_each(row, languages, encoders, |of, text| {
-                let head = text.strip_suffix(b"%s").unwrap_or(&text);
-                messages.add_head(head, of, is_client);
-            });
-        }
-        for row in PIECES {
-            messages.add_piece(row, languages, encoders);
-        }
-        messages.sort();
-        messages
-    }
-
-    fn add(&mut self, row: &Expanded, languages: &[&'static str], encoders: &[Encoder]) {
-        let Some(english) = English::of(&row.english) else {
-            return;
-        };
-        let number = self.english.len();
-        self.english.push(english);
-        let is_life = LIFE.iter().any(|life| row.english.starts_with(life));
-        for (of, text) in &row.texts {
-            for format in formats(of, languages, text, encoders, is_life) {
-                let text = Text::Phrase(self.phrases.len());
-                self.index(format.head(), text);
-                self.phrases.push(Phrase {
-                    format,
-                    english: number,
-                    words: words_of(&row.english),
-                });
-            }
-        }
-    }
-
-    fn add_head(&mut self, text: &[u8], of: &'static str, is_client: bool) {
-        let heads = &mut self.authorized.heads;
-        if let Some(head) = heads.iter_mut().find(|head| head.text == text) {
-            head.is_client |= is_client;
-            head.is_walsender |= !is_client;
-            head.languages.extend(language_of(of));
-            return;
-        }
-        heads.push(Head {
-            text: text.to_vec(),
-            languages: language_of(of).collect(),
-            is_client,
-            is_walsender: !is_client,
+    pub(super) fn of(languages: &[&'static str]) -> Messages {
+        let texts = texts(languages);
+        let is_short = |text: &Text| head(&text.text).chars().count() < FIRST;
+        let long = texts.iter().enumerate();
+        let long = long.filter(|(_, text)| !is_short(text));
+        let by_first = Index::of(long.flat_map(|(number, text)| {
+            let firsts = begins(text.of, head(&text.text), FIRST);
+            firsts.filter_map(move |begin| Some((*begin.bytes.first_chunk()?, number)))
+        }));
+        let ready = (0..by_first.len()).map(|_| OnceLock::new()).collect();
+        let short = compiled(texts.iter().filter(|text| is_short(text)), b"");
+        let words = WORDS.iter().flat_map(|row| {
+            let texts = row.texts.iter().filter(|(of, _)| is_of(of, languages));
+            let variants = texts.flat_map(|(of, text)| variants(of, text));
+            variants.map(|word| (word.bytes, row.english))
         });
-        let number = Text::Authorized(heads.len() - 1);
-        self.index(text, number);
-    }
-
-    fn add_piece(&mut self, row: &Row, languages: &[&'static str], encoders: &[Encoder]) {
-        let names = match row.english {
-            " database=%s" => &mut self.authorized.databases,
-            " application_name=%s" => &mut self.authorized.applications,
-            _ => {
-                let Some(english) = English::of(row.english) else {
-                    return;
-                };
-                let number = self.english.len();
-                self.english.push(english.clone());
-                let translated = row
-                    .texts
-                    .iter()
-                    .flat_map(|(of, text)| formats(of, languages, text, encoders, true));
-                for format in translated.chain([english.format]) {
-                    self.authorized.groups.push(Phrase {
-                        format,
-                        english: number,
-                        words: words_of(row.english),
-                    });
-                }
-                return;
-            }
-        };
-        let mut add = |of, text: &[u8]| {
-            let name = text.strip_suffix(b"%s").unwrap_or(text);
-            names.push(Keyword {
-                text: Finder::new(name).into_owned(),
-                languages: of,
-            });
-        };
-        add("", row.english.as_bytes());
-        for_each(row, languages, encoders, |of, text| add(of, &text));
-    }
-
-    fn index(&mut self, head: &[u8], text: Text) {
-        match head.first_chunk() {
-            Some(first) => self.by_head.entry(*first).or_default().push(text),
-            None => self.short.push(text),
+        Messages {
+            by_first,
+            ready,
+            short,
+            languages: languages.to_vec(),
+            pieces: OnceLock::new(),
+            words: words.collect(),
+            texts,
         }
-    }
-
-    /// What says most comes first: exact texts before open ones.
-    fn sort(&mut self) {
-        let len = |text: &Text| match *text {
-            Text::Phrase(number) => self.phrases[number].format.literal_len(),
-            Text::Authorized(number) => self.authorized.heads[number].text.len(),
-        };
-        for texts in self.by_head.values_mut().chain([&mut self.short]) {
-            texts.sort_by_key(|text| usize::MAX - len(text));
-        }
-        let groups = &mut self.authorized.groups;
-        groups.sort_by_key(|group| usize::MAX - group.format.literal_len());
     }
 
     /// It may be one of them, as far as its first bytes tell.
     pub(super) fn may_be(&self, message: &[u8]) -> bool {
-        let by_head = message
-            .first_chunk()
-            .is_some_and(|first| self.by_head.contains_key(first));
-        by_head
-            || self
-                .short
-                .iter()
-                .any(|text| message.starts_with(self.head(*text)))
+        let start = Start::of(message);
+        self.by_first.place(message).is_some()
+            || self.short.iter().any(|text| text.start.begins(start))
     }
 
-    /// The fixed text that one begins with.
-    fn head(&self, text: Text) -> &[u8] {
-        match text {
-            Text::Phrase(number) => self.phrases[number].format.head(),
-            Text::Authorized(number) => &self.authorized.heads[number].text,
-        }
+    /// Those that may begin a message.
+    fn beginning<'t>(&'t self, message: &[u8]) -> impl Iterator<Item = &'t What> {
+        let by_first = self.by_first.place(message).map_or(&[][..], |place| {
+            self.ready[place].get_or_init(|| {
+                let numbers = self.by_first.numbers(place);
+                compiled(numbers.map(|number| &self.texts[number]), &message[..FIRST])
+            })
+        });
+        let start = Start::of(message);
+        let texts = by_first.iter().chain(&self.short);
+        texts
+            .filter(move |text| text.start.begins(start))
+            .map(|text| &text.what)
     }
 
     /// The English text of a whole message, if it is one of them and another text than that.
     pub(super) fn english(&self, message: &[u8], before: Before<'_>) -> Option<Vec<u8>> {
-        let by_head = message
-            .first_chunk()
-            .and_then(|first| self.by_head.get(first));
-        let texts = by_head.into_iter().flatten().chain(&self.short);
         // Several may fit, since names hold anything and translators are free: then what is before the message tells.
         let score = |reading: &Reading<'_>| {
-            let severities = &self.english[reading.phrase.english].severities;
+            let severities = &reading.phrase.english.severities;
             let fits = before
                 .severity
                 .is_none_or(|severity| severities.contains(&severity));
             (fits, before.names(&reading.holes))
         };
         let mut best: Option<(Reading<'_>, Option<(bool, usize)>)> = None;
-        for text in texts {
-            let reading = match *text {
-                Text::Phrase(number) => {
-                    let phrase = &self.phrases[number];
+        for text in self.beginning(message) {
+            let reading = match text {
+                What::Phrase(phrase) => {
                     let holes = phrase.format.read(message, &|holes| before.names(holes));
                     holes.map(|holes| Reading { phrase, holes })
                 }
-                Text::Authorized(number) if best.is_none() => {
-                    let head = &self.authorized.heads[number];
+                What::Authorized(head) if best.is_none() => {
                     let Some(rest) = message.strip_prefix(&head.text[..]) else {
                         continue;
                     };
-                    let english = self.authorized(head, rest, before);
+                    let pieces = self.pieces.get_or_init(|| Pieces::of(&self.languages));
+                    let english = pieces.english(head, rest, before, &self.words);
                     return (english != message).then_some(english);
                 }
-                Text::Authorized(_) => None,
+                What::Authorized(_) => None,
             };
             let Some(reading) = reading else { continue };
             match &mut best {
@@ -295,128 +189,100 @@ impl Messages {
                 }
             }
         }
-        best.map(|(reading, _)| self.write(&reading, message.len()))
+        let (Reading { phrase, holes }, _) = best?;
+        Some(phrase.write(&holes, message.len(), &self.words))
+    }
+}
+
+impl Start {
+    fn of(text: &[u8]) -> Start {
+        let mut start = [0; 16];
+        let len = text.len().min(start.len());
+        start[..len].copy_from_slice(&text[..len]);
+        Start {
+            bytes: u128::from_le_bytes(start),
+            mask: u128::MAX.checked_shr(128 - 8 * len as u32).unwrap_or(0),
+        }
     }
 
-    fn write(&self, reading: &Reading<'_>, len: usize) -> Vec<u8> {
-        let Reading { phrase, holes } = reading;
+    /// As far as these bytes tell.
+    fn begins(self, message: Start) -> bool {
+        (self.bytes ^ message.bytes) & self.mask == 0
+    }
+}
+
+impl Phrase {
+    /// The English text with these values in the holes of a message of about `len` bytes.
+    pub(super) fn write(&self, holes: &[&[u8]], len: usize, words: &Words) -> Vec<u8> {
         let value = |argument: usize| {
-            let mut of = phrase.format.holes.iter();
+            let mut of = self.format.holes.iter();
             let at = of.position(|hole| hole.argument == argument);
             let value = at.map_or(&b""[..], |at| holes[at]);
-            match self.words.get(value) {
-                Some(word) if phrase.words.contains(&argument) => word.as_bytes(),
-                _ => value,
+            if !self.english.words.contains(&argument) {
+                return value;
             }
+            words.get(value).map_or(value, |word| word.as_bytes())
         };
         let mut english = Vec::with_capacity(len + 64);
-        self.english[phrase.english]
-            .format
-            .write(value, &mut english);
+        self.english.format.write(value, &mut english);
         english
     }
+}
 
-    /// `app Datenbank=shop application_name=web SSL an (…)` behind its head.
-    fn authorized(&self, head: &Head, mut rest: &[u8], before: Before<'_>) -> Vec<u8> {
-        let mut groups = Vec::new();
-        while let Some((start, english)) = self.group(rest, before) {
-            groups.push(english);
-            rest = &rest[..start];
-            if groups.len() == 2 {
-                break;
+/// Texts in each encoding in which they begin with these bytes. What says most comes first: exact texts before open ones.
+fn compiled<'t>(texts: impl Iterator<Item = &'t Text>, first: &[u8]) -> Vec<Compiled> {
+    let mut all: Vec<Compiled> = Vec::new();
+    for text in texts {
+        if text.is_head {
+            let variants = variants(text.of, head(&text.text)).into_iter();
+            for head in variants.filter(|encoded| encoded.bytes.starts_with(first)) {
+                add_head(&mut all, head.bytes, text);
             }
+            continue;
         }
-        let (user, database, application_name) = self.names(rest, head, before);
-        let is_client = head.is_client && (database.is_some() || !head.is_walsender);
-        let mut english = Vec::with_capacity(rest.len() + 128);
-        if !is_client {
-            english.extend_from_slice(b"replication ");
-        }
-        english.extend_from_slice(b"connection authorized: user=");
-        english.extend_from_slice(user);
-        if let Some(database) = database {
-            english.extend_from_slice(b" database=");
-            english.extend_from_slice(database);
-        }
-        if let Some(application_name) = application_name {
-            english.extend_from_slice(b" application_name=");
-            english.extend_from_slice(application_name);
-        }
-        for group in groups.iter().rev() {
-            english.extend_from_slice(group);
-        }
-        english
+        let is_life = LIFE.iter().any(|life| text.english.starts_with(life));
+        let phrases = phrases(&text.english, text.of, &text.text, first, is_life);
+        all.extend(phrases.map(|phrase| Compiled {
+            start: Start::of(phrase.format.head()),
+            what: What::Phrase(phrase),
+        }));
     }
+    all.sort_by_key(|text| {
+        usize::MAX
+            - match &text.what {
+                What::Phrase(phrase) => phrase.format.literal_len(),
+                What::Authorized(head) => head.text.len(),
+            }
+    });
+    all
+}
 
-    /// ` SSL an (…)` or ` GSS (…)` at the end: where it begins, and its English text.
-    fn group(&self, rest: &[u8], before: Before<'_>) -> Option<(usize, Vec<u8>)> {
-        self.authorized.groups.iter().find_map(|group| {
-            let last = group.format.literals.last()?;
-            if !rest.ends_with(last) {
-                return None;
-            }
-            let start = memmem::rfind(rest, group.format.head())?;
-            let group_text = &rest[start..];
-            let holes = group
-                .format
-                .read(group_text, &|holes| before.names(holes))?;
-            let phrase = group;
-            let english = self.write(&Reading { phrase, holes }, group_text.len());
-            Some((start, english))
-        })
+fn add_head(all: &mut Vec<Compiled>, bytes: Vec<u8>, text: &Text) {
+    let mut heads = all.iter_mut().filter_map(|text| match &mut text.what {
+        What::Authorized(head) => Some(head),
+        What::Phrase(_) => None,
+    });
+    let is_client = text.english.starts_with("connection");
+    if let Some(head) = heads.find(|head| head.text == bytes) {
+        head.is_client |= is_client;
+        head.is_walsender |= !is_client;
+        head.languages.extend(language_of(text.of));
+        return;
     }
-
-    /// User, database and application name. The first keywords separate them, unless names before the message say
-    /// otherwise.
-    fn names<'m>(
-        &self,
-        rest: &'m [u8],
-        head: &Head,
-        before: Before<'_>,
-    ) -> (&'m [u8], Option<&'m [u8]>, Option<&'m [u8]>) {
-        let mut best = None;
-        let mut splits = Vec::new();
-        if head.is_client {
-            splits = occurrences(rest, &self.authorized.databases, head);
-        }
-        splits.truncate(READINGS_MAX);
-        if splits.is_empty() || head.is_walsender {
-            splits.push((rest.len(), rest.len()));
-        }
-        let is_one = splits.len() == 1;
-        for (user_end, database_start) in splits {
-            let has_database = database_start > user_end;
-            let tail_start = if has_database { database_start } else { 0 };
-            let tail = &rest[tail_start..];
-            let mut ends = occurrences(tail, &self.authorized.applications, head);
-            ends.push((tail.len(), tail.len()));
-            let is_one = is_one && ends.len() <= 2;
-            for (end, start) in ends.into_iter().take(READINGS_MAX) {
-                let application_name = (start > end).then(|| &tail[start..]);
-                let name = &tail[..end];
-                let (user, database) = if has_database {
-                    (&rest[..user_end], Some(name))
-                } else {
-                    (name, None)
-                };
-                let reading = (user, database, application_name);
-                if is_one {
-                    return reading;
-                }
-                let names = [user, database.unwrap_or_default()];
-                let score = before.names(&names);
-                if best.as_ref().is_none_or(|(_, most)| score > *most) {
-                    best = Some((reading, score));
-                }
-            }
-        }
-        best.map_or((rest, None, None), |(reading, _)| reading)
-    }
+    all.push(Compiled {
+        start: Start::of(&bytes),
+        what: What::Authorized(Head {
+            text: bytes,
+            languages: language_of(text.of).collect(),
+            is_client,
+            is_walsender: !is_client,
+        }),
+    });
 }
 
 impl Before<'_> {
     /// How many bytes of these names stand there.
-    fn names(self, names: &[&[u8]]) -> usize {
+    pub(super) fn names(self, names: &[&[u8]]) -> usize {
         let mut written = Vec::new();
         let names = names.iter().filter(|name| !name.is_empty());
         names
@@ -430,75 +296,57 @@ impl Before<'_> {
     }
 }
 
-/// Where each keyword of the languages of a head begins and ends, in their order.
-fn occurrences(text: &[u8], keywords: &[Keyword], head: &Head) -> Vec<(usize, usize)> {
-    let is_of = |keyword: &&Keyword| {
-        let mut of = language_of(keyword.languages);
-        keyword.languages.is_empty() || of.any(|one| head.languages.contains(&one))
+/// The texts of these languages. What begins with a hole in some language becomes one for each word that matters there: so
+/// that all can be told by their first bytes.
+fn texts(languages: &[&'static str]) -> Vec<Text> {
+    let mut all = Vec::new();
+    let of = |texts: &'static [(&'static str, &'static str)]| {
+        let texts = texts.iter().copied();
+        texts.filter(|(of, _)| is_of(of, languages))
     };
-    let mut found: Vec<_> = keywords
-        .iter()
-        .filter(is_of)
-        .flat_map(|keyword| {
-            let len = keyword.text.needle().len();
-            let places = keyword.text.find_iter(text).take(READINGS_MAX);
-            places.map(move |at| (at, at + len))
-        })
-        .collect();
-    // Of two that begin or end alike the longer one.
-    found.sort_by_key(|&(start, end)| (start, usize::MAX - end));
-    found.dedup_by(|later, earlier| later.1 == earlier.1 || later.0 == earlier.0);
-    found
-}
-
-/// A row whose first hole may have become a word.
-struct Expanded {
-    english: String,
-    texts: Vec<(&'static str, String)>,
-}
-
-/// The rows, those that begin with a hole in some language for each word that matters there: so that all can be told by
-/// their first bytes.
-fn expanded() -> Vec<Expanded> {
-    let mut rows = Vec::new();
     for row in MESSAGES {
-        let with = |word: &dyn Fn(&str) -> Vec<String>, english: &str| Expanded {
-            english: row.english.replacen("%s", english, 1),
-            texts: row
-                .texts
-                .iter()
-                .flat_map(|(of, text)| {
-                    let words = language_of(of).flat_map(word).collect::<Vec<_>>();
-                    words
-                        .into_iter()
-                        .map(|word| (*of, text.replacen("%s", &word, 1)))
-                })
-                .collect(),
+        let mut with = |of, text: &str, word: &str, english: &str| {
+            all.push(Text {
+                english: row.english.replacen("%s", english, 1).into(),
+                of,
+                text: text.replacen("%s", word, 1).into(),
+                is_head: false,
+            });
         };
         if row.english.starts_with("%s (PID") {
             for process in WORDS.iter().filter(|word| is_process(word.english)) {
-                let words = |language: &str| {
-                    let of_language = |of: &'static str| language_of(of).any(|one| one == language);
-                    let translated = process.texts.iter().filter(|(of, _)| of_language(of));
-                    let translated = translated.map(|(_, text)| (*text).to_owned());
-                    translated.chain([process.english.to_owned()]).collect()
-                };
-                rows.push(with(&words, process.english));
+                for (of, text) in of(row.texts) {
+                    let is_mine = |word: &&(&'static str, _)| {
+                        language_of(word.0).any(|one| is_of(of, &[one]))
+                    };
+                    let words = process.texts.iter().filter(is_mine);
+                    for word in words.map(|(_, word)| *word).chain([process.english]) {
+                        with(of, text, word, process.english);
+                    }
+                }
             }
         } else if row.english == "starting %s" {
-            rows.push(with(&|_| vec!["PostgreSQL %s".to_owned()], "PostgreSQL %s"));
+            for (of, text) in of(row.texts) {
+                with(of, text, "PostgreSQL %s", "PostgreSQL %s");
+            }
         } else {
-            rows.push(Expanded {
-                english: row.english.to_owned(),
-                texts: row
-                    .texts
-                    .iter()
-                    .map(|(of, text)| (*of, (*text).to_owned()))
-                    .collect(),
-            });
+            all.extend(of(row.texts).map(|(of, text)| Text {
+                english: row.english.into(),
+                of,
+                text: text.into(),
+                is_head: false,
+            }));
         }
     }
-    rows
+    for row in AUTHORIZED {
+        all.extend(of(row.texts).map(|(of, text)| Text {
+            english: row.english.into(),
+            of,
+            text: text.into(),
+            is_head: true,
+        }));
+    }
+    all
 }
 
 fn is_process(english: &str) -> bool {
@@ -520,26 +368,50 @@ fn words_of(english: &str) -> Vec<usize> {
     }
 }
 
-/// A text as formats, in each encoding.
-fn formats(
+/// A text in each encoding in which it begins with these bytes, with the English one.
+pub(super) fn phrases(
+    english: &str,
     of: &'static str,
-    languages: &[&'static str],
     text: &str,
-    encoders: &[Encoder],
+    first: &[u8],
     may_be_torn: bool,
-) -> Vec<Format> {
-    if !language_of(of).any(|language| languages.contains(&language)) {
-        return Vec::new();
+) -> impl Iterator<Item = Phrase> {
+    let english = English::of(english).map(Arc::new);
+    let formats = english
+        .is_some()
+        .then(|| formats(of, text, first, may_be_torn));
+    let formats = formats.into_iter().flatten();
+    formats
+        .zip(english.into_iter().cycle())
+        .map(|(format, english)| Phrase { format, english })
+}
+
+impl English {
+    fn of(text: &str) -> Option<English> {
+        let format = Format::parse(text, |text| Some(text.into()))?;
+        let mut message = Vec::new();
+        format.write(|_| b"7", &mut message);
+        let rows = crate::message::rows_fitting(&message);
+        let severities = rows.map(|row| row.severity).collect();
+        let words = words_of(text);
+        Some(English {
+            format,
+            severities,
+            words,
+        })
     }
+}
+
+/// A text as formats, in each encoding in which it begins with these bytes.
+fn formats(of: &'static str, text: &str, first: &[u8], may_be_torn: bool) -> Vec<Format> {
     let mut formats: Vec<Format> = Vec::new();
-    formats.extend(Format::parse(text, |text| Some(text.into())));
+    if text.as_bytes().starts_with(first) {
+        formats.extend(Format::parse(text, |text| Some(text.into())));
+    }
     if text.is_ascii() {
         return formats;
     }
-    for encoder in encoders {
-        if !language_of(of).any(|language| encoder.is_for(language)) {
-            continue;
-        }
+    for encoder in Encoder::of(of).filter(|encoder| encoder.may_begin(first, text)) {
         let format = Format::parse(text, |text| {
             let encoded = encoder.encode(text)?;
             (may_be_torn || !encoded.is_torn).then_some(encoded.bytes)
@@ -551,18 +423,4 @@ fn formats(
         formats.extend(format.filter(is_new));
     }
     formats
-}
-
-/// The texts of a row in each encoding, with the languages that they are of.
-fn for_each(
-    row: &Row,
-    languages: &[&'static str],
-    encoders: &[Encoder],
-    mut then: impl FnMut(&'static str, Vec<u8>),
-) {
-    for (of, text) in row.texts {
-        for encoded in variants(of, languages, text, encoders) {
-            then(of, encoded.bytes);
-        }
-    }
 }

@@ -195,8 +195,8 @@ impl Rewriter {
     fn is_read(&self, rest: &[u8], line_end: usize, label: &Found<'_>) -> bool {
         self.prefix.as_ref().is_some_and(|prefix| {
             let mut line = Vec::with_capacity(line_end + 64);
-            let words = &self.translation.words;
-            words.write_head(&rest[..label.start], &mut line);
+            let unset = &self.translation.unset;
+            unset.write_head(&rest[..label.start], &mut line);
             let start = line.len();
             line.extend_from_slice(&label.label.english);
             line.extend_from_slice(&rest[label.end..line_end]);
@@ -208,8 +208,8 @@ impl Rewriter {
 
     /// Writes what stands before a label, and the label; returns where its text begins.
     fn label(&self, rest: &[u8], from: usize, label: &Found<'_>, out: &mut Rewritten) -> usize {
-        let words = &self.translation.words;
-        words.write_head(&rest[from..label.start], &mut out.text);
+        let unset = &self.translation.unset;
+        unset.write_head(&rest[from..label.start], &mut out.text);
         out.text.extend_from_slice(&label.label.english);
         label.end
     }

@@ -220,15 +220,10 @@ fn label(english: &str) -> &'static str {
     }
 }
 
-fn check(
-    translation: &Arc<Translation>,
-    language: &str,
-    (english, text): (&str, &str),
-    encoders: &[Encoder],
-) {
+fn check(translation: &Arc<Translation>, language: &'static str, (english, text): (&str, &str)) {
     let format = format(english);
     let label = label(english);
-    let mine = encoders.iter().filter(|encoder| encoder.is_for(language));
+    let mine = Encoder::of(language);
     for encoder in [None].into_iter().chain(mine.map(Some)) {
         // The encoding changes letters, not what names do.
         let hostile = hostile(text).into_iter();
@@ -258,7 +253,6 @@ fn check(
 
 #[test]
 fn every_message_of_every_language_is_recognised() {
-    let encoders = Encoder::all();
     for language in LANGUAGES {
         let translation = Translation::of(&[language]);
         // Some languages print the OID of a database as if it were a name.
@@ -279,7 +273,7 @@ fn every_message_of_every_language_is_recognised() {
                     .find(|other| label(&with(other.english)) == label(&with(row.english)));
                 if first.is_none_or(|first| first.english == row.english) {
                     let texts = (&*with(row.english), &*with(text));
-                    check(&translation, language, texts, &encoders);
+                    check(&translation, language, texts);
                 }
             }
         }
@@ -289,7 +283,6 @@ fn every_message_of_every_language_is_recognised() {
 /// Heads with all that may follow them, in one language and with pieces that it lacks in English.
 #[test]
 fn every_authorized_connection_of_every_language_is_recognised() {
-    let encoders = Encoder::all();
     let piece = |english: &str| PIECES.iter().find(|row| row.english == english);
     let row = |english: &str| piece(english).expect("a piece of the table");
     let database = row(" database=%s");
@@ -316,7 +309,7 @@ fn every_authorized_connection_of_every_language_is_recognised() {
                             english += " application_name=%s";
                             text += application_text;
                         }
-                        check(&translation, language, (&english, &text), &encoders);
+                        check(&translation, language, (&english, &text));
                         for group in &groups {
                             for group_text in with_english(group) {
                                 let texts =
@@ -353,12 +346,11 @@ fn check_group(translation: &Arc<Translation>, (english, text): (&str, &str)) {
 
 #[test]
 fn every_severity_and_label_becomes_english() {
-    let encoders = Encoder::all();
     for language in LANGUAGES {
         let translation = Translation::of(&[language]);
         for row in SEVERITIES.iter().chain(LABELS) {
             for encoded in of(row, language)
-                .flat_map(|text| variants_of(text, language, &encoders))
+                .flat_map(|text| variants(language, text))
                 .filter(|encoded| !encoded.is_torn)
             {
                 let is_severity = !row.english.ends_with(' ');
@@ -376,10 +368,6 @@ fn every_severity_and_label_becomes_english() {
             }
         }
     }
-}
-
-fn variants_of(text: &'static str, language: &'static str, encoders: &[Encoder]) -> Vec<Encoded> {
-    variants(language, &[language], text, encoders)
 }
 
 #[test]
@@ -510,7 +498,7 @@ fn english_stays_as_it_is() {
             );
             assert_eq!(rewritten, log);
             assert!(
-                !may_be_translated(log.as_bytes())
+                !may_be_translated(log.as_bytes(), Shape::Stderr)
                     || Catalog::default()
                         .detect(log.as_bytes(), Shape::Stderr)
                         .is_empty(),
@@ -571,7 +559,7 @@ fn ten_lines_tell_the_language() {
             let log = messages.iter().map(line).collect::<Vec<_>>().concat();
             let log = log.as_bytes();
             assert_eq!(Shape::of(log), shape, "{language}");
-            assert!(may_be_translated(log), "{language}");
+            assert!(may_be_translated(log, shape), "{language}");
             assert_eq!(catalog.detect(log, shape), [*language], "{shape:?}");
         }
     }

@@ -4,9 +4,8 @@ use std::collections::HashMap;
 
 use memchr::memchr_iter;
 
-use super::encoding::Encoder;
 use super::table::{LABELS, SEVERITIES, UNSET};
-use super::{Row, variants};
+use super::{Row, is_of, variants};
 use crate::line_prefix::glued_to_zone;
 
 /// The severities of stderr, in the order in which they are tried: where one word means two (`ka`), the graver one.
@@ -42,16 +41,18 @@ pub(super) struct Words {
     labels: Vec<Vec<Label>>,
     /// Severities of csvlog, with their languages.
     severities: HashMap<Vec<u8>, (&'static str, &'static str)>,
-    unset: Vec<Vec<u8>>,
 }
+
+/// What is printed for a name that is not set.
+#[derive(Clone, Debug)]
+pub(super) struct Unset(Vec<Vec<u8>>);
 
 impl Words {
     /// The words of these languages, and the English ones, which stand between them.
-    pub(super) fn of(languages: &[&'static str], encoders: &[Encoder]) -> Words {
+    pub(super) fn of(languages: &[&'static str]) -> Words {
         let mut words = Words {
             labels: vec![Vec::new(); 256],
             severities: HashMap::new(),
-            unset: Vec::new(),
         };
         for english in SEVERITIES_BY_WEIGHT {
             let label = format!("{english}:  ");
@@ -64,7 +65,7 @@ impl Words {
             .iter()
             .filter_map(|english| SEVERITIES.iter().find(|row| row.english == *english))
         {
-            for_each(row, languages, encoders, |of, text| {
+            for_each(row, languages, |of, text| {
                 let label = [text, b":  "].concat();
                 words.add(&label, &format!("{}:  ", row.english), true, of);
                 words
@@ -75,13 +76,8 @@ impl Words {
         }
         for row in LABELS {
             words.add(row.english.as_bytes(), row.english, false, "");
-            for_each(row, languages, encoders, |of, text| {
+            for_each(row, languages, |of, text| {
                 words.add(text, row.english, false, of);
-            });
-        }
-        for row in UNSET {
-            for_each(row, languages, encoders, |_, text| {
-                words.unset.push(text.to_vec());
             });
         }
         // Of two that end alike the longer one is meant.
@@ -131,13 +127,24 @@ impl Words {
     pub(super) fn severity(&self, text: &[u8]) -> Option<(&'static str, &'static str)> {
         self.severities.get(text).copied()
     }
+}
+
+impl Unset {
+    /// The words of these languages.
+    pub(super) fn of(languages: &[&'static str]) -> Unset {
+        let mut words = Vec::new();
+        for row in UNSET {
+            for_each(row, languages, |_, text| words.push(text.to_vec()));
+        }
+        Unset(words)
+    }
 
     /// Writes what stands before a label, with `[unknown]` for the word of the language.
     pub(super) fn write_head(&self, head: &[u8], out: &mut Vec<u8>) {
         let mut from = 0;
         for at in memchr_iter(b'[', head) {
             let is_here = |word: &&Vec<u8>| at >= from && head[at..].starts_with(word);
-            if let Some(word) = self.unset.iter().find(is_here) {
+            if let Some(word) = self.0.iter().find(is_here) {
                 out.extend_from_slice(&head[from..at]);
                 out.extend_from_slice(b"[unknown]");
                 from = at + word.len();
@@ -158,14 +165,9 @@ fn is_glued(line: &[u8], start: usize) -> bool {
 
 /// The texts of a row in these languages, in each encoding, with the languages that they are of. What lost letters is left
 /// out: question marks alone say nothing.
-fn for_each(
-    row: &Row,
-    languages: &[&'static str],
-    encoders: &[Encoder],
-    mut then: impl FnMut(&'static str, &[u8]),
-) {
-    for (of, text) in row.texts {
-        for encoded in variants(of, languages, text, encoders) {
+fn for_each(row: &Row, languages: &[&'static str], mut then: impl FnMut(&'static str, &[u8])) {
+    for (of, text) in row.texts.iter().filter(|(of, _)| is_of(of, languages)) {
+        for encoded in variants(of, text) {
             if !encoded.is_torn {
                 then(of, &encoded.bytes);
             }

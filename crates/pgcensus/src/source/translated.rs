@@ -39,15 +39,16 @@ impl Languages {
 
     /// The languages of a log by some of its bytes, its head or tail; `None`: it is in English.
     pub(crate) fn of(&mut self, sample: &[u8]) -> Option<Translated> {
+        let shape = Shape::of(sample);
         let languages = match &self.asked {
             Some(asked) => asked.clone(),
-            None if may_be_translated(sample) => {
+            None if may_be_translated(sample, shape) => {
                 let catalog = self.catalog.get_or_init(Catalog::default);
-                catalog.detect(sample, Shape::of(sample))
+                catalog.detect(sample, shape)
             }
             None => return None,
         };
-        self.with(languages, Shape::of(sample))
+        self.with(languages, shape)
     }
 
     /// What the tail of a log has that its head has not is added.
