@@ -1,5 +1,6 @@
 //! What was read, and what could not be: the facts about the input that every view tells.
 
+use std::collections::HashSet;
 use std::io::{self, Write};
 
 use pgcensus_log::batch::Why;
@@ -28,6 +29,8 @@ pub(crate) fn of(plan: &Plan, outcome: &Outcome) -> InputReport {
         ..InputReport::default()
     };
     let mut without_pid = Vec::new();
+    // Configurations are looked for once for each of them.
+    let mut directories = HashSet::new();
     for (server, input) in outcome.servers.iter().zip(&plan.servers) {
         let saw = server.tracker.saw();
         report.saw_received |= saw.received;
@@ -43,6 +46,7 @@ pub(crate) fn of(plan: &Plan, outcome: &Outcome) -> InputReport {
             if let Kind::File(path) = &log.kind
                 && report.max_connections.is_none()
                 && plan.servers.len() == 1
+                && directories.insert(path.parent())
             {
                 report.max_connections = settings::connections_max(path);
             }

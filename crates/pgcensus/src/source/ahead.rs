@@ -54,6 +54,10 @@ impl Ahead {
 impl Part {
     /// The next bytes of `reader`, in `buffer`.
     fn read(reader: &mut impl Read, mut bytes: Vec<u8>) -> Part {
+        if bytes.is_empty() {
+            // Pages that nothing is written to are never made: a short log has no need of most.
+            bytes = vec![0; PART];
+        }
         bytes.resize(PART, 0);
         let mut len = 0;
         let mut end = None;

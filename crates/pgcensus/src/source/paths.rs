@@ -133,8 +133,26 @@ impl Paths {
             .filter_entry(|entry| {
                 entry.depth() == 0 || !entry.file_name().as_encoded_bytes().starts_with(b".")
             });
+        // Of the directory whose files come one after another.
+        let mut canonical: Option<(PathBuf, PathBuf)> = None;
         for entry in entries {
             match entry {
+                Ok(entry) if entry.file_type().is_file() && !entry.path_is_symlink() => {
+                    let path = entry.into_path();
+                    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+                        continue;
+                    };
+                    let parent = match &canonical {
+                        Some((known, canonical)) if known == parent => canonical,
+                        _ => {
+                            &canonical
+                                .insert((parent.to_owned(), canonicalized(parent)))
+                                .1
+                        }
+                    };
+                    let canonical = parent.join(name);
+                    self.push_canonical(path, canonical, server, Way::Walked(number));
+                }
                 // Only regular files: opening a pipe that nobody writes waits for ever.
                 Ok(entry) if entry.file_type().is_file() => {
                     self.push(entry.into_path(), server, Way::Walked(number));
@@ -156,7 +174,17 @@ impl Paths {
     }
 
     fn push(&mut self, path: PathBuf, server: Option<&String>, way: Way) {
-        let canonical = path.canonicalize().unwrap_or_else(|_| path.clone());
+        let canonical = canonicalized(&path);
+        self.push_canonical(path, canonical, server, way);
+    }
+
+    fn push_canonical(
+        &mut self,
+        path: PathBuf,
+        canonical: PathBuf,
+        server: Option<&String>,
+        way: Way,
+    ) {
         if !self.seen.insert(canonical.clone()) {
             self.repeated.push(path);
             return;
@@ -168,6 +196,10 @@ impl Paths {
             way,
         });
     }
+}
+
+fn canonicalized(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }
 
 /// The text of a path that holds wildcards.
