@@ -8,8 +8,9 @@ use divan::{Bencher, black_box};
 use pgcensus_log::batch::{Batch, Item};
 use pgcensus_log::decoder::Decoder;
 use pgcensus_log::format::{self, Format, Guess};
-use pgcensus_log::line_prefix::{Known, LinePrefix};
+use pgcensus_log::line_prefix::{self, Known, LinePrefix};
 use pgcensus_log::log_time;
+use pgcensus_log::translation::{Catalog, Rewriter, Shape, Translation, may_be_translated};
 
 const CHUNK: usize = 512 << 10;
 
@@ -297,4 +298,64 @@ fn guess_next(bencher: Bencher, name: &str) {
         "{first:?}"
     );
     bencher.bench_local(|| format::guess_with(&mut known, black_box(&head)));
+}
+
+/// Whether another file beside the first one has its prefix, whatever it tells of sessions.
+#[divan::bench(args = HEADS.into_iter().filter(|name| name.contains("stderr") || name.contains("names")))]
+fn check_next(bencher: Bencher, name: &str) {
+    let head = file_head(name, 64 << 10);
+    let Guess::Log(Format::Stderr(prefix), _) = format::guess(&head) else {
+        unreachable!("a log of stderr");
+    };
+    assert!(line_prefix::check(&prefix, &head).is_some());
+    bencher.bench_local(|| line_prefix::check(&prefix, black_box(&head)));
+}
+
+/// Logs in other languages; the French one has names in LATIN1 in it.
+const TRANSLATED: [&str; 7] = [
+    "15/locale-de_DE/stderr/postgresql.log",
+    "15/locale-es_ES/stderr/postgresql.log",
+    "15/locale-fr_FR/stderr/postgresql.log",
+    "15/locale-fr_FR/csvlog/postgresql.csv",
+    "15/locale-ja_JP/stderr/postgresql.log",
+    "15/locale-ja_JP/jsonlog/postgresql.json",
+    "15/locale-ru_RU/stderr/postgresql.log",
+];
+
+/// What the first file of a set is and in which language, where that is not English.
+#[divan::bench(args = TRANSLATED)]
+fn guess_first_translated(bencher: Bencher, name: &str) {
+    let head = file_head(name, 64 << 10);
+    bencher.bench_local(|| {
+        let shape = Shape::of(black_box(&head));
+        assert!(may_be_translated(&head, shape));
+        let languages = Catalog::default().detect(&head, shape);
+        let english = Rewriter::new(Translation::of(&languages), shape).whole(&head);
+        format::guess(&english)
+    });
+}
+
+/// Whether another file is as the first one was.
+#[divan::bench(args = TRANSLATED)]
+fn guess_next_translated(bencher: Bencher, name: &str) {
+    let head = file_head(name, 64 << 10);
+    let (catalog, shape) = (Catalog::default(), Shape::of(&head));
+    let translation = Translation::of(&catalog.detect(&head, shape));
+    let mut known = Known::default();
+    let mut next = || {
+        let shape = Shape::of(black_box(&head));
+        assert!(may_be_translated(&head, shape));
+        assert_eq!(catalog.detect(&head, shape), translation.languages());
+        let english = Rewriter::new(translation.clone(), shape).whole(&head);
+        format::guess_with(&mut known, &english)
+    };
+    assert!(matches!(next(), Guess::Log(..)));
+    bencher.bench_local(next);
+}
+
+/// What a log in English pays for the others.
+#[divan::bench(args = HEADS)]
+fn is_english(bencher: Bencher, name: &str) {
+    let head = file_head(name, 64 << 10);
+    bencher.bench_local(|| may_be_translated(black_box(&head), Shape::of(&head)));
 }

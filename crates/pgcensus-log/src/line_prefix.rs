@@ -27,7 +27,7 @@ use crate::near::Short;
 use crate::record::{BackendType, Client, SessionId, Severity, Sqlstate};
 
 pub(crate) use infer::glued_to_zone;
-pub use infer::{Inference, Known, infer};
+pub use infer::{Inference, Known, check, infer};
 
 /// A compiled `log_line_prefix`.
 #[derive(Clone, Debug, PartialEq, Eq)]

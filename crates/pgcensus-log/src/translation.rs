@@ -88,7 +88,7 @@ pub(crate) struct LineLabels(Words);
 
 impl LineLabels {
     pub(crate) fn of_all_languages() -> LineLabels {
-        LineLabels(Words::of(LANGUAGES, &Encoder::all()))
+        LineLabels(Words::of(LANGUAGES))
     }
 
     /// Whether the first label of a line is no severity: it goes on a record.

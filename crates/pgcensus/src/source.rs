@@ -622,6 +622,8 @@ struct Looked {
 struct Learned {
     prefixes: Known,
     languages: Languages,
+    /// The prefix that lines of sessions have told, and the directory in which that was.
+    beside: Option<(PathBuf, LinePrefix)>,
 }
 
 impl Learned {
@@ -629,6 +631,26 @@ impl Learned {
         Learned {
             prefixes: Known::default(),
             languages: Languages::new(request.languages.clone()),
+            beside: None,
+        }
+    }
+
+    /// The prefix of the logs beside this one, if its head has it: one server wrote them. Sessions need not be looked for
+    /// then, which a head of statements alone would take a megabyte for.
+    fn check(&self, path: &Path, sample: &[u8]) -> Option<Inference> {
+        let (directory, prefix) = self.beside.as_ref()?;
+        let is_beside = path.parent() == Some(directory);
+        is_beside.then(|| line_prefix::check(prefix, sample))?
+    }
+
+    /// Keeps what a log was found to be.
+    fn keep(&mut self, path: &Path, head: &Head, inferred: Option<&Inference>) {
+        if let (Some(inferred), Some(directory)) = (inferred, path.parent())
+            && inferred.undecided.is_none()
+            && inferred.lines_read == inferred.lines
+            && head.tells_of_sessions()
+        {
+            self.beside = Some((directory.to_owned(), inferred.prefix.clone()));
         }
     }
 }
@@ -790,25 +812,20 @@ fn take_tar(opened: Opened, mut look: Look<'_>) -> Taken {
 /// What is on disk, and is one log.
 fn take_opened(opened: Opened, stored: Stored, take: Take<'_>, learned: &mut Learned) -> Taken {
     let Take { request, path, way } = take;
-    let mut head = Head::read(opened, &mut learned.languages);
+    let mut head = Head::read(opened, learned, path);
     let (format, inferred) = match judge(&mut head, request, path, way, learned) {
         Ok(log) => log,
         Err(taken) => return taken,
     };
+    if head.as_others.is_none() {
+        learned.keep(path, &head, inferred.as_ref());
+    }
     let mut file = LogFile::from_head(path, &head, format, inferred);
     file.size = Some(stored.size);
     file.compression = stored.compression;
     file.kind = stored.kind;
     file.broken = stored.broken;
-    if !file.is_compressed() && file.first.is_some() {
-        // Read for its head a moment ago; if the tail fails now, reading it will say so.
-        let tail = file.tail_of_plain().unwrap_or_default();
-        let translated = file.translated.as_ref();
-        if let Some(both) = learned.languages.and(translated, &tail) {
-            file.translated = Some(both);
-        }
-        file.last = file.last_of_plain().unwrap_or_default();
-    }
+    file.look_at_tail(&head, &mut learned.languages);
     Taken::Log(Box::new(file))
 }
 
@@ -828,7 +845,7 @@ fn take_stream(
         }
         Err(err) => return vec![Taken::Problem(Problem::of(path, &err).message).into()],
     }
-    let mut head = Head::read(opened, &mut learned.languages);
+    let mut head = Head::read(opened, learned, path);
     match judge(&mut head, request, path, Way::Asked, learned) {
         Ok((format, inferred)) => {
             let mut file = LogFile::from_head(path, &head, format, inferred);
@@ -1001,7 +1018,10 @@ fn judge(
             None => Problem::of(path, err).message,
         }));
     }
-    let mut guess = format::guess_with(&mut learned.prefixes, &head.sample);
+    let mut guess = match &head.as_others {
+        Some(found) => Guess::Log(Format::Stderr(found.prefix.clone()), Some(found.clone())),
+        None => format::guess_with(&mut learned.prefixes, &head.sample),
+    };
     // The head of a file may be one statement of a megabyte.
     if guess == Guess::Unknown && head.grow(&mut learned.languages) {
         guess = format::guess_with(&mut learned.prefixes, &head.sample);

@@ -24,7 +24,7 @@ use super::label;
 use super::{Head, LinePrefix, Part};
 use crate::log_time;
 
-pub use known::Known;
+pub use known::{Known, check};
 
 /// What [`infer`] found.
 #[derive(Clone, Debug, PartialEq, Eq)]

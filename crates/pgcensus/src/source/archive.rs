@@ -159,7 +159,7 @@ impl Look<'_> {
         } else if opened.envelope.is_some() {
             opened.into_reader()
         } else {
-            let mut head = Head::read(opened, &mut self.learned.languages);
+            let mut head = Head::read(opened, self.learned, path);
             judge(&mut head, self.request, path, Way::Member, self.learned)?;
             head.into_reader()
         };

@@ -1,8 +1,9 @@
 //! One log file: where its bytes come from, how they are written and which time they cover.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use pgcensus_log::envelope::{Day, Envelope};
@@ -10,6 +11,7 @@ use pgcensus_log::format::{self, BOM, Format};
 use pgcensus_log::line_prefix::Inference;
 use pgcensus_log::log_time::{LogTime, Zone};
 
+use super::Learned;
 use super::ahead::Ahead;
 use super::compressed::{self, Compression, Damaged, MAGIC_MAX, Magic};
 use super::enveloped::{self, Order, Unwrapped};
@@ -164,6 +166,8 @@ pub(super) struct Head {
     whole: Option<Vec<u8>>,
     /// The sample is a shorter head and lines from further on.
     is_composed: bool,
+    /// It is written as the logs beside it are.
+    pub(super) as_others: Option<Inference>,
     /// Why reading stopped before [`SAMPLE_MAX`], when that was not the end.
     pub(super) failure: Option<io::Error>,
     rest: Box<dyn Read + Send>,
@@ -250,8 +254,8 @@ impl Opened {
 }
 
 impl Head {
-    /// Reads the head of what has been begun.
-    pub(super) fn read(opened: Opened, languages: &mut Languages) -> Head {
+    /// Reads the head of what has been begun at a path.
+    pub(super) fn read(opened: Opened, learned: &mut Learned, path: &Path) -> Head {
         let (magic, envelope) = (opened.magic, opened.envelope.clone());
         let rest = opened.into_reader();
         let mut head = Head {
@@ -260,6 +264,7 @@ impl Head {
             sample: Vec::new(),
             whole: None,
             is_composed: false,
+            as_others: None,
             failure: None,
             rest: match &envelope {
                 Some(envelope) => Box::new(Unwrapped::new(envelope, without_bom(rest))),
@@ -268,8 +273,14 @@ impl Head {
             envelope,
         };
         head.grow_to(SAMPLE);
-        head.translate(languages);
-        head.look_for_sessions();
+        head.translate(&mut learned.languages);
+        // What names a server in an envelope is in the lines, not in the directory.
+        if head.envelope.is_none() {
+            head.as_others = learned.check(path, &head.sample);
+        }
+        if head.as_others.is_none() {
+            head.look_for_sessions();
+        }
         head
     }
 
@@ -301,6 +312,17 @@ impl Head {
             let english = translated.english(&self.sample);
             self.whole = Some(std::mem::replace(&mut self.sample, english));
         }
+    }
+
+    /// A line of the sample tells of a session that connects or ends.
+    pub(super) fn tells_of_sessions(&self) -> bool {
+        session_lines(&self.sample).next().is_some()
+    }
+
+    /// It is all there is.
+    fn is_whole(&self) -> bool {
+        let read = self.whole.as_ref().unwrap_or(&self.sample);
+        read.len() < SAMPLE && self.failure.is_none()
     }
 
     /// All that was read, as it was.
@@ -587,7 +609,7 @@ impl LogFile {
             return Ok(self.last.clone());
         }
         if !self.is_compressed() {
-            return self.last_of_plain();
+            return self.last_in(Tail::of(self)?);
         }
         let mut input = self.input(reading)?;
         let mut tail = Vec::with_capacity(2 * TAIL_MAX);
@@ -604,64 +626,122 @@ impl LogFile {
         Ok(format::last_head(&self.format, &tail).map(|head| head.log_time.map(Box::from)))
     }
 
-    /// Its last log time where it is not compressed, out of its tail: 8 or 64 KiB, and more where a record is longer than
-    /// that. Where it has an envelope, that of the tail is undone, from its first whole line.
-    pub(super) fn last_of_plain(&self) -> io::Result<Option<FileTime>> {
-        let (envelope, format) = (self.envelope.as_ref(), &self.format);
-        let mut file = self.open_section()?;
-        let size = file.len()?;
-        // A quoted field of csvlog may hold whole lines that look like records: the more is read, the less likely
-        // all of it is inside of one.
-        let mut len = match format {
+    /// Looks at its tail, where it is not compressed: which languages it has that the head has not, and when its last record
+    /// was logged. One that was read to its end as the head was has no other tail.
+    pub(super) fn look_at_tail(&mut self, head: &Head, languages: &mut Languages) {
+        if self.is_compressed() || self.first.is_none() {
+            return;
+        }
+        if head.is_whole() {
+            self.last = last_of_whole(&self.format, &head.sample);
+            return;
+        }
+        // Read for its head a moment ago; if the tail fails now, reading it will say so.
+        let Ok(tail) = Tail::of(self) else { return };
+        if tail.begin > 0 {
+            let text = match &self.envelope {
+                Some(envelope) => Cow::Owned(envelope.text_within(&tail.bytes)),
+                None => Cow::Borrowed(&tail.bytes[..]),
+            };
+            if let Some(both) = languages.and(self.translated.as_ref(), &text) {
+                self.translated = Some(both);
+            }
+        }
+        self.last = self.last_in(tail).unwrap_or_default();
+    }
+
+    /// Its last log time out of its tail: 8 or 64 KiB, and more where a record is longer than that. Where it has an
+    /// envelope, that of the tail is undone, from its first whole line.
+    fn last_in(&self, mut tail: Tail) -> io::Result<Option<FileTime>> {
+        let mut len = match self.format {
             Format::Csvlog => SAMPLE,
             Format::Stderr(_) | Format::Jsonlog => TAIL,
         };
         loop {
-            let begin = size.saturating_sub(len as u64);
-            file.seek(SeekFrom::Start(begin))?;
-            let mut tail = Vec::with_capacity(len);
-            file.by_ref().take(len as u64).read_to_end(&mut tail)?;
-            if let Some(envelope) = envelope {
-                tail = if begin > 0 {
-                    envelope.text_within(&tail)
-                } else {
-                    envelope.text(&tail)
-                };
+            let (bytes, begin) = tail.last(len)?;
+            let mut text = Cow::Borrowed(bytes);
+            if let Some(envelope) = &self.envelope {
+                text = Cow::Owned(match begin {
+                    0 => envelope.text(&text),
+                    _ => envelope.text_within(&text),
+                });
             }
             if let Some(translated) = &self.translated {
-                tail = translated.english(&tail);
+                text = Cow::Owned(translated.english(&text));
             }
-            // The line that is cut at its front may look like another one.
-            let whole_from = if len < SAMPLE && begin > 0 && envelope.is_none() {
-                memchr::memchr(b'\n', &tail).map_or(len, |newline| newline + 1)
-            } else {
-                0
-            };
-            let last = format::last_head(format, &tail);
-            if let Some(head) = last.filter(|head| head.offset >= whole_from) {
-                return Ok(Some(head.log_time.map(Box::from)));
-            }
-            if begin == 0 || len >= TAIL_MAX {
-                return Ok(None);
+            let is_cut = len < SAMPLE && begin > 0 && self.envelope.is_none();
+            let last = last_of_part(&self.format, &text, is_cut);
+            if last.is_some() || begin == 0 || len >= TAIL_MAX {
+                return Ok(last);
             }
             len = (4 * len).max(SAMPLE);
         }
     }
+}
 
-    /// The tail of one that is not compressed and longer than what was looked at of its head.
-    pub(super) fn tail_of_plain(&self) -> io::Result<Vec<u8>> {
-        let mut file = self.open_section()?;
-        let size = file.len()?;
-        let mut tail = Vec::new();
-        if size > SAMPLE as u64 {
-            file.seek(SeekFrom::Start(size - SAMPLE as u64))?;
-            file.take(SAMPLE as u64).read_to_end(&mut tail)?;
-        }
-        Ok(match &self.envelope {
-            Some(envelope) => envelope.text_within(&tail),
-            None => tail,
-        })
+/// The last bytes of a file.
+struct Tail {
+    file: OpenSection,
+    bytes: Vec<u8>,
+    /// Where they begin in the file.
+    begin: u64,
+}
+
+impl Tail {
+    fn of(file: &LogFile) -> io::Result<Tail> {
+        let file = file.open_section()?;
+        let mut tail = Tail {
+            begin: file.len()?,
+            bytes: Vec::new(),
+            file,
+        };
+        tail.last(SAMPLE)?;
+        Ok(tail)
     }
+
+    /// The last `len` bytes, and where they begin.
+    fn last(&mut self, len: usize) -> io::Result<(&[u8], u64)> {
+        let end = self.begin + self.bytes.len() as u64;
+        let begin = end.saturating_sub(len as u64);
+        if begin < self.begin {
+            self.file.seek(SeekFrom::Start(begin))?;
+            let mut bytes = Vec::with_capacity((end - begin) as usize);
+            self.file
+                .by_ref()
+                .take(end - begin)
+                .read_to_end(&mut bytes)?;
+            (self.bytes, self.begin) = (bytes, begin);
+        }
+        let from = self.bytes.len().saturating_sub((end - begin) as usize);
+        Ok((&self.bytes[from..], begin))
+    }
+}
+
+/// The time of the last record of a whole log.
+fn last_of_whole(format: &Format, text: &[u8]) -> Option<FileTime> {
+    // A quoted field of csvlog may hold whole lines that look like records: the more is read, the less likely all of
+    // it is inside of one.
+    let tail = match format {
+        Format::Csvlog => 0,
+        Format::Stderr(_) | Format::Jsonlog => text.len().saturating_sub(TAIL),
+    };
+    let of_tail = (tail > 0).then(|| last_of_part(format, &text[tail..], true));
+    of_tail
+        .flatten()
+        .or_else(|| last_of_part(format, text, false))
+}
+
+/// The time of the last record that begins in a text; where that is cut at its front, not in its first line, which may look
+/// like another one.
+fn last_of_part(format: &Format, text: &[u8], is_cut: bool) -> Option<FileTime> {
+    let whole_from = if is_cut {
+        memchr::memchr(b'\n', text).map_or(text.len(), |newline| newline + 1)
+    } else {
+        0
+    };
+    let last = format::last_head(format, text);
+    last.filter(|head| head.offset >= whole_from)
+        .map(|head| head.log_time.map(Box::from))
 }
 
 /// `2026-11-23 05:28:21.603 UTC`, as the server would print it; seconds alone where it has no

@@ -659,7 +659,7 @@ fn a_megabyte_at_most_is_read_to_tell_what_a_file_is() {
     let opened = Opened::new(Endless(read.clone()), today).expect("it has no end");
     let request = Request::default();
     let mut learned = Learned::of(&request);
-    let mut head = Head::read(opened, &mut learned.languages);
+    let mut head = Head::read(opened, &mut learned, Path::new("pg.log"));
     let path = Path::new("-");
     let log = judge(&mut head, &request, path, Way::Asked, &mut learned);
     let Ok((Format::Stderr(prefix), Some(inferred))) = log else {
@@ -671,4 +671,56 @@ fn a_megabyte_at_most_is_read_to_tell_what_a_file_is() {
         "no line says which name is which"
     );
     assert!(read.load(std::sync::atomic::Ordering::Relaxed) <= 1 << 20);
+}
+
+/// Sessions of a log with the database before the user, and statements that do not say which is which.
+#[test]
+fn log_of_statements_has_the_prefix_of_those_beside_it() {
+    let line = |n: u32, names: &str, text: &str| {
+        let (minute, second) = (n / 60 % 60, n % 60);
+        format!(
+            "2026-11-23 05:{minute:02}:{second:02}.{:03} UTC [{}] {names} LOG:  {text}\n",
+            n % 1000,
+            4000 + n % 50
+        )
+    };
+    let sessions: String = (0..100)
+        .map(|n| {
+            let received = "connection received: host=10.0.0.7 port=5432";
+            let authorized = "connection authorized: user=app database=shop";
+            line(2 * n, "[unknown]@[unknown]", received) + &line(2 * n + 1, "shop@app", authorized)
+        })
+        .collect();
+    let statements = |names: &str, from: u32| -> String {
+        let statement = |n| line(n, names, "statement: SELECT 1 FROM pg_class");
+        (from..from + 1000).map(statement).collect()
+    };
+    let logs = Logs::new(&[
+        ("a/1.log", sessions.as_bytes()),
+        ("a/2.log", statements("shop@app", 300).as_bytes()),
+        ("a/3.log", statements("shop/app", 1300).as_bytes()),
+        ("b/2.log", statements("shop@app", 2300).as_bytes()),
+    ]);
+    let plan = logs.plan(&["a", "b"]);
+    let files = plan.servers.iter().flat_map(|server| &server.files);
+    let found: Vec<_> = files
+        .map(|file| match &file.format {
+            Format::Stderr(prefix) => (logs.short(&file.display), prefix.as_str()),
+            _ => panic!("stderr"),
+        })
+        .collect();
+    let found: Vec<_> = found
+        .iter()
+        .map(|(path, prefix)| (&**path, *prefix))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            ("a/1.log", "%m [%p] %d@%u "),
+            ("a/2.log", "%m [%p] %d@%u "),
+            ("a/3.log", "%m [%p] %u/%d "),
+            // Alone the usual one of those that read it.
+            ("b/2.log", "%m [%p] %q%u@%d "),
+        ]
+    );
 }

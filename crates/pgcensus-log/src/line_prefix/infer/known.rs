@@ -44,6 +44,9 @@ pub struct Known {
 /// forgotten, and inferred again.
 const KNOWN_MAX: usize = 16;
 
+/// Fewer lines may be read by chance.
+const LINES_MIN: usize = 16;
+
 impl Known {
     /// What [`infer`](super::infer) finds, sooner where the sample is like one before it.
     pub fn infer(&mut self, sample: &[u8]) -> Option<Inference> {
@@ -62,7 +65,6 @@ impl Known {
     /// [`infer`](Self::infer) where the sample is surely a log of stderr, since nothing else is in it: but for a
     /// torn one at the end, each line is read by a known prefix, or begins with the tab of one that goes on.
     pub(crate) fn infer_pure(&mut self, sample: &[u8]) -> Option<Inference> {
-        const LINES_MIN: usize = 16;
         if self.prefixes.is_empty() {
             return None;
         }
@@ -108,6 +110,27 @@ impl Known {
             self.prefixes.insert(0, prefix);
         }
     }
+}
+
+/// Whether the head of a log, 64 KiB, is that of another log of the server whose prefix this is, as far as can be: it reads each
+/// line, and nothing speaks against it. Quicker than inferring it; and a head that says no name cannot tell more.
+pub fn check(prefix: &LinePrefix, sample: &[u8]) -> Option<Inference> {
+    if !may_be_kept(prefix) {
+        return None;
+    }
+    let mut strangers = 0;
+    let lines = labelled_lines_beside(sample, &mut strangers);
+    let reads = |line: &Line<'_>| {
+        let head = score::read(prefix, line);
+        head.is_some_and(|head| !score::agreement(prefix, line, &head).has_flaw)
+    };
+    let is_it = strangers == 0 && lines.len() >= LINES_MIN && lines.iter().all(reads);
+    is_it.then(|| Inference {
+        prefix: prefix.clone(),
+        lines_read: lines.len(),
+        lines: lines.len(),
+        undecided: None,
+    })
 }
 
 /// Whether a sample can settle that it has this prefix: no text in it that may be anything, as `%b` outside sessions.
