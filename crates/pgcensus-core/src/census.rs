@@ -15,11 +15,11 @@ use sketches_ddsketch::{Config, DDSketch};
 use crate::change::{Change, Refusal, What};
 use crate::instant::Instant;
 use crate::lives::Lives;
-use crate::names::{Dimension, Name, NameId, Names};
-use crate::session::{End, RefusalReason, Session};
+use crate::names::{Dimension, NameId, Names};
+use crate::session::{End, RefusalReason, ServerId, Session};
 use crate::snapshot::{
-    By, CensusSnapshot, Certainty, Cross, CrossRow, OLDEST_MAX, OpenSnapshot, PeakSnapshot,
-    Ranking, SESSION_TIME_BOUNDS_MS, SessionTimeSnapshot,
+    By, CensusSnapshot, Certainty, Cross, CrossRow, Marker, OLDEST_MAX, OpenSnapshot, PeakSnapshot,
+    Ranking, SESSION_TIME_BOUNDS_MS, ServerSnapshot, SessionTimeSnapshot,
 };
 use crate::window::Window;
 
@@ -39,6 +39,8 @@ pub struct Census {
     cross: Option<(Dimension, Dimension)>,
     clients: Count,
     walsenders: Count,
+    /// Clients by [`ServerId`]; none where there is one server, whose clients are all.
+    servers: Vec<ServerCount>,
     disconnects: [u64; 5],
     walsender_disconnects: u64,
     refused_attempts: u64,
@@ -55,25 +57,53 @@ pub struct Census {
     oldest: Vec<Session>,
     /// The first instant of the window has come.
     entered: bool,
-    /// Sessions of logs with pids were seen, and of logs without: those are not told from each other.
-    with_pid: bool,
-    without_pid: bool,
+    pids: Pids,
     first: Option<Instant>,
 }
 
 /// Sessions of one kind, by name.
 #[derive(Default)]
 struct Count {
+    open: Level,
+    connects: i64,
+    /// There are several servers, so that sessions are counted by server too.
+    by_server: bool,
+    by: [Vec<NameCount>; Dimension::ALL.len()],
+    cross: FxHashMap<(NameId, NameId), CrossCount>,
+}
+
+/// The clients of one of several servers, beside what is counted by name.
+#[derive(Clone, Copy, Default)]
+struct ServerCount {
+    open: Level,
+    disconnects: u64,
+    pids: Pids,
+}
+
+/// Where one session is counted.
+struct Counts<'c> {
+    kind: &'c mut Count,
+    /// Of a client, where there are several servers.
+    server: Option<&'c mut ServerCount>,
+}
+
+/// How many are open, and the most that were at one instant.
+#[derive(Clone, Copy, Default)]
+struct Level {
     now: i64,
     level: i64,
-    connects: i64,
     peak_level: i64,
     peak: i64,
     peak_at: Option<Instant>,
     /// How many peaks there were; see the module's head.
     peaks: u32,
-    by: [Vec<NameCount>; 4],
-    cross: FxHashMap<(NameId, NameId), CrossCount>,
+}
+
+/// Sessions of logs with pids were seen, and of logs without: those are not told from each other.
+#[derive(Clone, Copy, Default)]
+struct Pids {
+    seen: bool,
+    missed: bool,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -101,6 +131,7 @@ impl Census {
             cross,
             clients: Count::default(),
             walsenders: Count::default(),
+            servers: Vec::new(),
             disconnects: [0; 5],
             walsender_disconnects: 0,
             refused_attempts: 0,
@@ -115,10 +146,20 @@ impl Census {
             open_by_age: [0; 4],
             oldest: Vec::new(),
             entered: false,
-            with_pid: false,
-            without_pid: false,
+            pids: Pids::default(),
             first: None,
         }
+    }
+
+    /// The same of so many servers, each with a peak of its own.
+    #[must_use]
+    pub fn of_servers(mut self, servers: usize) -> Census {
+        if servers > 1 {
+            self.servers.resize_with(servers, ServerCount::default);
+            self.clients.by_server = true;
+            self.walsenders.by_server = true;
+        }
+        self
     }
 
     /// The first log time of the input: what began before it began before the log.
@@ -151,21 +192,22 @@ impl Census {
     fn enter(&mut self, at: Instant) {
         self.entered = true;
         if self.window.contains(at) {
-            self.clients.peak_check(at);
-            self.walsenders.peak_check(at);
+            let servers = self.servers.iter_mut().map(|server| &mut server.open);
+            let all = [&mut self.clients.open, &mut self.walsenders.open];
+            all.into_iter()
+                .chain(servers)
+                .for_each(|open| open.peak_check(at));
         }
     }
 
     /// How much this session counts among the open ones: without a pid nobody is seen to leave.
     fn weight(&mut self, session: &Session) -> i64 {
         let has_pid = session.pid.is_some();
-        self.with_pid |= has_pid;
-        self.without_pid |= !has_pid;
+        self.pids.saw(has_pid);
+        if let Some(server) = self.counts(session).server {
+            server.pids.saw(has_pid);
+        }
         i64::from(has_pid)
-    }
-
-    fn knows_open(&self) -> bool {
-        self.with_pid || !self.without_pid
     }
 
     fn opened(&mut self, session: &Session, at: Instant) {
@@ -175,13 +217,13 @@ impl Census {
         }
         let inside = self.window.contains(at);
         let cross = self.cross;
-        let count = self.count(session);
+        let mut counts = self.counts(session);
         if inside {
-            count.peak_check(at);
+            counts.open(|open| open.peak_check(at));
         }
-        count.add(session, cross, weight, i64::from(inside));
+        counts.add(session, cross, weight, i64::from(inside));
         if inside {
-            count.peak_check(at);
+            counts.open(|open| open.peak_check(at));
         }
     }
 
@@ -193,13 +235,12 @@ impl Census {
         let weight = self.weight(session);
         let inside = self.window.contains(opened);
         let cross = self.cross;
-        let count = self.count(session);
-        if count.peak_at.is_some_and(|peak| peak >= opened) {
-            count.peak -= weight;
-            count.peak_level -= weight;
-            count.add_at_peak(session, -weight);
+        let mut counts = self.counts(session);
+        if counts.kind.open.has_peak_since(opened) {
+            counts.kind.add_at_peak(session, -weight);
         }
-        count.add(session, cross, -weight, -i64::from(inside));
+        counts.open(|open| open.was_not_at_peak(opened, weight));
+        counts.add(session, cross, -weight, -i64::from(inside));
     }
 
     fn closed(&mut self, session: &Session, at: Instant) {
@@ -210,40 +251,36 @@ impl Census {
         let weight = self.weight(session);
         let inside = self.window.contains(at);
         let is_over = !self.window.is_after(at);
-        let cross = self.cross;
         let began_inside = match self.first {
             Some(first) => {
                 opened.plus_ms(START_GRACE_MS) >= first && self.window.contains(opened.max(first))
             }
             None => false,
         };
-        let count = self.count(session);
+        let cross = self.cross;
+        let mut counts = self.counts(session);
         if inside {
-            count.peak_check(at);
+            counts.open(|open| open.peak_check(at));
         }
         if !session.was_seen_to_open() {
             // It was there from its start on, unseen until now.
-            count.add(session, cross, weight, i64::from(began_inside));
-            count.level -= weight;
-            if count.peak_at.is_some_and(|peak| peak >= opened) {
-                count.peak += weight;
-                count.add_at_peak(session, weight);
+            counts.add(session, cross, weight, i64::from(began_inside));
+            if counts.kind.open.has_peak_since(opened) {
+                counts.kind.add_at_peak(session, weight);
             }
-            // Among those that began in the log unseen, the count of now can be more than any before.
-            if inside && count.now > count.peak {
-                count.peak = count.now;
-                count.peak_at = Some(at);
-                count.peaks += 1;
-            }
+            counts.open(|open| open.began_unseen(opened, weight, inside.then_some(at)));
         }
         if !is_over {
             // At the end of the window it was still there.
             self.still_open(session, at);
             return;
         }
-        count.add(session, cross, -weight, 0);
+        counts.add(session, cross, -weight, 0);
         if !inside {
             return;
+        }
+        if let Some(server) = counts.server {
+            server.disconnects += 1;
         }
         if session.walsender {
             self.walsender_disconnects += 1;
@@ -272,13 +309,11 @@ impl Census {
         *self.refused.entry(refusal.reason).or_default() += 1;
         for dimension in Dimension::ALL {
             self.clients
-                .name(dimension, id(refusal.name(dimension)))
+                .name(dimension, refusal.name(dimension))
                 .refused += 1;
         }
         if let Some((a, b)) = self.cross {
-            self.clients
-                .cross(id(refusal.name(a)), id(refusal.name(b)))
-                .refused += 1;
+            self.clients.cross(refusal.name(a), refusal.name(b)).refused += 1;
         }
     }
 
@@ -317,19 +352,25 @@ impl Census {
         }
     }
 
-    fn count(&mut self, session: &Session) -> &mut Count {
+    /// Where a session like this one is counted.
+    fn counts(&mut self, session: &Session) -> Counts<'_> {
         if session.walsender {
-            &mut self.walsenders
-        } else {
-            &mut self.clients
+            return Counts {
+                kind: &mut self.walsenders,
+                server: None,
+            };
+        }
+        Counts {
+            kind: &mut self.clients,
+            server: self.servers.get_mut(usize::from(session.server.0)),
         }
     }
 
-    /// The numbers. `input` is the first and last log time, `lives` those of all servers.
+    /// The numbers. `input` is the first and last log time, `lives` those of all servers that count.
     pub fn snapshot(
         &mut self,
         names: &Names,
-        lives: &[&Lives],
+        lives: &[(ServerId, &Lives)],
         input: Option<(Instant, Instant)>,
     ) -> CensusSnapshot {
         for (ms, times) in self.short_times.iter_mut().enumerate() {
@@ -347,48 +388,46 @@ impl Census {
                 self.window.until.unwrap_or(last),
             )
         });
-        let certainty = |since, until| {
-            lives
-                .iter()
-                .map(|lives| lives.between(since, until))
-                .reduce(Certainty::and)
-                .unwrap_or(Certainty::Unknown)
-        };
-        let (open_certainty, peak_certainty) = match window {
-            Some((since, until)) if self.knows_open() => {
-                // The count at the end of the input is that after its last record.
-                let until = self.window.until.unwrap_or(until.plus_ms(1));
-                let unseen = if self.without_pid {
-                    Certainty::AtLeast
-                } else {
-                    Certainty::Exact
-                };
-                let certainty = |since| certainty(since, until).and(unseen);
-                (certainty(until.plus_ms(-1)), certainty(since))
-            }
-            _ => (Certainty::Unknown, Certainty::Unknown),
-        };
-        let exact_since = match lives {
-            [lives] if open_certainty == Certainty::Exact => {
-                let end = self.window.until.map(|until| until.plus_ms(-1));
-                lives.exact_at(
-                    end.or(window.map(|(_, end)| end))
-                        .unwrap_or(Instant::UNKNOWN),
-                )
-            }
-            _ => None,
-        };
+        let refused = self.refused.values().sum();
+        if self.servers.is_empty() {
+            self.clients.fill_in_server(refused);
+            self.walsenders.fill_in_server(0);
+        }
+        // The count at the end of the input is that after its last record.
+        let exact_window =
+            window.map(|(since, end)| (since, self.window.until.unwrap_or(end.plus_ms(1))));
+        let known = Known::new(lives, self.pids, exact_window);
         let open = |count: &Count| OpenSnapshot {
-            count: self.knows_open().then_some(count.now.max(0) as u64),
-            certainty: open_certainty,
-            exact_since,
-            by: if self.knows_open() {
+            by: if self.pids.know_open() {
                 count.ranking(names, |name, _| name.now)
             } else {
                 By::default()
             },
+            ..known.open(&count.open)
         };
         let clients = &self.clients;
+        let all = ServerCount {
+            open: clients.open,
+            disconnects: self.disconnects.iter().sum(),
+            pids: self.pids,
+        };
+        let servers = lives.iter().map(|own| {
+            let (server, _) = *own;
+            let count = self.servers.get(usize::from(server.0)).unwrap_or(&all);
+            let known = Known::new(std::slice::from_ref(own), count.pids, exact_window);
+            let at = NameId::from(server).0 as usize;
+            let name = clients.by[Dimension::Server as usize].get(at);
+            let name = name.copied().unwrap_or_default();
+            ServerSnapshot {
+                server,
+                open: known.open(&count.open),
+                peak: known.peak(&count.open),
+                connects: name.connects.max(0) as u64,
+                disconnects: count.disconnects,
+                refused: name.refused,
+            }
+        });
+        let servers = servers.collect();
         let mut refused_by_reason: Vec<_> = self
             .refused
             .iter()
@@ -404,25 +443,20 @@ impl Census {
             window,
             open: open(clients),
             walsenders: open(&self.walsenders),
+            servers,
             walsender_connects: self.walsenders.connects.max(0) as u64,
             walsender_disconnects: self.walsender_disconnects,
             connects: clients.connects.max(0) as u64,
             connects_by: clients.ranking(names, |name, _| name.connects),
             disconnects: self.disconnects,
             refused_attempts: self.refused_attempts,
-            refused_connections: self.refused.values().sum(),
+            refused_connections: refused,
             refused_by_reason,
             refused_by: clients.ranking(names, |name, _| name.refused as i64),
             probes: self.probes,
             pending: self.pending,
             peak: PeakSnapshot {
-                count: self.knows_open().then_some(clients.peak.max(0) as u64),
-                at: clients
-                    .peak_at
-                    .and_then(Instant::known)
-                    .filter(|_| self.knows_open() && clients.peak > 0),
-                certainty: peak_certainty,
-                by: if self.knows_open() {
+                by: if self.pids.know_open() {
                     clients.ranking(names, |name, peaks| {
                         if name.peaks == peaks {
                             name.at_peak
@@ -433,6 +467,7 @@ impl Census {
                 } else {
                     By::default()
                 },
+                ..known.peak(&clients.open)
             },
             session_time: SessionTimeSnapshot {
                 p50: quantile(0.5),
@@ -452,6 +487,153 @@ impl Census {
     }
 }
 
+/// What can be said of open sessions of some servers.
+struct Known<'l> {
+    lives: &'l [(ServerId, &'l Lives)],
+    pids: Pids,
+    open: Certainty,
+    peak: Certainty,
+    /// The last instant of the window.
+    end: Instant,
+}
+
+impl<'l> Known<'l> {
+    fn new(
+        lives: &'l [(ServerId, &'l Lives)],
+        pids: Pids,
+        window: Option<(Instant, Instant)>,
+    ) -> Known<'l> {
+        let (since, until) = window.unwrap_or_default();
+        let unseen = match (window, pids) {
+            (Some(_), Pids { missed: false, .. }) => Certainty::Exact,
+            (Some(_), Pids { seen: true, .. }) => Certainty::AtLeast,
+            _ => Certainty::Unknown,
+        };
+        let certainty = |since| {
+            let certainties = lives.iter().map(|(_, lives)| lives.between(since, until));
+            certainties
+                .reduce(Certainty::and)
+                .unwrap_or(Certainty::Unknown)
+                .and(unseen)
+        };
+        let end = until.plus_ms(-1);
+        Known {
+            lives,
+            pids,
+            open: certainty(end),
+            peak: certainty(since),
+            end,
+        }
+    }
+
+    fn open(&self, open: &Level) -> OpenSnapshot {
+        OpenSnapshot {
+            count: self.pids.know_open().then_some(open.now.max(0) as u64),
+            certainty: self.open,
+            exact_since: self.exact_since(),
+            by: By::default(),
+        }
+    }
+
+    /// What made the last of them exact, where all are.
+    fn exact_since(&self) -> Option<(Instant, Marker)> {
+        if self.open != Certainty::Exact {
+            return None;
+        }
+        let markers = self.lives.iter().map(|(_, lives)| lives.exact_at(self.end));
+        let markers: Option<Vec<_>> = markers.collect();
+        markers?.into_iter().max_by_key(|&(at, _)| at)
+    }
+
+    fn peak(&self, open: &Level) -> PeakSnapshot {
+        let knows = self.pids.know_open();
+        let at = open.peak_at.and_then(Instant::known);
+        PeakSnapshot {
+            count: knows.then_some(open.peak.max(0) as u64),
+            at: at.filter(|_| knows && open.peak > 0),
+            certainty: self.peak,
+            by: By::default(),
+        }
+    }
+}
+
+impl Pids {
+    fn saw(&mut self, has_pid: bool) {
+        self.seen |= has_pid;
+        self.missed |= !has_pid;
+    }
+
+    fn know_open(self) -> bool {
+        self.seen || !self.missed
+    }
+}
+
+impl Level {
+    fn add(&mut self, n: i64) {
+        self.now += n;
+        self.level += n;
+    }
+
+    /// The count of this instant may be the peak.
+    fn peak_check(&mut self, at: Instant) {
+        if self.peak_at.is_none() || self.level > self.peak_level {
+            self.peak_level = self.level;
+            self.new_peak(at);
+        }
+    }
+
+    fn new_peak(&mut self, at: Instant) {
+        self.peak = self.now;
+        self.peak_at = Some(at);
+        self.peaks += 1;
+    }
+
+    fn has_peak_since(&self, opened: Instant) -> bool {
+        self.peak_at.is_some_and(|peak| peak >= opened)
+    }
+
+    /// `n` sessions that opened then were none.
+    fn was_not_at_peak(&mut self, opened: Instant, n: i64) {
+        if self.has_peak_since(opened) {
+            self.peak -= n;
+            self.peak_level -= n;
+        }
+    }
+
+    /// `n` sessions that were just added were there since `opened`; `at` is now, if it is in the window.
+    fn began_unseen(&mut self, opened: Instant, n: i64, at: Option<Instant>) {
+        self.level -= n;
+        if self.has_peak_since(opened) {
+            self.peak += n;
+        }
+        // Among those that began in the log unseen, the count of now can be more than any before.
+        if let Some(at) = at.filter(|_| self.now > self.peak) {
+            self.new_peak(at);
+        }
+    }
+}
+
+impl Counts<'_> {
+    fn open(&mut self, change: impl Fn(&mut Level)) {
+        change(&mut self.kind.open);
+        if let Some(server) = &mut self.server {
+            change(&mut server.open);
+        }
+    }
+
+    /// Adds `n` sessions like this one, of them `connects` to those that opened.
+    fn add(
+        &mut self,
+        session: &Session,
+        cross: Option<(Dimension, Dimension)>,
+        n: i64,
+        connects: i64,
+    ) {
+        self.kind.add(session, cross, n, connects);
+        self.open(|open| open.add(n));
+    }
+}
+
 impl Count {
     /// Adds `n` sessions under the names of this one, of them `connects` to those that opened.
     fn add(
@@ -461,39 +643,44 @@ impl Count {
         n: i64,
         connects: i64,
     ) {
-        self.now += n;
-        self.level += n;
         self.connects += connects;
-        for dimension in Dimension::ALL {
-            let peaks = self.peaks;
-            let name = self.name(dimension, id(session.name(dimension)));
+        let by_server = self.by_server;
+        let peaks = self.open.peaks;
+        let mut add = |dimension| {
+            let name = self.name(dimension, session.name(dimension));
             name.keep_peak(peaks);
             name.now += n;
             name.connects += connects;
+        };
+        Dimension::NAMED.into_iter().for_each(&mut add);
+        if by_server {
+            add(Dimension::Server);
         }
         if let Some((a, b)) = cross {
-            let row = self.cross(id(session.name(a)), id(session.name(b)));
+            let row = self.cross(session.name(a), session.name(b));
             row.now += n;
             row.connects += connects;
         }
     }
 
-    fn add_at_peak(&mut self, session: &Session, n: i64) {
-        let peaks = self.peaks;
-        for dimension in Dimension::ALL {
-            let name = self.name(dimension, id(session.name(dimension)));
-            name.keep_peak(peaks);
-            name.at_peak += n;
-        }
+    /// The one server has all.
+    fn fill_in_server(&mut self, refused: u64) {
+        let all = NameCount {
+            now: self.open.now,
+            connects: self.connects,
+            refused,
+            at_peak: self.open.peak,
+            peaks: self.open.peaks,
+        };
+        *self.name(Dimension::Server, ServerId(0).into()) = all;
     }
 
-    /// The count of this instant may be the peak.
-    fn peak_check(&mut self, at: Instant) {
-        if self.peak_at.is_none() || self.level > self.peak_level {
-            self.peak_level = self.level;
-            self.peak = self.now;
-            self.peak_at = Some(at);
-            self.peaks += 1;
+    fn add_at_peak(&mut self, session: &Session, n: i64) {
+        let peaks = self.open.peaks;
+        for dimension in Dimension::ALL {
+            let name = self.name(dimension, session.name(dimension));
+            name.keep_peak(peaks);
+            name.at_peak += n;
         }
     }
 
@@ -521,7 +708,7 @@ impl Count {
             let counts = self.by[dimension as usize].iter().enumerate();
             let mut ranking: Ranking = counts
                 .filter_map(|(id, name)| {
-                    let n = u64::try_from(count(name, self.peaks))
+                    let n = u64::try_from(count(name, self.open.peaks))
                         .ok()
                         .filter(|&n| n > 0)?;
                     Some((names.text_of(dimension, NameId(id as u32)).into(), n))
@@ -573,8 +760,4 @@ impl NameCount {
             self.at_peak = self.now;
         }
     }
-}
-
-fn id(name: Option<&Name>) -> NameId {
-    name.map_or(NameId::ABSENT, |name| name.id)
 }

@@ -6,7 +6,7 @@ use pgcensus_log::event::{ProbeReason, RefusalReason, ServerEvent};
 use pgcensus_log::record::{SessionId, Sqlstate};
 
 use crate::instant::Instant;
-use crate::names::{Dimension, Name};
+use crate::names::{Dimension, Name, NameId};
 use crate::session::{ServerId, Session};
 
 /// One thing that happened, in the order of the log.
@@ -72,13 +72,15 @@ pub struct Refusal {
 
 impl Refusal {
     /// Its name in a dimension.
-    pub fn name(&self, dimension: Dimension) -> Option<&Name> {
-        match dimension {
-            Dimension::Database => self.database.as_ref(),
-            Dimension::User => self.user.as_ref(),
-            Dimension::ApplicationName => self.application_name.as_ref(),
-            Dimension::ClientHost => self.client_host.as_ref(),
-        }
+    pub fn name(&self, dimension: Dimension) -> NameId {
+        let name = match dimension {
+            Dimension::Database => &self.database,
+            Dimension::User => &self.user,
+            Dimension::ApplicationName => &self.application_name,
+            Dimension::ClientHost => &self.client_host,
+            Dimension::Server => return self.server.into(),
+        };
+        NameId::of(name.as_ref())
     }
 }
 

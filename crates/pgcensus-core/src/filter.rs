@@ -13,22 +13,24 @@ use pgcensus_log::record::SessionId;
 
 use crate::change::{Probe, Refusal};
 use crate::names::{Dimension, Name, NameId, Names};
-use crate::session::Session;
+use crate::session::{ServerId, Session};
 
 /// Which sessions, refusals and probes count. The default lets everything pass.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
-    include: [Vec<Pattern>; 4],
-    exclude: [Vec<Pattern>; 4],
+    include: ByDimension<Vec<Pattern>>,
+    exclude: ByDimension<Vec<Pattern>>,
     pids: Vec<u32>,
     session_ids: Vec<SessionId>,
     /// By dimension and [`NameId`]; as bounded as [`Names`] is.
-    verdicts: [Vec<Option<Verdict>>; 4],
+    verdicts: ByDimension<Vec<Option<Verdict>>>,
     /// A name of this dimension was among the included ones.
-    found: [bool; 4],
+    found: ByDimension<bool>,
     asked: bool,
     matched: bool,
 }
+
+type ByDimension<T> = [T; Dimension::ALL.len()];
 
 /// What the patterns of its dimension say about one name.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +42,8 @@ struct Verdict {
 /// Who is behind a session, a refusal or a probe: all that a [`Filter`] looks at.
 #[derive(Clone, Copy, Debug)]
 pub struct Who<'a> {
+    /// Which server.
+    pub server: ServerId,
     /// Process of the backend.
     pub pid: Option<u32>,
     /// `%c`
@@ -58,12 +62,13 @@ pub struct Who<'a> {
 }
 
 impl Who<'_> {
-    fn name(&self, dimension: Dimension) -> Option<&Name> {
+    fn name<'n>(&'n self, dimension: Dimension, server: &'n Name) -> Option<&'n Name> {
         match dimension {
             Dimension::Database => self.database,
             Dimension::User => self.user,
             Dimension::ApplicationName => self.application_name,
             Dimension::ClientHost => self.client_host,
+            Dimension::Server => Some(server),
         }
     }
 }
@@ -71,6 +76,7 @@ impl Who<'_> {
 impl<'a> From<&'a Session> for Who<'a> {
     fn from(session: &'a Session) -> Self {
         Who {
+            server: session.server,
             pid: session.pid,
             session_id: session.session_id,
             user: session.user.as_ref(),
@@ -89,6 +95,7 @@ impl<'a> From<&'a Session> for Who<'a> {
 impl<'a> From<&'a Refusal> for Who<'a> {
     fn from(refusal: &'a Refusal) -> Self {
         Who {
+            server: refusal.server,
             pid: refusal.pid,
             session_id: refusal.session_id,
             user: refusal.user.as_ref(),
@@ -103,6 +110,7 @@ impl<'a> From<&'a Refusal> for Who<'a> {
 impl<'a> From<&'a Probe> for Who<'a> {
     fn from(probe: &'a Probe) -> Self {
         Who {
+            server: probe.server,
             pid: probe.pid,
             session_id: probe.session_id,
             user: None,
@@ -168,21 +176,41 @@ impl Filter {
                 || who
                     .session_id
                     .is_some_and(|id| self.session_ids.contains(&id)));
+        let server = Name::from(NameId::from(who.server));
         for dimension in Dimension::ALL {
             if !self.has_patterns(dimension) {
                 continue;
             }
-            if who.received_only && dimension != Dimension::ClientHost {
+            let is_received = matches!(dimension, Dimension::ClientHost | Dimension::Server);
+            if who.received_only && !is_received {
                 matched &= self.include[dimension as usize].is_empty();
                 continue;
             }
-            let verdict = self.verdict(names, dimension, who.name(dimension));
+            let verdict = self.verdict(names, dimension, who.name(dimension, &server));
             self.found[dimension as usize] |= verdict.included;
             matched &= verdict.included && !verdict.excluded;
         }
         self.asked = true;
         self.matched |= matched;
         matched
+    }
+
+    /// Whether sessions of this server may count.
+    pub fn has_server(&mut self, names: &Names, server: ServerId) -> bool {
+        let name = Name::from(NameId::from(server));
+        let verdict = self.verdict(names, Dimension::Server, Some(&name));
+        verdict.included && !verdict.excluded
+    }
+
+    /// Whether what this server says of itself counts: it is of no session, so any other pattern leaves it out.
+    pub fn matches_server(&mut self, names: &Names, server: ServerId) -> bool {
+        let mut others = Dimension::ALL
+            .into_iter()
+            .filter(|&dimension| dimension != Dimension::Server);
+        self.pids.is_empty()
+            && self.session_ids.is_empty()
+            && !others.any(|dimension| self.has_patterns(dimension))
+            && self.has_server(names, server)
     }
 
     /// Why nothing matched, in words for the reader: `no session has user 'App'; did you mean 'app'?`.
@@ -256,6 +284,11 @@ fn hint(names: &Names, dimension: Dimension, pattern: &Pattern) -> Option<String
     };
     let lower = |name: &[u8]| String::from_utf8_lossy(name).to_lowercase();
     let did_you_mean = |name: &[u8]| format!("; did you mean '{}'?", printable(name));
+
+    // A server is known before it has a session.
+    if names.all(dimension).any(|name| pattern.matches(name)) {
+        return None;
+    }
 
     if let Some(name) = names
         .all(dimension)
@@ -514,6 +547,7 @@ mod tests {
     use crate::names::NAMES_MAX;
 
     const NOBODY: Who = Who {
+        server: ServerId(0),
         pid: None,
         session_id: None,
         user: None,
@@ -724,6 +758,33 @@ mod tests {
             .unwrap();
         assert!(!without.matches(&names, &NOBODY));
         assert!(without.matches(&names, &psql_session));
+    }
+
+    #[test]
+    fn server_is_known_of_every_event_and_says_some_itself() {
+        let names = Names::of_servers(["db1", "db2", "old"]);
+        let matched = |filter: &mut Filter, server, received_only| {
+            let who = Who {
+                server: ServerId(server),
+                received_only,
+                ..NOBODY
+            };
+            let matches = filter.matches(&names, &who);
+            assert_eq!(matches, filter.has_server(&names, ServerId(server)));
+            assert_eq!(matches, filter.matches_server(&names, ServerId(server)));
+            matches
+        };
+        let mut filter = Filter::default();
+        filter.include(Dimension::Server, "db*").unwrap();
+        filter.exclude(Dimension::Server, "db2").unwrap();
+        for received_only in [false, true] {
+            let all = [0, 1, 2].map(|server| matched(&mut filter, server, received_only));
+            assert_eq!(all, [true, false, false]);
+        }
+        // What a server says is of no user.
+        filter.include(Dimension::User, "app").unwrap();
+        assert!(filter.has_server(&names, ServerId(0)));
+        assert!(!filter.matches_server(&names, ServerId(0)));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::census::START_GRACE_MS;
 use crate::change::{Change, What};
 use crate::instant::Instant;
 use crate::lives::Lives;
-use crate::session::Session;
+use crate::session::{ServerId, Session};
 use crate::snapshot::{Bucket, Certainty, HistorySnapshot, PeakSnapshot};
 use crate::window::Window;
 use crate::zone::{DisplayZone, bucket_end, bucket_start};
@@ -323,10 +323,10 @@ impl History {
         true
     }
 
-    /// The rows. `input` is the first and last log time, `lives` those of all servers.
+    /// The rows. `input` is the first and last log time, `lives` those of all servers that count.
     pub fn snapshot(
         mut self,
-        lives: &[&Lives],
+        lives: &[(ServerId, &Lives)],
         input: Option<(Instant, Instant)>,
         peak: PeakSnapshot,
     ) -> HistorySnapshot {
@@ -357,7 +357,9 @@ impl History {
             }
             let certainty = lives
                 .iter()
-                .map(|lives| lives.between(slot.start.max(since), slot.end.min(until.plus_ms(1))))
+                .map(|(_, lives)| {
+                    lives.between(slot.start.max(since), slot.end.min(until.plus_ms(1)))
+                })
                 .reduce(Certainty::and);
             let (open_start, open_end) = (
                 count(slot.level_start + start),

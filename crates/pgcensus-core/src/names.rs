@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
+use crate::session::ServerId;
+
 /// A dimension by which sessions are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Dimension {
@@ -15,11 +17,22 @@ pub enum Dimension {
     ApplicationName,
     /// the client's address or name
     ClientHost,
+    /// the postmaster: no text of a log names it, see [`Names::of_servers`]
+    Server,
 }
 
 impl Dimension {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Dimension; 4] = [
+    pub const ALL: [Dimension; 5] = [
+        Dimension::Database,
+        Dimension::User,
+        Dimension::ApplicationName,
+        Dimension::ClientHost,
+        Dimension::Server,
+    ];
+
+    /// Those that the log itself has names of.
+    pub const NAMED: [Dimension; 4] = [
         Dimension::Database,
         Dimension::User,
         Dimension::ApplicationName,
@@ -33,6 +46,7 @@ impl Dimension {
             Dimension::User => "user",
             Dimension::ApplicationName => "application_name",
             Dimension::ClientHost => "client_host",
+            Dimension::Server => "server",
         }
     }
 }
@@ -66,6 +80,20 @@ impl NameId {
     pub const ABSENT: NameId = NameId(0);
     /// Names beyond the bound: shown as `(other)`.
     pub const OTHER: NameId = NameId(1);
+    /// The first name of a dimension.
+    const FIRST: NameId = NameId(2);
+
+    /// That of a name; [`NameId::ABSENT`] where there is none.
+    pub fn of(name: Option<&Name>) -> NameId {
+        name.map_or(NameId::ABSENT, |name| name.id)
+    }
+}
+
+impl From<ServerId> for NameId {
+    /// Servers are numbered once, by their position in the run: [`Names::of_servers`] keeps to it.
+    fn from(server: ServerId) -> NameId {
+        NameId(NameId::FIRST.0 + u32::from(server.0))
+    }
 }
 
 /// At most this many names are kept, over all dimensions…
@@ -76,7 +104,7 @@ pub const NAME_BYTES_MAX: usize = 16 << 20;
 /// All names of a run: text ↔ number, by dimension, bounded by [`NAMES_MAX`] and [`NAME_BYTES_MAX`].
 #[derive(Debug, Default)]
 pub struct Names {
-    dimensions: [Table; 4],
+    dimensions: [Table; Dimension::ALL.len()],
     names: usize,
     bytes: usize,
     overflowed: bool,
@@ -98,6 +126,14 @@ impl Default for Table {
 }
 
 impl Names {
+    /// No names yet but those of the servers, by [`ServerId`]: the run has them, so the bounds are not for them.
+    pub fn of_servers<'s>(servers: impl IntoIterator<Item = &'s str>) -> Names {
+        let mut names = Names::default();
+        let texts = &mut names.dimensions[Dimension::Server as usize].texts;
+        texts.extend(servers.into_iter().map(|name| name.as_bytes().into()));
+        names
+    }
+
     /// The name with this text in this dimension; a new one where there is room.
     pub fn name(&mut self, dimension: Dimension, text: &[u8]) -> Name {
         let table = &mut self.dimensions[dimension as usize];
@@ -141,7 +177,7 @@ impl Names {
         self.dimensions[dimension as usize]
             .texts
             .iter()
-            .skip(2)
+            .skip(NameId::FIRST.0 as usize)
             .map(|text| &**text)
     }
 

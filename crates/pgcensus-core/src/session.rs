@@ -6,7 +6,7 @@ pub use pgcensus_log::record::{SessionId, Sqlstate};
 use std::sync::Arc;
 
 use crate::instant::Instant;
-use crate::names::{Dimension, Name};
+use crate::names::{Dimension, Name, NameId};
 
 /// One client served by one backend, from authorization to disconnection.
 #[derive(Clone, Debug)]
@@ -89,16 +89,16 @@ impl Session {
     }
 
     /// Its name in a dimension, as it is counted.
-    pub fn name(&self, dimension: Dimension) -> Option<&Name> {
-        match dimension {
-            Dimension::Database => self.database.as_ref(),
-            Dimension::User => self.user.as_ref(),
-            Dimension::ApplicationName => self.application_name.as_ref(),
-            Dimension::ClientHost => self
-                .client_host
-                .as_ref()
-                .filter(|_| !self.client_host_is_late),
-        }
+    pub fn name(&self, dimension: Dimension) -> NameId {
+        let name = match dimension {
+            Dimension::Database => &self.database,
+            Dimension::User => &self.user,
+            Dimension::ApplicationName => &self.application_name,
+            Dimension::ClientHost if self.client_host_is_late => &None,
+            Dimension::ClientHost => &self.client_host,
+            Dimension::Server => return self.server.into(),
+        };
+        NameId::of(name.as_ref())
     }
 
     /// From when it is counted as open: authorized, else (its beginning was not seen) its start.

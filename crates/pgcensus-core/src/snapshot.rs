@@ -4,7 +4,7 @@ use pgcensus_log::event::RefusalReason;
 
 use crate::instant::Instant;
 use crate::names::Dimension;
-use crate::session::{End, Session};
+use crate::session::{End, ServerId, Session};
 
 /// How certain a count of open sessions is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -35,7 +35,7 @@ impl Certainty {
 pub type Ranking = Vec<(Box<[u8]>, u64)>;
 
 /// One count by each dimension, in the order of [`Dimension::ALL`].
-pub type By = [Ranking; 4];
+pub type By = [Ranking; Dimension::ALL.len()];
 
 /// The census of a window.
 #[derive(Clone, Debug, Default)]
@@ -48,6 +48,8 @@ pub struct CensusSnapshot {
     pub open: OpenSnapshot,
     /// Open walsenders, likewise.
     pub walsenders: OpenSnapshot,
+    /// Each server by itself, in the order of [`ServerId`]; those that a filter leaves out are not there.
+    pub servers: Vec<ServerSnapshot>,
     /// Walsenders that opened and ended in the window.
     pub walsender_connects: u64,
     /// See `walsender_connects`.
@@ -96,7 +98,7 @@ pub struct OpenSnapshot {
     pub count: Option<u64>,
     /// How certain that is.
     pub certainty: Certainty,
-    /// Since when it is exact, and by what.
+    /// Since when it is exact, and by what; of several servers, since the last of them is.
     pub exact_since: Option<(Instant, Marker)>,
     /// By dimension.
     pub by: By,
@@ -154,6 +156,23 @@ impl Default for PeakSnapshot {
             by: By::default(),
         }
     }
+}
+
+/// Client backends of one server; counts by name are those of all servers together.
+#[derive(Clone, Debug)]
+pub struct ServerSnapshot {
+    /// Which.
+    pub server: ServerId,
+    /// Open at the end of the window.
+    pub open: OpenSnapshot,
+    /// Its own peak.
+    pub peak: PeakSnapshot,
+    /// Sessions that opened.
+    pub connects: u64,
+    /// Sessions that ended.
+    pub disconnects: u64,
+    /// Refused connections.
+    pub refused: u64,
 }
 
 /// Lengths of sessions: percentiles within 1 %, the longest exact, in milliseconds; `None` without sessions.

@@ -118,8 +118,13 @@ pub(crate) struct InputArgs {
     /// Read the inputs that FILE lists, one a line
     #[arg(short = 'L', long = "logfile-list", value_name = "FILE")]
     pub(crate) lists: Vec<PathBuf>,
-    /// Read PATH as the log of the server NAME
-    #[arg(long = "server", value_name = "NAME=PATH", value_parser = server)]
+    /// Inputs with the names of their servers, and filters without.
+    #[arg(
+        long = "server",
+        help = "PATH is the log of NAME; NAME alone is a filter",
+        value_name = "NAME[=PATH]",
+        value_parser = server
+    )]
     pub(crate) servers: Vec<ServerArg>,
     /// stderr, csvlog or jsonlog, if found out wrongly
     #[arg(short = 'f', long, value_parser = log_format)]
@@ -183,13 +188,13 @@ impl InputArgs {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Language(Option<&'static str>);
 
-/// `--server NAME=PATH`
+/// `--server NAME=PATH`, or `--server NAME`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ServerArg {
-    /// What its sessions are shown under.
+    /// What its sessions are shown under; without a path a pattern of such names.
     pub(crate) name: String,
     /// A file, directory or glob; it is an input by this alone.
-    pub(crate) path: PathBuf,
+    pub(crate) path: Option<PathBuf>,
 }
 
 /// `--format`
@@ -250,6 +255,9 @@ pub(crate) struct FilterArgs {
         value_name = "HOST"
     )]
     pub(crate) exclude_host: Vec<String>,
+    /// Not of this server
+    #[arg(long, value_name = "NAME")]
+    pub(crate) exclude_server: Vec<String>,
     /// The sessions of this backend
     #[arg(long, alias = "include-pid", value_name = "PID")]
     pub(crate) pid: Vec<String>,
@@ -259,8 +267,7 @@ pub(crate) struct FilterArgs {
 }
 
 impl FilterArgs {
-    /// The filter that these flags describe.
-    pub(crate) fn filter(&self) -> anyhow::Result<Filter> {
+    fn filter(&self) -> anyhow::Result<Filter> {
         let mut filter = Filter::default();
         for (flag, patterns, dimension) in [
             ("--db", &self.db, Dimension::Database),
@@ -279,6 +286,7 @@ impl FilterArgs {
                 Dimension::ApplicationName,
             ),
             ("--exclude-host", &self.exclude_host, Dimension::ClientHost),
+            ("--exclude-server", &self.exclude_server, Dimension::Server),
         ] {
             each(flag, patterns, |pattern| filter.exclude(dimension, pattern))?;
         }
@@ -356,7 +364,7 @@ pub(crate) struct ShowArgs {
         allow_negative_numbers = true
     )]
     pub(crate) limit: Option<usize>,
-    /// By db, user, app or host, or two of them crossed
+    /// By db, user, app, host or server, or two crossed
     #[arg(long, value_name = "DIM[,DIM]", value_delimiter = ',', value_parser = dimension)]
     pub(crate) by: Vec<Dimension>,
     /// history: 1m, 5m, 15m, 1h, 1d …
@@ -505,9 +513,13 @@ fn server(text: &str) -> Result<ServerArg, String> {
     match text.split_once('=') {
         Some((name, path)) if !name.is_empty() && !path.is_empty() => Ok(ServerArg {
             name: name.to_owned(),
-            path: path.into(),
+            path: Some(path.into()),
         }),
-        _ => Err("not NAME=PATH".to_owned()),
+        None => Ok(ServerArg {
+            name: text.to_owned(),
+            path: None,
+        }),
+        Some(_) => Err("not NAME or NAME=PATH".to_owned()),
     }
 }
 
@@ -540,8 +552,8 @@ fn dimension(text: &str) -> Result<Dimension, String> {
             Ok(Dimension::ApplicationName)
         }
         "host" | "client_host" | "client-host" => Ok(Dimension::ClientHost),
-        "server" => Err("not in this version; it has db, user, app and host".to_owned()),
-        _ => Err("not one of db, user, app, host".to_owned()),
+        "server" => Ok(Dimension::Server),
+        _ => Err("not one of db, user, app, host, server".to_owned()),
     }
 }
 
@@ -551,6 +563,19 @@ fn at_least_one(text: &str) -> Result<NonZeroUsize, String> {
 }
 
 impl Args {
+    /// Which sessions count.
+    pub(crate) fn filter(&self) -> anyhow::Result<Filter> {
+        let mut filter = self.filter.filter()?;
+        let servers = self.input.servers.iter();
+        for ServerArg { name, .. } in servers.filter(|server| server.path.is_none()) {
+            let name = std::slice::from_ref(name);
+            each("--server", name, |name| {
+                filter.include(Dimension::Server, name)
+            })?;
+        }
+        Ok(filter)
+    }
+
     /// The command line of this process. `Err`: the answer has been printed, and this is the exit status.
     pub(crate) fn parse() -> Result<Args, ExitCode> {
         let exists = |path: &Path| path.exists();

@@ -16,7 +16,7 @@ use pgcensus_core::filter::{Filter, Who};
 use pgcensus_core::instant::Instant;
 use pgcensus_core::lives::Lives;
 use pgcensus_core::names::{NAMES_MAX, Names};
-use pgcensus_core::session::Session;
+use pgcensus_core::session::{ServerId, Session};
 use pgcensus_core::tracker::BACKENDS_MAX;
 use pgcensus_core::window::Window;
 use pgcensus_core::zone::{DisplayZone, LogClock, bucket_start, display_zone};
@@ -30,6 +30,7 @@ use crate::report;
 use crate::source::input::{Reading, file_of};
 use crate::source::{Plan, Readable, Request, Stdin};
 use crate::time_spec::{self, Between, parse_bucket};
+use crate::view::text::shown;
 use crate::view::{self, Form, InputReport, Partial, Show};
 use input::{Spool, ends, input_request, time_zone, unread_ends, window_request};
 
@@ -39,7 +40,7 @@ const BUCKETS: i64 = 4;
 
 /// Runs a command to its end.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let filter = args.filter.filter()?;
+    let filter = args.filter()?;
     let outputs = args.show.outputs()?;
     let request = window_request(args)?;
     let bucket_s = args.show.bucket.as_deref().map(parse_bucket).transpose()?;
@@ -107,6 +108,12 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::from(2));
     }
     drop(err);
+    let servers: Vec<String> = plan
+        .servers
+        .iter()
+        .map(|server| server.name.clone())
+        .collect();
+    some_server_counts(&filter, &servers)?;
 
     // What the heads of the files tell of their times.
     let mut clock = LogClock::new(log_timezone.clone());
@@ -175,11 +182,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         fixed_zone: timezone.is_some(),
         daily,
         is_default_window,
-        servers: plan
-            .servers
-            .iter()
-            .map(|server| server.name.clone())
-            .collect(),
+        servers,
         connections_max: choice.connections_max,
     };
     let outcome = match args.command {
@@ -221,6 +224,25 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     } else {
         ExitCode::from(1)
     })
+}
+
+/// Which servers there are is known before they are read: who misspells one need not wait.
+fn some_server_counts(filter: &Filter, servers: &[String]) -> anyhow::Result<()> {
+    const LISTED: usize = 10;
+    let names = Names::of_servers(servers.iter().map(String::as_str));
+    let mut filter = filter.clone();
+    let mut ids = (0..servers.len()).map(|id| ServerId(id as u16));
+    if servers.is_empty() || ids.any(|id| filter.has_server(&names, id)) {
+        return Ok(());
+    }
+    let listed = servers.iter().take(LISTED);
+    let listed: Vec<_> = listed.map(|name| shown(name.as_bytes())).collect();
+    let more = match servers.len().saturating_sub(LISTED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let listed = listed.join(", ");
+    anyhow::bail!("--server: none of the servers is meant; there are {listed}{more}")
 }
 
 /// Where nothing is named and nothing piped in, the servers of this machine are the input, which is said.
@@ -445,11 +467,13 @@ fn counts(filter: &mut Filter, names: &Names, session: &Session) -> bool {
     filter.is_empty() || filter.matches(names, &Who::from(session))
 }
 
-fn lives(outcome: &Outcome) -> Vec<&Lives> {
-    outcome
-        .servers
-        .iter()
-        .map(|server| server.tracker.lives())
+/// Of the servers whose sessions may count.
+fn lives(outcome: &Outcome) -> Vec<(ServerId, &Lives)> {
+    let mut filter = outcome.filter.clone();
+    let servers = outcome.servers.iter().enumerate();
+    servers
+        .map(|(id, server)| (ServerId(id as u16), server.tracker.lives()))
+        .filter(|&(server, _)| filter.has_server(&outcome.names, server))
         .collect()
 }
 

@@ -174,11 +174,22 @@ fn said(bytes: &[u8]) -> Vec<Value> {
         .map(|object| serde_json::from_str(object).expect("an object"))
         .collect();
     for value in &mut said {
-        let object = value.as_object_mut().expect("an object");
-        object.remove("server");
-        object.remove("input");
+        value.as_object_mut().expect("an object").remove("input");
+        forget_server(value);
     }
     said
+}
+
+/// Leaves out the names of servers; how many sessions ended with one stays.
+fn forget_server(value: &mut Value) {
+    match value {
+        Value::Object(keys) => {
+            keys.retain(|key, value| key != "server" || value.is_number());
+            keys.values_mut().for_each(forget_server);
+        }
+        Value::Array(values) => values.iter_mut().for_each(forget_server),
+        _ => {}
+    }
 }
 
 #[track_caller]

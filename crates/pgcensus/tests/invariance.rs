@@ -485,5 +485,12 @@ fn normal(question: &[&str], answer: &str) -> String {
         assert!(input.remove(key).is_some(), "{key}");
     }
     // A line for each key, so that a difference is seen.
-    format!("{summary:#}")
+    let mut lines = format!("{summary:#}");
+    for key in ["server", "name"] {
+        lines = lines.replace(
+            &format!("\"{key}\": \"stdin\""),
+            &format!("\"{key}\": \"main\""),
+        );
+    }
+    lines
 }

@@ -174,7 +174,10 @@ fn each_mistake_has_its_sentence() {
             "--limit '-1': not a number from 0 on; 0 is all",
         ),
         (&["--threads", "0"], "--threads '0': not a number from 1 on"),
-        (&["--server", "main"], "--server 'main': not NAME=PATH"),
+        (
+            &["--server", "main="],
+            "--server 'main=': not NAME or NAME=PATH",
+        ),
         (
             &["--format", "x"],
             "--format 'x': not one of stderr, csvlog, jsonlog",
@@ -187,10 +190,9 @@ fn each_mistake_has_its_sentence() {
             &["-f", "pgbouncer"],
             "--format 'pgbouncer': pgcensus reads PostgreSQL's log; PgBouncer's is left out",
         ),
-        (&["--by", "x"], "--by 'x': not one of db, user, app, host"),
         (
-            &["--by", "server"],
-            "--by 'server': not in this version; it has db, user, app and host",
+            &["--by", "x"],
+            "--by 'x': not one of db, user, app, host, server",
         ),
         (&["--by", "db,db"], "--by: the same twice"),
         (&["--by", "db,user,app"], "--by: two dimensions at most"),
@@ -337,7 +339,7 @@ fn later_command_is_a_file_where_there_is_one() {
 
 #[test]
 fn mistakes_in_filters_name_the_flag() {
-    let filter = |words: &[&str]| args(words).filter.filter();
+    let filter = |words: &[&str]| args(words).filter();
     for (words, message) in [
         (
             &["-c", "10.0.0.0/33"][..],
@@ -346,6 +348,10 @@ fn mistakes_in_filters_name_the_flag() {
         (
             &["--exclude-user", ""],
             "--exclude-user '': an empty name matches nothing; sessions without a name are found as 'unknown'",
+        ),
+        (
+            &["--server", ""],
+            "--server '': an empty name matches nothing; sessions without a name are found as 'unknown'",
         ),
         (
             &["--pid", "x"],
@@ -358,6 +364,8 @@ fn mistakes_in_filters_name_the_flag() {
     ] {
         assert_eq!(format!("{:#}", filter(words).unwrap_err()), message);
     }
+    assert!(filter(&["--server", "main=/logs"]).unwrap().is_empty());
+    assert!(!filter(&["--server", "main"]).unwrap().is_empty());
     assert!(filter(&[]).unwrap().is_empty());
     for words in [
         &["--db", "x"],
@@ -419,7 +427,7 @@ fn server_may_have_any_path() {
         args.input.servers,
         [("main", "/logs/a=b"), ("standby", "x")].map(|(name, path)| ServerArg {
             name: name.into(),
-            path: path.into()
+            path: Some(path.into())
         })
     );
 }

@@ -71,7 +71,7 @@ pub(super) fn input_request(input: &InputArgs, reading: Arc<Reading>) -> anyhow:
         servers: input
             .servers
             .iter()
-            .map(|server| (server.name.clone(), server.path.clone()))
+            .filter_map(|server| Some((server.name.clone(), server.path.clone()?)))
             .collect(),
         format: input.format.map(|format| match format {
             LogFormat::Stderr => FormatOption::Stderr,

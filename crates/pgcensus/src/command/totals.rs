@@ -51,7 +51,8 @@ impl Asked<'_> {
         };
         let (since, until) = (window.since, window.until);
         let mut both = Both {
-            census: Census::new(self.daily.limit(since, until), cross),
+            census: Census::new(self.daily.limit(since, until), cross)
+                .of_servers(self.servers.len()),
             history: History::timeline(
                 Window {
                     since,

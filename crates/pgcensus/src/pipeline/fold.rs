@@ -133,11 +133,11 @@ impl<'a, 's> Fold<'a, 's> {
             .collect();
         Fold {
             chunk_size: run.chunk_size.max(1),
+            names: Names::of_servers(run.servers.iter().map(|server| &*server.name)),
             run,
             sink,
             decoders,
             servers,
-            names: Names::default(),
             known: KnownTexts::default(),
             zone: Zone::Epoch,
             failed: None,
@@ -656,7 +656,7 @@ fn hand_on(
             }
             What::Refused(refusal) => filter.matches(names, &Who::from(&**refusal)),
             What::Probe(probe) => filter.matches(names, &Who::from(&**probe)),
-            What::Server(..) => false,
+            What::Server(server, ..) => filter.matches_server(names, *server),
         };
     if counts && failed.is_none() {
         *failed = sink.change(names, &change).err();

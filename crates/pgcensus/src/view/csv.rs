@@ -9,7 +9,7 @@ use super::row::{Row, RowForm};
 use super::{InputReport, Show, table};
 
 /// Every name of every dimension: `dimension,name,open,at_peak,connects,refused`; of two dimensions
-/// crossed, their names side by side: `database,user,open,connects,refused`.
+/// crossed, their names side by side: `database,user,open,connects,refused`; by server alone, each with a peak of its own.
 pub(crate) fn summary(
     census: &CensusSnapshot,
     show: &Show<'_>,
@@ -17,6 +17,9 @@ pub(crate) fn summary(
 ) -> io::Result<()> {
     if let Some(cross) = &census.cross {
         return self::cross(cross, show, out);
+    }
+    if let [Dimension::Server] = show.by {
+        return servers(census, show, out);
     }
     let mut line = b"dimension,name,open,at_peak,connects,refused\n".to_vec();
     let dimensions = match show.by {
@@ -39,6 +42,31 @@ pub(crate) fn summary(
         }
     }
     out.write_all(&line)
+}
+
+/// One row a server.
+fn servers(census: &CensusSnapshot, show: &Show<'_>, out: &mut impl io::Write) -> io::Result<()> {
+    let mut lines = b"server,open,certainty,exact_since,peak,peak_at,peak_certainty,connects,disconnects,refused\n".to_vec();
+    let servers = table::servers::ranked(census, show);
+    for own in &servers[..show.rows(servers.len(), usize::MAX)] {
+        let mut row = Row::begin(RowForm::Csv, &mut lines);
+        row.text("server", Some(show.server(own.server).as_bytes()));
+        row.number("open", own.open.count);
+        row.word("certainty", Some(own.open.certainty.as_str()));
+        row.time(
+            "exact_since",
+            own.open.exact_since.map(|(at, _)| at),
+            show.zone,
+        );
+        row.number("peak", own.peak.count);
+        row.time("peak_at", own.peak.at, show.zone);
+        row.word("peak_certainty", Some(own.peak.certainty.as_str()));
+        row.number("connects", Some(own.connects));
+        row.number("disconnects", Some(own.disconnects));
+        row.number("refused", Some(own.refused));
+        row.end();
+    }
+    out.write_all(&lines)
 }
 
 fn cross(cross: &Cross, show: &Show<'_>, out: &mut impl io::Write) -> io::Result<()> {
@@ -100,6 +128,20 @@ mod tests {
         let mut out = Vec::new();
         summary(&example::census(&mut names), &show, &mut out).unwrap();
         history(&example::history(), &example::report(), &show, &mut out).unwrap();
+        insta::assert_snapshot!(String::from_utf8(out).unwrap());
+    }
+
+    #[test]
+    fn servers_alone_have_their_own_peaks() {
+        let (zone, mut names) = (example::zone(), Names::default());
+        let servers = example::fleet_names();
+        let show = Show {
+            servers: &servers,
+            by: &[Dimension::Server],
+            ..example::show(&zone, 80)
+        };
+        let mut out = Vec::new();
+        summary(&example::fleet(&mut names), &show, &mut out).unwrap();
         insta::assert_snapshot!(String::from_utf8(out).unwrap());
     }
 

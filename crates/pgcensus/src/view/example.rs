@@ -11,7 +11,7 @@ use pgcensus_core::session::{
 };
 use pgcensus_core::snapshot::{
     Bucket, By, CensusSnapshot, Certainty, HistorySnapshot, Marker, OpenSnapshot, PeakSnapshot,
-    Ranking, SessionTimeSnapshot,
+    Ranking, ServerSnapshot, SessionTimeSnapshot,
 };
 use pgcensus_core::zone::DisplayZone;
 
@@ -80,7 +80,58 @@ pub(crate) fn ranking(counts: &[(&str, u64)]) -> Ranking {
 }
 
 fn by(names: [&[(&str, u64)]; 4]) -> By {
-    names.map(ranking)
+    let [database, user, application_name, client_host] = names.map(ranking);
+    let all = database.iter().map(|(_, count)| count).sum();
+    let server = ranking(&[("main", all)]);
+    [database, user, application_name, client_host, server]
+}
+
+/// Names of [`fleet`], one of which came out of a hostile envelope.
+pub(crate) fn fleet_names() -> Vec<String> {
+    let names = [
+        "db1",
+        "db2-eu-central-1-reporting-replica",
+        "db3\x1b[31m",
+        "db4",
+    ];
+    names.map(str::to_owned).to_vec()
+}
+
+/// The same night on four servers: one starts exact, of one the beginning is missing, one says no ends, one has no pids.
+pub(crate) fn fleet(names: &mut Names) -> CensusSnapshot {
+    let mut census = census(names);
+    let own =
+        |server, (open, peak): (Option<u64>, Option<u64>), certainty, connects| ServerSnapshot {
+            server: ServerId(server),
+            open: OpenSnapshot {
+                count: open,
+                certainty,
+                exact_since: (certainty == Certainty::Exact)
+                    .then_some((at(2, 41, 7), Marker::Crash)),
+                by: By::default(),
+            },
+            peak: PeakSnapshot {
+                count: peak,
+                at: peak.map(|_| at(2, 40, i64::from(server))),
+                certainty,
+                by: By::default(),
+            },
+            connects,
+            disconnects: connects,
+            refused: u64::from(server == 0) * 219,
+        };
+    census.servers = vec![
+        own(0, (Some(3), Some(93)), Certainty::Exact, 12_000),
+        own(1, (Some(12), Some(1_031)), Certainty::AtLeast, 300),
+        own(2, (Some(12), Some(31)), Certainty::AtMost, 45),
+        own(3, (None, None), Certainty::Unknown, 0),
+    ];
+    census.open.count = Some(27);
+    census.open.certainty = Certainty::Unknown;
+    census.open.exact_since = None;
+    census.peak.count = Some(1_140);
+    census.peak.certainty = Certainty::Unknown;
+    census
 }
 
 /// The night after a crash: nearly nobody is left, and it matters who was there.
@@ -110,6 +161,24 @@ pub(crate) fn census(names: &mut Names) -> CensusSnapshot {
                 &[("10.0.0.2", 1)],
             ]),
         },
+        servers: vec![ServerSnapshot {
+            server: ServerId(0),
+            open: OpenSnapshot {
+                count: Some(3),
+                certainty: Certainty::Exact,
+                exact_since: Some((at(2, 41, 7), Marker::Crash)),
+                by: By::default(),
+            },
+            peak: PeakSnapshot {
+                count: Some(93),
+                at: Some(at(2, 40, 58)),
+                certainty: Certainty::Exact,
+                by: By::default(),
+            },
+            connects: 12_345,
+            disconnects: 12_342,
+            refused: 219,
+        }],
         walsender_connects: 2,
         walsender_disconnects: 1,
         connects: 12_345,

@@ -9,12 +9,13 @@ use std::io;
 
 use pgcensus_core::instant::Instant;
 use pgcensus_core::names::Dimension;
-use pgcensus_core::snapshot::{Bucket, Certainty, HistorySnapshot, Ranking};
+use pgcensus_core::snapshot::{Bucket, HistorySnapshot, Ranking};
 use unicode_width::UnicodeWidthStr;
 
 use super::summary::{Missing, all_notes, peak};
 use super::text::{bar, cut, glued, left, paragraph, right, shown, signed, sparkline, thousands};
 use super::{InputReport, Show, Tone, partial_first, table};
+use table::marked;
 
 /// The history of a window, for people.
 pub(crate) fn text(
@@ -256,18 +257,7 @@ fn legend(history: &HistorySnapshot, show: &Show<'_>, out: &mut impl io::Write) 
             .iter()
             .any(|bucket| bucket.certainty == certainty)
     };
-    for (certainty, meaning) in [
-        (Certainty::AtLeast, "≥ or more: some sessions began unseen"),
-        (Certainty::AtMost, "≤ or fewer: some sessions ended unseen"),
-        (
-            Certainty::Unknown,
-            "~ about: some began and some ended unseen",
-        ),
-    ] {
-        if has(certainty) {
-            parts.push(glued(meaning));
-        }
-    }
+    parts.extend(table::marks(has));
     if !parts.is_empty() {
         paragraph(out, show, (0, 0), &[(Tone::Dim, &parts.join("; "))])?;
     }
@@ -305,17 +295,6 @@ fn partial(history: &HistorySnapshot, show: &Show<'_>) -> Option<String> {
     Some(glued(&format!("* partial{colon}{words}")))
 }
 
-/// A count of open sessions with the mark of its certainty.
-fn marked(count: u64, certainty: Certainty) -> String {
-    let mark = match certainty {
-        Certainty::Exact => "",
-        Certainty::AtLeast => "≥",
-        Certainty::AtMost => "≤",
-        Certainty::Unknown => "~",
-    };
-    format!("{mark}{}", thousands(count))
-}
-
 /// How the number of open sessions went, its peak, and who was there then.
 fn who(history: &HistorySnapshot, show: &Show<'_>, out: &mut impl io::Write) -> io::Result<()> {
     let most: Vec<u64> = history
@@ -337,7 +316,12 @@ fn who(history: &HistorySnapshot, show: &Show<'_>, out: &mut impl io::Write) -> 
         (0, 5),
         &[(Tone::Title, "Peak "), (Tone::Headline, &peak)],
     )?;
-    for dimension in Dimension::ALL {
+    let dimensions = match show.by {
+        [] if show.servers.len() > 1 => &Dimension::ALL[..],
+        [] => &Dimension::NAMED,
+        asked => asked,
+    };
+    for &dimension in dimensions {
         let ranking = &history.peak.by[dimension as usize];
         if !ranking.is_empty() {
             let label = format!("  {:11}  ", table::title(dimension));
@@ -370,6 +354,7 @@ fn top(ranking: &Ranking, width: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use pgcensus_core::snapshot::Certainty;
 
     use super::*;
     use crate::view::example;
@@ -388,6 +373,33 @@ mod tests {
             assert!(text.lines().all(|line| line.width() <= width), "{text}");
             insta::assert_snapshot!(format!("history_{width}"), text);
         }
+    }
+
+    #[test]
+    fn who_was_there_is_told_by_what_was_asked_for() {
+        let (zone, servers) = (example::zone(), example::fleet_names());
+        let at_peak = |by: &[Dimension], servers: &[String]| {
+            let show = Show {
+                servers,
+                by,
+                ..example::show(&zone, 80)
+            };
+            let text = render(&example::history(), &show);
+            let lines = text.lines().skip_while(|line| !line.starts_with("Peak"));
+            let words = lines
+                .skip(1)
+                .filter_map(|line| line.split_whitespace().next());
+            words.map(str::to_owned).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(at_peak(&[Dimension::User], &servers), "User");
+        assert_eq!(
+            at_peak(&[], &servers[..1]),
+            "Database User Application Client"
+        );
+        assert_eq!(
+            at_peak(&[], &servers),
+            "Database User Application Client Server"
+        );
     }
 
     #[test]

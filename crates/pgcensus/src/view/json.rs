@@ -9,13 +9,13 @@ use pgcensus_core::names::Dimension;
 use pgcensus_core::session::End;
 use pgcensus_core::snapshot::{
     Bucket, By, CensusSnapshot, HistorySnapshot, Marker, OpenSnapshot, PeakSnapshot, Ranking,
-    SESSION_TIME_BOUNDS_MS,
+    SESSION_TIME_BOUNDS_MS, ServerSnapshot,
 };
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use super::text::is_hidden;
-use super::{InputReport, Show};
+use super::{InputReport, Show, table};
 
 /// The census as one object.
 pub(crate) fn summary(
@@ -56,6 +56,10 @@ pub(crate) fn summary(
         probes: census.probes,
         pending: census.pending,
         peak: Peak::new(&census.peak, show),
+        servers: table::servers::ranked(census, show)
+            .into_iter()
+            .map(|server| Server::new(server, show))
+            .collect(),
         session_time_ms: SessionTime {
             p50: census.session_time.p50,
             p95: census.session_time.p95,
@@ -109,6 +113,7 @@ struct Summary<'a> {
     probes: u64,
     pending: u64,
     peak: Peak,
+    servers: Vec<Server>,
     session_time_ms: SessionTime,
     session_time_histogram: Vec<Value>,
     open_by_age: Counts,
@@ -188,9 +193,8 @@ struct Source<'a> {
 
 #[derive(Serialize)]
 struct Open {
-    count: Option<u64>,
-    certainty: &'static str,
-    exact_since: Option<ExactSince>,
+    #[serde(flatten)]
+    count: OpenCount,
     by: Option<Names>,
 }
 
@@ -203,6 +207,22 @@ struct ExactSince {
 impl Open {
     fn new(open: &OpenSnapshot, show: &Show<'_>) -> Open {
         Open {
+            count: OpenCount::new(open, show),
+            by: open.count.map(|_| Names::new(&open.by)),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct OpenCount {
+    count: Option<u64>,
+    certainty: &'static str,
+    exact_since: Option<ExactSince>,
+}
+
+impl OpenCount {
+    fn new(open: &OpenSnapshot, show: &Show<'_>) -> OpenCount {
+        OpenCount {
             count: open.count,
             certainty: open.certainty.as_str(),
             exact_since: open.exact_since.map(|(at, marker)| ExactSince {
@@ -212,7 +232,6 @@ impl Open {
                     Marker::Crash => "crash",
                 },
             }),
-            by: open.count.map(|_| Names::new(&open.by)),
         }
     }
 }
@@ -247,19 +266,57 @@ struct Refused {
 
 #[derive(Serialize)]
 struct Peak {
-    count: Option<u64>,
-    at: Option<String>,
-    certainty: &'static str,
+    #[serde(flatten)]
+    count: PeakCount,
     by: Option<Names>,
 }
 
 impl Peak {
     fn new(peak: &PeakSnapshot, show: &Show<'_>) -> Peak {
         Peak {
+            count: PeakCount::new(peak, show),
+            by: peak.count.map(|_| Names::new(&peak.by)),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct PeakCount {
+    count: Option<u64>,
+    at: Option<String>,
+    certainty: &'static str,
+}
+
+impl PeakCount {
+    fn new(peak: &PeakSnapshot, show: &Show<'_>) -> PeakCount {
+        PeakCount {
             count: peak.count,
             at: time(peak.at, show),
             certainty: peak.certainty.as_str(),
-            by: peak.count.map(|_| Names::new(&peak.by)),
+        }
+    }
+}
+
+/// One server by itself; its counts by name are not kept.
+#[derive(Serialize)]
+struct Server {
+    server: String,
+    open: OpenCount,
+    peak: PeakCount,
+    connects: u64,
+    disconnects: u64,
+    refused: u64,
+}
+
+impl Server {
+    fn new(own: &ServerSnapshot, show: &Show<'_>) -> Server {
+        Server {
+            server: show.server(own.server).to_owned(),
+            open: OpenCount::new(&own.open, show),
+            peak: PeakCount::new(&own.peak, show),
+            connects: own.connects,
+            disconnects: own.disconnects,
+            refused: own.refused,
         }
     }
 }
@@ -279,6 +336,7 @@ struct Names {
     user: Vec<NameCount>,
     application_name: Vec<NameCount>,
     client_host: Vec<NameCount>,
+    server: Vec<NameCount>,
 }
 
 #[derive(Serialize)]
@@ -289,12 +347,13 @@ struct NameCount {
 
 impl Names {
     fn new(by: &By) -> Names {
-        let [database, user, application_name, client_host] = by;
+        let [database, user, application_name, client_host, server] = by;
         Names {
             database: name_counts(database),
             user: name_counts(user),
             application_name: name_counts(application_name),
             client_host: name_counts(client_host),
+            server: name_counts(server),
         }
     }
 }

@@ -45,7 +45,13 @@ pub(crate) fn text(
     writeln!(out)?;
     match (&census.cross, show.by) {
         (Some(cross), _) => table::cross(cross, show, out)?,
-        (None, []) => table::tables(census, &Dimension::ALL, show, out)?,
+        (None, []) => {
+            if census.servers.len() > 1 {
+                table::servers::text(census, show, out)?;
+            }
+            table::tables(census, &Dimension::NAMED, show, out)?;
+        }
+        (None, [Dimension::Server]) => table::servers::text(census, show, out)?,
         (None, dimensions) => table::tables(census, dimensions, show, out)?,
     }
     session_time(census, show, out)?;
@@ -201,11 +207,19 @@ fn why(
             Marker::Start => "server start",
             Marker::Crash => "crash",
         };
-        format!("the {word} at {}", glued(&show.zoned(at)))
+        let last = if census.servers.len() > 1 {
+            "last "
+        } else {
+            ""
+        };
+        format!("the {last}{word} at {}", glued(&show.zoned(at)))
     });
     let from = census
         .input
         .map_or_else(String::new, |(first, _)| glued(&show.zoned(first)));
+    if let Some(which) = not_exact(census, show) {
+        return format!(" (not exact for {which})");
+    }
     match (open.certainty, marker) {
         (Certainty::Exact, Some(marker)) => format!(", exact since {marker}"),
         (Certainty::Exact, None) => ", exact".to_owned(),
@@ -227,6 +241,21 @@ fn why(
         (Certainty::Unknown, _) => {
             " (neither every beginning nor every end is in the log)".to_owned()
         }
+    }
+}
+
+/// Which servers are not exact, where others are: `db2, db3`.
+fn not_exact(census: &CensusSnapshot, show: &Show<'_>) -> Option<String> {
+    let servers = census.servers.iter();
+    let vague: Vec<_> = servers
+        .filter(|own| own.open.certainty != Certainty::Exact)
+        .map(|own| shown(show.server(own.server).as_bytes()))
+        .collect();
+    match vague.len() {
+        0 => None,
+        n if n == census.servers.len() => None,
+        1..=3 => Some(vague.join(", ")),
+        n => Some(format!("{n} of {} servers", census.servers.len())),
     }
 }
 
@@ -585,7 +614,8 @@ pub(crate) fn all_notes(bounds: &[String], report: &InputReport) -> Vec<(Tone, S
 
 #[cfg(test)]
 mod tests {
-    use pgcensus_core::snapshot::{Cross, CrossRow};
+    use pgcensus_core::session::ServerId;
+    use pgcensus_core::snapshot::{Cross, CrossRow, ServerSnapshot};
 
     use super::*;
     use crate::view::{Partial, example};
@@ -668,6 +698,44 @@ mod tests {
             report.max_connections = None;
         }
         insta::assert_snapshot!(headlines);
+    }
+
+    #[test]
+    fn of_several_servers_it_says_which_are_not_exact() {
+        let (zone, mut names) = (example::zone(), Names::default());
+        let servers = example::fleet_names();
+        let mut census = example::fleet(&mut names);
+        let show = Show {
+            servers: &servers,
+            ..example::show(&zone, 80)
+        };
+        let mut report = example::report();
+        report.max_connections = None;
+        let text = render(&census, &report, &names, &show);
+        insta::assert_snapshot!("summary_of_servers", text);
+        let headline = |census: &CensusSnapshot| {
+            let text = render(census, &report, &names, &show);
+            text.split("\n17 Nov").next().unwrap().to_owned()
+        };
+        let one = example::census(&mut Names::default());
+        let like = |own: &ServerSnapshot, id| ServerSnapshot {
+            server: ServerId(id),
+            ..own.clone()
+        };
+        let three = headline(&census);
+        let vague = census.servers[1].clone();
+        census.servers.extend([4, 5].map(|id| like(&vague, id)));
+        let five = headline(&census);
+        census.servers.remove(0);
+        let all = headline(&census);
+        let exact = headline(&CensusSnapshot {
+            servers: vec![like(&one.servers[0], 0), like(&one.servers[0], 1)],
+            ..one
+        });
+        insta::assert_snapshot!(
+            "headlines_of_servers",
+            [three, five, all, exact].join("\n\n")
+        );
     }
 
     #[test]

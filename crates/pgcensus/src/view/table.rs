@@ -1,13 +1,15 @@
 //! Tables by dimension: the rankings of a census joined by name.
 
+pub(super) mod servers;
+
 use std::collections::HashMap;
 use std::io;
 
 use pgcensus_core::names::Dimension;
-use pgcensus_core::snapshot::{CensusSnapshot, Cross};
+use pgcensus_core::snapshot::{CensusSnapshot, Certainty, Cross};
 use unicode_width::UnicodeWidthStr;
 
-use super::text::{left, right, shown, thousands};
+use super::text::{glued, left, right, shown, thousands};
 use super::{Show, Tone};
 
 /// Rows of a table where `--limit` does not say.
@@ -67,7 +69,35 @@ pub(crate) fn title(dimension: Dimension) -> &'static str {
         Dimension::User => "User",
         Dimension::ApplicationName => "Application",
         Dimension::ClientHost => "Client host",
+        Dimension::Server => "Server",
     }
+}
+
+/// A count of open sessions with the mark of its certainty.
+pub(crate) fn marked(count: u64, certainty: Certainty) -> String {
+    let mark = match certainty {
+        Certainty::Exact => "",
+        Certainty::AtLeast => "≥",
+        Certainty::AtMost => "≤",
+        Certainty::Unknown => "~",
+    };
+    format!("{mark}{}", thousands(count))
+}
+
+/// What these marks mean, of those that are there.
+pub(crate) fn marks(has: impl Fn(Certainty) -> bool) -> Vec<String> {
+    [
+        (Certainty::AtLeast, "≥ or more: some sessions began unseen"),
+        (Certainty::AtMost, "≤ or fewer: some sessions ended unseen"),
+        (
+            Certainty::Unknown,
+            "~ about: some began and some ended unseen",
+        ),
+    ]
+    .into_iter()
+    .filter(|&(certainty, _)| has(certainty))
+    .map(|(_, meaning)| glued(meaning))
+    .collect()
 }
 
 /// A table with numbers on the right, ready to be laid out.

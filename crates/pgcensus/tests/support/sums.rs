@@ -5,7 +5,13 @@ use serde_json::Value;
 
 use super::program::{Event, Session};
 
-const DIMENSIONS: [&str; 4] = ["database", "user", "application_name", "client_host"];
+const DIMENSIONS: [&str; 5] = [
+    "database",
+    "user",
+    "application_name",
+    "client_host",
+    "server",
+];
 const ENDS: [&str; 5] = ["client", "terminated", "timeout", "server", "lost"];
 
 type Report<'a> = &'a mut dyn FnMut(bool, String);

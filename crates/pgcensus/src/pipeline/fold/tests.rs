@@ -79,10 +79,9 @@ fn count(first: usize) -> (u64, u64, i64) {
     fold.run(&results, &supply, false).expect("it folds");
     let outcome = fold.finish().expect("it ends");
     assert!(outcome.is_stopped);
-    let lives: Vec<_> = outcome
-        .servers
-        .iter()
-        .map(|server| server.tracker.lives())
+    let servers = outcome.servers.iter().enumerate();
+    let lives: Vec<_> = servers
+        .map(|(id, server)| (ServerId(id as u16), server.tracker.lives()))
         .collect();
     let snapshot = counts.0.snapshot(&outcome.names, &lives, outcome.input);
     let (_, last) = outcome.input.expect("times");
