@@ -38,7 +38,7 @@ pub fn decode(decoder: &Decoder, log: &[u8], cut: usize) {
 
 fn found(batch: &Batch) -> Vec<Found<'_>> {
     let items = batch.items.iter().map(|item| match item {
-        Item::Event(event) => Found::Event(batch.event(event)),
+        Item::Event(event, _) => Found::Event(batch.event(event)),
         Item::Unmatched { offset, record, .. } => Found::Unmatched(*offset, batch.text(*record)),
         Item::Unreadable(span, excerpt) => Found::Unreadable(*span, batch.text(*excerpt)),
     });
