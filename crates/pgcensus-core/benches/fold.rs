@@ -80,7 +80,7 @@ fn tracker_hold_census_and_history(bencher: Bencher) {
     let count = ItemsCount::new(batch.items.len());
     bencher.counter(count).bench_local(|| {
         let mut hold = Hold::default();
-        let mut census = Census::new(Window::default(), None);
+        let mut census = Census::new(Window::default(), None, 1);
         let zone = DisplayZone::Zone(jiff::tz::TimeZone::UTC);
         let mut history = History::timeline(Window::default(), 60, zone);
         track(

@@ -124,14 +124,24 @@ struct CrossCount {
 }
 
 impl Census {
-    /// A census of this window; with rows for a cross of two dimensions.
-    pub fn new(window: Window, cross: Option<(Dimension, Dimension)>) -> Census {
+    /// A census of this window and of so many servers, each of several with a peak of its own; with rows for a cross of two
+    /// dimensions.
+    pub fn new(window: Window, cross: Option<(Dimension, Dimension)>, servers: usize) -> Census {
+        let by_server = servers > 1;
+        let count = || Count {
+            by_server,
+            ..Count::default()
+        };
+        let mut own = Vec::new();
+        if by_server {
+            own.resize_with(servers, ServerCount::default);
+        }
         Census {
             window,
             cross,
-            clients: Count::default(),
-            walsenders: Count::default(),
-            servers: Vec::new(),
+            clients: count(),
+            walsenders: count(),
+            servers: own,
             disconnects: [0; 5],
             walsender_disconnects: 0,
             refused_attempts: 0,
@@ -149,17 +159,6 @@ impl Census {
             pids: Pids::default(),
             first: None,
         }
-    }
-
-    /// The same of so many servers, each with a peak of its own.
-    #[must_use]
-    pub fn of_servers(mut self, servers: usize) -> Census {
-        if servers > 1 {
-            self.servers.resize_with(servers, ServerCount::default);
-            self.clients.by_server = true;
-            self.walsenders.by_server = true;
-        }
-        self
     }
 
     /// The first log time of the input: what began before it began before the log.

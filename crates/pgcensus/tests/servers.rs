@@ -136,6 +136,19 @@ fn each_server_is_counted_as_if_it_were_alone() {
     assert_eq!(at_peak.sum::<u64>(), peak);
 }
 
+#[test]
+fn who_was_there_at_the_peak_is_the_same_in_a_history() {
+    let servers = servers(&RUNS);
+    let args = servers.iter().map(String::as_str);
+    let args: Vec<&str> = ["history", "--json", "--quiet", "--last", "all"]
+        .into_iter()
+        .chain(args)
+        .collect();
+    let history = json_object(&args, &Input::Files(&[])).expect("a history");
+    let summary = summary(&RUNS, &[]);
+    assert_eq!(history["peak"], summary["peak"]);
+}
+
 const TOTALS: [&str; 6] = [
     "/open/count",
     "/connects/total",

@@ -51,8 +51,7 @@ impl Asked<'_> {
         };
         let (since, until) = (window.since, window.until);
         let mut both = Both {
-            census: Census::new(self.daily.limit(since, until), cross)
-                .of_servers(self.servers.len()),
+            census: Census::new(self.daily.limit(since, until), cross, self.servers.len()),
             history: History::timeline(
                 Window {
                     since,
@@ -93,7 +92,7 @@ impl Asked<'_> {
         let bucket_s = bucket_s.or(self.is_default_window.then_some(BUCKET_S));
         let (since, until) = (window.since, window.until);
         let mut both = Both {
-            census: Census::new(self.daily.limit(since, until), None),
+            census: Census::new(self.daily.limit(since, until), None, self.servers.len()),
             history: History::new(self.daily.limit(since, until), bucket_s, self.zone.clone()),
         };
         let outcome = self.read(run, &mut both, false)?;

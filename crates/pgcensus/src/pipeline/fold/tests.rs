@@ -64,7 +64,7 @@ fn count(first: usize) -> (u64, u64, i64) {
         filter: Filter::default(),
         reading: Arc::default(),
     };
-    let mut counts = Counts(Census::new(Window::default(), None));
+    let mut counts = Counts(Census::new(Window::default(), None, 1));
     let mut fold = Fold::new(run, &mut counts);
     let supply = Supply::new(&fold, 1);
     let (done, results) = channel();
