@@ -28,7 +28,7 @@ fuzz_target!(|data: &[u8]| {
     }
     assert_eq!(from, log.len());
     assert_eq!(out.text, whole);
-    let _ = may_be_translated(log);
+    let _ = may_be_translated(log, shape);
     let _ = CATALOG.detect(log, shape);
 
     // No byte of a name is one of a label here, nor of a quote or line.
