@@ -2,19 +2,15 @@
 //! processor, and what is decompressed is decoded meanwhile.
 
 use std::io::{self, Read};
-use std::sync::mpsc::{Receiver, RecvError, SyncSender, TryRecvError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
-use std::time::{Duration, Instant};
 
-/// How much is handed over at once, and filled before it is.
-const PART: usize = 1 << 20;
+/// How much is handed over at once, and filled before it is: each time somebody may have to be woken, which costs more
+/// than that what was just decompressed leaves the cache.
+const PART: usize = 2 << 20;
 
 /// So many parts wait at most.
 const PARTS: usize = 2;
-
-/// For so long whoever wants the next part gives way to others, and only then sleeps: to be woken would cost the one who
-/// decompresses, whom all wait for. It is about what a part takes to be decompressed.
-const AWAKE: Duration = Duration::from_micros(600);
 
 /// What is handed over.
 #[derive(Default)]
@@ -55,21 +51,6 @@ impl Ahead {
     }
 }
 
-impl Ahead {
-    /// Waits for the next part.
-    fn next(&self) -> Result<Part, RecvError> {
-        let since = Instant::now();
-        while since.elapsed() < AWAKE {
-            match self.parts.try_recv() {
-                Ok(part) => return Ok(part),
-                Err(TryRecvError::Empty) => thread::yield_now(),
-                Err(TryRecvError::Disconnected) => return Err(RecvError),
-            }
-        }
-        self.parts.recv()
-    }
-}
-
 impl Part {
     /// The next bytes of `reader`, in `buffer`.
     fn read(reader: &mut impl Read, mut bytes: Vec<u8>) -> Part {
@@ -101,7 +82,7 @@ impl Read for Ahead {
                 return std::mem::replace(end, Ok(())).map(|()| 0);
             }
             // Without a last part: its thread panicked.
-            let part = self.next().unwrap_or_else(|_| Part {
+            let part = self.parts.recv().unwrap_or_else(|_| Part {
                 bytes: Vec::new(),
                 end: Some(Err(io::Error::other("decompressing it failed"))),
             });
