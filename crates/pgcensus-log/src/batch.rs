@@ -166,35 +166,26 @@ impl Batch {
     /// Adds a line of which nothing but its time and process and this is known.
     #[inline(always)]
     pub(crate) fn push_plain(&mut self, offset: u64, head: &Head<'_>, kind: EventKind<TextId>) {
-        let Batch {
-            texts,
-            items,
-            last,
-            whole,
-            ..
-        } = self;
+        let Batch { texts, last, .. } = self;
         let mut keep = |text: &[u8], of| keep(texts, last, text, of);
-        items.push(Item::Event(
-            Event {
-                offset,
-                log_time: head
-                    .log_time
-                    .map(|time| time.map(|zone| keep(zone, TextOf::Zone))),
-                pid: head.pid,
-                session_id: head.session_id,
-                user: None,
-                database: None,
-                application_name: None,
-                client: None,
-                sqlstate: Some(Sqlstate(*b"00000")),
-                backend_type: None,
-                message: TextId::EMPTY,
-                detail: None,
-                kind,
-            },
-            None,
-        ));
-        whole.follow(items);
+        let event = Event {
+            offset,
+            log_time: head
+                .log_time
+                .map(|time| time.map(|zone| keep(zone, TextOf::Zone))),
+            pid: head.pid,
+            session_id: head.session_id,
+            user: None,
+            database: None,
+            application_name: None,
+            client: None,
+            sqlstate: Some(Sqlstate(*b"00000")),
+            backend_type: None,
+            message: TextId::EMPTY,
+            detail: None,
+            kind,
+        };
+        self.push(Item::Event(event, None));
     }
 
     /// Adds what a record at `offset` says, with the SQLSTATE that its text implies.
@@ -218,13 +209,7 @@ impl Batch {
         kind: EventKind<TextId>,
         sqlstate: Option<Sqlstate>,
     ) {
-        let Batch {
-            texts,
-            items,
-            last,
-            whole,
-            ..
-        } = self;
+        let Batch { texts, last, .. } = self;
         let has_text = matches!(
             kind,
             EventKind::Refused { .. }
@@ -233,51 +218,53 @@ impl Batch {
                 | EventKind::Server(_)
         );
         let mut keep = |text: &[u8], of| keep(texts, last, text, of);
-        items.push(Item::Event(
-            Event {
-                offset,
-                log_time: record
-                    .log_time
-                    .map(|time| time.map(|zone| keep(zone, TextOf::Zone))),
-                pid: record.pid,
-                session_id: record.session_id,
-                user: record.user.as_ref().map(|user| keep(user, TextOf::User)),
-                database: record
-                    .database
-                    .as_ref()
-                    .map(|database| keep(database, TextOf::Database)),
-                application_name: record
-                    .application_name
-                    .as_ref()
-                    .map(|name| keep(name, TextOf::ApplicationName)),
-                client: record.client.as_ref().map(|client| Client {
-                    host: keep(&client.host, TextOf::Host),
-                    port: client.port.as_ref().map(|port| keep(port, TextOf::Other)),
-                }),
-                sqlstate: record.sqlstate.or(sqlstate),
-                backend_type: record.backend_type,
-                message: if has_text {
-                    keep(&record.message, TextOf::Other)
-                } else {
-                    TextId::EMPTY
-                },
-                detail: record
-                    .detail
-                    .as_ref()
-                    .filter(|_| has_text)
-                    .map(|detail| keep(detail, TextOf::Other)),
-                kind,
+        let event = Event {
+            offset,
+            log_time: record
+                .log_time
+                .map(|time| time.map(|zone| keep(zone, TextOf::Zone))),
+            pid: record.pid,
+            session_id: record.session_id,
+            user: record.user.as_ref().map(|user| keep(user, TextOf::User)),
+            database: record
+                .database
+                .as_ref()
+                .map(|database| keep(database, TextOf::Database)),
+            application_name: record
+                .application_name
+                .as_ref()
+                .map(|name| keep(name, TextOf::ApplicationName)),
+            client: record.client.as_ref().map(|client| Client {
+                host: keep(&client.host, TextOf::Host),
+                port: client.port.as_ref().map(|port| keep(port, TextOf::Other)),
+            }),
+            sqlstate: record.sqlstate.or(sqlstate),
+            backend_type: record.backend_type,
+            message: if has_text {
+                keep(&record.message, TextOf::Other)
+            } else {
+                TextId::EMPTY
             },
-            None,
-        ));
-        whole.follow(items);
+            detail: record
+                .detail
+                .as_ref()
+                .filter(|_| has_text)
+                .map(|detail| keep(detail, TextOf::Other)),
+            kind,
+        };
+        self.push(Item::Event(event, None));
+    }
+
+    #[inline(always)]
+    fn push(&mut self, item: Item) {
+        self.items.push(item);
+        self.whole.follow(&mut self.items);
     }
 
     /// Adds a line that no prefix reads.
     pub fn push_unmatched(&mut self, offset: u64, record: &[u8], why: Why) {
         let record = self.texts.keep(record);
-        self.whole.interrupt(self.items.len());
-        self.items.push(Item::Unmatched {
+        self.push(Item::Unmatched {
             offset,
             record,
             why,
@@ -287,8 +274,7 @@ impl Batch {
     /// Adds a span that could not be read; of its bytes, the first are kept.
     pub fn push_unreadable(&mut self, offset: u64, bytes: &[u8], why: Why) {
         let excerpt = self.texts.keep(&bytes[..bytes.len().min(EXCERPT_MAX)]);
-        self.whole.interrupt(self.items.len());
-        self.items.push(Item::Unreadable(
+        self.push(Item::Unreadable(
             Unreadable {
                 offset,
                 len: bytes.len() as u64,

@@ -36,9 +36,7 @@ pub(crate) const fn has(byte: u8, text: [u8; 8]) -> bool {
 /// How many digits these begin with.
 #[inline]
 pub(crate) const fn digits_at_begin(text: [u8; 8]) -> usize {
-    let word = u64::from_le_bytes(text) ^ (EACH * b'0' as u64);
-    let over = (((word & (EACH * 0x7f)) + EACH * 0x76) | word) & (EACH << 7);
-    over.trailing_zeros() as usize / 8
+    no_digits(text).trailing_zeros() as usize / 8
 }
 
 /// The number that eight hexadecimal digits are; `None` where one is none.
@@ -63,9 +61,13 @@ pub(crate) const fn hex(text: [u8; 8]) -> Option<u32> {
 /// How many digits these end with.
 #[inline]
 pub(crate) const fn digits_at_end(text: [u8; 8]) -> usize {
+    no_digits(text).leading_zeros() as usize / 8
+}
+
+/// The top bit of each byte that is no digit.
+const fn no_digits(text: [u8; 8]) -> u64 {
     let word = u64::from_le_bytes(text) ^ (EACH * b'0' as u64);
-    let over = (((word & (EACH * 0x7f)) + EACH * 0x76) | word) & (EACH << 7);
-    over.leading_zeros() as usize / 8
+    (((word & (EACH * 0x7f)) + EACH * 0x76) | word) & (EACH << 7)
 }
 
 /// The first eight bytes of `text` as [`u64::from_le_bytes`] has them, of a shorter one with zeros after it.

@@ -1,7 +1,7 @@
 //! Plain messages of a batch: those of one session after the other differ in their time and port, and the rest is read
 //! once.
 
-use super::texts::Texts;
+use super::texts::{Texts, mix};
 use super::{TextId, TextOf, keep};
 use crate::event::EventKind;
 use crate::message::plain::{parts, plain};
@@ -70,11 +70,6 @@ impl Known {
 fn place(text: &[u8]) -> usize {
     let middle = &text[text.len() / 2..];
     let words = [text.first_chunk(), middle.first_chunk(), text.last_chunk()];
-    let mix = |hash: u64, word: Option<&[u8; 8]>| {
-        let word = u64::from_le_bytes(word.copied().unwrap_or_default());
-        (hash ^ word)
-            .wrapping_mul(0x9e37_79b9_7f4a_7c15)
-            .rotate_left(29)
-    };
+    let words = words.map(|word| u64::from_le_bytes(word.copied().unwrap_or_default()));
     (words.into_iter().fold(text.len() as u64, mix) >> 32) as usize % PLACES
 }

@@ -102,10 +102,16 @@ fn number(index: usize) -> TextId {
     TextId(NonZeroU32::MIN.saturating_add(index as u32))
 }
 
+/// A hash with another word in it.
+#[inline]
+pub(super) fn mix(hash: u64, word: u64) -> u64 {
+    (hash ^ word)
+        .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+        .rotate_left(29)
+}
+
 /// Nothing depends on it but the time that it takes: eight bytes at a time, the last eight once more.
 fn hash(text: &[u8]) -> usize {
-    const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
-    let mix = |hash: u64, word: u64| (hash ^ word).wrapping_mul(FACTOR).rotate_left(29);
     let mut hash = text.len() as u64;
     if let Some(end) = text.last_chunk() {
         for word in text.as_chunks().0 {

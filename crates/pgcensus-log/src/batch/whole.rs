@@ -85,9 +85,9 @@ impl Whole {
         self.since_ms = i64::MIN;
     }
 
-    /// The item that comes next may end sessions, or begin them unseen.
-    pub(super) fn interrupt(&mut self, next: usize) {
-        self.since = next as u32;
+    /// The item that came last may end sessions, or begin them unseen.
+    fn interrupt(&mut self, items: &[Item]) {
+        self.since = items.len() as u32;
         self.since_ms = i64::MIN;
     }
 
@@ -95,10 +95,10 @@ impl Whole {
     #[inline(always)]
     pub(super) fn follow(&mut self, items: &mut [Item]) {
         let Some((Item::Event(event, slot), earlier)) = items.split_last_mut() else {
-            return;
+            return self.interrupt(items);
         };
         let Some(pid) = event.pid else {
-            return self.interrupt(items.len());
+            return self.interrupt(items);
         };
         let item = earlier.len() as u32;
         if let Some(time) = event.log_time
@@ -140,7 +140,7 @@ impl Whole {
                 place.len = 0;
                 return;
             }
-            EventKind::Server(_) | EventKind::Setting { .. } => return self.interrupt(items.len()),
+            EventKind::Server(_) | EventKind::Setting { .. } => return self.interrupt(items),
             _ => false,
         };
         if fits {
