@@ -239,10 +239,7 @@ impl Tracker {
                 self.authorized(pid, slot, event, at, texts, out);
             }
             (EventKind::Ready { setup_us }, Some(pid)) => {
-                let backend = match self.slots.get_mut(slot) {
-                    Some(backend) => Some(backend),
-                    None => self.backends.get_mut(&pid),
-                };
+                let backend = self.backend(pid, slot);
                 if let Some(backend) = backend.filter(|b| b.is(event) && b.stage == Stage::Open) {
                     let session = backend.session_mut();
                     session.setup_us = Some(*setup_us);
@@ -423,6 +420,14 @@ impl Tracker {
         })
     }
 
+    /// The backend in this slot, or else with this pid.
+    fn backend(&mut self, pid: u32, slot: Option<Slot>) -> Option<&mut Backend> {
+        match self.slots.get_mut(slot) {
+            Some(backend) => Some(backend),
+            None => self.backends.get_mut(&pid),
+        }
+    }
+
     /// The backend that came last is pending since `at`.
     fn is_pending(&mut self, at: Instant, pid: u32) {
         // Most are not for long: then they need not be kept until they would expire.
@@ -460,11 +465,7 @@ impl Tracker {
             self.insert(pid, None, event, at, texts)?;
             self.is_pending(at, pid);
         }
-        let backend = match self.slots.get_mut(slot) {
-            Some(backend) => backend,
-            None => self.backends.get_mut(&pid)?,
-        };
-        Some(backend)
+        self.backend(pid, slot)
     }
 
     /// A new backend has this pid: whatever held it is over.

@@ -57,7 +57,7 @@ pub(super) struct Fold<'a, 's> {
     zone: Zone<TextId>,
     /// Why the sink takes no more.
     failed: Option<anyhow::Error>,
-    /// What the tracker says of the event at hand.
+    /// Changes that are on their way to `hold`.
     told: Vec<Change>,
     hold: Hold,
     input: Option<(Instant, Instant)>,
@@ -190,7 +190,7 @@ impl<'a, 's> Fold<'a, 's> {
                     let state = &mut self.servers[server];
                     state.tracker.finish(&mut self.told);
                     state.is_over = true;
-                    self.hand_on_told(server);
+                    self.changed(server);
                 }
             }
             self.merge();
@@ -247,20 +247,8 @@ impl<'a, 's> Fold<'a, 's> {
             let Some((_, id)) = first else {
                 return;
             };
-            let Fold {
-                hold,
-                sink,
-                names,
-                run,
-                servers,
-                failed,
-                ..
-            } = self;
-            if let Some(change) = servers[id].changes.pop_front() {
-                hold.push(change, |change| {
-                    hand_on(*sink, &mut run.filter, names, servers, failed, change);
-                });
-            }
+            self.told.extend(self.servers[id].changes.pop_front());
+            self.hand_on_told();
         }
     }
 
@@ -393,7 +381,7 @@ impl<'a, 's> Fold<'a, 's> {
         let told = &mut self.told;
         state.tracker.observe(event, slot, at, &mut texts, told);
         if !told.is_empty() {
-            self.hand_on_told(server);
+            self.changed(server);
         }
         if let EventKind::Setting {
             name,
@@ -409,7 +397,17 @@ impl<'a, 's> Fold<'a, 's> {
     }
 
     /// The tracker of a server has told changes: they are handed on, in order of time with those of others.
-    fn hand_on_told(&mut self, server: usize) {
+    fn changed(&mut self, server: usize) {
+        if self.servers.len() > 1 {
+            self.servers[server].changes.extend(self.told.drain(..));
+        } else {
+            // Nobody else's come in between.
+            self.hand_on_told();
+        }
+    }
+
+    /// Hands on what is told, and whatever waited for it.
+    fn hand_on_told(&mut self) {
         let Fold {
             told,
             hold,
@@ -420,10 +418,6 @@ impl<'a, 's> Fold<'a, 's> {
             failed,
             ..
         } = self;
-        if servers.len() > 1 {
-            return servers[server].changes.extend(told.drain(..));
-        }
-        // Nobody else's come in between.
         for change in told.drain(..) {
             hold.push(change, |change| {
                 hand_on(*sink, &mut run.filter, names, servers, failed, change);
