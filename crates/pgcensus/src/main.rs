@@ -4,6 +4,9 @@
 mod cli;
 mod command;
 mod discover;
+// Until a command follows.
+#[cfg_attr(not(test), expect(dead_code))]
+mod follow;
 mod interrupt;
 mod pipeline;
 mod progress;

@@ -130,6 +130,13 @@ pub(crate) fn sniff(head: &[u8]) -> Magic {
     }
 }
 
+/// Whether more bytes may make [`sniff`] tell a compression of so few.
+pub(crate) fn may_become_magic(head: &[u8]) -> bool {
+    const FIRST: [u8; 6] = [0x02, 0x04, 0x1f, 0x28, 0xfd, b'B'];
+    head.first()
+        .is_some_and(|first| FIRST.contains(first) || (0x50..=0x5f).contains(first))
+}
+
 /// The damage that an error of a reader tells of.
 pub(crate) fn damage(err: &io::Error) -> Option<Damaged> {
     err.get_ref()?.downcast_ref().copied()
