@@ -134,6 +134,25 @@ impl Names {
         names
     }
 
+    /// One more server, whose [`ServerId`] comes next.
+    pub fn add_server(&mut self, name: &str) {
+        let texts = &mut self.dimensions[Dimension::Server as usize].texts;
+        texts.push(name.as_bytes().into());
+    }
+
+    /// How many servers there are.
+    pub fn servers(&self) -> usize {
+        let texts = &self.dimensions[Dimension::Server as usize].texts;
+        texts.len() - NameId::FIRST.0 as usize
+    }
+
+    /// The server of this name, by its [`ServerId`].
+    pub fn server(&self, name: &str) -> Option<usize> {
+        let texts = &self.dimensions[Dimension::Server as usize].texts;
+        let mut servers = texts.iter().skip(NameId::FIRST.0 as usize);
+        servers.position(|text| **text == *name.as_bytes())
+    }
+
     /// The name with this text in this dimension; a new one where there is room.
     pub fn name(&mut self, dimension: Dimension, text: &[u8]) -> Name {
         let table = &mut self.dimensions[dimension as usize];

@@ -49,6 +49,11 @@ impl Decoder {
         }
     }
 
+    /// What it decodes.
+    pub fn format(&self) -> &Format {
+        &self.format
+    }
+
     /// A prefix that lines of the same file have further on.
     pub fn add_prefix(&mut self, prefix: LinePrefix) {
         self.prefixes.push(prefix);

@@ -360,6 +360,19 @@ impl Unwrapper {
         self.stranger.as_deref().or_else(inner)
     }
 
+    /// Nothing has come for a while: appends the records that have been waiting for more. What is torn goes on waiting.
+    pub fn settle(&mut self, out: &mut Vec<u8>) {
+        match &mut self.inner {
+            Some(inner) => {
+                self.parts.settle(&mut self.unwrapped);
+                inner.feed(&self.unwrapped, out);
+                self.unwrapped.clear();
+                inner.settle(out);
+            }
+            None => self.parts.settle(out),
+        }
+    }
+
     /// Nothing more comes: appends what has been waiting for more. Where the last line lacks its end, so does the text:
     /// it may be torn.
     pub fn finish(&mut self, out: &mut Vec<u8>) {

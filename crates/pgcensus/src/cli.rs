@@ -56,16 +56,19 @@ pub(crate) enum Command {
     Sessions,
     /// One line per event.
     Events,
+    /// The same, as they happen.
+    Watch,
     /// The servers of this machine, and what they log.
     Servers,
 }
 
 impl Command {
-    pub(crate) const ALL: [Command; 5] = [
+    pub(crate) const ALL: [Command; 6] = [
         Command::Summary,
         Command::History,
         Command::Sessions,
         Command::Events,
+        Command::Watch,
         Command::Servers,
     ];
 
@@ -76,15 +79,14 @@ impl Command {
             Command::History => "history",
             Command::Sessions => "sessions",
             Command::Events => "events",
+            Command::Watch => "watch",
             Command::Servers => "servers",
         }
     }
 }
 
 /// Words that a later version knows as commands.
-const LATER: [&str; 7] = [
-    "refused", "watch", "top", "serve", "report", "findings", "compare",
-];
+const LATER: [&str; 6] = ["refused", "top", "serve", "report", "findings", "compare"];
 
 /// All flags, as clap sees them.
 #[derive(Debug, clap::Parser)]
@@ -373,6 +375,9 @@ pub(crate) struct ShowArgs {
     /// sessions: those still open, oldest first
     #[arg(long)]
     pub(crate) open: bool,
+    /// watch: each event, on a terminal too
+    #[arg(long)]
+    pub(crate) all: bool,
     /// sessions: by age, start or session time
     #[arg(long, value_name = "KEY", hide_possible_values = true)]
     pub(crate) sort: Option<Sort>,
@@ -662,7 +667,7 @@ fn take_command(
     }
     if LATER.contains(&word) {
         return Err(Stop::Usage(format!(
-            "'{word}' is not in this version; it has summary, history, sessions, events and servers"
+            "'{word}' is not in this version; it has summary, history, sessions, events, watch and servers"
         )));
     }
     let meant = Command::ALL

@@ -5,6 +5,7 @@ mod input;
 mod rows;
 mod servers;
 mod totals;
+mod watch;
 
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
@@ -69,10 +70,17 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let interrupt = Interrupt::listen().unwrap_or_default();
     let progress = Progress::new(args.show.quiet);
     let mut input = input_request(&args.input, Reading::new(&interrupt))?;
+    input.follows = args.command == Command::Watch;
     let mut stdin = Stdin::of_process(&input.reading).context("standard input")?;
     let is_piped = input.is_empty() && stdin.is_piped;
-    let choice = find_servers(&mut input, &stdin, args.show.quiet);
-    let spool = if needs_end {
+    // It is followed, and not read before.
+    let piped_in = input.follows.then(|| stdin.take_of(&mut input)).flatten();
+    let choice = if piped_in.is_some() {
+        Choice::default()
+    } else {
+        find_servers(&mut input, &stdin, args.show.quiet)
+    };
+    let spool = if needs_end && !input.follows {
         Spool::of_stdin(&mut input, &mut stdin, &interrupt, &progress)?
     } else {
         Spool::default()
@@ -104,7 +112,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             writeln!(err, "{line}").ok();
         }
     }
-    if matches!(plan.readable(), Readable::None) {
+    let is_awaited = input.follows && (piped_in.is_some() || !plan.awaited.is_empty());
+    if matches!(plan.readable(), Readable::None) && !is_awaited {
         return Ok(ExitCode::from(2));
     }
     drop(err);
@@ -147,6 +156,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             let since = bucket_start(&zone, BUCKET_S, last)
                 .plus_ms(-(BUCKETS - 1) * BUCKET_S as i64 * 1000);
             window.since = Some(since).filter(|&since| since > first);
+        } else if args.command == Command::Watch {
+            window.since = Some(last.plus_ms(-watch::PAST_MS));
         }
     } else if !request.is_empty() && plan.servers.iter().any(|server| !server.files.is_empty()) {
         anyhow::bail!(
@@ -190,6 +201,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Command::History => asked.history(run, window, bucket_s)?,
         Command::Sessions => asked.sessions(run, window)?,
         Command::Events => asked.events(run, window)?,
+        Command::Watch => asked.watch(run, window, &input, piped_in)?,
         Command::Servers => unreachable!("it reads no log, and has returned"),
     };
     let mut err = io::stderr().lock();
@@ -215,6 +227,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         .servers
         .iter()
         .any(|server| server.files.iter().any(|file| file.error.is_some()));
+    if args.command == Command::Watch {
+        return Ok(ExitCode::SUCCESS);
+    }
     if asked.partial(&outcome).is_some() {
         return Ok(ExitCode::from(interrupt::EXIT_STATUS));
     }
@@ -306,17 +321,21 @@ impl Asked<'_> {
     /// Runs the pipeline, and says how it gets on, unless rows are `written` to the same terminal meanwhile.
     fn read(&self, run: Run<'_>, sink: &mut dyn Sink, written: bool) -> anyhow::Result<Outcome> {
         let reading = run.reading.clone();
-        let files = self.plan.servers.iter().map(|server| server.files.len());
-        let work = Work::Read {
-            total: self.plan.size(),
-            files: files.sum::<usize>() as u64,
-        };
         let is_seen = written && self.outputs.iter().any(is_on_screen);
-        let line = (!is_seen).then(|| self.progress.show(work, &reading));
+        let line = (!is_seen).then(|| self.progress.show(self.work(), &reading));
         let outcome = pipeline::run(run, sink)?;
         drop(line);
         reading.interrupt.release();
         Ok(outcome)
+    }
+
+    /// All that there is to read.
+    fn work(&self) -> Work {
+        let files = self.plan.servers.iter().map(|server| server.files.len());
+        Work::Read {
+            total: self.plan.size(),
+            files: files.sum::<usize>() as u64,
+        }
     }
 
     /// What there is of a run that Ctrl+C has ended.

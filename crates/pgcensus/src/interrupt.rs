@@ -68,6 +68,25 @@ impl Interrupt {
         self.is_final.store(false, Ordering::SeqCst);
     }
 
+    /// Calls `wake` when Ctrl+C comes, from another thread.
+    ///
+    /// # Errors
+    /// There can be no more threads.
+    pub(crate) fn wake(&self, wake: impl FnOnce() + Send + 'static) -> io::Result<()> {
+        #[cfg(unix)]
+        if let Some(pipe) = self.wake.clone() {
+            std::thread::Builder::new().spawn(move || {
+                use rustix::event::{PollFd, PollFlags, poll};
+                let mut ready = [PollFd::new(&*pipe, PollFlags::IN)];
+                while matches!(poll(&mut ready, None), Err(rustix::io::Errno::INTR)) {}
+                wake();
+            })?;
+        }
+        #[cfg(not(unix))]
+        drop(wake);
+        Ok(())
+    }
+
     /// Waits until something can be read from `pipe`, or its end; false: Ctrl+C came.
     #[cfg(unix)]
     pub(crate) fn wait_for(&self, pipe: &File) -> io::Result<bool> {

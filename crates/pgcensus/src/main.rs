@@ -4,10 +4,9 @@
 mod cli;
 mod command;
 mod discover;
-// Until a command follows.
-#[cfg_attr(not(test), expect(dead_code))]
 mod follow;
 mod interrupt;
+mod live;
 mod pipeline;
 mod progress;
 mod report;

@@ -16,6 +16,7 @@
 //! number, so that no result depends on the threads or the size of a chunk.
 
 mod fold;
+mod live;
 mod reader;
 mod supply;
 
@@ -36,6 +37,7 @@ use pgcensus_log::decoder::Decoder;
 use crate::source::ServerInput;
 use crate::source::input::Reading;
 use fold::Fold;
+pub(crate) use live::{Live, LogId, Piece};
 use supply::Supply;
 
 /// Bytes that are read, searched and decoded at a time: with its events it fits the second cache of a core.
@@ -107,6 +109,10 @@ pub(crate) struct FileOutcome {
     events_end: u64,
     /// It could not be read to its end.
     pub(crate) error: Option<String>,
+    /// Records of these times are read elsewhere, see [`LogFile::skip`](crate::source::file::LogFile::skip).
+    skip: Vec<(i64, i64)>,
+    /// Of what is followed: its last bytes, where they are no whole record yet, and where they lie.
+    rest: Option<(u64, Vec<u8>)>,
 }
 
 /// A span that could not be read.
@@ -121,10 +127,14 @@ pub(crate) struct UnreadableSpan {
 
 /// Runs the pipeline to the end of the input.
 pub(crate) fn run(run: Run<'_>, sink: &mut dyn Sink) -> anyhow::Result<Outcome> {
-    let threads = run.threads.max(1);
+    fold(Fold::new(run, sink))?.finish()
+}
+
+/// Folds all that there is.
+fn fold<'a, 's>(mut fold: Fold<'a, 's>) -> anyhow::Result<Fold<'a, 's>> {
+    let threads = fold.threads();
     let (done, results) = channel::<Done>();
-    run.reading.interrupt.hold();
-    let mut fold = Fold::new(run, sink);
+    fold.reading().interrupt.hold();
     let supply = Supply::new(&fold, threads);
     thread::scope(|scope| {
         // The fold is one of them when it has nothing to fold: a thread more than there are processors
@@ -140,7 +150,7 @@ pub(crate) fn run(run: Run<'_>, sink: &mut dyn Sink) -> anyhow::Result<Outcome> 
         drop(results);
         result
     })?;
-    fold.finish()
+    Ok(fold)
 }
 
 /// What goes round.
@@ -206,12 +216,11 @@ fn decode(supply: &Supply<'_>, server: usize, mut buffers: Buffers) -> Option<Do
     })
 }
 
-type SharedDecoders = Arc<Vec<RwLock<Arc<Decoder>>>>;
+/// Those of the files of one server.
+type SharedDecoders = Arc<RwLock<Vec<Arc<Decoder>>>>;
 
 /// The decoder that a file has now.
 fn decoder(decoders: &SharedDecoders, file: usize) -> Arc<Decoder> {
-    let decoder = decoders[file]
-        .read()
-        .unwrap_or_else(PoisonError::into_inner);
-    decoder.clone()
+    let decoders = decoders.read().unwrap_or_else(PoisonError::into_inner);
+    decoders[file].clone()
 }

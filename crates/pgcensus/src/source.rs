@@ -13,6 +13,7 @@ pub(crate) mod compressed;
 mod duplicates;
 mod enveloped;
 pub(crate) mod file;
+pub(crate) mod growing;
 pub(crate) mod input;
 mod lz4;
 mod overlap;
@@ -37,9 +38,10 @@ use archive::{Look, Tar, TarMember};
 use compressed::{Compression, Damaged, Magic};
 use enveloped::Order;
 use file::{Head, Kind, LogFile, Opened};
+use growing::Growing;
 use input::{Piped, Reading};
-pub(crate) use paths::server_name;
 use paths::{Candidate, Paths, Way};
+pub(crate) use paths::{is_compressed_name, server_name};
 use section::Section;
 use spool::Spool;
 use translated::Languages;
@@ -61,9 +63,22 @@ pub(crate) struct Request {
     pub(crate) languages: Option<Vec<&'static str>>,
     /// Counts what is read of pipes, and ends them.
     pub(crate) reading: Arc<Reading>,
+    /// What is read is followed then: of what may go on, whole lines are read.
+    pub(crate) follows: bool,
 }
 
 impl Request {
+    /// The paths that its lists name.
+    pub(crate) fn listed(&self) -> Vec<PathBuf> {
+        let texts = self
+            .log_lists
+            .iter()
+            .filter_map(|list| std::fs::read_to_string(list).ok());
+        texts
+            .flat_map(|text| paths::of_list(&text).collect::<Vec<_>>())
+            .collect()
+    }
+
     /// Nothing was named.
     pub(crate) fn is_empty(&self) -> bool {
         self.paths.is_empty() && self.servers.is_empty() && self.log_lists.is_empty()
@@ -99,6 +114,29 @@ impl Stdin {
             is_piped: !stdin.is_terminal() && !is_null(&input::file_of(&stdin)?),
             reader: Box::new(Piped::new(input::file_of(&stdin)?, reading)),
         })
+    }
+
+    /// What is piped in, if it is asked for, with the name of its server; it is not among the paths of the request then.
+    pub(crate) fn take_of(
+        &mut self,
+        request: &mut Request,
+    ) -> Option<(Option<String>, Box<dyn Read + Send>)> {
+        let is_stdin = |path: &Path| path == Path::new("-");
+        let named = request.servers.iter().find(|(_, path)| is_stdin(path));
+        let named = named.map(|(name, _)| name.clone());
+        let is_asked = named.is_some()
+            || request.paths.iter().any(|path| is_stdin(path))
+            || request.is_empty() && self.is_piped;
+        if !is_asked {
+            return None;
+        }
+        request.servers.retain(|(_, path)| !is_stdin(path));
+        request.paths.retain(|path| !is_stdin(path));
+        self.is_piped = false;
+        Some((
+            named,
+            std::mem::replace(&mut self.reader, Box::new(io::empty())),
+        ))
     }
 
     /// Whether a tar is piped in, compressed or not; a look at its begin, which is read again.
@@ -138,6 +176,10 @@ pub(crate) struct Plan {
     pub(crate) problems: Vec<Problem>,
     /// Inputs that are empty: read, with nothing in them.
     pub(crate) empty: usize,
+    /// Plain files, where they are followed.
+    pub(crate) growing: Vec<Growing>,
+    /// Inputs that are not there; where they are followed, not yet.
+    pub(crate) awaited: Vec<PathBuf>,
 }
 
 /// The log of one server.
@@ -237,6 +279,7 @@ impl Plan {
             paths.stdin = Some(STDIN.to_owned());
         }
         plan.problems.append(&mut paths.problems);
+        plan.awaited.append(&mut paths.awaited);
         plan.ignored
             .extend(paths.repeated.iter().map(|path| LeftOut {
                 path: path.display().to_string(),
@@ -326,7 +369,7 @@ impl Plan {
             .map(|_| Contents::default())
             .collect();
         for candidate in paths.candidates {
-            let parts = take_file(&candidate, request, learned, spool);
+            let parts = take_file(&candidate, request, learned, spool, &mut self.growing);
             let Candidate {
                 path,
                 canonical,
@@ -696,7 +739,7 @@ impl From<Taken> for Part {
 
 /// The name of a server: what the operator says, else what the envelope does, else what the path does. Several servers of
 /// one file for which the operator has one name are kept apart below it.
-fn name_of(
+pub(crate) fn name_of(
     asked: Option<&str>,
     named: Option<String>,
     is_alone: bool,
@@ -715,19 +758,25 @@ fn take_file(
     request: &Request,
     learned: &mut Learned,
     spool: &mut Spool,
+    growing: &mut Vec<Growing>,
 ) -> Vec<Part> {
     let (path, way) = (&candidate.path, candidate.way);
     let opened = File::open(path).and_then(|file| {
         let metadata = file.metadata()?;
         let end = enveloped::day_of(metadata.modified().unwrap_or_else(|_| SystemTime::now()));
-        let opened = if metadata.is_file() {
-            Opened::new(file, end)?
-        } else {
-            Opened::new(Piped::new(file, &request.reading), end)?
-        };
-        Ok((opened, metadata))
+        if !metadata.is_file() {
+            let piped = Opened::new(Piped::new(file, &request.reading), end)?;
+            return Ok((piped, metadata, None));
+        }
+        if request.follows
+            && let Some((grows, section)) = Growing::of(candidate, &file, &metadata, growing.len())?
+        {
+            let opened = Opened::new(section.open()?, end)?;
+            return Ok((opened, metadata, Some((grows, section))));
+        }
+        Ok((Opened::new(file, end)?, metadata, None))
     });
-    let (opened, metadata) = match opened {
+    let (opened, metadata, grows) = match opened {
         Ok(opened) => opened,
         Err(err) => return vec![Taken::Problem(Problem::of(path, &err).message).into()],
     };
@@ -746,13 +795,23 @@ fn take_file(
     if !metadata.is_file() {
         return take_stream(opened, take, learned, spool);
     }
+    let (kind, size) = match &grows {
+        Some((grows, section)) => (Kind::Section(section.clone()), grows.position),
+        None => (Kind::File(path.clone()), metadata.len()),
+    };
     let stored = Stored {
-        kind: Kind::File(path.clone()),
+        kind,
         compression: opened.magic.compression(),
-        size: metadata.len(),
+        size,
         broken: None,
     };
-    take_stored(opened, stored, take, learned, spool)
+    let mut dealt = None;
+    let parts = take_stored(opened, stored, take, learned, spool, &mut dealt);
+    if let Some((mut grows, _)) = grows {
+        grows.dealt = dealt;
+        growing.push(grows);
+    }
+    parts
 }
 
 /// What is taken, for whom.
@@ -779,13 +838,14 @@ impl Stored {
     }
 }
 
-/// What is on disk, and was opened to see what it is.
+/// What is on disk, and was opened to see what it is. Where it is dealt out, by which layer of its envelope is told.
 fn take_stored(
     opened: Opened,
     stored: Stored,
     take: Take<'_>,
     learned: &mut Learned,
     spool: &mut Spool,
+    dealt_by: &mut Option<Envelope>,
 ) -> Vec<Part> {
     let again = || match opened.magic.compression() {
         Some(compression) => compression.undo(stored.open()?),
@@ -793,7 +853,11 @@ fn take_stored(
     };
     match opened.survey(Some(&again)) {
         Ok(None) => vec![take_opened(opened, stored, take, learned).into()],
-        Ok(Some((by, order))) => take_dealt(&by, order, opened, take, spool),
+        Ok(Some((by, order))) => {
+            let parts = take_dealt(&by, order, opened, take, spool);
+            *dealt_by = Some(by);
+            parts
+        }
         Err(err) => vec![Taken::Problem(Problem::of(take.path, &err).message).into()],
     }
 }
@@ -912,7 +976,10 @@ fn take_dealt(
         };
         let opened = stored.open().and_then(|bytes| Opened::part(bytes, end, by));
         let taken = match opened {
-            Ok(opened) => take_stored(opened, stored, take, &mut Learned::of(take.request), spool),
+            Ok(opened) => {
+                let learned = &mut Learned::of(take.request);
+                take_stored(opened, stored, take, learned, spool, &mut None)
+            }
             Err(err) => problem(said(&err)),
         };
         let outer = Some(&*dealt.server).filter(|name| !name.is_empty());

@@ -118,6 +118,11 @@ impl Parts {
                 out.push(b'\n');
             }
         }
+        self.settle(out);
+    }
+
+    /// Nothing has come for a while: records have all their parts, lines may lack some.
+    pub(super) fn settle(&mut self, out: &mut Vec<u8>) {
         while let Some(held) = self.held.pop_front() {
             self.hand_on(held, out);
         }

@@ -83,12 +83,18 @@ pub(super) fn check(args: &Args) -> Result<(), String> {
         if let Some((flag, _)) = asks_for_window.iter().find(|(_, value)| value.is_some()) {
             return Err(format!("--at: one instant; it does not go with {flag}"));
         }
-        if matches!(command, Command::History | Command::Events) {
+        if matches!(command, Command::History | Command::Events | Command::Watch) {
             return Err(format!(
                 "--at: one instant, for summary and sessions; {} takes --since, --until and --last",
                 command.as_str()
             ));
         }
+    }
+    if *command == Command::Watch && (window.until.is_some() || window.between.is_some()) {
+        return Err(
+            "watch: it goes on until Ctrl+C; --since and --last say how far back it begins"
+                .to_owned(),
+        );
     }
     if window.since.is_some() && window.last.is_some() {
         return Err("--last: it says since when, as --since does; give one of them".to_owned());
@@ -114,6 +120,7 @@ pub(super) fn check(args: &Args) -> Result<(), String> {
 
     for (flag, given, wanted) in [
         ("--open", show.open, Command::Sessions),
+        ("--all", show.all, Command::Watch),
         ("--sort", show.sort.is_some(), Command::Sessions),
         ("--bucket", show.bucket.is_some(), Command::History),
     ] {
@@ -126,7 +133,11 @@ pub(super) fn check(args: &Args) -> Result<(), String> {
     }
     match show.by[..] {
         [] => {}
-        _ if matches!(command, Command::Sessions | Command::Events) => {
+        _ if matches!(
+            command,
+            Command::Sessions | Command::Events | Command::Watch
+        ) =>
+        {
             return Err(format!(
                 "--by: goes with summary and history; {} are listed one by one",
                 command.as_str()

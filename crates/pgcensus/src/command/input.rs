@@ -81,6 +81,7 @@ pub(super) fn input_request(input: &InputArgs, reading: Arc<Reading>) -> anyhow:
         line_prefix,
         languages: input.languages(),
         reading,
+        follows: false,
     })
 }
 

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::mpsc::{Receiver, TryRecvError};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
+use jiff::tz::TimeZone;
 use pgcensus_core::change::{Change, What};
 use pgcensus_core::filter::{Filter, Who};
 use pgcensus_core::hold::Hold;
@@ -46,31 +47,35 @@ const UNMATCHED_MAX: usize = 1000;
 
 /// The ordered part.
 pub(super) struct Fold<'a, 's> {
-    run: Run<'a>,
+    pub(super) run: Run<'a>,
     sink: &'s mut dyn Sink,
     pub(super) decoders: Vec<SharedDecoders>,
     pub(super) chunk_size: usize,
-    servers: Vec<ServerFold>,
-    names: Names,
+    pub(super) servers: Vec<ServerFold>,
+    pub(super) names: Names,
     known: KnownTexts,
     /// The zone of the last event of the batch at hand, if it has a name.
     zone: Zone<TextId>,
     /// Why the sink takes no more.
-    failed: Option<anyhow::Error>,
+    pub(super) failed: Option<anyhow::Error>,
     /// Changes that are on their way to `hold`.
-    told: Vec<Change>,
+    pub(super) told: Vec<Change>,
     hold: Hold,
-    input: Option<(Instant, Instant)>,
+    pub(super) input: Option<(Instant, Instant)>,
     unreadable: Vec<UnreadableSpan>,
     unreadable_total: u64,
     untrusted_total: u64,
-    is_stopped: bool,
+    pub(super) is_stopped: bool,
     /// Nothing after this time counts any more.
     end: Option<Instant>,
+    /// The logs go on behind their ends.
+    pub(super) follows: bool,
+    /// What has been there is read: changes are handed on as they come, and are not held.
+    pub(super) is_live: bool,
 }
 
-struct ServerFold {
-    tracker: Tracker,
+pub(super) struct ServerFold {
+    pub(super) tracker: Tracker,
     clock: LogClock,
     next: u64,
     early: BTreeMap<u64, Done>,
@@ -78,7 +83,7 @@ struct ServerFold {
     changes: VecDeque<Change>,
     /// Buffers that are not given back while it is ahead.
     spent: Vec<Buffers>,
-    files: Vec<FileOutcome>,
+    pub(super) files: Vec<FileOutcome>,
     unmatched: Unmatched,
 }
 
@@ -101,34 +106,23 @@ impl<'a, 's> Fold<'a, 's> {
         // Files in a row are nearly always written alike, and share one until a prefix takes over.
         let mut last: Option<(&Format, Arc<Decoder>)> = None;
         let mut decoder = |file: &'a LogFile| match &last {
-            Some((format, decoder)) if **format == file.format => RwLock::new(decoder.clone()),
+            Some((format, decoder)) if **format == file.format => decoder.clone(),
             _ => {
                 let decoder = Arc::new(Decoder::new(file.format.clone()));
                 last = Some((&file.format, decoder.clone()));
-                RwLock::new(decoder)
+                decoder
             }
         };
         let decoders = run
             .servers
             .iter()
-            .map(|server| Arc::new(server.files.iter().map(&mut decoder).collect()))
+            .map(|server| Arc::new(RwLock::new(server.files.iter().map(&mut decoder).collect())))
             .collect();
         let servers = run.servers.iter().enumerate();
         let servers = servers
             .map(|(id, server)| ServerFold {
-                tracker: Tracker::new(ServerId(id as u16)),
-                clock: LogClock::new(run.log_timezone.clone()),
-                next: 0,
-                early: BTreeMap::new(),
-                is_over: false,
-                changes: VecDeque::new(),
-                spent: Vec::new(),
-                files: server
-                    .files
-                    .iter()
-                    .map(|_| FileOutcome::default())
-                    .collect(),
-                unmatched: Unmatched::default(),
+                files: server.files.iter().map(FileOutcome::of).collect(),
+                ..ServerFold::new(id, run.log_timezone.clone())
             })
             .collect();
         Fold {
@@ -149,7 +143,26 @@ impl<'a, 's> Fold<'a, 's> {
             untrusted_total: 0,
             is_stopped: false,
             end: None,
+            follows: false,
+            is_live: false,
         }
+    }
+
+    /// `--log-timezone`
+    pub(super) fn log_timezone(&self) -> Option<TimeZone> {
+        self.run.log_timezone.clone()
+    }
+
+    /// The input reaches as far as what was read of this file.
+    pub(super) fn widen_to(&mut self, server: usize, file: usize) {
+        if let Some(last) = self.servers[server].files[file].last {
+            widen(&mut self.input, last);
+        }
+    }
+
+    /// Threads that read and decode.
+    pub(super) fn threads(&self) -> usize {
+        self.run.threads.max(1)
     }
 
     pub(super) fn run_servers(&self) -> &'a [ServerInput] {
@@ -179,7 +192,7 @@ impl<'a, 's> Fold<'a, 's> {
             self.servers[server].early.insert(done.number, done);
             while let Some(done) = self.servers[server].take_next() {
                 let is_over =
-                    done.after.is_last && done.file + 1 == self.run.servers[server].files.len();
+                    done.after.is_last && done.file + 1 == self.servers[server].files.len();
                 let is_stopped = done.after.is_stopped;
                 let back = self.batch(done);
                 self.servers[server].spent.push(back);
@@ -188,7 +201,9 @@ impl<'a, 's> Fold<'a, 's> {
                 }
                 if is_over {
                     let state = &mut self.servers[server];
-                    state.tracker.finish(&mut self.told);
+                    if !self.follows {
+                        state.tracker.finish(&mut self.told);
+                    }
                     state.is_over = true;
                     self.changed(server);
                 }
@@ -253,7 +268,7 @@ impl<'a, 's> Fold<'a, 's> {
     }
 
     /// Folds one decoded chunk; its buffers can be used again.
-    fn batch(&mut self, done: Done) -> Buffers {
+    pub(super) fn batch(&mut self, done: Done) -> Buffers {
         let Done {
             server,
             file,
@@ -322,7 +337,9 @@ impl<'a, 's> Fold<'a, 's> {
         if after.is_last {
             self.infer(server, file, true);
             self.last_time(server, file, &buffers.chunk);
-            if let Some((offset, text)) = after.incomplete {
+            if self.follows {
+                self.servers[server].files[file].rest = after.incomplete;
+            } else if let Some((offset, text)) = after.incomplete {
                 self.unreadable(
                     server,
                     file,
@@ -348,7 +365,7 @@ impl<'a, 's> Fold<'a, 's> {
         slot: Option<Slot>,
     ) {
         let state = &mut self.servers[server];
-        let skip = &self.run.servers[server].files[file].skip;
+        let skip = &state.files[file].skip;
         // Where some events are skipped, a session may not be whole.
         let slot = slot.filter(|_| skip.is_empty());
         let at = match event.log_time {
@@ -397,8 +414,8 @@ impl<'a, 's> Fold<'a, 's> {
     }
 
     /// The tracker of a server has told changes: they are handed on, in order of time with those of others.
-    fn changed(&mut self, server: usize) {
-        if self.servers.len() > 1 {
+    pub(super) fn changed(&mut self, server: usize) {
+        if self.servers.len() > 1 && !self.is_live {
             self.servers[server].changes.extend(self.told.drain(..));
         } else {
             // Nobody else's come in between.
@@ -418,6 +435,13 @@ impl<'a, 's> Fold<'a, 's> {
             failed,
             ..
         } = self;
+        if self.follows {
+            // Whoever watches shall see at once what may be taken back.
+            for change in told.drain(..) {
+                hand_on(*sink, &mut run.filter, names, servers, failed, change);
+            }
+            return;
+        }
         for change in told.drain(..) {
             hold.push(change, |change| {
                 hand_on(*sink, &mut run.filter, names, servers, failed, change);
@@ -438,8 +462,13 @@ impl<'a, 's> Fold<'a, 's> {
             return;
         }
         unmatched.lines.push(line);
-        let n = unmatched.lines.len();
-        if n >= UNMATCHED_MIN && n >= unmatched.tried * 2 {
+        let (n, tried) = (unmatched.lines.len(), unmatched.tried);
+        let min = if self.is_live {
+            self.lines_to_take_over(server)
+        } else {
+            UNMATCHED_MIN
+        };
+        if n >= min && n >= tried * 2 {
             self.infer(server, file, false);
         }
     }
@@ -462,7 +491,7 @@ impl<'a, 's> Fold<'a, 's> {
     }
 
     /// Infers the prefix of the lines that none reads, and decodes them.
-    fn infer(&mut self, server: usize, file: usize, at_end: bool) {
+    pub(super) fn infer(&mut self, server: usize, file: usize, at_end: bool) {
         let unmatched = &mut self.servers[server].unmatched;
         unmatched.tried = unmatched.lines.len();
         let mut lines = std::mem::take(&mut unmatched.lines);
@@ -485,7 +514,9 @@ impl<'a, 's> Fold<'a, 's> {
                 self.unreadable(server, file, offset, text.len() as u64, why, &text);
             }
         } else {
-            self.servers[server].unmatched.lines = lines;
+            let unmatched = &mut self.servers[server].unmatched;
+            unmatched.tried = unmatched.tried.min(lines.len());
+            unmatched.lines = lines;
         }
     }
 
@@ -495,11 +526,19 @@ impl<'a, 's> Fold<'a, 's> {
         let decoder = super::decoder(&self.decoders[server], file);
         let known = decoder.prefixes();
         let new = &inference.prefix;
-        inference.lines_read >= LINES_TO_TAKE_OVER
+        inference.lines_read >= self.lines_to_take_over(server)
             && !known.contains(new)
             && known.first().is_none_or(|first| {
                 new.has_time() >= first.has_time() && new.has_pid() >= first.has_pid()
             })
+    }
+
+    /// Lines that show another prefix. Until somebody connects, the lines of a log that begins do not tell what its
+    /// prefix has of sessions, and the first one that does is seen at once.
+    fn lines_to_take_over(&self, server: usize) -> usize {
+        let saw = self.servers[server].tracker.saw();
+        let is_new = self.is_live && !saw.authorized && !saw.disconnection;
+        if is_new { 1 } else { LINES_TO_TAKE_OVER }
     }
 
     fn decode_unmatched(&mut self, server: usize, file: usize, line: &Line) -> bool {
@@ -533,16 +572,15 @@ impl<'a, 's> Fold<'a, 's> {
         self.servers[server].files[file]
             .later_prefixes
             .push(prefix.as_str().to_owned());
-        for decoder in &self.decoders[server][file..=file] {
-            if let Ok(mut shared) = decoder.write() {
-                let mut decoder = (**shared).clone();
-                decoder.add_prefix(prefix.clone());
-                *shared = Arc::new(decoder);
-            }
-        }
+        let mut decoders = self.decoders[server]
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        let mut decoder = (*decoders[file]).clone();
+        decoder.add_prefix(prefix.clone());
+        decoders[file] = Arc::new(decoder);
     }
 
-    fn unreadable(
+    pub(super) fn unreadable(
         &mut self,
         server: usize,
         file: usize,
@@ -559,7 +597,7 @@ impl<'a, 's> Fold<'a, 's> {
         }
         // What a client raised stands beside the server's own lines; and the last record of a log that
         // goes on is whole at the next look.
-        let goes_on = why == Why::Incomplete && file + 1 == self.run.servers[server].files.len();
+        let goes_on = why == Why::Incomplete && file + 1 == self.servers[server].files.len();
         if why != Why::Raised && !goes_on {
             self.servers[server].tracker.gap(None);
         }
@@ -661,7 +699,32 @@ fn hand_on(
     }
 }
 
+impl FileOutcome {
+    /// Of a file of which nothing has been read.
+    fn of(log: &LogFile) -> FileOutcome {
+        FileOutcome {
+            skip: log.skip.clone(),
+            ..FileOutcome::default()
+        }
+    }
+}
+
 impl ServerFold {
+    /// One that has no files.
+    pub(super) fn new(id: usize, log_timezone: Option<TimeZone>) -> ServerFold {
+        ServerFold {
+            tracker: Tracker::new(ServerId(id as u16)),
+            clock: LogClock::new(log_timezone),
+            next: 0,
+            early: BTreeMap::new(),
+            is_over: false,
+            changes: VecDeque::new(),
+            spent: Vec::new(),
+            files: Vec::new(),
+            unmatched: Unmatched::default(),
+        }
+    }
+
     fn take_next(&mut self) -> Option<Done> {
         let done = self.early.remove(&self.next)?;
         self.next += 1;

@@ -193,7 +193,7 @@ impl Look<'_> {
             path,
             way: Way::Member,
         };
-        take_stored(opened, stored, look, self.learned, self.spool)
+        take_stored(opened, stored, look, self.learned, self.spool, &mut None)
     }
 
     /// What came of a pipe is read from the spool now, and anew counted; where Ctrl+C ended it, the last log goes on.

@@ -49,6 +49,9 @@ pub(super) struct Paths {
     pub(super) repeated: Vec<PathBuf>,
     /// What could not be found or entered.
     pub(super) problems: Vec<Problem>,
+    /// What is not there, and may come since it is followed.
+    pub(super) awaited: Vec<PathBuf>,
+    follows: bool,
     seen: HashSet<PathBuf>,
 }
 
@@ -56,7 +59,10 @@ impl Paths {
     /// Follows all paths of a request. Those with a server's name come first, so that a file that is
     /// also given without one keeps it.
     pub(super) fn find(request: &Request) -> Paths {
-        let mut paths = Paths::default();
+        let mut paths = Paths {
+            follows: request.follows,
+            ..Paths::default()
+        };
         for (server, path) in &request.servers {
             paths.add(path, Some(server));
         }
@@ -65,12 +71,7 @@ impl Paths {
         }
         for list in &request.log_lists {
             match fs::read_to_string(list) {
-                Ok(text) => {
-                    let lines = text.lines().map(str::trim);
-                    for line in lines.filter(|line| !line.is_empty() && !line.starts_with('#')) {
-                        paths.add(Path::new(line), None);
-                    }
-                }
+                Ok(text) => of_list(&text).for_each(|path| paths.add(&path, None)),
                 Err(err) => paths.problems.push(Problem::of(list, &err)),
             }
         }
@@ -88,6 +89,7 @@ impl Paths {
             Ok(_) => self.push(path.to_owned(), server, Way::Asked),
             Err(err) if err.kind() == io::ErrorKind::NotFound => match pattern(path) {
                 Some(pattern) => self.expand(path, pattern, server),
+                None if self.follows => self.awaited.push(path.to_owned()),
                 None => self.problems.push(Problem::of(path, &err)),
             },
             Err(err) => self.problems.push(Problem::of(path, &err)),
@@ -117,7 +119,9 @@ impl Paths {
                 Err(err) => self.problems.push(Problem::of(err.path(), err.error())),
             }
         }
-        if !any {
+        if !any && self.follows {
+            self.awaited.push(path.to_owned());
+        } else if !any {
             self.problems
                 .push(Problem::new(path, "no file has such a name".to_owned()));
         }
@@ -198,6 +202,13 @@ impl Paths {
     }
 }
 
+/// The paths of a list, one on a line.
+pub(super) fn of_list(text: &str) -> impl Iterator<Item = PathBuf> {
+    let lines = text.lines().map(str::trim);
+    let lines = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
+    lines.map(PathBuf::from)
+}
+
 fn canonicalized(path: &Path) -> PathBuf {
     path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }
@@ -231,6 +242,11 @@ pub(crate) fn server_name(canonical: &Path) -> String {
 
 /// How compressed files are called; what they are, their first bytes tell.
 const COMPRESSED: [&str; 5] = [".gz", ".zst", ".xz", ".bz2", ".lz4"];
+
+/// Whether a file of this name is compressed, by its ending.
+pub(crate) fn is_compressed_name(name: &str) -> bool {
+    COMPRESSED.iter().any(|ending| name.ends_with(ending))
+}
 
 /// The server whose log is a member of a tar, by the same rule: the tar is one more directory, called as the tar is
 /// without its endings and without a date, so that the tars of several days are of one server. Of a tar that has no

@@ -85,18 +85,14 @@ impl Translated {
 
     /// A part of the log in English.
     pub(crate) fn english(&self, text: &[u8]) -> Vec<u8> {
-        self.rewriter().whole(text)
+        Rewriter::new(self.translation.clone(), self.shape).whole(text)
     }
 
     /// The log in English.
     pub(crate) fn undo(&self, reader: Box<dyn Read + Send>, format: &Format) -> Undone {
-        let mut rewriter = self.rewriter();
-        if let Format::Stderr(prefix) = format {
-            rewriter.set_prefix(prefix.clone());
-        }
         Undone {
             reader,
-            rewriter,
+            rewriter: self.rewriter(format),
             read: Vec::new(),
             out: Rewritten::default(),
             at: 0,
@@ -104,8 +100,13 @@ impl Translated {
         }
     }
 
-    fn rewriter(&self) -> Rewriter {
-        Rewriter::new(self.translation.clone(), self.shape)
+    /// What turns a log that is written like this into English.
+    pub(crate) fn rewriter(&self, format: &Format) -> Rewriter {
+        let mut rewriter = Rewriter::new(self.translation.clone(), self.shape);
+        if let Format::Stderr(prefix) = format {
+            rewriter.set_prefix(prefix.clone());
+        }
+        rewriter
     }
 }
 

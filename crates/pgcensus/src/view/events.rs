@@ -24,8 +24,8 @@ use super::text::{duration, shown, thousands};
 use super::{Form, Show, Tone};
 
 /// Columns of CSV: every key of JSON.
-const COLUMNS: &str = "at,server,event,pid,session_id,backend_type,user,database,application_name,\
-client_host,client_port,reason,session_time_ms,end,sqlstate,is_retry,takes_back,received_at,message";
+pub(crate) const CSV_HEAD: &[u8] = b"at,server,event,pid,session_id,backend_type,user,database,application_name,\
+client_host,client_port,reason,session_time_ms,end,sqlstate,is_retry,takes_back,received_at,message\n";
 
 /// A stream of events in the making.
 pub(crate) struct Events<'a> {
@@ -63,13 +63,8 @@ impl<'a> Events<'a> {
         if self.limit().is_some_and(|limit| self.rows > limit) {
             return Ok(());
         }
-        let form = match self.form {
-            Form::Json => RowForm::Json,
-            Form::Csv => RowForm::Csv,
-            Form::Text => return writeln!(out, "{}", line(change, names, &self.show)),
-        };
         self.line.clear();
-        write_row(form, change, names, &self.show, &mut self.line);
+        write(self.form, change, names, &self.show, &mut self.line);
         out.write_all(&self.line)
     }
 
@@ -101,27 +96,67 @@ impl<'a> Events<'a> {
 
     fn head(&self, out: &mut impl io::Write) -> io::Result<()> {
         match self.form {
-            Form::Csv => writeln!(out, "{COLUMNS}"),
+            Form::Csv => out.write_all(CSV_HEAD),
             Form::Json | Form::Text => Ok(()),
         }
     }
 }
 
+/// Writes one event.
+pub(crate) fn write(
+    form: Form,
+    change: &Change,
+    names: &Names,
+    show: &Show<'_>,
+    out: &mut Vec<u8>,
+) {
+    let form = match form {
+        Form::Json => RowForm::Json,
+        Form::Csv => RowForm::Csv,
+        Form::Text => {
+            out.extend_from_slice(line(change, names, show).as_bytes());
+            out.push(b'\n');
+            return;
+        }
+    };
+    write_row(form, change, names, show, out);
+}
+
+/// Its kind and reason, as JSON has them.
+pub(super) fn words(what: &What) -> (&'static str, Option<&'static str>) {
+    let Particulars { event, reason, .. } = particulars(what);
+    (event, reason)
+}
+
+/// What a line says of an event that others say too: neither when, nor which backend and port.
+pub(super) fn words_in_common(change: &Change, names: &Names, show: &Show<'_>) -> String {
+    let whom = Subject {
+        pid: None,
+        client_port: None,
+        ..subject(&change.what)
+    };
+    let whom = whom_of(&whom, names, show);
+    match &change.what {
+        What::Refused(refusal) => format!("{}  {whom}", refused_words(refusal)),
+        _ => whom,
+    }
+}
+
 /// Whom an event is about; what is not carried or does not apply is `None`.
 #[derive(Default)]
-struct Subject<'c> {
-    server: ServerId,
+pub(super) struct Subject<'c> {
+    pub(super) server: ServerId,
     pid: Option<u32>,
     session_id: Option<SessionId>,
     backend_type: Option<&'static str>,
-    user: Option<&'c Name>,
-    database: Option<&'c Name>,
-    application_name: Option<&'c Name>,
-    client_host: Option<&'c Name>,
+    pub(super) user: Option<&'c Name>,
+    pub(super) database: Option<&'c Name>,
+    pub(super) application_name: Option<&'c Name>,
+    pub(super) client_host: Option<&'c Name>,
     client_port: Option<u16>,
 }
 
-fn subject(what: &What) -> Subject<'_> {
+pub(super) fn subject(what: &What) -> Subject<'_> {
     match what {
         What::Opened(session) | What::TakenBack(session) | What::Closed(session) => Subject {
             server: session.server,
@@ -253,11 +288,7 @@ fn line(change: &Change, names: &Names, show: &Show<'_>) -> String {
             )
         }
         What::Refused(refusal) => {
-            let reason = refusal.reason.as_str();
-            let code = refusal
-                .sqlstate
-                .map_or_else(String::new, |code| format!(" ({})", code.as_str()));
-            let refused = format!("refused: {reason}{code}");
+            let refused = format!("refused: {}", refused_words(refusal));
             let mut line = format!(
                 "{at}{} {}  {whom}",
                 show.paint(Tone::Refused, "[!]"),
@@ -290,16 +321,29 @@ fn line(change: &Change, names: &Names, show: &Show<'_>) -> String {
     }
 }
 
+/// `hba_no_entry (28000)`
+fn refused_words(refusal: &Refusal) -> String {
+    let code = refusal.sqlstate.map(|code| format!(" ({})", code.as_str()));
+    refusal.reason.as_str().to_owned() + &code.unwrap_or_default()
+}
+
+/// The server, where there are several.
+fn server_of(whom: &Subject<'_>, show: &Show<'_>) -> Option<String> {
+    let server = shown(show.server(whom.server).as_bytes()).into_owned();
+    (show.servers.len() > 1).then_some(server)
+}
+
 /// `app@shop  api  10.0.0.7:51842 [pid 4242]`, with the server where there are several.
 fn whom(change: &Change, names: &Names, show: &Show<'_>) -> String {
     let whom = subject(&change.what);
-    let mut parts = Vec::new();
-    if show.servers.len() > 1 {
-        parts.push(shown(show.server(whom.server).as_bytes()).into_owned());
-    }
     if let What::Server(..) = change.what {
-        return parts.iter().map(|server| format!(" {server}")).collect();
+        return server_of(&whom, show).map_or_else(String::new, |server| format!(" {server}"));
     }
+    whom_of(&whom, names, show)
+}
+
+fn whom_of(whom: &Subject<'_>, names: &Names, show: &Show<'_>) -> String {
+    let mut parts: Vec<String> = server_of(whom, show).into_iter().collect();
     if whom.user.is_some() || whom.database.is_some() {
         let walsender = whom.backend_type == Some(backend_type(true));
         parts.push(user_at_database(names, whom.user, whom.database, walsender));

@@ -1,0 +1,328 @@
+//! `watch`: what has just happened, then what happens next, until Ctrl+C.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::io::{self, Read, Write};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use pgcensus_core::change::{Change, What};
+use pgcensus_core::instant::Instant as LogInstant;
+use pgcensus_core::names::Names;
+use pgcensus_core::window::Window;
+
+use super::{Asked, form, open};
+use crate::cli::OutputFormat;
+use crate::live::{Step, Tail};
+use crate::pipeline::{Live, Outcome, Run, Sink};
+use crate::source::Request;
+use crate::time_spec;
+use crate::view::text::shown;
+use crate::view::watch::{self, Bursts, Counts, Totals};
+use crate::view::{Form, Show, Tone, events};
+
+/// Of what was there, without a window: the events of so much time.
+pub(super) const PAST_MS: i64 = 5 * 60_000;
+
+/// Events that are kept until they are shown; older ones are dropped, and that is said.
+const KEPT_MAX: usize = 10_000;
+
+/// The line of totals is drawn at most so often, and at least.
+const DRAWN: Duration = Duration::from_millis(100);
+const DRAWN_IDLE: Duration = Duration::from_secs(1);
+
+/// How often time passes without any record.
+const PASSES: Duration = Duration::from_secs(1);
+
+/// Takes the line of totals away.
+const CLEAR: &[u8] = b"\r\x1b[K";
+
+/// Where the events go.
+struct Watch<'w> {
+    window: Window,
+    /// What was there is being read.
+    is_past: bool,
+    /// Its last events, and whether older ones were dropped.
+    past: VecDeque<Change>,
+    is_dropped: bool,
+    kept_max: usize,
+    counts: Counts,
+    lines: Lines<'w>,
+}
+
+/// What is written.
+struct Lines<'w> {
+    show: Show<'w>,
+    servers: Vec<String>,
+    outputs: Vec<Out>,
+    /// Of a terminal: what recurs, unless all is wanted, and the totals.
+    bursts: Option<Bursts>,
+    totals: Option<Totals>,
+    /// They stand below what was written.
+    is_drawn: bool,
+    drawn: Instant,
+    row: Vec<u8>,
+}
+
+struct Out {
+    form: Form,
+    is_terminal: bool,
+    color: bool,
+    to: Box<dyn Write>,
+}
+
+impl Sink for Rc<RefCell<Watch<'_>>> {
+    fn begins(&mut self, _: LogInstant) {}
+
+    fn change(&mut self, names: &Names, change: &Change) -> anyhow::Result<()> {
+        let watch = &mut *self.borrow_mut();
+        if !change.at.is_none_or(|at| watch.window.contains(at)) {
+            return Ok(());
+        }
+        if !watch.is_past {
+            watch.counts.add(change);
+            return Ok(watch.lines.event(change, names)?);
+        }
+        if watch.past.len() == watch.kept_max {
+            watch.past.pop_front();
+            watch.is_dropped = true;
+        }
+        watch.past.push_back(change.clone());
+        Ok(())
+    }
+
+    fn ends(&mut self, _: LogInstant) {}
+}
+
+impl Watch<'_> {
+    /// Writes what was kept of the past; from now on events are written as they come.
+    fn tell_past(&mut self, names: &Names) -> io::Result<()> {
+        let past = std::mem::take(&mut self.past);
+        if let Some(first) = past.front().filter(|_| self.is_dropped) {
+            let text = watch::dropped(past.len(), first, &self.lines.show);
+            self.lines.note(&text)?;
+        }
+        for change in &past {
+            self.lines.event(change, names)?;
+        }
+        self.is_past = false;
+        self.lines.bursts = self
+            .lines
+            .bursts
+            .take()
+            .map(|_| Bursts::new(Instant::now()));
+        Ok(())
+    }
+}
+
+impl Lines<'_> {
+    fn event(&mut self, change: &Change, names: &Names) -> io::Result<()> {
+        if let What::TakenBack(_) = change.what {
+            return Ok(());
+        }
+        // Others may have come.
+        while self.servers.len() < names.servers() {
+            self.servers
+                .push(watch::server_name(names, self.servers.len()));
+        }
+        let show = Show {
+            servers: &self.servers,
+            ..self.show
+        };
+        let is_shown = match &mut self.bursts {
+            Some(bursts) => bursts.is_shown(change, names, &show),
+            None => true,
+        };
+        for out in &mut self.outputs {
+            if out.is_terminal && !is_shown {
+                continue;
+            }
+            self.row.clear();
+            let show = Show {
+                color: out.color,
+                ..show
+            };
+            events::write(out.form, change, names, &show, &mut self.row);
+            if out.is_terminal && std::mem::take(&mut self.is_drawn) {
+                out.to.write_all(CLEAR)?;
+            }
+            out.to.write_all(&self.row)?;
+        }
+        Ok(())
+    }
+
+    /// A line about the log itself: among the events for people, beside them for programs.
+    fn note(&mut self, text: &str) -> io::Result<()> {
+        let text = shown(text.as_bytes());
+        let Some(out) = self.outputs.iter_mut().find(|out| out.is_terminal) else {
+            return writeln!(io::stderr(), "pgcensus: {text}");
+        };
+        if std::mem::take(&mut self.is_drawn) {
+            out.to.write_all(CLEAR)?;
+        }
+        let show = Show {
+            color: out.color,
+            ..self.show
+        };
+        writeln!(out.to, "{}", show.paint(Tone::Dim, &format!("-- {text}")))
+    }
+
+    /// Everything that was written is seen now, with the totals as of now.
+    fn flush(&mut self, counts: &Counts, open: impl FnOnce() -> u64) -> io::Result<()> {
+        let now = Instant::now();
+        let Some(out) = self.outputs.iter_mut().find(|out| out.is_terminal) else {
+            return self.outputs.iter_mut().try_for_each(|out| out.to.flush());
+        };
+        let size = terminal_size::terminal_size();
+        let show = Show {
+            color: out.color,
+            width: size.map_or(80, |(width, _)| usize::from(width.0)),
+            servers: &self.servers,
+            ..self.show
+        };
+        if let Some(bursts) = &mut self.bursts {
+            let mut told = Vec::new();
+            bursts.tell(now, &show, &mut told)?;
+            if !told.is_empty() && std::mem::take(&mut self.is_drawn) {
+                out.to.write_all(CLEAR)?;
+            }
+            out.to.write_all(&told)?;
+        }
+        let time = now.duration_since(self.drawn);
+        if let Some(totals) = &mut self.totals
+            && (!self.is_drawn || time >= DRAWN_IDLE)
+            && time >= DRAWN
+        {
+            let line = totals.line(now, counts, Some(open()), &show);
+            write!(out.to, "\r{line}\x1b[K")?;
+            self.is_drawn = true;
+            self.drawn = now;
+        }
+        self.outputs.iter_mut().try_for_each(|out| out.to.flush())
+    }
+
+    /// How long it may take until there is something to write without any event.
+    fn wait(&self) -> Duration {
+        let now = Instant::now();
+        let totals = self.totals.as_ref().map(|_| {
+            let due = if self.is_drawn { DRAWN_IDLE } else { DRAWN };
+            due.saturating_sub(now.duration_since(self.drawn))
+        });
+        let bursts = self.bursts.as_ref().and_then(Bursts::due);
+        let bursts = bursts.map(|due| due.saturating_duration_since(now));
+        totals.into_iter().chain(bursts).min().unwrap_or(PASSES)
+    }
+
+    fn end(&mut self) -> io::Result<()> {
+        for out in &mut self.outputs {
+            if out.is_terminal && std::mem::take(&mut self.is_drawn) {
+                out.to.write_all(CLEAR)?;
+            }
+            out.to.flush()?;
+        }
+        Ok(())
+    }
+}
+
+impl Asked<'_> {
+    /// Until Ctrl+C or the end of all input.
+    pub(super) fn watch(
+        &self,
+        run: Run<'_>,
+        window: time_spec::Window,
+        request: &Request,
+        stdin: Option<(Option<String>, Box<dyn Read + Send>)>,
+    ) -> anyhow::Result<Outcome> {
+        let began = Instant::now();
+        let state = Rc::new(RefCell::new(self.watched(window)?));
+        let mut sink = state.clone();
+        let reading = run.reading.clone();
+        let line = self.progress.show(self.work(), &reading);
+        let live = Live::begin(run, &mut sink)?;
+        drop(line);
+        let is_stopped = live.is_stopped();
+        let mut tail = Tail::new(live, self.plan, request, stdin)?;
+        state.borrow_mut().tell_past(tail.live.names())?;
+        let mut passed = Instant::now();
+        while !is_stopped {
+            let wait = state.borrow().lines.wait();
+            let step = tail.step(wait)?;
+            if passed.elapsed() >= PASSES {
+                passed = Instant::now();
+                tail.pass()?;
+            }
+            let watch = &mut *state.borrow_mut();
+            if !self.args.show.quiet {
+                for said in tail.said.drain(..) {
+                    watch.lines.note(&said)?;
+                }
+            }
+            watch.lines.flush(&watch.counts, || tail.live.open())?;
+            if step == Step::Over {
+                break;
+            }
+        }
+        let open = tail.live.open();
+        let watch = &mut *state.borrow_mut();
+        watch.lines.end()?;
+        let summary = watch.counts.summary(began.elapsed(), Some(open));
+        let is_for_people = |out: &Out| out.form == Form::Text;
+        match watch
+            .lines
+            .outputs
+            .iter_mut()
+            .find(|out| is_for_people(out))
+        {
+            Some(out) => {
+                writeln!(out.to, "{summary}")?;
+                out.to.flush()?;
+            }
+            None if !self.args.show.quiet => {
+                writeln!(io::stderr(), "pgcensus: {summary}").ok();
+            }
+            None => {}
+        }
+        tail.live.finish()
+    }
+
+    fn watched(&self, window: time_spec::Window) -> anyhow::Result<Watch<'_>> {
+        let show = self.show(&self.zone, false);
+        let mut outputs = Vec::new();
+        for output in self.outputs {
+            let fitted = self.show_for(&show, output);
+            outputs.push(Out {
+                form: form(output.format),
+                is_terminal: fitted.terminal && output.format == OutputFormat::Text,
+                color: fitted.color,
+                to: open(output)?,
+            });
+        }
+        for out in outputs.iter_mut().filter(|out| out.form == Form::Csv) {
+            out.to.write_all(events::CSV_HEAD)?;
+        }
+        let now = Instant::now();
+        let is_terminal = outputs.iter().any(|out| out.is_terminal);
+        let kept_max = match self.args.show.limit {
+            None | Some(0) => KEPT_MAX,
+            Some(limit) => limit.min(KEPT_MAX),
+        };
+        Ok(Watch {
+            window: self.daily.limit(window.since, window.until),
+            is_past: true,
+            past: VecDeque::new(),
+            is_dropped: false,
+            kept_max,
+            counts: Counts::default(),
+            lines: Lines {
+                show,
+                servers: Vec::new(),
+                outputs,
+                bursts: (is_terminal && !self.args.show.all).then(|| Bursts::new(now)),
+                totals: is_terminal.then(|| Totals::new(now)),
+                is_drawn: false,
+                drawn: now.checked_sub(DRAWN_IDLE).unwrap_or(now),
+                row: Vec::new(),
+            },
+        })
+    }
+}

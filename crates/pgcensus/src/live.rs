@@ -1,0 +1,353 @@
+//! Logs that are followed: what was there is read, then what comes, as it comes.
+//!
+//! ```text
+//! Plan ─► pipeline, to the end of what is there ─► Live (the fold, kept)
+//! Follow (files) ─┐                                 ▲
+//! stdin ──────────┴─► Growth, one for each log ─────┘ whole records
+//! ```
+//!
+//! Everything happens on the thread that calls [`Tail::step`], which waits for no longer than it is told. Others
+//! only wake it: the system by what happens to files, whoever reads stdin, and Ctrl+C.
+
+mod growth;
+mod targets;
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::Path;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::time::{Duration, Instant};
+
+use pgcensus_core::instant::Instant as LogInstant;
+
+use crate::follow::{FileId, Follow, Happened, Trouble, Waker};
+use crate::interrupt::Interrupt;
+use crate::pipeline::Live;
+use crate::source::growing::Begins;
+use crate::source::{Plan, Request};
+use growth::{Growth, Shared, Whose};
+use targets::Targets;
+
+/// Nothing came of a log for so long: its last line is the last of its record. The server writes a record at once.
+const SETTLED: Duration = Duration::from_millis(2);
+
+/// Bytes of stdin that are handed over at a time, and how many such pieces wait: who writes them waits then.
+const BLOCK: usize = 64 << 10;
+const BLOCKS: usize = 16;
+
+/// Looks in a row without anything being shown.
+const LOOKS_MAX: usize = 8;
+
+/// Why there is something to do.
+enum Wake {
+    /// Something happened to a file.
+    Files,
+    /// The next bytes of stdin.
+    Input(Vec<u8>),
+    /// Its end, or why it cannot be read on.
+    InputOver(Option<String>),
+    /// Ctrl+C.
+    Interrupt,
+}
+
+/// Where bytes come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Source {
+    Stdin,
+    File(FileId),
+}
+
+/// Whether there is more to come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Nothing is left to do for now.
+    Rests,
+    /// There is more at once.
+    HasMore,
+    /// Nothing comes any more: Ctrl+C, or the end of the only input.
+    Over,
+}
+
+/// The logs that are followed.
+pub(crate) struct Tail<'a, 's> {
+    pub(crate) live: Live<'a, 's>,
+    begins: Begins<'a>,
+    growths: BTreeMap<Source, Growth>,
+    follow: Follow,
+    targets: Targets,
+    wakes: Receiver<Wake>,
+    _waker: Option<Waker>,
+    has_stdin: bool,
+    files_wait: bool,
+    interrupt: Interrupt,
+    /// When the last record came, and its log time.
+    passed: Option<(Instant, LogInstant)>,
+    /// What is to be said of the logs; who shows it takes it.
+    pub(crate) said: Vec<String>,
+}
+
+impl<'a, 's> Tail<'a, 's> {
+    /// Follows the logs of a plan, which `live` has read, and standard input, if it is given: with the name of its server.
+    pub(crate) fn new(
+        live: Live<'a, 's>,
+        plan: &Plan,
+        request: &'a Request,
+        stdin: Option<(Option<String>, Box<dyn Read + Send>)>,
+    ) -> anyhow::Result<Tail<'a, 's>> {
+        let interrupt = request.reading.interrupt.clone();
+        let (send, wakes) = sync_channel(BLOCKS);
+        let mut live = live;
+        let mut said = Vec::new();
+        let mut growths = BTreeMap::new();
+        let targets = Targets::of(plan, request);
+        let mut follow = Follow::new(targets.to_follow());
+        targets.begin(plan, &mut follow, &mut said, |file, begun| {
+            growths.insert(Source::File(file), begun.growth(&mut live));
+        });
+        let waker = (!targets.is_empty()).then(|| {
+            let send = send.clone();
+            // Where it is full, it is not asleep.
+            Waker::start(&follow, move || drop(send.try_send(Wake::Files)))
+        });
+        let has_stdin = stdin.is_some();
+        if let Some((server, reader)) = stdin {
+            let whose = Whose::of_path(Path::new("-"), Some(server.as_deref().unwrap_or("stdin")));
+            growths.insert(Source::Stdin, Growth::begins(whose));
+            let send = send.clone();
+            std::thread::Builder::new().spawn(move || read(reader, &send))?;
+        }
+        interrupt.wake(move || drop(send.try_send(Wake::Interrupt)))?;
+        Ok(Tail {
+            live,
+            begins: Begins::new(request),
+            growths,
+            follow,
+            targets,
+            wakes,
+            _waker: waker,
+            has_stdin,
+            files_wait: false,
+            interrupt,
+            passed: None,
+            said,
+        })
+    }
+
+    /// Waits until something comes, for at most so long, and takes it in.
+    pub(crate) fn step(&mut self, wait: Duration) -> anyhow::Result<Step> {
+        let wait = if self.files_wait {
+            Duration::ZERO
+        } else {
+            wait
+        };
+        let settles = self.settles_in();
+        let wait = settles.map_or(wait, |settles| settles.min(wait));
+        match self.wakes.recv_timeout(wait) {
+            Ok(wake) => self.take(wake)?,
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
+        }
+        // What has come meanwhile is taken with it.
+        for _ in 0..BLOCKS {
+            match self.wakes.try_recv() {
+                Ok(wake) => self.take(wake)?,
+                Err(_) => break,
+            }
+        }
+        for _ in 0..LOOKS_MAX {
+            if !std::mem::take(&mut self.files_wait) {
+                break;
+            }
+            self.look()?;
+        }
+        self.settle()?;
+        if self.interrupt.came() || !self.has_stdin && self.targets.is_empty() {
+            return Ok(Step::Over);
+        }
+        Ok(if self.files_wait {
+            Step::HasMore
+        } else {
+            Step::Rests
+        })
+    }
+
+    /// Time passes on the clock of the log: what was waited for in vain is decided.
+    pub(crate) fn pass(&mut self) -> anyhow::Result<()> {
+        let Some(last) = self.live.last() else {
+            return Ok(());
+        };
+        match self.passed {
+            Some((since, then)) if then == last => {
+                let ms = since.elapsed().as_millis() as i64;
+                self.live.pass(last.plus_ms(ms))
+            }
+            _ => {
+                self.passed = Some((Instant::now(), last));
+                Ok(())
+            }
+        }
+    }
+
+    fn take(&mut self, wake: Wake) -> anyhow::Result<()> {
+        match wake {
+            Wake::Files => self.files_wait = true,
+            Wake::Interrupt => {}
+            Wake::Input(bytes) => self.feed(Source::Stdin, &bytes)?,
+            Wake::InputOver(why) => {
+                self.has_stdin = false;
+                self.said
+                    .extend(why.map(|why| format!("standard input: {why}")));
+                self.end(Source::Stdin)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn look(&mut self) -> anyhow::Result<()> {
+        let Tail {
+            follow,
+            live,
+            begins,
+            growths,
+            targets,
+            said,
+            ..
+        } = self;
+        let mut result = Ok(());
+        let has_more = follow.look(&mut |happened| {
+            if result.is_err() {
+                return;
+            }
+            let mut shared = Shared { live, begins, said };
+            result = took(happened, growths, targets, &mut shared);
+        });
+        self.files_wait |= has_more;
+        result
+    }
+
+    fn feed(&mut self, source: Source, bytes: &[u8]) -> anyhow::Result<()> {
+        let Tail {
+            live,
+            begins,
+            growths,
+            said,
+            ..
+        } = self;
+        match growths.get_mut(&source) {
+            Some(growth) => growth.feed(bytes, &mut Shared { live, begins, said }),
+            None => Ok(()),
+        }
+    }
+
+    fn end(&mut self, source: Source) -> anyhow::Result<()> {
+        let Tail {
+            live,
+            begins,
+            growths,
+            said,
+            ..
+        } = self;
+        match growths.remove(&source) {
+            Some(mut growth) => growth.end(&mut Shared { live, begins, said }),
+            None => Ok(()),
+        }
+    }
+
+    /// How long until the first log may be settled.
+    fn settles_in(&self) -> Option<Duration> {
+        let unsettled = self.growths.values().filter_map(|growth| growth.unsettled);
+        let first = unsettled.min()?;
+        Some(SETTLED.saturating_sub(first.elapsed()))
+    }
+
+    fn settle(&mut self) -> anyhow::Result<()> {
+        let Tail {
+            live,
+            begins,
+            growths,
+            said,
+            ..
+        } = self;
+        let is_due =
+            |growth: &&mut Growth| growth.unsettled.is_some_and(|at| at.elapsed() >= SETTLED);
+        for growth in growths.values_mut().filter(is_due) {
+            growth.settle(&mut Shared { live, begins, said })?;
+        }
+        Ok(())
+    }
+}
+
+/// Takes in what happened to a file.
+fn took(
+    happened: Happened<'_>,
+    growths: &mut BTreeMap<Source, Growth>,
+    targets: &Targets,
+    shared: &mut Shared<'_, '_, '_>,
+) -> anyhow::Result<()> {
+    match happened {
+        Happened::Begins {
+            file,
+            target,
+            path,
+            position,
+        } => {
+            let given = targets.server(target);
+            let growth = Growth::begins(Whose::of_path(path, given));
+            if position == 0 {
+                growths.insert(Source::File(file), growth);
+            }
+            Ok(())
+        }
+        Happened::Bytes { file, bytes } => match growths.get_mut(&Source::File(file)) {
+            Some(growth) => growth.feed(bytes, shared),
+            None => Ok(()),
+        },
+        // It may go on after all, so it is not forgotten.
+        Happened::Ends { file } => match growths.get_mut(&Source::File(file)) {
+            Some(growth) => growth.end(shared),
+            None => Ok(()),
+        },
+        Happened::Truncated { file, is_whole } => {
+            if let Some(growth) = growths.get_mut(&Source::File(file)) {
+                growth.end(shared)?;
+                if !is_whole {
+                    growth.gap(shared.live);
+                }
+            }
+            Ok(())
+        }
+        Happened::Trouble { path, what, .. } => {
+            let path = path.display();
+            shared.said.push(match what {
+                Trouble::Missing => format!("{path}: {what}"),
+                _ => format!("{path}: {what}; trying on"),
+            });
+            Ok(())
+        }
+        Happened::Recovered { path, .. } => {
+            shared
+                .said
+                .push(format!("{}: is there again", path.display()));
+            Ok(())
+        }
+    }
+}
+
+/// Reads standard input to its end.
+fn read(mut reader: Box<dyn Read + Send>, send: &SyncSender<Wake>) {
+    loop {
+        let mut block = vec![0; BLOCK];
+        let wake = match reader.read(&mut block) {
+            Ok(0) => Wake::InputOver(None),
+            Ok(n) => {
+                block.truncate(n);
+                Wake::Input(block)
+            }
+            Err(err) if err.kind() == std::io::ErrorKind::Interrupted => continue,
+            Err(err) => Wake::InputOver(Some(err.to_string())),
+        };
+        let is_over = matches!(wake, Wake::InputOver(_));
+        if send.send(wake).is_err() || is_over {
+            return;
+        }
+    }
+}

@@ -1,0 +1,511 @@
+//! One log that grows: its bytes, in any pieces, become whole records.
+//!
+//! ```text
+//! bytes ─► (dealt out by server) ─► envelope undone ─► in English ─► cut into records ─► Live::append
+//! ```
+//!
+//! What a log is, its begin shows: its first bytes are kept until they show it. Where a log of several servers is
+//! dealt out, each part is a log of its own, which begins with its first line.
+//!
+//! A record of csvlog or jsonlog tells where it ends. One of stderr does not: it ends where the next one begins, or
+//! where nothing has come [for a while](Growth::settle) after a whole line.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use pgcensus_log::decoder::{Decoder, RECORD_MAX};
+use pgcensus_log::envelope::{Envelope, SERVERS_MAX, Split, Unwrapper};
+use pgcensus_log::format::{BOM, Format};
+use pgcensus_log::translation::{Rewriter, Rewritten};
+
+use crate::pipeline::{Live, LogId, Piece};
+use crate::source::file::LogFile;
+use crate::source::growing::{Begin, Begins};
+use crate::source::{name_of, server_name};
+
+/// Of what does not show what it is, so much is kept; what has shown nothing by then is no log.
+const BEGIN_MAX: usize = 1 << 20;
+
+/// So much shows it, as far as it will.
+const BEGIN_ENOUGH: usize = 64 << 10;
+
+/// Of a record that is skipped so much is kept: it may be the begin of the line that ends it.
+const KEPT: usize = 4 << 10;
+
+/// What all logs of a run share.
+pub(super) struct Shared<'w, 'a, 's> {
+    pub(super) live: &'w mut Live<'a, 's>,
+    pub(super) begins: &'w mut Begins<'a>,
+    /// What is to be said of the logs.
+    pub(super) said: &'w mut Vec<String>,
+}
+
+/// A log that grows.
+pub(super) struct Growth {
+    whose: Whose,
+    state: State,
+    /// When bytes came that may be the last ones of a record.
+    pub(super) unsettled: Option<Instant>,
+}
+
+/// Whose log it is, as far as that is known before its lines are.
+#[derive(Clone)]
+pub(super) struct Whose {
+    /// Where it is, as it is said.
+    pub(super) path: PathBuf,
+    /// The name of `--server`.
+    pub(super) given: Option<String>,
+    /// It is dealt out of another one, whose layer names this server.
+    pub(super) part: Option<(Envelope, String)>,
+}
+
+impl Whose {
+    pub(super) fn of_path(path: &Path, given: Option<&str>) -> Whose {
+        Whose {
+            path: path.to_owned(),
+            given: given.map(str::to_owned),
+            part: None,
+        }
+    }
+
+    fn name(&self, envelope: Option<&Envelope>) -> String {
+        let in_envelope = envelope.and_then(Envelope::server);
+        let in_envelope = in_envelope.map(|name| String::from_utf8_lossy(name).into_owned());
+        let part = self.part.as_ref().map(|(_, name)| name.clone());
+        let part = part.filter(|name| !name.is_empty());
+        let is_alone = part.is_none();
+        name_of(
+            self.given.as_deref(),
+            part.or(in_envelope),
+            is_alone,
+            || {
+                let path = self.path.canonicalize();
+                server_name(path.as_ref().unwrap_or(&self.path))
+            },
+        )
+    }
+}
+
+enum State {
+    /// Its first bytes, and how many of them were looked at in vain.
+    Begins { head: Vec<u8>, seen: usize },
+    /// It is dealt out to servers.
+    Dealt(Box<Dealt>),
+    /// It is read.
+    Log(Box<Log>),
+    /// It is not.
+    Other,
+}
+
+struct Dealt {
+    by: Envelope,
+    split: Split,
+    parts: Vec<(Box<[u8]>, Growth)>,
+    is_full: bool,
+}
+
+struct Log {
+    id: LogId,
+    unwrapper: Option<Unwrapper>,
+    unwrapped: Vec<u8>,
+    english: Option<English>,
+    /// What is no whole record yet.
+    text: Vec<u8>,
+    /// Where that lies in the log.
+    base: u64,
+    /// It is the rest of a record that is too long.
+    skips: bool,
+    /// Where a byte order mark would be skipped.
+    at_begin: bool,
+}
+
+struct English {
+    rewriter: Rewriter,
+    /// What cannot be rewritten yet.
+    read: Vec<u8>,
+    out: Rewritten,
+}
+
+impl Growth {
+    /// A log that begins.
+    pub(super) fn begins(whose: Whose) -> Growth {
+        let (head, seen) = (Vec::new(), 0);
+        Growth::new(whose, State::Begins { head, seen })
+    }
+
+    /// One whose begin has been read.
+    pub(super) fn goes_on(
+        whose: Whose,
+        log: &LogFile,
+        id: LogId,
+        live: &mut Live<'_, '_>,
+    ) -> Growth {
+        let mut read = Log::new(id, log);
+        (read.base, read.text) = live.take_rest(id);
+        read.at_begin = false;
+        Growth::new(whose, State::Log(Box::new(read)))
+    }
+
+    /// One that is dealt out by this layer of its envelope.
+    pub(super) fn dealt(whose: Whose, by: Envelope) -> Growth {
+        Growth::new(whose, State::Dealt(Box::new(Dealt::new(by))))
+    }
+
+    /// One that is not read.
+    pub(super) fn other(whose: Whose) -> Growth {
+        Growth::new(whose, State::Other)
+    }
+
+    fn new(whose: Whose, state: State) -> Growth {
+        Growth {
+            whose,
+            state,
+            unsettled: None,
+        }
+    }
+
+    /// Takes its next bytes.
+    pub(super) fn feed(
+        &mut self,
+        bytes: &[u8],
+        shared: &mut Shared<'_, '_, '_>,
+    ) -> anyhow::Result<()> {
+        self.unsettled = Some(Instant::now());
+        match &mut self.state {
+            State::Begins { head, .. } => {
+                head.extend_from_slice(bytes);
+                if head.len() >= BEGIN_ENOUGH {
+                    self.look(shared)?;
+                }
+                Ok(())
+            }
+            State::Dealt(dealt) => dealt.feed(bytes, &self.whose, shared),
+            State::Log(log) => log.feed(bytes, shared.live),
+            State::Other => Ok(()),
+        }
+    }
+
+    /// Nothing has come for a while: what has come is whole, as far as it is whole lines.
+    pub(super) fn settle(&mut self, shared: &mut Shared<'_, '_, '_>) -> anyhow::Result<()> {
+        self.unsettled = None;
+        match &mut self.state {
+            State::Begins { head, .. } if head.ends_with(b"\n") => {
+                self.look(shared)?;
+                match &mut self.state {
+                    State::Begins { .. } => Ok(()),
+                    _ => self.settle(shared),
+                }
+            }
+            State::Dealt(dealt) => {
+                for (_, part) in &mut dealt.parts {
+                    if part.unsettled.is_some() {
+                        part.settle(shared)?;
+                    }
+                }
+                Ok(())
+            }
+            State::Log(log) => log.settle(shared.live),
+            State::Begins { .. } | State::Other => Ok(()),
+        }
+    }
+
+    /// It ends, or begins anew and what is left is lost.
+    pub(super) fn end(&mut self, shared: &mut Shared<'_, '_, '_>) -> anyhow::Result<()> {
+        self.settle(shared)?;
+        match &mut self.state {
+            State::Dealt(dealt) => {
+                for (_, part) in &mut dealt.parts {
+                    part.end(shared)?;
+                }
+                dealt.split = dealt.by.split();
+                Ok(())
+            }
+            State::Log(log) => log.end(shared.live),
+            State::Begins { head, seen } => {
+                head.clear();
+                *seen = 0;
+                Ok(())
+            }
+            State::Other => Ok(()),
+        }
+    }
+
+    /// Something of it is lost.
+    pub(super) fn gap(&self, live: &mut Live<'_, '_>) {
+        match &self.state {
+            State::Dealt(dealt) => dealt.parts.iter().for_each(|(_, part)| part.gap(live)),
+            State::Log(log) => live.gap(log.id.server),
+            State::Begins { .. } | State::Other => {}
+        }
+    }
+
+    /// Looks at its first bytes, and reads on as what they show.
+    fn look(&mut self, shared: &mut Shared<'_, '_, '_>) -> anyhow::Result<()> {
+        let State::Begins { head, seen } = &mut self.state else {
+            return Ok(());
+        };
+        // Of what shows nothing more must come than came before.
+        if head.len() < 2 * *seen {
+            return Ok(());
+        }
+        *seen = head.len();
+        let within = self.whose.part.as_ref().map(|(by, _)| by);
+        let state = match shared.begins.look(head, &self.whose.path, within) {
+            Begin::Log(log) => match self.whose.begin(&log, head, shared) {
+                Some(id) => State::Log(Box::new(Log::new(id, &log))),
+                None => State::Other,
+            },
+            Begin::Dealt(by) => State::Dealt(Box::new(Dealt::new(by))),
+            Begin::Open => return Ok(()),
+            Begin::Other(_) if head.len() < BEGIN_MAX && !is_compressed(head) => return Ok(()),
+            Begin::Other(what) => {
+                // Other programs write into a log of several, too.
+                if self.whose.part.is_none() {
+                    shared
+                        .said
+                        .push(format!("{}: {what}", self.whose.path.display()));
+                }
+                State::Other
+            }
+        };
+        let head = std::mem::take(head);
+        self.state = state;
+        self.feed(&head, shared)
+    }
+}
+
+/// It will not turn out to be a log when more comes.
+fn is_compressed(head: &[u8]) -> bool {
+    !head.is_empty() && memchr::memchr(0, head).is_some()
+}
+
+impl Whose {
+    /// Adds a log to those of its server; `None`: that writes another format, which is followed.
+    fn begin(&self, log: &LogFile, head: &[u8], shared: &mut Shared<'_, '_, '_>) -> Option<LogId> {
+        let name = self.name(log.envelope.as_ref());
+        let server = shared.live.server(&name);
+        let before = shared.live.last_decoder(server);
+        let Some(before) = before else {
+            return Some(shared.live.log(server, &log.format));
+        };
+        if std::mem::discriminant(before.format()) != std::mem::discriminant(&log.format) {
+            let (its, other) = (log.format.name(), before.format().name());
+            let path = self.path.display();
+            shared.said.push(format!(
+                "{path}: {its} of {name}, whose {other} is followed; left out"
+            ));
+            return None;
+        }
+        // A few lines may be read by another prefix too.
+        let text = log.envelope.as_ref().map(|envelope| envelope.text(head));
+        let format = match reads_first_line(&before, text.as_deref().unwrap_or(head)) {
+            true => before.format(),
+            false => &log.format,
+        };
+        Some(shared.live.log(server, format))
+    }
+}
+
+fn reads_first_line(decoder: &Decoder, text: &[u8]) -> bool {
+    let text = text.strip_prefix(BOM).unwrap_or(text);
+    matches!(decoder.format(), Format::Stderr(_)) && decoder.begins_record(text)
+}
+
+impl Dealt {
+    fn new(by: Envelope) -> Dealt {
+        Dealt {
+            split: by.split(),
+            by,
+            parts: Vec::new(),
+            is_full: false,
+        }
+    }
+
+    fn feed(
+        &mut self,
+        bytes: &[u8],
+        whole: &Whose,
+        shared: &mut Shared<'_, '_, '_>,
+    ) -> anyhow::Result<()> {
+        let Dealt {
+            by,
+            split,
+            parts,
+            is_full,
+        } = self;
+        let mut result = Ok(());
+        split.feed(bytes, |frame| {
+            if result.is_err() {
+                return;
+            }
+            let known = parts.iter().rposition(|(server, _)| **server == *frame.server);
+            let place = known.unwrap_or_else(|| {
+                let name = String::from_utf8_lossy(frame.server).into_owned();
+                let whose = Whose {
+                    part: Some((by.clone(), name)),
+                    ..whole.clone()
+                };
+                parts.push((frame.server.into(), Growth::begins(whose)));
+                parts.len() - 1
+            });
+            if place >= SERVERS_MAX {
+                parts.truncate(SERVERS_MAX);
+                if !std::mem::replace(is_full, true) {
+                    let path = whole.path.display();
+                    shared.said.push(format!(
+                        "{path}: it is of more than {SERVERS_MAX} servers: further ones are not read"
+                    ));
+                }
+                return;
+            }
+            let part = &mut parts[place].1;
+            result = part
+                .feed(frame.frame, shared)
+                .and_then(|()| part.feed(b"\n", shared));
+        });
+        result
+    }
+}
+
+impl Log {
+    fn new(id: LogId, log: &LogFile) -> Log {
+        Log {
+            id,
+            unwrapper: log.envelope.as_ref().map(Envelope::unwrapper),
+            unwrapped: Vec::new(),
+            english: log.translated.as_ref().map(|translated| English {
+                rewriter: translated.rewriter(&log.format),
+                read: Vec::new(),
+                out: Rewritten::default(),
+            }),
+            text: Vec::new(),
+            base: 0,
+            skips: false,
+            at_begin: true,
+        }
+    }
+
+    fn feed(&mut self, bytes: &[u8], live: &mut Live<'_, '_>) -> anyhow::Result<()> {
+        if let Some(unwrapper) = &mut self.unwrapper {
+            unwrapper.feed(bytes, &mut self.unwrapped);
+            self.translate_unwrapped(false);
+        } else {
+            self.translate(bytes, false);
+        }
+        self.hand_on(live, Decoder::last_record_end)
+    }
+
+    fn settle(&mut self, live: &mut Live<'_, '_>) -> anyhow::Result<()> {
+        if let Some(unwrapper) = &mut self.unwrapper {
+            unwrapper.settle(&mut self.unwrapped);
+        }
+        self.translate_unwrapped(true);
+        self.hand_on(live, |decoder, text| Some(decoder.complete_len(text)))
+    }
+
+    fn end(&mut self, live: &mut Live<'_, '_>) -> anyhow::Result<()> {
+        if let Some(unwrapper) = &mut self.unwrapper {
+            unwrapper.finish(&mut self.unwrapped);
+        }
+        self.translate_unwrapped(true);
+        self.hand_on(live, |decoder, text| Some(decoder.complete_len(text)))?;
+        let rest = if self.skips { &[] } else { &self.text[..] };
+        live.end(self.id, &piece(rest, self.base))?;
+        self.drop_front(self.text.len());
+        self.skips = false;
+        self.at_begin = true;
+        Ok(())
+    }
+
+    fn translate_unwrapped(&mut self, is_settled: bool) {
+        let mut unwrapped = std::mem::take(&mut self.unwrapped);
+        self.translate(&unwrapped, is_settled);
+        unwrapped.clear();
+        self.unwrapped = unwrapped;
+    }
+
+    /// Takes the next bytes of the server's text; where it `is_settled`, all whole lines are turned into English.
+    fn translate(&mut self, bytes: &[u8], is_settled: bool) {
+        let Some(English {
+            rewriter,
+            read,
+            out,
+        }) = &mut self.english
+        else {
+            self.text.extend_from_slice(bytes);
+            return self.skip_mark();
+        };
+        read.extend_from_slice(bytes);
+        let mut done = rewriter.rewrite(read, false, out);
+        if is_settled && let Some(newline) = memchr::memrchr(b'\n', &read[done..]) {
+            done += rewriter.rewrite(&read[done..=done + newline], true, out);
+        }
+        read.drain(..done);
+        self.text.append(&mut out.text);
+        out.joined.clear();
+        self.skip_mark();
+    }
+
+    fn skip_mark(&mut self) {
+        if self.at_begin && self.text.len() >= BOM.len() {
+            self.at_begin = false;
+            if self.text.starts_with(BOM) {
+                self.text.drain(..BOM.len());
+            }
+        }
+    }
+
+    /// Hands on what is whole, up to where `end` says.
+    fn hand_on(
+        &mut self,
+        live: &mut Live<'_, '_>,
+        end: impl Fn(&Decoder, &[u8]) -> Option<usize>,
+    ) -> anyhow::Result<()> {
+        while !self.text.is_empty() {
+            let decoder: Arc<Decoder> = live.decoder(self.id);
+            if self.skips {
+                let next = decoder.resync(&self.text);
+                self.drop_front(next.unwrap_or(self.text.len().saturating_sub(KEPT)));
+                self.skips = next.is_none();
+                if self.skips {
+                    break;
+                }
+                continue;
+            }
+            match end(&decoder, &self.text).filter(|&end| end > 0) {
+                Some(end) => {
+                    live.append(self.id, &piece(&self.text[..end], self.base))?;
+                    self.drop_front(end);
+                }
+                None if self.text.len() < RECORD_MAX => break,
+                // What follows the head is dropped.
+                None => {
+                    let head = &self.text[..RECORD_MAX];
+                    let is_too_long = !decoder.begins_record(head);
+                    let piece = Piece {
+                        is_too_long,
+                        ..piece(head, self.base)
+                    };
+                    live.append(self.id, &piece)?;
+                    self.drop_front(RECORD_MAX);
+                    self.skips = true;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn drop_front(&mut self, n: usize) {
+        self.text.drain(..n);
+        self.base += n as u64;
+    }
+}
+
+fn piece(text: &[u8], base: u64) -> Piece<'_> {
+    Piece {
+        text,
+        base,
+        is_too_long: false,
+    }
+}

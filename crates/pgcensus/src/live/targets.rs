@@ -1,0 +1,206 @@
+//! What is followed: the paths that were asked for, and the files that were read of them.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use crate::follow::{FileId, Follow, Target, TargetId};
+use crate::pipeline::{Live, LogId};
+use crate::source::file::LogFile;
+use crate::source::growing::Growing;
+use crate::source::{Plan, Request, is_compressed_name};
+
+use super::growth::{Growth, Whose};
+
+/// What is followed, in the order of [`TargetId`].
+pub(super) struct Targets {
+    targets: Vec<Aim>,
+}
+
+struct Aim {
+    /// As it was given.
+    path: PathBuf,
+    what: What,
+    /// The name of `--server`.
+    server: Option<String>,
+}
+
+enum What {
+    File,
+    Directory,
+    /// The files of a directory whose names are like this.
+    Like(glob::Pattern),
+}
+
+/// A file whose begin has been read.
+pub(super) struct Begun<'p> {
+    growing: &'p Growing,
+    log: Option<(&'p LogFile, LogId)>,
+}
+
+impl Begun<'_> {
+    pub(super) fn growth(self, live: &mut Live<'_, '_>) -> Growth {
+        let whose = Whose::of_path(&self.growing.path, self.growing.server.as_deref());
+        match (self.log, &self.growing.dealt) {
+            (Some((log, id)), _) => Growth::goes_on(whose, log, id, live),
+            (None, Some(by)) => Growth::dealt(whose, by.clone()),
+            (None, None) if self.growing.is_empty => Growth::begins(whose),
+            // A copy, another format of a log that is read, or none.
+            (None, None) => Growth::other(whose),
+        }
+    }
+}
+
+impl Targets {
+    /// Those of a request, of whose paths a plan has found files.
+    pub(super) fn of(plan: &Plan, request: &Request) -> Targets {
+        let mut targets = Targets {
+            targets: Vec::new(),
+        };
+        for (server, path) in &request.servers {
+            targets.add(plan, path, Some(server));
+        }
+        for path in request.paths.iter().chain(&request.listed()) {
+            targets.add(plan, path, None);
+        }
+        targets
+    }
+
+    fn add(&mut self, plan: &Plan, path: &Path, server: Option<&String>) {
+        let mut push = |path: &Path, what: What| {
+            if self.targets.iter().all(|aim| aim.path != path) {
+                self.targets.push(Aim {
+                    path: path.to_owned(),
+                    what,
+                    server: server.cloned(),
+                });
+            }
+        };
+        match fs::metadata(path) {
+            Ok(metadata) if metadata.is_dir() => {
+                push(path, What::Directory);
+                // Those below in which there are logs.
+                for growing in &plan.growing {
+                    if let Some(parent) = growing.path.parent()
+                        && parent.starts_with(path)
+                    {
+                        push(parent, What::Directory);
+                    }
+                }
+            }
+            Ok(metadata) if metadata.is_file() => push(path, What::File),
+            // A pipe is read once.
+            Ok(_) => {}
+            Err(_) => match pattern(path) {
+                Some((directory, pattern)) => push(directory, What::Like(pattern)),
+                None => push(path, What::File),
+            },
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.targets.is_empty()
+    }
+
+    /// The name of `--server` for what is found there.
+    pub(super) fn server(&self, target: TargetId) -> Option<&str> {
+        self.targets.get(target.0)?.server.as_deref()
+    }
+
+    pub(super) fn to_follow(&self) -> Vec<Target> {
+        self.targets.iter().map(Aim::target).collect()
+    }
+
+    /// Says of each file that has been read how far that was.
+    pub(super) fn begin<'p>(
+        &self,
+        plan: &'p Plan,
+        follow: &mut Follow,
+        said: &mut Vec<String>,
+        mut begun: impl FnMut(FileId, Begun<'p>),
+    ) {
+        let mut logs = BTreeMap::new();
+        for (server, input) in plan.servers.iter().enumerate() {
+            for (file, log) in input.files.iter().enumerate() {
+                logs.insert(&*log.display, (log, LogId { server, file }));
+            }
+        }
+        for growing in &plan.growing {
+            let Some(target) = self.target_of(&growing.path) else {
+                continue;
+            };
+            let path = &growing.path;
+            let file = match &growing.file {
+                Some(file) => file.try_clone(),
+                None => File::open(path),
+            };
+            let known = file.and_then(|file| follow.known(target, path, file, growing.position));
+            match known {
+                Ok(id) => {
+                    let log = logs.get(&*path.display().to_string()).copied();
+                    begun(id, Begun { growing, log });
+                }
+                Err(err) => said.push(format!("{}: {err}; trying on", path.display())),
+            }
+        }
+    }
+
+    /// The target whose file this is: rather itself than its directory.
+    fn target_of(&self, path: &Path) -> Option<TargetId> {
+        let itself = self.targets.iter().position(|aim| aim.path == path);
+        let parent = path.parent().map(directory);
+        let is_in = |aim: &Aim| !matches!(aim.what, What::File) && parent == Some(&aim.path);
+        let place = itself.or_else(|| self.targets.iter().position(is_in));
+        place.map(TargetId)
+    }
+}
+
+impl Aim {
+    fn target(&self) -> Target {
+        let path = self.path.clone();
+        match &self.what {
+            What::File => Target::File(path),
+            What::Directory => Target::Directory {
+                path,
+                wants: Box::new(is_wanted),
+            },
+            What::Like(pattern) => {
+                let pattern = pattern.clone();
+                let wants =
+                    move |name: &OsStr| is_wanted(name) && pattern.matches(&name.to_string_lossy());
+                Target::Directory {
+                    path,
+                    wants: Box::new(wants),
+                }
+            }
+        }
+    }
+}
+
+/// What is hidden is passed over, as a walk does; what is compressed does not grow.
+fn is_wanted(name: &OsStr) -> bool {
+    !name.as_encoded_bytes().starts_with(b".") && !is_compressed_name(&name.to_string_lossy())
+}
+
+/// `/logs/*.csv`: the directory, and how its files are called. Wildcards in directories are not followed: what there is of
+/// them is read.
+fn pattern(path: &Path) -> Option<(&Path, glob::Pattern)> {
+    let has_wildcards = |text: &str| text.contains(['*', '?', '[']);
+    let name = path
+        .file_name()?
+        .to_str()
+        .filter(|name| has_wildcards(name))?;
+    let directory = directory(path.parent()?);
+    let is_plain = !directory.to_str().is_some_and(has_wildcards);
+    Some((directory, glob::Pattern::new(name).ok()?)).filter(|_| is_plain)
+}
+
+/// A directory that can be opened: that of `pg.log` is `.`.
+fn directory(parent: &Path) -> &Path {
+    if parent.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        parent
+    }
+}

@@ -1,0 +1,203 @@
+//! The fold, kept after what was there has been read: logs go on, new ones begin, and each piece is folded as it
+//! comes.
+//!
+//! Nothing is read here. Whoever follows the logs cuts what comes into whole records and [appends](Live::append) it.
+
+use pgcensus_core::filter::Who;
+use pgcensus_core::instant::Instant;
+use pgcensus_core::names::Names;
+use pgcensus_core::session::Session;
+use pgcensus_log::batch::Why;
+use pgcensus_log::decoder::Decoder;
+use pgcensus_log::format::Format;
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use super::fold::{Fold, ServerFold};
+use super::{After, Buffers, Done, FileOutcome, Outcome, Run, Sink};
+
+/// Logs that go on.
+pub(crate) struct Live<'a, 's> {
+    fold: Fold<'a, 's>,
+    buffers: Buffers,
+}
+
+/// A log, by the place of its server and its own among those of that server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct LogId {
+    /// As [`ServerId`](pgcensus_core::session::ServerId).
+    pub(crate) server: usize,
+    pub(crate) file: usize,
+}
+
+/// Whole records of a log, or all that is left of one.
+pub(crate) struct Piece<'t> {
+    pub(crate) text: &'t [u8],
+    /// Where it lies in the log.
+    pub(crate) base: u64,
+    /// It begins with an overlong record that has no readable head.
+    pub(crate) is_too_long: bool,
+}
+
+impl<'a, 's> Live<'a, 's> {
+    /// Reads what is there by now; `sink` is told of it as of all that comes later.
+    pub(crate) fn begin(run: Run<'a>, sink: &'s mut dyn Sink) -> anyhow::Result<Live<'a, 's>> {
+        let mut fold = Fold::new(run, sink);
+        fold.follows = true;
+        let mut fold = super::fold(fold)?;
+        fold.is_live = true;
+        Ok(Live {
+            fold,
+            buffers: Buffers::default(),
+        })
+    }
+
+    /// Ctrl+C came before all was read that was there.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.fold.is_stopped
+    }
+
+    /// The server of this name; a new one where none is called so.
+    pub(crate) fn server(&mut self, name: &str) -> usize {
+        let fold = &mut self.fold;
+        if let Some(known) = fold.names.server(name) {
+            return known;
+        }
+        let id = fold.servers.len();
+        let zone = fold.log_timezone();
+        fold.names.add_server(name);
+        fold.servers.push(ServerFold::new(id, zone));
+        fold.decoders.push(Arc::new(RwLock::default()));
+        id
+    }
+
+    /// A log of a server that begins. It is written in this format; where that is the format of the log before it, what was
+    /// learned of that one holds for it too.
+    pub(crate) fn log(&mut self, server: usize, format: &Format) -> LogId {
+        let mut decoders = self.fold.decoders[server]
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        let decoder = match decoders.last() {
+            Some(decoder) if decoder.format() == format => decoder.clone(),
+            _ => Arc::new(Decoder::new(format.clone())),
+        };
+        decoders.push(decoder);
+        let files = &mut self.fold.servers[server].files;
+        files.push(FileOutcome::default());
+        LogId {
+            server,
+            file: files.len() - 1,
+        }
+    }
+
+    /// What a log ended with when what was there was read: no whole record yet, and where it lies; else where the log ended.
+    pub(crate) fn take_rest(&mut self, log: LogId) -> (u64, Vec<u8>) {
+        let file = &mut self.fold.servers[log.server].files[log.file];
+        file.rest.take().unwrap_or((file.bytes, Vec::new()))
+    }
+
+    /// The decoder of the log of a server that began last.
+    pub(crate) fn last_decoder(&self, server: usize) -> Option<Arc<Decoder>> {
+        let decoders = self.fold.decoders[server].read();
+        decoders
+            .unwrap_or_else(PoisonError::into_inner)
+            .last()
+            .cloned()
+    }
+
+    /// What cuts a log into records.
+    pub(crate) fn decoder(&self, log: LogId) -> Arc<Decoder> {
+        super::decoder(&self.fold.decoders[log.server], log.file)
+    }
+
+    /// Folds the next records of a log.
+    pub(crate) fn append(&mut self, log: LogId, piece: &Piece<'_>) -> anyhow::Result<()> {
+        let mut buffers = std::mem::take(&mut self.buffers);
+        buffers.batch.clear();
+        self.decoder(log)
+            .decode(piece.text, piece.base, &mut buffers.batch);
+        let done = Done {
+            server: log.server,
+            number: 0,
+            file: log.file,
+            buffers,
+            after: After {
+                bytes: piece.text.len() as u64,
+                too_long: piece.is_too_long.then_some(piece.base),
+                ..After::default()
+            },
+        };
+        self.buffers = self.fold.batch(done);
+        self.fold.widen_to(log.server, log.file);
+        self.result()
+    }
+
+    /// A log ends. What is left of it is no whole record: its rest was never written, or is gone.
+    pub(crate) fn end(&mut self, log: LogId, rest: &Piece<'_>) -> anyhow::Result<()> {
+        self.fold.infer(log.server, log.file, true);
+        if !rest.text.is_empty() {
+            self.unreadable(log, rest, Why::Incomplete);
+        }
+        self.result()
+    }
+
+    /// This part of a log cannot be read.
+    pub(crate) fn unreadable(&mut self, log: LogId, piece: &Piece<'_>, why: Why) {
+        let len = piece.text.len() as u64;
+        let excerpt = &piece.text[..piece.text.len().min(200)];
+        self.fold
+            .unreadable(log.server, log.file, piece.base, len, why, excerpt);
+    }
+
+    /// Something of the log of a server is lost.
+    pub(crate) fn gap(&mut self, server: usize) {
+        self.fold.servers[server].tracker.gap(None);
+    }
+
+    /// Time passes without any record: what was waited for is decided.
+    pub(crate) fn pass(&mut self, now: Instant) -> anyhow::Result<()> {
+        for server in 0..self.fold.servers.len() {
+            let Fold { servers, told, .. } = &mut self.fold;
+            servers[server].tracker.pass(now, told);
+            self.fold.changed(server);
+        }
+        self.result()
+    }
+
+    /// All names so far.
+    pub(crate) fn names(&self) -> &Names {
+        &self.fold.names
+    }
+
+    /// The log time of the last record.
+    pub(crate) fn last(&self) -> Option<Instant> {
+        self.fold.input.map(|(_, last)| last)
+    }
+
+    /// Clients with a session now, and whether a server was left out since its log has no pids.
+    pub(crate) fn open(&mut self) -> u64 {
+        let Fold {
+            servers,
+            run,
+            names,
+            ..
+        } = &mut self.fold;
+        let filter = &mut run.filter;
+        let counts = |session: &&Session| {
+            !session.walsender && (filter.is_empty() || filter.matches(names, &Who::from(*session)))
+        };
+        let open = servers
+            .iter()
+            .flat_map(|server| server.tracker.open_sessions());
+        open.filter(counts).count() as u64
+    }
+
+    /// What is known at the end.
+    pub(crate) fn finish(self) -> anyhow::Result<Outcome> {
+        self.fold.finish()
+    }
+
+    fn result(&mut self) -> anyhow::Result<()> {
+        self.fold.failed.take().map_or(Ok(()), Err)
+    }
+}

@@ -1,0 +1,322 @@
+//! `watch`: events as they happen; on a terminal with a line of totals below them, and what recurs told once a second.
+//!
+//! ```text
+//! 23 Nov 02:42:01.007 [!] refused: hba_no_entry (28000)  eve@shop  10.0.0.9:40112 [pid 4243]
+//!                         +132 refused like this in 1 s: hba_no_entry (28000)  eve@shop  10.0.0.9
+//! 34 open ▁▁▂▂▃▃▅▇█▇  +12.0/s −11.8/s  refused 132/s
+//! ```
+//!
+//! What is shown is not what is counted: each event counts, also where its line is told with others.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use pgcensus_core::change::{Change, What};
+use pgcensus_core::names::{Dimension, NameId, Names};
+use pgcensus_core::session::ServerId;
+use std::collections::{HashMap, VecDeque};
+
+use super::events::{self, subject};
+use super::text::{cut, duration, sparkline, thousands};
+use super::{Show, Tone};
+
+/// In each stretch of this length …
+const BURST: Duration = Duration::from_secs(1);
+/// … so many lines that are alike are written; the others are told together.
+const LINES_MAX: u64 = 3;
+/// Kinds of events that are told apart within a stretch; those beyond are written as they come.
+const KINDS_MAX: usize = 1000;
+
+/// Rates are those of the last so many seconds.
+const RATE_S: usize = 10;
+/// A column of the sparkline is the most that were open in this time, and there are so many of them.
+const COLUMN: Duration = Duration::from_secs(5);
+const COLUMNS_MAX: usize = 60;
+
+/// What makes events alike: their kind and reason, and of whom they are.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Kind {
+    event: &'static str,
+    reason: Option<&'static str>,
+    server: ServerId,
+    names: [NameId; 4],
+}
+
+impl Kind {
+    fn of(what: &What) -> Option<Kind> {
+        if let What::Server(..) | What::TakenBack(_) = what {
+            return None;
+        }
+        let whom = subject(what);
+        let (event, reason) = events::words(what);
+        Some(Kind {
+            event,
+            reason,
+            server: whom.server,
+            names: [
+                whom.user,
+                whom.database,
+                whom.application_name,
+                whom.client_host,
+            ]
+            .map(NameId::of),
+        })
+    }
+}
+
+/// Which lines are written at once, and which are told with others.
+pub(crate) struct Bursts {
+    since: Instant,
+    kinds: HashMap<Kind, Alike>,
+}
+
+struct Alike {
+    count: u64,
+    /// So many of them are shown.
+    shown_max: u64,
+    /// The how-many-th kind it was.
+    turn: usize,
+    /// What they have in common, in words.
+    words: String,
+}
+
+impl Bursts {
+    pub(crate) fn new(now: Instant) -> Bursts {
+        Bursts {
+            since: now,
+            kinds: HashMap::new(),
+        }
+    }
+
+    /// Whether to write the line of this event; else it is told with others like it.
+    pub(crate) fn is_shown(&mut self, change: &Change, names: &Names, show: &Show<'_>) -> bool {
+        let Some(kind) = Kind::of(&change.what) else {
+            return true;
+        };
+        if let Some(alike) = self.kinds.get_mut(&kind) {
+            alike.count += 1;
+            return alike.count <= alike.shown_max;
+        }
+        if self.kinds.len() < KINDS_MAX {
+            let alike = Alike {
+                count: 1,
+                shown_max: LINES_MAX,
+                turn: self.kinds.len(),
+                words: events::words_in_common(change, names, show),
+            };
+            self.kinds.insert(kind, alike);
+        }
+        true
+    }
+
+    /// When what was not shown is told; `None`: there is nothing.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        let is_told = |alike: &Alike| alike.count > alike.shown_max;
+        self.kinds.values().any(is_told).then(|| self.since + BURST)
+    }
+
+    /// Tells what was not shown, when the stretch is over. What goes on in the next one is told alone.
+    pub(crate) fn tell(
+        &mut self,
+        now: Instant,
+        show: &Show<'_>,
+        out: &mut impl io::Write,
+    ) -> io::Result<()> {
+        let time = now.duration_since(self.since);
+        if time < BURST {
+            return Ok(());
+        }
+        self.since = now;
+        let is_told = |alike: &Alike| alike.count > alike.shown_max;
+        self.kinds.retain(|_, alike| is_told(alike));
+        let mut told: Vec<_> = self.kinds.iter_mut().collect();
+        told.sort_by_key(|(_, alike)| alike.turn);
+        for (turn, (kind, alike)) in told.into_iter().enumerate() {
+            let text = format!(
+                "+{} {} like this in {} s: {}",
+                thousands(alike.count - alike.shown_max),
+                kind.event,
+                time.as_secs(),
+                alike.words
+            );
+            // Below the words of the lines above.
+            writeln!(out, "{:24}{}", "", show.paint(Tone::Dim, &text))?;
+            (alike.count, alike.shown_max, alike.turn) = (0, 0, turn);
+        }
+        Ok(())
+    }
+}
+
+/// The numbers of the run so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) connected: u64,
+    pub(crate) disconnected: u64,
+    /// Connections that were refused.
+    pub(crate) refused: u64,
+    /// Of these, those that took back a `connected`.
+    pub(crate) taken_back: u64,
+}
+
+impl Counts {
+    /// Takes in an event.
+    pub(crate) fn add(&mut self, change: &Change) {
+        match &change.what {
+            What::Opened(_) => self.connected += 1,
+            What::TakenBack(_) => self.taken_back += 1,
+            What::Closed(_) => self.disconnected += 1,
+            What::Refused(_) => self.refused += 1,
+            What::Probe(_) | What::Server(..) => {}
+        }
+    }
+
+    /// `12 min 3 s: 1,234 connected, 1,200 disconnected, 3 refused (1 of them after it had connected); 34 open`
+    pub(crate) fn summary(&self, time: Duration, open: Option<u64>) -> String {
+        let mut text = format!(
+            "{}: {} connected, {} disconnected, {} refused",
+            duration(time.as_millis() as u64),
+            thousands(self.connected - self.taken_back),
+            thousands(self.disconnected),
+            thousands(self.refused)
+        );
+        if let Some(open) = open {
+            text += &format!("; {} open now", thousands(open));
+        }
+        text
+    }
+}
+
+/// The line of totals.
+pub(crate) struct Totals {
+    begin: Instant,
+    /// Of each of the last seconds: connected, disconnected, refused.
+    seconds: VecDeque<[u64; 3]>,
+    second: u64,
+    last: [u64; 3],
+    columns: VecDeque<u64>,
+    column: u64,
+}
+
+impl Totals {
+    pub(crate) fn new(now: Instant) -> Totals {
+        Totals {
+            begin: now,
+            seconds: VecDeque::from([[0; 3]]),
+            second: 0,
+            last: [0; 3],
+            columns: VecDeque::new(),
+            column: u64::MAX,
+        }
+    }
+
+    /// The line as of now, no longer than `width`.
+    pub(crate) fn line(
+        &mut self,
+        now: Instant,
+        counts: &Counts,
+        open: Option<u64>,
+        show: &Show<'_>,
+    ) -> String {
+        self.advance(now, counts, open.unwrap_or(0));
+        let seconds = self.seconds.len().min(RATE_S) as f64;
+        let per_s =
+            |n: usize| self.seconds.iter().map(|second| second[n]).sum::<u64>() as f64 / seconds;
+        let open = open.map_or_else(
+            || "? open".to_owned(),
+            |open| format!("{} open", thousands(open)),
+        );
+        let rates = format!("+{}/s −{}/s", rate(per_s(0)), rate(per_s(1)));
+        let refused = format!("refused {}/s", rate(per_s(2)));
+        let columns: Vec<u64> = self.columns.iter().copied().collect();
+        // One column is left free: what fills a line would begin another one.
+        let room = show.width.saturating_sub(1);
+        let words = open.chars().count() + rates.chars().count() + refused.chars().count() + 6;
+        let line = sparkline(&columns[columns.len().saturating_sub(room.saturating_sub(words))..]);
+        if words > room {
+            return cut(&format!("{open}  {rates}  {refused}"), room).into_owned();
+        }
+        let tone = if per_s(2) > 0.0 {
+            Tone::Refused
+        } else {
+            Tone::Dim
+        };
+        format!(
+            "{} {}  {}  {}",
+            show.paint(Tone::Headline, &open),
+            show.paint(Tone::Connected, &line),
+            rates,
+            show.paint(tone, &refused)
+        )
+    }
+
+    fn advance(&mut self, now: Instant, counts: &Counts, open: u64) {
+        let time = now.duration_since(self.begin);
+        for _ in 0..time
+            .as_secs()
+            .saturating_sub(self.second)
+            .min(RATE_S as u64)
+        {
+            self.seconds.push_back([0; 3]);
+        }
+        self.second = time.as_secs();
+        while self.seconds.len() > RATE_S {
+            self.seconds.pop_front();
+        }
+        let all = [
+            counts.connected - counts.taken_back,
+            counts.disconnected,
+            counts.refused,
+        ];
+        if let Some(second) = self.seconds.back_mut() {
+            for ((second, &all), last) in second.iter_mut().zip(&all).zip(&self.last) {
+                *second += all.saturating_sub(*last);
+            }
+        }
+        self.last = all;
+        let column = time.as_secs() / COLUMN.as_secs();
+        if column == self.column {
+            if let Some(most) = self.columns.back_mut() {
+                *most = open.max(*most);
+            }
+            return;
+        }
+        // While nothing was drawn, nothing changed.
+        let before = self.columns.back().copied().unwrap_or(open);
+        let missed = match self.column {
+            u64::MAX => 0,
+            last => column - last - 1,
+        };
+        for _ in 0..missed.min(COLUMNS_MAX as u64) {
+            self.columns.push_back(before);
+        }
+        self.columns.push_back(open);
+        while self.columns.len() > COLUMNS_MAX {
+            self.columns.pop_front();
+        }
+        self.column = column;
+    }
+}
+
+/// `0`, `0.3`, `12`, `1,234`
+fn rate(per_s: f64) -> String {
+    match per_s {
+        0.0 => "0".to_owned(),
+        ..9.95 => format!("{per_s:.1}"),
+        _ => thousands(per_s.round() as u64),
+    }
+}
+
+/// How many events there were before those that are shown, and which are the first.
+pub(crate) fn dropped(kept: usize, first: &Change, show: &Show<'_>) -> String {
+    let before = first
+        .at
+        .map_or_else(String::new, |at| format!(" before {}", show.second(at)));
+    let kept = thousands(kept as u64);
+    format!("events{before} dropped ({kept} kept)")
+}
+
+/// The name of a server.
+pub(crate) fn server_name(names: &Names, server: usize) -> String {
+    let name = names.text_of(Dimension::Server, NameId::from(ServerId(server as u16)));
+    String::from_utf8_lossy(name).into_owned()
+}
