@@ -333,7 +333,8 @@ impl Plan {
     /// Where nothing is left to read and nothing is wrong, what there is instead is the problem.
     fn say_why_nothing(&mut self) {
         const LINES: usize = 10;
-        if !self.servers.is_empty() || self.empty > 0 || !self.problems.is_empty() {
+        let is_there = !self.servers.is_empty() || self.empty > 0;
+        if is_there || !self.problems.is_empty() || !self.awaited.is_empty() {
             return;
         }
         let instead = if self.left_out.is_empty() {
@@ -399,6 +400,10 @@ impl Plan {
                 .iter()
                 .any(|path| path.starts_with(directory));
             if contents.files == 0 && repeated {
+                continue;
+            }
+            if request.follows {
+                self.awaited.push(directory.clone());
                 continue;
             }
             let message = contents.without_log("directory");

@@ -12,6 +12,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use pgcensus_core::change::{Change, What};
+use pgcensus_core::instant::Instant as LogInstant;
 use pgcensus_core::names::{Dimension, NameId, Names};
 use pgcensus_core::session::ServerId;
 use std::collections::{HashMap, VecDeque};
@@ -76,6 +77,8 @@ struct Alike {
     shown_max: u64,
     /// The how-many-th kind it was.
     turn: usize,
+    /// Log time of the last one.
+    at: Option<LogInstant>,
     /// What they have in common, in words.
     words: String,
 }
@@ -95,6 +98,7 @@ impl Bursts {
         };
         if let Some(alike) = self.kinds.get_mut(&kind) {
             alike.count += 1;
+            alike.at = change.at;
             return alike.count <= alike.shown_max;
         }
         if self.kinds.len() < KINDS_MAX {
@@ -102,6 +106,7 @@ impl Bursts {
                 count: 1,
                 shown_max: LINES_MAX,
                 turn: self.kinds.len(),
+                at: change.at,
                 words: events::words_in_common(change, names, show),
             };
             self.kinds.insert(kind, alike);
@@ -139,8 +144,8 @@ impl Bursts {
                 time.as_secs(),
                 alike.words
             );
-            // Below the words of the lines above.
-            writeln!(out, "{:24}{}", "", show.paint(Tone::Dim, &text))?;
+            let at = alike.at.map_or_else(String::new, |at| show.milli(at));
+            writeln!(out, "{at:19}     {}", show.paint(Tone::Dim, &text))?;
             (alike.count, alike.shown_max, alike.turn) = (0, 0, turn);
         }
         Ok(())
