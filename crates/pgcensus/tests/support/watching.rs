@@ -1,0 +1,142 @@
+//! `pgcensus watch --json` while it runs.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use crate::program::Event;
+
+/// How long something may take to come.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// It, with what it has printed.
+pub(crate) struct Watch {
+    child: Child,
+    lines: Receiver<String>,
+    pub(crate) seen: Seen,
+}
+
+/// What it has printed.
+#[derive(Default)]
+pub(crate) struct Seen {
+    pub(crate) events: Vec<Event>,
+    open: BTreeMap<i64, usize>,
+    taken_back: usize,
+}
+
+impl Watch {
+    pub(crate) fn start(args: &[&str], input: &Path) -> Watch {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pgcensus"));
+        command.arg("watch").args(args).arg(input);
+        Watch::of(command)
+    }
+
+    pub(crate) fn of(mut command: Command) -> Watch {
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the program starts");
+        let stdout = child.stdout.take().expect("piped");
+        let (send, lines) = channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stdout).lines() {
+                if send.send(line.expect("UTF-8")).is_err() {
+                    return;
+                }
+            }
+        });
+        Watch {
+            child,
+            lines,
+            seen: Seen::default(),
+        }
+    }
+
+    /// Its standard input.
+    pub(crate) fn stdin(&mut self) -> ChildStdin {
+        self.child.stdin.take().expect("piped")
+    }
+
+    /// Reads on until it is so; fails where that takes too long.
+    pub(crate) fn until(&mut self, what: &str, is_so: impl Fn(&Seen) -> bool) {
+        let begin = Instant::now();
+        while !is_so(&self.seen) {
+            match self
+                .lines
+                .recv_timeout(PATIENCE.saturating_sub(begin.elapsed()))
+            {
+                Ok(line) => self.seen.take(&line),
+                Err(RecvTimeoutError::Timeout) => panic!("{what}: open {:?}", self.seen.open),
+                Err(RecvTimeoutError::Disconnected) => {
+                    let status = self.child.wait().expect("a child");
+                    panic!("{what}: it ended: {status}; open {:?}", self.seen.open)
+                }
+            }
+        }
+    }
+
+    /// Ctrl+C; all that it printed.
+    pub(crate) fn end(mut self) -> Seen {
+        let kill = format!("kill -s INT {}", self.child.id());
+        let killed = Command::new("sh").args(["-c", &kill]).status();
+        assert!(killed.expect("a shell").success());
+        let status = self.child.wait().expect("a child");
+        assert!(status.success(), "{status}");
+        for line in &self.lines {
+            self.seen.take(&line);
+        }
+        std::mem::take(&mut self.seen)
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+impl Seen {
+    fn take(&mut self, line: &str) {
+        let event: Event = serde_json::from_str(line).unwrap_or_else(|err| panic!("{err}: {line}"));
+        let pid = event.pid.unwrap_or(0);
+        let (opens, closes) = match &*event.event {
+            "connected" => (1, 0),
+            "disconnected" => (0, 1),
+            "refused" if event.takes_back => {
+                self.taken_back += 1;
+                (0, 1)
+            }
+            _ => (0, 0),
+        };
+        let count = self.open.entry(pid).or_default();
+        *count = (*count + opens).saturating_sub(closes);
+        self.open.retain(|_, count| *count > 0);
+        self.events.push(event);
+    }
+
+    /// Pids of the sessions that are open, ascending.
+    pub(crate) fn open(&self) -> Vec<i64> {
+        let open = self.open.iter();
+        open.flat_map(|(&pid, &count)| vec![pid; count]).collect()
+    }
+
+    /// Connected and not taken back, disconnected, refused.
+    pub(crate) fn count(&self) -> [usize; 3] {
+        let count = |kind: &str| {
+            self.events
+                .iter()
+                .filter(|event| event.event == kind)
+                .count()
+        };
+        [
+            count("connected") - self.taken_back,
+            count("disconnected"),
+            count("refused"),
+        ]
+    }
+}
