@@ -27,8 +27,6 @@ use watching::Watch;
 #[test]
 fn who_is_connected_is_known_at_each_moment() {
     let mut moments = 0;
-    // Not what is by hand, nor the demonstration, which is one of them.
-    let is_run = |name: &str| !name.contains(".zst") && !name.contains(".tar") && !name.contains(".txt");
     for run in Run::all(is_run) {
         for log in run.logs() {
             if log.carries.pid && log.carries.time && !log.carries.forged_lines {
@@ -79,6 +77,33 @@ fn replay(run: &Run, log: &Log<'_>) -> usize {
         assert_eq!(seen.count(), kinds(&events), "{name}: lost or doubled");
     }
     moments
+}
+
+#[test]
+fn what_is_piped_in_is_what_a_file_has() {
+    for run in Run::all(is_run) {
+        for log in run.logs() {
+            let last = log.run.truth.snapshots.last();
+            let Some(whole) = last.filter(|_| log.carries.time) else {
+                continue;
+            };
+            for (file, text) in log.cut_at(whole) {
+                let name = format!("{} {} {file}", run.name, log.format);
+                let watch = Watch::start(&["--json"], Path::new("-"));
+                let seen = watch.feed(text.chunks(4_099));
+                let events: Vec<Event> =
+                    json_lines(&["events", "--json"], &Input::Piped(&text)).expect("events");
+                assert_eq!(seen.count(), kinds(&events), "{name}");
+            }
+        }
+    }
+}
+
+/// Not what is written by hand.
+fn is_run(name: &str) -> bool {
+    [".zst", ".tar", ".txt"]
+        .iter()
+        .all(|ending| !name.contains(ending))
 }
 
 /// Each kind of event with its count, without what was taken back, which `events` does not tell.

@@ -1,9 +1,9 @@
 //! `pgcensus watch --json` while it runs.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
@@ -56,9 +56,14 @@ impl Watch {
         }
     }
 
-    /// Its standard input.
-    pub(crate) fn stdin(&mut self) -> ChildStdin {
-        self.child.stdin.take().expect("piped")
+    /// All that it prints of this on its standard input, to the end.
+    pub(crate) fn feed<'p>(mut self, pieces: impl Iterator<Item = &'p [u8]>) -> Seen {
+        let mut stdin = self.child.stdin.take().expect("piped");
+        for piece in pieces {
+            stdin.write_all(piece).expect("it reads");
+        }
+        drop(stdin);
+        self.rest()
     }
 
     /// Reads on until it is so; fails where that takes too long.
@@ -80,15 +85,19 @@ impl Watch {
     }
 
     /// Ctrl+C; all that it printed.
-    pub(crate) fn end(mut self) -> Seen {
+    pub(crate) fn end(self) -> Seen {
         let kill = format!("kill -s INT {}", self.child.id());
         let killed = Command::new("sh").args(["-c", &kill]).status();
         assert!(killed.expect("a shell").success());
-        let status = self.child.wait().expect("a child");
-        assert!(status.success(), "{status}");
+        self.rest()
+    }
+
+    fn rest(mut self) -> Seen {
         for line in &self.lines {
             self.seen.take(&line);
         }
+        let status = self.child.wait().expect("a child");
+        assert!(status.success(), "{status}");
         std::mem::take(&mut self.seen)
     }
 }
