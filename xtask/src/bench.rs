@@ -4,7 +4,8 @@
 //! server ── 30 s of pgbench ──► a stretch of log in three formats     server.rs, logs.rs
 //!           repeat.rs ────────► the same over and over, to 1 GB       what it says is known
 //!           grown.rs ─────────► … with much of one thing
-//! measure.rs ── programs in turn ──► tools.rs, growth.rs ── table.rs ──► benches/RESULTS.md
+//! measure.rs ── programs in turn ──► tools.rs, growth.rs ─┬ table.rs ──► benches/RESULTS.md
+//! lines as they are written ───────► live.rs ─────────────┘
 //! ```
 //!
 //! Before a log is measured, `summary --json` must say of it what is known: so many sessions, so many
@@ -13,6 +14,7 @@
 pub(crate) mod decompress;
 mod grown;
 mod growth;
+mod live;
 mod logs;
 mod machine;
 mod measure;
@@ -74,6 +76,7 @@ struct Options {
 enum Part {
     Tools,
     Growth,
+    Live,
 }
 
 /// What is measured, and where logs are.
@@ -128,11 +131,15 @@ pub(crate) fn run(args: &[&str]) -> Result<()> {
     for line in machine::description() {
         writeln!(report, "- {line}")?;
     }
-    if options.part != Some(Part::Growth) {
-        write!(report, "\n{}", tools::run(&bench)?)?;
-    }
-    if options.part != Some(Part::Tools) {
-        write!(report, "\n{}", growth::run(&bench)?)?;
+    let parts: [(Part, fn(&Bench) -> Result<String>); 3] = [
+        (Part::Tools, tools::run),
+        (Part::Growth, growth::run),
+        (Part::Live, live::run),
+    ];
+    for (part, run) in parts {
+        if options.part.is_none_or(|asked| asked == part) {
+            write!(report, "\n{}", run(&bench)?)?;
+        }
     }
     println!("\n{report}");
     if options.part.is_none() && !options.is_quick {
@@ -152,6 +159,7 @@ impl Options {
             match arg {
                 "tools" => options.part = Some(Part::Tools),
                 "growth" => options.part = Some(Part::Growth),
+                "live" => options.part = Some(Part::Live),
                 "--quick" => options.is_quick = true,
                 "--fresh" => options.is_fresh = true,
                 "--rounds" => {

@@ -25,7 +25,8 @@ cargo xtask messages PATH DIR     make the table of translated messages from Pos
 cargo xtask servers               find or install PostgreSQL servers; print where their programs are
 cargo xtask bench                 measure pgcensus beside other programs, and how its costs grow, on
                                   logs of a real server; written to benches/RESULTS.md
-cargo xtask bench tools|growth    one of the two, printed only
+cargo xtask bench tools|growth|live
+                                  one of the three, printed only
     --quick                       small logs and no slow programs, printed only
     --fresh                       record and make the logs anew
     --rounds N                    counted runs of each program (default 5)

@@ -253,7 +253,7 @@ fn ensure_space(dir: &Path, bytes: u64) -> Result<()> {
 }
 
 /// `1,000,000`
-fn thousands(n: u64) -> String {
+pub(super) fn thousands(n: u64) -> String {
     let digits = n.to_string();
     let mut text = String::new();
     for (k, digit) in digits.char_indices() {

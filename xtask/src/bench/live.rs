@@ -1,0 +1,220 @@
+//! `watch` on a log that is written meanwhile: how long a line takes, and how many it follows.
+//!
+//! The clock starts before a line is written and stops when its event has been read from the pipe that the program
+//! writes to. Lines are those of sessions that begin and end, written as a server writes them: at a thousand a second
+//! each by itself, at a hundred thousand those of a millisecond together.
+
+use std::fmt::Write as _;
+use std::fs::{File, read_to_string};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::Path;
+use std::process::{ChildStdout, Command, Stdio};
+use std::sync::mpsc::{Sender, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use wait4::Wait4 as _;
+
+use super::Bench;
+use super::table::Table;
+use super::tools::Bars;
+
+/// Lines that come at once.
+const TICK: Duration = Duration::from_millis(1);
+
+/// What came of one rate.
+struct Followed {
+    /// Of each event, ascending.
+    latencies: Vec<Duration>,
+    /// From the last line written to the last event read.
+    behind: Duration,
+    /// Resident memory in the middle and at the end.
+    rss_mib: [f64; 2],
+    /// Of one processor, while lines came.
+    cpu: f64,
+}
+
+/// The table, and its bars.
+///
+/// # Errors
+/// When pgcensus fails, or events are lost or doubled.
+pub(super) fn run(bench: &Bench) -> Result<String> {
+    let mut table = Table::new(&[
+        " events/s",
+        " s",
+        " p50 ms",
+        " p99 ms",
+        " max ms",
+        " behind ms",
+        " MiB, half-way",
+        " MiB",
+        " CPU %",
+    ]);
+    let mut bars = Bars::new();
+    let seconds = if bench.is_quick { 2 } else { 10 };
+    for rate in [1_000, 100_000] {
+        let followed = follow(bench, rate, seconds)?;
+        let part = |of: f64| {
+            let place = (followed.latencies.len() as f64 * of) as usize;
+            followed.latencies[place.min(followed.latencies.len() - 1)].as_secs_f64() * 1e3
+        };
+        let (p50, p99, max) = (part(0.5), part(0.99), part(1.0));
+        let behind = followed.behind.as_secs_f64() * 1e3;
+        let [half, end] = followed.rss_mib;
+        table.row([
+            super::growth::thousands(rate),
+            seconds.to_string(),
+            format!("{p50:.2}"),
+            format!("{p99:.2}"),
+            format!("{max:.2}"),
+            format!("{behind:.1}"),
+            format!("{half:.1}"),
+            format!("{end:.1}"),
+            format!("{:.0}", followed.cpu * 100.0),
+        ]);
+        if rate == 1_000 {
+            bars.at_most("1,000 events/s: p50, ms", p50, 5.0);
+            bars.at_most("1,000 events/s: p99, ms", p99, 20.0);
+        } else {
+            bars.at_most("100,000 events/s: behind at the end, ms", behind, 100.0);
+            bars.at_most(
+                "100,000 events/s: memory at the end ÷ half-way",
+                end / half,
+                1.1,
+            );
+        }
+    }
+    Ok(format!(
+        "## A log that is followed\n\nFrom the write of a line to its event on the output of `pgcensus watch --json`.\n\n{table}\n{bars}"
+    ))
+}
+
+fn follow(bench: &Bench, rate: u64, seconds: u64) -> Result<Followed> {
+    let path = bench.dir.join("live.log");
+    let mut log = File::create(&path)?;
+    log.write_all(
+        b"2026-11-23 10:00:00.000 UTC [1] LOG:  starting PostgreSQL 16.4 on x86_64-pc-linux-gnu\n\
+          2026-11-23 10:00:00.000 UTC [1] LOG:  database system is ready to accept connections\n\
+          2026-11-23 10:00:00.000 UTC [2] LOG:  connection authorized: user=app database=shop application_name=api\n\
+          2026-11-23 10:00:00.000 UTC [2] LOG:  disconnection: session time: 0:00:00.001 user=app database=shop host=10.0.0.7 port=5\n",
+    )?;
+    let mut child = Command::new(&bench.pgcensus)
+        .args(["watch", "--json", "--quiet"])
+        .arg(&path)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("pgcensus")?;
+    let stdout = child.stdout.take().context("its output")?;
+    let (send, read) = channel();
+    let reader = thread::spawn(move || events(stdout, &send));
+    // It follows as soon as it has told what was there: four events, of which two are the server's.
+    for _ in 0..4 {
+        read.recv_timeout(Duration::from_secs(10))
+            .context("what is there is not told")?;
+    }
+    let cpu_before = cpu(child.id())?;
+    let begin = Instant::now();
+    let (written, half) = write(&mut log, rate, seconds, child.id())?;
+    let last = Instant::now();
+    let mut latencies = Vec::with_capacity(written.len());
+    let mut end = last;
+    for (n, &written) in written.iter().enumerate() {
+        let (event, at) = read
+            .recv_timeout(Duration::from_secs(10))
+            .with_context(|| format!("{n} of {} events came", latencies.len()))?;
+        ensure!(event == n as u64, "event {event} came in the place of {n}");
+        latencies.push(at.duration_since(written));
+        end = at;
+    }
+    let cpu = (cpu(child.id())? - cpu_before) / begin.elapsed().as_secs_f64();
+    let rss_mib = [half, rss_mib(child.id())?];
+    child.kill()?;
+    child.wait4()?;
+    drop(reader.join());
+    std::fs::remove_file(path)?;
+    latencies.sort_unstable();
+    Ok(Followed {
+        latencies,
+        behind: end.saturating_duration_since(last),
+        rss_mib,
+        cpu,
+    })
+}
+
+/// Writes so many lines a second, and says when each was, and what memory was half-way.
+fn write(log: &mut File, rate: u64, seconds: u64, pid: u32) -> Result<(Vec<Instant>, f64)> {
+    let per_tick = rate / 1000;
+    let begin = Instant::now();
+    let mut written = Vec::with_capacity((rate * seconds) as usize);
+    let mut half = 0.0;
+    let mut lines = String::new();
+    for tick in 0..seconds * 1000 {
+        let due = begin + TICK * tick as u32;
+        thread::sleep(due.saturating_duration_since(Instant::now()));
+        lines.clear();
+        let now = jiff::Timestamp::now().strftime("%F %T%.3f").to_string();
+        for n in tick * per_tick..(tick + 1) * per_tick {
+            let backend = 1000 + n / 2;
+            if n % 2 == 0 {
+                writeln!(
+                    lines,
+                    "{now} UTC [{backend}] LOG:  connection authorized: user=app database=shop application_name=api"
+                )?;
+            } else {
+                writeln!(
+                    lines,
+                    "{now} UTC [{backend}] LOG:  disconnection: session time: 0:00:00.001 user=app database=shop host=10.0.0.7 port=51842"
+                )?;
+            }
+        }
+        let at = Instant::now();
+        log.write_all(lines.as_bytes())?;
+        written.extend((0..per_tick).map(|_| at));
+        if tick == seconds * 500 {
+            half = rss_mib(pid)?;
+        }
+    }
+    Ok((written, half))
+}
+
+/// Reads events: the number of the line that each is of, and when it came.
+fn events(stdout: ChildStdout, send: &Sender<(u64, Instant)>) {
+    for line in BufReader::new(stdout).split(b'\n').map_while(Result::ok) {
+        let at = Instant::now();
+        let backend = after(&line, b"\"pid\":").map_or(0, |digits| {
+            let digits = digits.iter().take_while(|b| b.is_ascii_digit());
+            digits.fold(0, |n, digit| n * 10 + u64::from(digit - b'0'))
+        });
+        let is_end = after(&line, b"\"event\":\"disconnected").is_some();
+        let n = (2 * backend).saturating_sub(2000) + u64::from(is_end);
+        if send.send((n, at)).is_err() {
+            return;
+        }
+    }
+}
+
+fn after<'l>(line: &'l [u8], what: &[u8]) -> Option<&'l [u8]> {
+    memchr::memmem::find(line, what).map(|at| &line[at + what.len()..])
+}
+
+/// Seconds of a processor that a process has taken.
+fn cpu(pid: u32) -> Result<f64> {
+    let stat = read_to_string(Path::new("/proc").join(pid.to_string()).join("stat"))?;
+    let fields = stat.rsplit_once(')').context("a name in /proc/PID/stat")?.1;
+    let ticks = fields
+        .split_whitespace()
+        .skip(11)
+        .take(2)
+        .map(|field| field.parse::<f64>());
+    // A hundred a second, whatever the kernel counts by.
+    Ok(ticks.sum::<Result<f64, _>>()? / 100.0)
+}
+
+fn rss_mib(pid: u32) -> Result<f64> {
+    let status = read_to_string(Path::new("/proc").join(pid.to_string()).join("status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kb = line.and_then(|line| line.trim().split(' ').next()?.parse::<f64>().ok());
+    Ok(kb.context("VmRSS")? / 1024.0)
+}
