@@ -22,7 +22,7 @@ use std::path::Path;
 
 use program::{Event, Input, json_lines};
 use recorded::{Log, Run};
-use watching::Watch;
+use watching::{Watch, kinds};
 
 #[test]
 fn who_is_connected_is_known_at_each_moment() {
@@ -104,17 +104,6 @@ fn is_run(name: &str) -> bool {
     [".zst", ".tar", ".txt"]
         .iter()
         .all(|ending| !name.contains(ending))
-}
-
-/// Each kind of event with its count, without what was taken back, which `events` does not tell.
-fn kinds(events: &[Event]) -> [usize; 3] {
-    let count = |kind: &str| events.iter().filter(|event| event.event == kind).count();
-    let taken_back = events.iter().filter(|event| event.takes_back).count();
-    [
-        count("connected") - taken_back,
-        count("disconnected"),
-        count("refused"),
-    ]
 }
 
 /// Turns a directory into what it was at a moment: files grow, are rotated away, and begin.

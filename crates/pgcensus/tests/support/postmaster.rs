@@ -99,6 +99,13 @@ impl Postmaster {
         self.running.as_ref().map(Child::id)
     }
 
+    /// It was killed by somebody else.
+    pub(crate) fn killed(&mut self) {
+        if let Some(mut process) = self.running.take() {
+            process.wait().expect("a child");
+        }
+    }
+
     /// The port of its sockets.
     pub(crate) fn port(&self) -> u16 {
         self.port

@@ -1,7 +1,7 @@
 //! `pgcensus watch --json` while it runs.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -16,6 +16,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) struct Watch {
     child: Child,
     lines: Receiver<String>,
+    /// What it says on stderr.
+    notes: Receiver<String>,
     pub(crate) seen: Seen,
 }
 
@@ -41,17 +43,11 @@ impl Watch {
             .stderr(Stdio::piped());
         let mut child = command.spawn().expect("the program starts");
         let stdout = child.stdout.take().expect("piped");
-        let (send, lines) = channel();
-        std::thread::spawn(move || {
-            for line in BufReader::new(stdout).lines() {
-                if send.send(line.expect("UTF-8")).is_err() {
-                    return;
-                }
-            }
-        });
+        let stderr = child.stderr.take().expect("piped");
         Watch {
             child,
-            lines,
+            lines: lines_of(stdout),
+            notes: lines_of(stderr),
             seen: Seen::default(),
         }
     }
@@ -80,6 +76,21 @@ impl Watch {
                     let status = self.child.wait().expect("a child");
                     panic!("{what}: it ended: {status}; open {:?}", self.seen.open)
                 }
+            }
+        }
+    }
+
+    /// Reads its notes until there is such a one.
+    pub(crate) fn until_said(&mut self, what: &str, is_it: impl Fn(&str) -> bool) {
+        let begin = Instant::now();
+        loop {
+            match self
+                .notes
+                .recv_timeout(PATIENCE.saturating_sub(begin.elapsed()))
+            {
+                Ok(said) if is_it(&said) => return,
+                Ok(_) => {}
+                Err(err) => panic!("{what}: it is not said: {err}"),
             }
         }
     }
@@ -148,4 +159,28 @@ impl Seen {
             count("refused"),
         ]
     }
+}
+
+/// The lines of a pipe, as they come.
+fn lines_of(pipe: impl Read + Send + 'static) -> Receiver<String> {
+    let (send, lines) = channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(pipe).lines() {
+            if send.send(line.expect("UTF-8")).is_err() {
+                return;
+            }
+        }
+    });
+    lines
+}
+
+/// Each kind of event with its count, without what was taken back, which `events` does not tell.
+pub(crate) fn kinds(events: &[Event]) -> [usize; 3] {
+    let count = |kind: &str| events.iter().filter(|event| event.event == kind).count();
+    let taken_back = events.iter().filter(|event| event.takes_back).count();
+    [
+        count("connected") - taken_back,
+        count("disconnected"),
+        count("refused"),
+    ]
 }
