@@ -33,6 +33,9 @@ const BEGIN_ENOUGH: usize = 64 << 10;
 /// Of a record that is skipped so much is kept: it may be the begin of the line that ends it.
 const KEPT: usize = 4 << 10;
 
+/// A record that was taken for whole is kept up to this length.
+const SETTLED_MAX: usize = 64 << 10;
+
 /// What all logs of a run share.
 pub(super) struct Shared<'w, 'a, 's> {
     pub(super) live: &'w mut Live<'a, 's>,
@@ -118,6 +121,8 @@ struct Log {
     skips: bool,
     /// Where a byte order mark would be skipped.
     at_begin: bool,
+    /// The record that was handed on last since nothing followed it: it may go on after all.
+    settled: Vec<u8>,
 }
 
 struct English {
@@ -181,7 +186,7 @@ impl Growth {
                 Ok(())
             }
             State::Dealt(dealt) => dealt.feed(bytes, &self.whose, shared),
-            State::Log(log) => log.feed(bytes, shared.live),
+            State::Log(log) => log.feed(bytes, shared),
             State::Other => Ok(()),
         }
     }
@@ -383,17 +388,19 @@ impl Log {
             base: 0,
             skips: false,
             at_begin: true,
+            settled: Vec::new(),
         }
     }
 
-    fn feed(&mut self, bytes: &[u8], live: &mut Live<'_, '_>) -> anyhow::Result<()> {
+    fn feed(&mut self, bytes: &[u8], shared: &mut Shared<'_, '_, '_>) -> anyhow::Result<()> {
         if let Some(unwrapper) = &mut self.unwrapper {
             unwrapper.feed(bytes, &mut self.unwrapped);
             self.translate_unwrapped(false);
         } else {
             self.translate(bytes, false);
         }
-        self.hand_on(live, Decoder::last_record_end)
+        self.amend(shared);
+        self.hand_on(shared.live, Decoder::last_record_end)
     }
 
     fn settle(&mut self, live: &mut Live<'_, '_>) -> anyhow::Result<()> {
@@ -401,7 +408,46 @@ impl Log {
             unwrapper.settle(&mut self.unwrapped);
         }
         self.translate_unwrapped(true);
+        let decoder = live.decoder(self.id);
+        if let Format::Stderr(_) = decoder.format() {
+            let last = decoder.last_record_end(&self.text).unwrap_or(0);
+            let end = lines_end(&self.text).max(last);
+            if last < end && end - last <= SETTLED_MAX {
+                self.settled.clear();
+                self.settled.extend_from_slice(&self.text[last..end]);
+            }
+        }
         self.hand_on(live, |decoder, text| Some(decoder.complete_len(text)))
+    }
+
+    /// What has come since may go on the record that was taken for whole: a DETAIL, or a CONTEXT, which says that a client
+    /// wrote it. It has been counted; what is not true of it is said.
+    fn amend(&mut self, shared: &mut Shared<'_, '_, '_>) {
+        let lines = lines_end(&self.text);
+        if self.settled.is_empty() || lines == 0 {
+            return;
+        }
+        let next = shared.live.decoder(self.id).resync(&self.text);
+        let rest = &self.text[..next.unwrap_or(lines)];
+        let before = self.settled.len();
+        if !rest.is_empty() && shared.live.says(self.id, &self.settled) {
+            self.settled.extend_from_slice(rest);
+            let rest = String::from_utf8_lossy(rest);
+            if shared.live.says(self.id, &self.settled) {
+                let rest = rest.trim_end();
+                shared.said.push(format!("the last record goes on: {rest}"));
+            } else {
+                let first = memchr::memchr(b'\n', &self.settled).unwrap_or(before);
+                let record = String::from_utf8_lossy(&self.settled[..first]);
+                shared.said.push(format!(
+                    "the last record was written by a client, and has been counted: {record}"
+                ));
+                shared.live.gap(self.id.server);
+            }
+        }
+        if next.is_some() || self.settled.len() > SETTLED_MAX {
+            self.settled.clear();
+        }
     }
 
     fn end(&mut self, live: &mut Live<'_, '_>) -> anyhow::Result<()> {
@@ -500,6 +546,11 @@ impl Log {
         self.text.drain(..n);
         self.base += n as u64;
     }
+}
+
+/// Where the last whole line ends.
+fn lines_end(text: &[u8]) -> usize {
+    memchr::memrchr(b'\n', text).map_or(0, |newline| newline + 1)
 }
 
 fn piece(text: &[u8], base: u64) -> Piece<'_> {

@@ -7,7 +7,7 @@ use pgcensus_core::filter::Who;
 use pgcensus_core::instant::Instant;
 use pgcensus_core::names::Names;
 use pgcensus_core::session::Session;
-use pgcensus_log::batch::Why;
+use pgcensus_log::batch::{Batch, Item, Why};
 use pgcensus_log::decoder::Decoder;
 use pgcensus_log::format::Format;
 
@@ -108,6 +108,14 @@ impl<'a, 's> Live<'a, 's> {
     /// What cuts a log into records.
     pub(crate) fn decoder(&self, log: LogId) -> Arc<Decoder> {
         super::decoder(&self.fold.decoders[log.server], log.file)
+    }
+
+    /// Whether these records of a log say anything; nothing is folded.
+    pub(crate) fn says(&self, log: LogId, text: &[u8]) -> bool {
+        let mut batch = Batch::default();
+        self.decoder(log).decode(text, 0, &mut batch);
+        let is_event = |item: &Item| matches!(item, Item::Event(..));
+        batch.items.iter().any(is_event)
     }
 
     /// Folds the next records of a log.
