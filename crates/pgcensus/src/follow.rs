@@ -48,7 +48,8 @@ pub(crate) use waker::Waker;
 const PIECE: usize = if cfg!(test) { 400 } else { 256 << 10 };
 /// Pieces of one file in one look; what is left waits for the next one, so that nobody is kept from being read.
 const PIECES_MAX: usize = 16;
-/// Open files of directories; beyond it, those that were opened first are closed, and opened again when they grow.
+/// Open files of directories; beyond it, those that have been read to their end are closed, and opened again when they
+/// grow.
 const OPEN_MAX: usize = 256;
 /// Looks at everything after which a file of a directory that does not grow is closed.
 const REST_LOOKS: u32 = 60;
@@ -60,6 +61,8 @@ const FORSAKEN_LOOKS: u32 = 600;
 const AWAY_MAX: usize = 16;
 /// Files that ended and would be known again; beyond it those that ended first are forgotten.
 const ENDED_MAX: usize = 4096;
+/// Likewise files that were made empty.
+const EMPTIED_MAX: usize = 64;
 /// Files beside one that was made empty among which its copy is looked for; further ones are not.
 const COPIES_MAX: usize = 1000;
 
@@ -93,7 +96,8 @@ pub(crate) enum Happened<'a> {
         target: TargetId,
         /// Where it is now.
         path: &'a Path,
-        /// Its bytes that were told before: it had ended, and goes on after all.
+        /// Its bytes that were told before: it had ended and goes on after all, or it is the copy of a file that was made
+        /// empty before it could be read to its end.
         position: u64,
     },
     /// Bytes that follow those told before of this file; at most [`PIECE`].
@@ -174,6 +178,8 @@ pub(crate) struct Follow {
     /// [`OPEN_MAX`], less in tests.
     open_max: usize,
     ended: VecDeque<Ended>,
+    /// What files were that were made empty, where no copy of them was found: it may still turn up.
+    emptied: VecDeque<Progress>,
     next: usize,
     buffer: Vec<u8>,
     routes: Routes,
@@ -188,6 +194,8 @@ enum Verdict {
     LeftOut(Option<&'static str>),
     /// It has all that was read of this one, in whose place it is.
     GoesOn(FileId),
+    /// It is a copy of one that is gone or has been made empty since, read up to there.
+    HasRestOf(Progress),
 }
 
 type Tell<'t> = dyn FnMut(Happened<'_>) + 't;
@@ -203,6 +211,7 @@ impl Follow {
             opened: VecDeque::new(),
             open_max: OPEN_MAX,
             ended: VecDeque::new(),
+            emptied: VecDeque::new(),
             next: 0,
             buffer: Vec::new(),
             routes: Routes::default(),
@@ -289,6 +298,7 @@ impl Follow {
             }
         }
         self.buffer = buffer;
+        self.make_room();
         !behind.is_empty()
     }
 
@@ -361,15 +371,29 @@ impl Follow {
             };
             match followed.progress.read(file, buffer, piece == 0)? {
                 Found::Nothing => return Ok(Next::Rests),
-                Found::Another => match self.find_copy(followed) {
-                    Some(rest) => followed.rest = Some(rest),
-                    None if followed.is_reopened => return Ok(Next::IsAnother),
-                    None => followed.empty(id, false, tell),
-                },
+                Found::Another => {
+                    let rest = self.find_copy(followed);
+                    if rest.is_none() && followed.is_reopened {
+                        return Ok(Next::IsAnother);
+                    }
+                    if !followed.has_begun {
+                        followed.begin(id, tell);
+                    }
+                    if rest.is_none() {
+                        self.was_emptied(followed.progress.clone());
+                        followed.empty(id, false, tell);
+                    }
+                    followed.rest = rest;
+                }
                 Found::Bytes(bytes) => {
                     if !followed.has_begun {
                         match self.judge(followed, bytes)? {
                             Verdict::New => followed.begin(id, tell),
+                            Verdict::HasRestOf(progress) => {
+                                self.emptied.retain(|emptied| *emptied != progress);
+                                followed.progress = progress;
+                                continue;
+                            }
                             Verdict::Wait => return Ok(Next::Rests),
                             Verdict::GoesOn(original) => return Ok(Next::GoesOnAs(original)),
                             Verdict::LeftOut(program) => {
@@ -402,19 +426,29 @@ impl Follow {
         let Some(file) = &followed.file else {
             return Ok(Verdict::Wait);
         };
+        // Before others: an older copy of it may be among them.
+        let mut emptied = self.emptied.iter();
+        if let Some(gone) = emptied.find(|emptied| emptied.has_copy(file, first)) {
+            return Ok(Verdict::HasRestOf(gone.clone()));
+        }
         let len = file.metadata()?.len();
         for (&id, other) in &self.files {
-            let original = other.file.as_ref();
-            if !other.progress.is_copied(original, file, first, len)? {
+            if !other.progress.may_be_copied(first) {
                 continue;
             }
-            let goes_on =
-                other.is_away && other.target == followed.target && other.progress.is_in(file)?;
-            return Ok(if goes_on {
-                Verdict::GoesOn(id)
-            } else {
-                Verdict::LeftOut(None)
-            });
+            let is_whole = len >= other.progress.position && other.progress.is_in(file)?;
+            let is_replaced =
+                other.is_away && other.left_out.is_none() && other.path == followed.path;
+            if is_whole && is_replaced {
+                return Ok(Verdict::GoesOn(id));
+            }
+            if is_whole || (len < other.progress.position && other.has_part(file, len)?) {
+                return Ok(Verdict::LeftOut(None));
+            }
+        }
+        let mut ended = self.ended.iter().map(|ended| &ended.progress);
+        if let Some(gone) = ended.find(|ended| ended.has_copy(file, first)) {
+            return Ok(Verdict::HasRestOf(gone.clone()));
         }
         Ok(Verdict::New)
     }
@@ -426,7 +460,9 @@ impl Follow {
         tell: &mut Tell<'_>,
     ) -> io::Result<()> {
         if let Some(file) = followed.file.take() {
-            followed.left_out = Some(file.metadata()?.len());
+            let len = file.metadata()?.len();
+            followed.progress = Progress::of(&file, len)?;
+            followed.left_out = Some(len);
         }
         if let (Some(program), false) = (program, self.is_directory(followed.target)) {
             self.trouble(followed, &Trouble::Compressed(program), tell);
@@ -507,6 +543,7 @@ impl Follow {
             id,
             inode: stat.identity.inode,
             progress,
+            is_left_out: false,
         });
     }
 
@@ -528,7 +565,9 @@ impl Follow {
         self.make_room();
         self.opened.push_back(id);
         followed.is_reopened = followed.has_begun;
-        followed.left_out = None;
+        if followed.left_out.take().is_some() {
+            followed.progress = Progress::default();
+        }
         followed.changed = None;
         followed.idle = 0;
         followed.file = Some(file);
@@ -579,6 +618,7 @@ impl Follow {
                 id,
                 inode: followed.identity.inode,
                 progress: followed.progress,
+                is_left_out: followed.left_out.is_some(),
             });
         }
     }
@@ -586,6 +626,11 @@ impl Follow {
     fn remember(&mut self, ended: Ended) {
         self.ended.truncate(ENDED_MAX - 1);
         self.ended.push_front(ended);
+    }
+
+    fn was_emptied(&mut self, progress: Progress) {
+        self.emptied.truncate(EMPTIED_MAX - 1);
+        self.emptied.push_front(progress);
     }
 
     /// Ends and closes what has not grown for long.
@@ -668,6 +713,15 @@ impl Followed {
             path: &self.path,
             position: self.progress.position,
         });
+    }
+
+    /// Whether another file is a copy of a part of it.
+    fn has_part(&self, copy: &File, len: u64) -> io::Result<bool> {
+        match &self.file {
+            Some(file) => followed::is_part(copy, len, file),
+            None if self.is_away => Ok(false),
+            None => followed::is_part(copy, len, &stat::open(&self.path)?),
+        }
     }
 
     fn empty(&mut self, id: FileId, is_whole: bool, tell: &mut Tell<'_>) {

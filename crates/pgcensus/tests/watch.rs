@@ -141,7 +141,8 @@ fn become_what_it_is(
         let is_its_own = |(to, text): &&(String, Vec<u8>)| *to != name && text.starts_with(&had);
         let (to, text) = now.iter().find(is_its_own).expect("what was written stays");
         append(&name, &text[had.len()..]);
-        if copies {
+        // As logrotate does: what has been copied before is renamed.
+        if copies && to.ends_with(".1") {
             fs::copy(dir.join(&name), dir.join(to)).expect("copied");
             File::create(dir.join(&name)).expect("made empty");
             there.insert(name, Vec::new());

@@ -30,6 +30,7 @@ const COMMANDS: Rows = &[
         "events",
         "in order: [+] connected, [-] disconnected, [!] refused",
     ),
+    ("watch", "the same, live, until Ctrl+C"),
     (
         "servers",
         "the servers of this machine, and whether they log what is needed",
@@ -93,6 +94,7 @@ const EXAMPLES: Rows = &[
         "pgcensus events --user 'app*' -",
         "what these users did, from stdin",
     ),
+    ("pgcensus watch", "what happens on the servers here"),
     (
         "pgcensus --by user,host --json pg.log",
         "two dimensions crossed, as data",

@@ -271,8 +271,8 @@ fn each_mistake_has_its_sentence() {
             "'ssh://db1/pg.log': pgcensus reads local files; try ssh HOST cat pg.log | pgcensus -",
         ),
         (
-            &["watch", "pg.log"],
-            "'watch' is not in this version; it has summary, history, sessions, events and servers",
+            &["top", "pg.log"],
+            "'top' is not in this version; it has summary, history, sessions, events, watch and servers",
         ),
         (
             &["sesions", "pg.log"],
@@ -331,10 +331,10 @@ fn each_mistake_has_its_sentence() {
 
 #[test]
 fn later_command_is_a_file_where_there_is_one() {
-    let exists = |path: &Path| path == Path::new("watch");
-    let args = Args::read(["pgcensus", "watch"].map(OsString::from), exists).unwrap();
+    let exists = |path: &Path| path == Path::new("top");
+    let args = Args::read(["pgcensus", "top"].map(OsString::from), exists).unwrap();
     assert_eq!(args.command, Command::Summary);
-    assert_eq!(args.input.inputs, [PathBuf::from("watch")]);
+    assert_eq!(args.input.inputs, [PathBuf::from("top")]);
 }
 
 #[test]

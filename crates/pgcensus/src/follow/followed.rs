@@ -18,7 +18,7 @@ const PRINT: usize = 128;
 const PRINT_MIN: usize = 32;
 
 /// How far a file has been read, and by what that is seen.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Progress {
     /// The next byte.
     pub(super) position: u64,
@@ -99,29 +99,15 @@ impl Progress {
         Ok(self.has_head(file)? && is_at(file, &self.tail, begin)?)
     }
 
-    /// Whether another file, of which these are the first bytes, is a copy of what was read of `original`, or of a part.
-    pub(super) fn is_copied(
-        &self,
-        original: Option<&File>,
-        copy: &File,
-        first: &[u8],
-        len: u64,
-    ) -> io::Result<bool> {
+    /// Whether another file, which begins with these bytes, may be a copy of it, by its first ones.
+    pub(super) fn may_be_copied(&self, first: &[u8]) -> bool {
         let common = self.head.len().min(first.len());
-        if common < PRINT_MIN || self.head[..common] != first[..common] {
-            return Ok(false);
-        }
-        if len >= self.position {
-            return self.is_in(copy);
-        }
-        // Still being copied, or a copy of long ago.
-        let Some(original) = original else {
-            return Ok(false);
-        };
-        let mut last = vec![0; PRINT.min(len as usize)];
-        let begin = len - last.len() as u64;
-        let read = read_full(copy, &mut last, begin)?;
-        Ok(read == last.len() && is_at(original, &last, begin)?)
+        common >= PRINT_MIN && self.head[..common] == first[..common]
+    }
+
+    /// Whether another file, which begins with these bytes, has all that was read of it.
+    pub(super) fn has_copy(&self, other: &File, first: &[u8]) -> bool {
+        self.may_be_copied(first) && self.is_in(other).unwrap_or(false)
     }
 
     /// Whether enough is known of it to find its copy.
@@ -136,6 +122,10 @@ impl Progress {
 
 /// A file and what is known of it.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is true or not whatever the others are"
+)]
 pub(super) struct Followed {
     pub(super) target: TargetId,
     /// Where it was seen last.
@@ -204,6 +194,16 @@ pub(super) struct Ended {
     pub(super) id: FileId,
     pub(super) inode: u64,
     pub(super) progress: Progress,
+    /// It was one of which nothing is told.
+    pub(super) is_left_out: bool,
+}
+
+/// Whether the end of a copy is where it is in the original: it is one of long ago, or not finished yet.
+pub(super) fn is_part(copy: &File, len: u64, original: &File) -> io::Result<bool> {
+    let mut last = vec![0; PRINT.min(len as usize)];
+    let begin = len - last.len() as u64;
+    let read = read_full(copy, &mut last, begin)?;
+    Ok(read == last.len() && is_at(original, &last, begin)?)
 }
 
 fn is_at(file: &File, bytes: &[u8], at: u64) -> io::Result<bool> {

@@ -1,12 +1,13 @@
 //! What is at the names of a target: files come, are renamed, and go.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fs::File;
 use std::io;
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::followed::Followed;
+use super::followed::{Ended, Followed};
 use super::stat::{self, Kind, Stat};
 use super::touched::Canonical;
 use super::{FileId, Follow, Happened, Target, TargetId, Tell, Trouble};
@@ -146,7 +147,7 @@ impl Follow {
             Ok(listed) => {
                 place.recovered(target, &path, tell);
                 if let Some(paths) = listed {
-                    self.settle_names(target, paths, tell);
+                    self.settle_names(target, &paths, tell);
                 }
             }
             Err(err) => {
@@ -159,7 +160,7 @@ impl Follow {
                 };
                 place.trouble(target, &path, &what, tell);
                 if is_gone {
-                    self.settle_names(target, Vec::new(), tell);
+                    self.settle_names(target, &[], tell);
                 }
             }
         }
@@ -187,7 +188,7 @@ impl Follow {
     }
 
     /// Forgets names that are gone and meets new ones, those first that were written first.
-    fn settle_names(&mut self, target: TargetId, paths: Vec<PathBuf>, tell: &mut Tell<'_>) {
+    fn settle_names(&mut self, target: TargetId, paths: &[PathBuf], tell: &mut Tell<'_>) {
         let present: HashSet<&PathBuf> = paths.iter().collect();
         let place = &mut self.places[target.0];
         let names = place.names.keys();
@@ -200,7 +201,7 @@ impl Follow {
             .troubles
             .retain(|path, _| *path == directory || present.contains(path));
         let mut new = Vec::new();
-        for path in &paths {
+        for path in paths {
             if place.names.contains_key(path) {
                 continue;
             }
@@ -344,22 +345,34 @@ impl Follow {
         if stat::of(&file)?.is_none_or(|now| now.identity != stat.identity) {
             return Ok(None);
         }
-        let before = self.ended.iter().position(|ended| {
-            ended.inode == stat.identity.inode && ended.progress.is_in(&file).unwrap_or(false)
-        });
-        let id = match before.and_then(|at| self.ended.remove(at)) {
+        let id = match self.ended_before(&file, stat) {
             Some(ended) => {
+                followed.left_out = ended.is_left_out.then_some(ended.progress.position);
                 followed.progress = ended.progress;
                 ended.id
             }
             None => self.next_id(),
         };
-        followed.file = Some(file);
+        followed.file = Some(file).filter(|_| followed.left_out.is_none());
         self.make_room();
         self.opened.push_back(id);
         self.files.insert(id, followed);
         self.identities.insert(stat.identity, id);
         Ok(Some(id))
+    }
+
+    /// What this file was when it ended. One that had its inode and was another one will not come back.
+    fn ended_before(&mut self, file: &File, stat: Stat) -> Option<Ended> {
+        let mut candidates = self.ended.iter();
+        let at = candidates.position(|ended| ended.inode == stat.identity.inode)?;
+        let ended = self.ended.remove(at)?;
+        if ended.progress.is_in(file).unwrap_or(false) {
+            return Some(ended);
+        }
+        if !ended.is_left_out {
+            self.was_emptied(ended.progress);
+        }
+        None
     }
 
     /// Nothing that is followed here is at this path.

@@ -81,6 +81,10 @@ mod system {
 
     use super::{Changed, File, Identity, Metadata, OpenOptions, Path, io};
 
+    #[expect(
+        clippy::unnecessary_wraps,
+        reason = "elsewhere the file is opened for it"
+    )]
     pub(super) fn identity_at(_: &Path, metadata: &Metadata) -> io::Result<Identity> {
         Ok(Identity {
             device: metadata.dev(),

@@ -27,6 +27,10 @@ pub(super) struct Touched {
 }
 
 #[derive(Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is true or not whatever the others are"
+)]
 struct State {
     /// Without one, each look is at everything.
     has_waker: bool,

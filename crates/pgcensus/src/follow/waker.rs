@@ -29,8 +29,8 @@ pub(crate) struct Waker {
 }
 
 impl Waker {
-    /// Calls `wake` when there may be something to look at: once until the next look, from other threads, never while that
-    /// runs for long. The first time is at once.
+    /// Calls `wake` when there may be something to look at: the first time at once, then once until the next look and at
+    /// intervals, from other threads. It must not wait.
     pub(crate) fn start(follow: &Follow, wake: impl Fn() + Send + Sync + 'static) -> Waker {
         let touched = follow.touched.clone();
         touched.has_waker();
@@ -103,7 +103,9 @@ fn listen<W: Fn() + Send + Sync + 'static>(wakes: &Arc<Wakes<W>>) {
         // Between a look and listening, something may have happened.
         if watched.listen_at(&directories) || looked.elapsed() >= interval {
             looked = Instant::now();
-            wakes.add(None);
+            // Whoever was woken and has not looked may have missed it.
+            wakes.touched.add(None);
+            (wakes.wake)();
         }
     }
 }
