@@ -134,6 +134,18 @@ impl Decoder {
         }
     }
 
+    /// The first line goes on a record that began before: it has a tab before it, or a label such as `DETAIL`.
+    pub fn goes_on(&self, text: &[u8]) -> bool {
+        let is_labelled = |prefix: &LinePrefix| {
+            let head = prefix.read(text, 0);
+            head.is_some_and(|head| !matches!(head.label, Label::Severity(_)))
+        };
+        match &self.format {
+            Format::Stderr(_) => text.starts_with(b"\t") || self.prefixes.iter().any(is_labelled),
+            Format::Csvlog | Format::Jsonlog => false,
+        }
+    }
+
     /// Decodes a chunk of whole records that lies at `base` in its file.
     pub fn decode(&self, chunk: &[u8], base: u64, batch: &mut Batch) {
         let prefixes = &self.prefixes;

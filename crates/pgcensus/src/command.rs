@@ -159,7 +159,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         } else if args.command == Command::Watch {
             window.since = Some(last.plus_ms(-watch::PAST_MS));
         }
-    } else if !request.is_empty() && plan.servers.iter().any(|server| !server.files.is_empty()) {
+    } else if !request.is_empty()
+        && !input.follows
+        && plan.servers.iter().any(|server| !server.files.is_empty())
+    {
         anyhow::bail!(
             "the log has no times (its log_line_prefix has no %m, %t or %n): no window can be taken of it"
         );

@@ -318,7 +318,7 @@ fn took(
         Happened::Trouble { path, what, .. } => {
             let path = path.display();
             shared.said.push(match what {
-                Trouble::Missing => format!("{path}: {what}"),
+                Trouble::Missing | Trouble::Compressed(_) => format!("{path}: {what}"),
                 _ => format!("{path}: {what}; trying on"),
             });
             Ok(())

@@ -158,3 +158,116 @@ fn become_what_it_is(
         there.insert(name.clone(), text.clone());
     }
 }
+
+/// What a server writes at once, so far as it is seen.
+fn line(pid: u32, text: &str) -> String {
+    format!("2026-11-23 10:00:00.000 UTC [{pid}] {text}\n")
+}
+
+#[test]
+fn what_is_young_is_read_when_it_shows_what_it_is() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let log = dir.path().join("pg.log");
+    fs::write(&log, "docker: some banner\n").expect("written");
+    let mut watch = Watch::start(&["--json", "--last", "all"], dir.path());
+    let append = |path: &Path, text: &str| {
+        let file = OpenOptions::new().append(true).create(true).open(path);
+        file.expect("a file")
+            .write_all(text.as_bytes())
+            .expect("written");
+    };
+    append(
+        &log,
+        &line(1, "LOG:  starting PostgreSQL 16.4 on x86_64-pc-linux-gnu"),
+    );
+    append(
+        &log,
+        &line(9, "LOG:  connection authorized: user=app database=shop"),
+    );
+    watch.until("the first one", |seen| seen.open() == [9]);
+    let later = dir.path().join("pg.2.log");
+    append(
+        &later,
+        &line(10, "LOG:  connection authorized: user=app database=shop"),
+    );
+    watch.until("one in a new file", |seen| seen.open() == [9, 10]);
+    // Torn anywhere, it waits for its rest.
+    let end = line(
+        9,
+        "LOG:  disconnection: session time: 0:00:01.000 user=app database=shop host=[local]",
+    );
+    for byte in end.chars() {
+        append(&log, &byte.to_string());
+    }
+    watch.until("its end", |seen| seen.open() == [10]);
+    let csv = "2026-11-23 10:00:02.000 UTC,\"u\",\"d\",11,\"1.2.3.4:5\",6a1.b,1,\"authentication\",\
+               2026-11-23 10:00:02 UTC,3/4,0,LOG,00000,\"connection authorized: user=u database=d\",,,,,,,,,\"\",\
+               \"client backend\",,0\n";
+    append(&dir.path().join("pg.csv"), csv);
+    watch.until_said("a second format is left out", |said| {
+        said.contains("left out")
+    });
+    assert_eq!(watch.end().count(), [2, 1, 0]);
+}
+
+#[test]
+fn a_record_that_goes_on_later_is_amended() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let log = dir.path().join("pg.log");
+    let mut file = File::create(&log).expect("a file");
+    let mut write = |text: &str| file.write_all(text.as_bytes()).expect("written");
+    write(&line(
+        1,
+        "LOG:  database system is ready to accept connections",
+    ));
+    write(&line(
+        2,
+        "LOG:  connection authorized: user=app database=shop",
+    ));
+    let mut watch = Watch::start(&["--json", "--last", "all"], &log);
+    watch.until("what was there", |seen| seen.open() == [2]);
+    write(&line(
+        3,
+        "FATAL:  password authentication failed for user \"eve\"",
+    ));
+    watch.until("it is refused", |seen| seen.count() == [1, 0, 1]);
+    write(&line(
+        3,
+        "DETAIL:  Connection matched file \"pg_hba.conf\" line 95",
+    ));
+    watch.until_said("its detail", |said| {
+        said.contains("goes on") && said.contains("line 95")
+    });
+    write(&line(
+        4,
+        "LOG:  connection authorized: user=app database=shop",
+    ));
+    watch.until("it is believed", |seen| seen.open() == [2, 4]);
+    write(&line(
+        4,
+        "CONTEXT:  PL/pgSQL function inline_code_block line 1 at RAISE",
+    ));
+    watch.until_said("it was none", |said| said.contains("written by a client"));
+    watch.end();
+}
+
+#[test]
+fn what_cannot_be_followed_is_said() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let gz = dir.path().join("pg.log.gz");
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    let text = line(9, "LOG:  connection authorized: user=app database=shop");
+    packed.write_all(text.as_bytes()).expect("in memory");
+    fs::write(&gz, packed.finish().expect("in memory")).expect("written");
+    let mut watch = Watch::start(&["--json", "--last", "all"], &gz);
+    watch.until("what it has", |seen| seen.open() == [9]);
+    watch.until_said("it is compressed", |said| {
+        said.contains("cannot be followed")
+    });
+    watch.end();
+    let mut watch = Watch::start(&["--json"], &dir.path().join("none.log"));
+    watch.until_said("it is missing", |said| said.contains("waiting for it"));
+    fs::write(dir.path().join("none.log"), &text).expect("written");
+    watch.until("it has come", |seen| seen.open() == [9]);
+    watch.end();
+}

@@ -28,7 +28,7 @@ use crate::source::{name_of, server_name};
 const BEGIN_MAX: usize = 1 << 20;
 
 /// So much shows it, as far as it will.
-const BEGIN_ENOUGH: usize = 64 << 10;
+pub(super) const BEGIN_ENOUGH: usize = 64 << 10;
 
 /// Of a record that is skipped so much is kept: it may be the begin of the line that ends it.
 const KEPT: usize = 4 << 10;
@@ -427,10 +427,15 @@ impl Log {
         if self.settled.is_empty() || lines == 0 {
             return;
         }
-        let next = shared.live.decoder(self.id).resync(&self.text);
+        let decoder = shared.live.decoder(self.id);
+        if !decoder.goes_on(&self.text) {
+            self.settled.clear();
+            return;
+        }
+        let next = decoder.resync(&self.text);
         let rest = &self.text[..next.unwrap_or(lines)];
         let before = self.settled.len();
-        if !rest.is_empty() && shared.live.says(self.id, &self.settled) {
+        if shared.live.says(self.id, &self.settled) {
             self.settled.extend_from_slice(rest);
             let rest = String::from_utf8_lossy(rest);
             if shared.live.says(self.id, &self.settled) {

@@ -11,7 +11,7 @@ use crate::source::file::LogFile;
 use crate::source::growing::Growing;
 use crate::source::{Plan, Request, is_compressed_name};
 
-use super::growth::{Growth, Whose};
+use super::growth::{BEGIN_ENOUGH, Growth, Whose};
 
 /// What is followed, in the order of [`TargetId`].
 pub(super) struct Targets {
@@ -37,6 +37,8 @@ enum What {
 pub(super) struct Begun<'p> {
     growing: &'p Growing,
     log: Option<(&'p LogFile, LogId)>,
+    /// It has not shown yet what it is.
+    is_open: bool,
 }
 
 impl Begun<'_> {
@@ -45,7 +47,7 @@ impl Begun<'_> {
         match (self.log, &self.growing.dealt) {
             (Some((log, id)), _) => Growth::goes_on(whose, log, id, live),
             (None, Some(by)) => Growth::dealt(whose, by.clone()),
-            (None, None) if self.growing.is_empty => Growth::begins(whose),
+            (None, None) if self.is_open => Growth::begins(whose),
             // A copy, another format of a log that is read, or none.
             (None, None) => Growth::other(whose),
         }
@@ -135,12 +137,24 @@ impl Targets {
                 Some(file) => file.try_clone(),
                 None => File::open(path),
             };
-            let known = file.and_then(|file| follow.known(target, path, file, growing.position));
+            let display = path.display().to_string();
+            let log = logs.get(&*display).copied();
+            let is_left_out = || plan.left_out.iter().any(|left| left.path == display);
+            let is_open = log.is_none()
+                && growing.dealt.is_none()
+                && growing.position < BEGIN_ENOUGH as u64
+                && !is_left_out();
+            let position = if is_open { 0 } else { growing.position };
+            let known = file.and_then(|file| follow.known(target, path, file, position));
             match known {
-                Ok(id) => {
-                    let log = logs.get(&*path.display().to_string()).copied();
-                    begun(id, Begun { growing, log });
-                }
+                Ok(id) => begun(
+                    id,
+                    Begun {
+                        growing,
+                        log,
+                        is_open,
+                    },
+                ),
                 Err(err) => said.push(format!("{}: {err}; trying on", path.display())),
             }
         }

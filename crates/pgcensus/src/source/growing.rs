@@ -36,8 +36,6 @@ pub(crate) struct Growing {
     pub(crate) dealt: Option<Envelope>,
     /// The name of `--server`.
     pub(crate) server: Option<String>,
-    /// It has nothing yet.
-    pub(crate) is_empty: bool,
 }
 
 impl Growing {
@@ -71,7 +69,6 @@ impl Growing {
             file,
             dealt: None,
             server: candidate.server.clone(),
-            is_empty: position == 0,
         };
         Ok(Some((growing, section)))
     }

@@ -289,7 +289,7 @@ impl Totals {
         let before = self.columns.back().copied().unwrap_or(open);
         let missed = match self.column {
             u64::MAX => 0,
-            last => column - last - 1,
+            last => column.saturating_sub(last + 1),
         };
         for _ in 0..missed.min(COLUMNS_MAX as u64) {
             self.columns.push_back(before);
@@ -324,4 +324,86 @@ pub(crate) fn dropped(kept: usize, first: &Change, show: &Show<'_>) -> String {
 pub(crate) fn server_name(names: &Names, server: usize) -> String {
     let name = names.text_of(Dimension::Server, NameId::from(ServerId(server as u16)));
     String::from_utf8_lossy(name).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::view::example;
+    use pgcensus_core::session::RefusalReason;
+
+    fn refused(names: &mut Names, second: i64, user: &str, port: u16) -> Change {
+        let at = example::at(2, 40, second);
+        let app = example::session(names, 4_242, user, "shop", None, "10.0.0.7", Some(port), at);
+        let refusal = example::refusal(&app, RefusalReason::PasswordFailed, false);
+        example::change(at, What::Refused(Box::new(refusal)))
+    }
+
+    #[test]
+    fn what_recurs_is_told_once_a_stretch_and_again_as_long_as_it_goes_on() {
+        let zone = example::zone();
+        let show = example::show(&zone, 80);
+        let begin = Instant::now();
+        let mut names = Names::default();
+        let mut bursts = Bursts::new(begin);
+        let mut shown = Vec::new();
+        let mut told = Vec::new();
+        for stretch in 0..3 {
+            for n in 0..10 {
+                // In the last one there are few.
+                if stretch < 2 || n == 0 {
+                    let change = refused(&mut names, stretch, "eve", 1000 + n);
+                    shown.push(bursts.is_shown(&change, &names, &show));
+                }
+            }
+            let other = refused(&mut names, stretch, "bob", 1);
+            assert!(bursts.is_shown(&other, &names, &show));
+            let over = begin + BURST * (stretch as u32 + 1);
+            assert!(bursts.due().is_some_and(|due| due <= over));
+            bursts.tell(over, &show, &mut told).expect("in memory");
+        }
+        // Nothing is left.
+        assert_eq!(bursts.due(), None);
+        assert_eq!(
+            shown.iter().filter(|&&shown| shown).count() as u64,
+            LINES_MAX
+        );
+        insta::assert_snapshot!(String::from_utf8_lossy(&told), @r"
+        23 Nov 02:40:00.000     +7 refused like this in 1 s: password_failed (53300)  eve@shop  10.0.0.7
+        23 Nov 02:40:01.000     +10 refused like this in 1 s: password_failed (53300)  eve@shop  10.0.0.7
+        23 Nov 02:40:02.000     +1 refused like this in 1 s: password_failed (53300)  eve@shop  10.0.0.7
+        ");
+    }
+
+    #[test]
+    fn totals_fit_any_width_and_show_the_last_seconds() {
+        let zone = example::zone();
+        let begin = Instant::now();
+        let mut totals = Totals::new(begin);
+        let counts = |connected, refused| Counts {
+            connected,
+            disconnected: connected / 2,
+            refused,
+            taken_back: 0,
+        };
+        let mut lines = String::new();
+        for (s, open, now) in [
+            (0, 5, counts(10, 0)),
+            (6, 50, counts(1000, 0)),
+            (30, 25, counts(1000, 30)),
+        ] {
+            let at = begin + Duration::from_secs(s);
+            let line = totals.line(at, &now, Some(open), &example::show(&zone, 80));
+            lines += &format!("{line}\n");
+        }
+        insta::assert_snapshot!(lines, @r"
+        5 open █  +10/s −5.0/s  refused 0/s
+        50 open ▁█  +143/s −71/s  refused 0/s
+        25 open ▁█████▄  +0/s −0/s  refused 3.0/s
+        ");
+        for width in 0..200 {
+            let line = totals.line(begin, &counts(1000, 30), None, &example::show(&zone, width));
+            assert!(line.chars().count() < width.max(1), "{width}: {line}");
+        }
+    }
 }

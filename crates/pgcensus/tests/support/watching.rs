@@ -83,14 +83,13 @@ impl Watch {
     /// Reads its notes until there is such a one.
     pub(crate) fn until_said(&mut self, what: &str, is_it: impl Fn(&str) -> bool) {
         let begin = Instant::now();
+        let mut all = Vec::new();
         loop {
-            match self
-                .notes
-                .recv_timeout(PATIENCE.saturating_sub(begin.elapsed()))
-            {
+            let left = PATIENCE.saturating_sub(begin.elapsed());
+            match self.notes.recv_timeout(left) {
                 Ok(said) if is_it(&said) => return,
-                Ok(_) => {}
-                Err(err) => panic!("{what}: it is not said: {err}"),
+                Ok(said) => all.push(said),
+                Err(err) => panic!("{what}: {err}; said: {all:#?}"),
             }
         }
     }
