@@ -88,7 +88,7 @@ pub(crate) struct TargetId(pub(crate) usize);
 pub(crate) struct FileId(pub(crate) usize);
 
 /// What a look tells.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum Happened<'a> {
     /// The first bytes of a file are about to be told.
     Begins {
@@ -740,7 +740,7 @@ impl Followed {
         if self.has_begun && stat.len != self.progress.position {
             return false;
         }
-        self.changed = self.has_begun.then_some(stat.changed);
+        self.changed = stat.settled();
         self.file = None;
         true
     }
