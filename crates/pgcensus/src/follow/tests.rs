@@ -1,6 +1,8 @@
 //! Histories of files against what was written to them, and single cases.
 
 mod model;
+#[cfg(unix)]
+mod server;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
