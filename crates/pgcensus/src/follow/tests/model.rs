@@ -133,7 +133,9 @@ impl History {
         }
         match self.below(25) {
             // In intervals.
-            24 => drop(self.follow.touched.add(None)),
+            24 => {
+                self.follow.touched.add(None);
+            }
             0..=5 => self.write_anywhere(),
             6..=8 => self.write_to(&name),
             9..=13 => self.look(),

@@ -41,7 +41,9 @@ fn a_collector_that_rotates_is_followed_to_the_last_byte() {
         wants: Box::new(|_| true),
     }]);
     let (wake, woken) = mpsc::channel();
-    let waker = Waker::start(&follow, move || drop(wake.send(())));
+    let waker = Waker::start(&follow, move || {
+        wake.send(()).ok();
+    });
     let mut told = Told::default();
 
     let mut observer = server.start();
