@@ -379,8 +379,11 @@ impl Follow {
                     if !followed.has_begun {
                         followed.begin(id, tell);
                     }
-                    if rest.is_none() {
+                    // A longer copy may turn up under another name.
+                    if rest.as_ref().is_none_or(Rest::is_empty) {
                         self.was_emptied(followed.progress.clone());
+                    }
+                    if rest.is_none() {
                         followed.empty(id, false, tell);
                     }
                     followed.rest = rest;
@@ -747,6 +750,10 @@ impl Followed {
 }
 
 impl Rest {
+    fn is_empty(&self) -> bool {
+        self.at == self.end
+    }
+
     /// Tells a piece of it; false: there is none left.
     fn tell(&mut self, id: FileId, buffer: &mut [u8], tell: &mut Tell<'_>) -> io::Result<bool> {
         let len = buffer.len().min((self.end - self.at) as usize);
