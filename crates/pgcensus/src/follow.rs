@@ -111,13 +111,9 @@ pub(crate) enum Happened<'a> {
         is_whole: bool,
     },
     /// Said once, until it is another trouble or over.
-    Trouble {
-        target: TargetId,
-        path: &'a Path,
-        what: &'a Trouble,
-    },
+    Trouble { path: &'a Path, what: &'a Trouble },
     /// What was said of this path is over.
-    Recovered { target: TargetId, path: &'a Path },
+    Recovered { path: &'a Path },
 }
 
 /// Why something is not followed for now.
@@ -689,12 +685,12 @@ impl Follow {
     }
 
     fn trouble(&mut self, followed: &Followed, what: &Trouble, tell: &mut Tell<'_>) {
-        self.places[followed.target.0].trouble(followed.target, &followed.path, what, tell);
+        self.places[followed.target.0].trouble(&followed.path, what, tell);
     }
 
     fn recovered(&mut self, followed: &Followed, tell: &mut Tell<'_>) {
         if followed.left_out.is_none() {
-            self.places[followed.target.0].recovered(followed.target, &followed.path, tell);
+            self.places[followed.target.0].recovered(&followed.path, tell);
         }
     }
 }

@@ -33,7 +33,7 @@ struct Told {
     files: BTreeMap<usize, Vec<Vec<u8>>>,
     targets: BTreeMap<FileId, TargetId>,
     paths: BTreeMap<FileId, PathBuf>,
-    troubled: BTreeSet<TargetId>,
+    troubled: BTreeSet<PathBuf>,
 }
 
 impl Told {
@@ -79,12 +79,12 @@ impl Told {
                 };
                 format!("{} is empty{rest}", file.0)
             }
-            Happened::Trouble { target, path, what } => {
-                self.troubled.insert(*target);
+            Happened::Trouble { path, what } => {
+                self.troubled.insert(path.to_path_buf());
                 format!("{}: {what}", name(path))
             }
-            Happened::Recovered { target, path } => {
-                assert!(self.troubled.contains(target), "it had no trouble");
+            Happened::Recovered { path } => {
+                assert!(self.troubled.remove(*path), "it had no trouble");
                 format!("{}: recovered", name(path))
             }
         };

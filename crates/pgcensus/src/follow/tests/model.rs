@@ -278,7 +278,9 @@ impl History {
             return;
         };
         let is_telling = self.inodes[inode].part().read >= TELLING;
-        let is_followed = self.is_wanted(name) && self.inodes[inode].is_seen;
+        // One that had ended and is back is not followed before somebody has looked.
+        let Inode { is_seen, away, .. } = self.inodes[inode];
+        let is_followed = self.is_wanted(name) && is_seen && away < AWAY_LOOKS / 2;
         if !(with_copy && is_telling && is_followed) {
             self.look();
         }
