@@ -88,7 +88,7 @@ pub(crate) struct TargetId(pub(crate) usize);
 pub(crate) struct FileId(pub(crate) usize);
 
 /// What a look tells.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum Happened<'a> {
     /// The first bytes of a file are about to be told.
     Begins {
@@ -111,13 +111,9 @@ pub(crate) enum Happened<'a> {
         is_whole: bool,
     },
     /// Said once, until it is another trouble or over.
-    Trouble {
-        target: TargetId,
-        path: &'a Path,
-        what: &'a Trouble,
-    },
+    Trouble { path: &'a Path, what: &'a Trouble },
     /// What was said of this path is over.
-    Recovered { target: TargetId, path: &'a Path },
+    Recovered { path: &'a Path },
 }
 
 /// Why something is not followed for now.
@@ -379,8 +375,11 @@ impl Follow {
                     if !followed.has_begun {
                         followed.begin(id, tell);
                     }
-                    if rest.is_none() {
+                    // A longer copy may turn up under another name.
+                    if rest.as_ref().is_none_or(Rest::is_empty) {
                         self.was_emptied(followed.progress.clone());
+                    }
+                    if rest.is_none() {
                         followed.empty(id, false, tell);
                     }
                     followed.rest = rest;
@@ -686,12 +685,12 @@ impl Follow {
     }
 
     fn trouble(&mut self, followed: &Followed, what: &Trouble, tell: &mut Tell<'_>) {
-        self.places[followed.target.0].trouble(followed.target, &followed.path, what, tell);
+        self.places[followed.target.0].trouble(&followed.path, what, tell);
     }
 
     fn recovered(&mut self, followed: &Followed, tell: &mut Tell<'_>) {
         if followed.left_out.is_none() {
-            self.places[followed.target.0].recovered(followed.target, &followed.path, tell);
+            self.places[followed.target.0].recovered(&followed.path, tell);
         }
     }
 }
@@ -740,13 +739,17 @@ impl Followed {
         if self.has_begun && stat.len != self.progress.position {
             return false;
         }
-        self.changed = self.has_begun.then_some(stat.changed);
+        self.changed = stat.settled();
         self.file = None;
         true
     }
 }
 
 impl Rest {
+    fn is_empty(&self) -> bool {
+        self.at == self.end
+    }
+
     /// Tells a piece of it; false: there is none left.
     fn tell(&mut self, id: FileId, buffer: &mut [u8], tell: &mut Tell<'_>) -> io::Result<bool> {
         let len = buffer.len().min((self.end - self.at) as usize);

@@ -145,7 +145,7 @@ pub(super) struct Followed {
     pub(super) left_out: Option<u64>,
     /// Looks at everything since it has grown.
     pub(super) idle: u32,
-    /// Its times when it was closed.
+    /// Its times when it was closed; `None`: one that changes now may keep them.
     pub(super) changed: Option<Changed>,
     /// The rest of what it was before it was made empty.
     pub(super) rest: Option<Rest>,
@@ -183,7 +183,7 @@ impl Followed {
     pub(super) fn is_changed(&self, len: u64, changed: Changed) -> bool {
         match self.left_out {
             Some(then) => len != then,
-            None => len != self.progress.position || self.changed.is_some_and(|c| c != changed),
+            None => len != self.progress.position || self.changed != Some(changed),
         }
     }
 }

@@ -85,13 +85,7 @@ impl Place {
         canonical
     }
 
-    pub(super) fn trouble(
-        &mut self,
-        target: TargetId,
-        path: &Path,
-        what: &Trouble,
-        tell: &mut Tell<'_>,
-    ) {
+    pub(super) fn trouble(&mut self, path: &Path, what: &Trouble, tell: &mut Tell<'_>) {
         let is_known = self.troubles.contains_key(path);
         if self.troubles.get(path) == Some(what)
             || (!is_known && self.troubles.len() >= TROUBLES_MAX)
@@ -99,12 +93,12 @@ impl Place {
             return;
         }
         self.troubles.insert(path.to_owned(), what.clone());
-        tell(Happened::Trouble { target, path, what });
+        tell(Happened::Trouble { path, what });
     }
 
-    pub(super) fn recovered(&mut self, target: TargetId, path: &Path, tell: &mut Tell<'_>) {
+    pub(super) fn recovered(&mut self, path: &Path, tell: &mut Tell<'_>) {
         if self.troubles.remove(path).is_some() {
-            tell(Happened::Recovered { target, path });
+            tell(Happened::Recovered { path });
         }
     }
 
@@ -145,7 +139,7 @@ impl Follow {
         let path = place.path().to_owned();
         match place.list() {
             Ok(listed) => {
-                place.recovered(target, &path, tell);
+                place.recovered(&path, tell);
                 if let Some(paths) = listed {
                     self.settle_names(target, &paths, tell);
                 }
@@ -158,7 +152,7 @@ impl Follow {
                 } else {
                     Trouble::Io(err.to_string())
                 };
-                place.trouble(target, &path, &what, tell);
+                place.trouble(&path, &what, tell);
                 if is_gone {
                     self.settle_names(target, &[], tell);
                 }
@@ -210,7 +204,7 @@ impl Follow {
                 Ok(Kind::Other) => {}
                 Err(err) if err.kind() == io::ErrorKind::NotFound => {}
                 Err(err) => {
-                    place.trouble(target, path, &Trouble::Io(err.to_string()), tell);
+                    place.trouble(path, &Trouble::Io(err.to_string()), tell);
                 }
             }
         }
@@ -218,7 +212,7 @@ impl Follow {
         for (_, path, stat) in new {
             if self.places[target.0].names.len() >= FILES_MAX {
                 let what = Trouble::TooMany(FILES_MAX);
-                self.places[target.0].trouble(target, &directory, &what, tell);
+                self.places[target.0].trouble(&directory, &what, tell);
                 break;
             }
             self.present(target, path, stat, tell);
@@ -285,7 +279,7 @@ impl Follow {
         };
         let place = &mut self.places[target.0];
         if is_file_target || matches!(what, Trouble::Io(_)) {
-            place.trouble(target, path, &what, tell);
+            place.trouble(path, &what, tell);
         } else {
             place.troubles.remove(path);
         }
@@ -311,7 +305,7 @@ impl Follow {
                 }
                 Err(err) => {
                     let what = Trouble::Io(err.to_string());
-                    self.places[target.0].trouble(target, path, &what, tell);
+                    self.places[target.0].trouble(path, &what, tell);
                     return;
                 }
             },
@@ -330,7 +324,7 @@ impl Follow {
         if followed.file.is_some() || followed.is_changed(stat.len, stat.changed) {
             self.due.insert(id);
         } else if followed.left_out.is_none() {
-            self.places[target.0].recovered(target, path, tell);
+            self.places[target.0].recovered(path, tell);
         }
     }
 

@@ -3,6 +3,7 @@
 use std::fs::{File, Metadata, OpenOptions};
 use std::io;
 use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// A file, whatever it is called. While it is open, no other one gets the same; later one may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -22,7 +23,19 @@ pub(super) struct Stat {
     pub(super) changed: Changed,
 }
 
-/// Seconds and nanoseconds of the last change of bytes and of what is noted of the file.
+/// Systems count in steps of some milliseconds, file systems of up to two seconds: what happens within one is not seen.
+const COARSE_S: i64 = 2;
+
+impl Stat {
+    /// Its times of change, if a later change has others.
+    pub(super) fn settled(&self) -> Option<Changed> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
+        let last = self.changed[0].max(self.changed[2]);
+        (now.as_secs() as i64 - last > COARSE_S).then_some(self.changed)
+    }
+}
+
+/// Seconds since 1970 and further steps of the last change of bytes and of what is noted of the file.
 pub(super) type Changed = [i64; 4];
 
 /// What lies at a path, links followed.
@@ -136,7 +149,10 @@ mod system {
     }
 
     pub(super) fn changed(metadata: &Metadata) -> Changed {
-        [metadata.last_write_time() as i64, 0, 0, 0]
+        /// From 1601 to 1970.
+        const EPOCH: i64 = 11_644_473_600;
+        let steps = metadata.last_write_time() as i64;
+        [steps / 10_000_000 - EPOCH, steps % 10_000_000, 0, 0]
     }
 
     pub(super) fn without_waiting(_: &mut OpenOptions) {}

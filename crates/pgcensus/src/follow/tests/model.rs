@@ -52,6 +52,8 @@ pub(super) struct History {
     is_file: bool,
     /// Files are closed all the time.
     is_narrow: bool,
+    /// Only what has changed is looked at, as the system would tell.
+    is_woken: bool,
     /// A file was, since the last look.
     is_emptied: bool,
     follow: Follow,
@@ -80,7 +82,12 @@ impl History {
             }
         };
         let mut follow = Follow::new(vec![target]);
-        let is_narrow = seed % 8 == 1;
+        let is_narrow = matches!(seed % 8, 1 | 3);
+        let is_woken = matches!(seed % 4, 2 | 3);
+        if is_woken {
+            follow.touched.has_waker();
+            follow.touched.add(None);
+        }
         if is_narrow {
             follow.open_max = 1;
         }
@@ -91,6 +98,7 @@ impl History {
             is_gone: false,
             is_file,
             is_narrow,
+            is_woken,
             is_emptied: false,
             follow,
             told: Told::default(),
@@ -123,7 +131,11 @@ impl History {
                 _ => self.write_anywhere(),
             };
         }
-        match self.below(24) {
+        match self.below(25) {
+            // In intervals.
+            24 => {
+                self.follow.touched.add(None);
+            }
             0..=5 => self.write_anywhere(),
             6..=8 => self.write_to(&name),
             9..=13 => self.look(),
@@ -156,6 +168,7 @@ impl History {
     }
 
     fn create(&mut self, name: &str) -> usize {
+        self.touch(name);
         let path = self.path(name);
         let options = OpenOptions::new().append(true).create_new(true).open(path);
         self.inodes.push(Inode {
@@ -222,6 +235,8 @@ impl History {
         written.writer.write_all(&text).expect("there is space");
         written.part().bytes.extend_from_slice(&text);
         self.done.push(format!("write {} to {inode}", text.len()));
+        let names = self.names.iter().filter(|(_, named)| **named == inode);
+        names.for_each(|(name, _)| self.touch(name));
     }
 
     fn rename(&mut self, from: &str, to: &str) {
@@ -234,6 +249,8 @@ impl History {
         self.names.remove(from);
         self.names.insert(to.to_owned(), inode);
         self.done.push(format!("rename {from} to {to}"));
+        self.touch(from);
+        self.touch(to);
     }
 
     fn remove(&mut self, name: &str) {
@@ -241,6 +258,7 @@ impl History {
         if self.names.remove(name).is_some() {
             fs::remove_file(self.path(name)).expect("it is there");
             self.done.push(format!("remove {name}"));
+            self.touch(name);
         }
     }
 
@@ -260,7 +278,9 @@ impl History {
             return;
         };
         let is_telling = self.inodes[inode].part().read >= TELLING;
-        let is_followed = self.is_wanted(name) && self.inodes[inode].is_seen;
+        // One that had ended and is back is not followed before somebody has looked.
+        let Inode { is_seen, away, .. } = self.inodes[inode];
+        let is_followed = self.is_wanted(name) && is_seen && away < AWAY_LOOKS / 2;
         if !(with_copy && is_telling && is_followed) {
             self.look();
         }
@@ -270,6 +290,7 @@ impl History {
         if with_copy && self.inodes[inode].part().read >= TELLING {
             self.copy_to(name, "copytruncate");
         }
+        let is_short = self.inodes[inode].part().read < TELLING;
         let written = &mut self.inodes[inode];
         written.writer.set_len(0).expect("it can be emptied");
         written.parts.push(Part {
@@ -283,6 +304,11 @@ impl History {
         }
         self.is_emptied = true;
         self.done.push(format!("empty {name}"));
+        self.touch(name);
+        if is_short {
+            // All lines begin alike: what comes could look the same up to there.
+            self.look();
+        }
         self.write_some(inode);
     }
 
@@ -307,6 +333,7 @@ impl History {
         self.copies += 1;
         let to = format!("{name}.{why}.{}", self.copies);
         fs::copy(self.path(name), self.path(&to)).expect("copied");
+        self.touch(&to);
         self.done.push(format!("copy {name} to {to}"));
     }
 
@@ -324,6 +351,8 @@ impl History {
         fs::rename(self.path("_new"), self.path(name)).expect("it is there");
         let file = OpenOptions::new().append(true).open(self.path(name));
         self.inodes[inode].writer = file.expect("it is there");
+        self.touch("_new");
+        self.touch(name);
         self.done.push(format!("replace {name}"));
         self.write(inode);
         // Were it gone by then, nobody would know what it was.
@@ -343,6 +372,7 @@ impl History {
         }
         self.is_gone = !self.is_gone;
         self.done.push(format!("directory gone: {}", self.is_gone));
+        self.follow.touched.add(None);
     }
 
     fn look(&mut self) {
@@ -362,6 +392,12 @@ impl History {
             inode.away = 0;
             let part = inode.part();
             part.read = part.bytes.len();
+        }
+    }
+
+    fn touch(&self, name: &str) {
+        if self.is_woken {
+            self.follow.touched.add(Some(vec![self.path(name)]));
         }
     }
 
