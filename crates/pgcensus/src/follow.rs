@@ -147,13 +147,7 @@ impl fmt::Display for Trouble {
     }
 }
 
-/// The program that undoes what is at a path, where that is compressed: it cannot be followed.
-pub(crate) fn compression(path: &Path) -> io::Result<Option<&'static str>> {
-    let mut magic = [0; MAGIC_MAX];
-    let len = followed::read_full(&stat::open(path)?, &mut magic, 0)?;
-    Ok(compressed_by(&magic[..len]))
-}
-
+/// The program that undoes what begins like this.
 fn compressed_by(head: &[u8]) -> Option<&'static str> {
     match compressed::sniff(head) {
         Magic::Plain => None,

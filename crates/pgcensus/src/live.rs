@@ -15,6 +15,8 @@ mod targets;
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
@@ -34,6 +36,9 @@ const SETTLED: Duration = Duration::from_millis(2);
 /// Bytes of stdin that are handed over at a time, and how many such pieces wait: who writes them waits then.
 const BLOCK: usize = 64 << 10;
 const BLOCKS: usize = 16;
+
+/// Logs that are known, those that have ended among them; beyond it those that ended first are forgotten.
+const GROWTHS_MAX: usize = 4096;
 
 /// Looks in a row without anything being shown.
 const LOOKS_MAX: usize = 8;
@@ -78,7 +83,8 @@ pub(crate) struct Tail<'a, 's> {
     wakes: Receiver<Wake>,
     _waker: Option<Waker>,
     has_stdin: bool,
-    files_wait: bool,
+    /// There may be something to look at.
+    files_wait: Arc<AtomicBool>,
     interrupt: Interrupt,
     /// When the last record came, and its log time.
     passed: Option<(Instant, LogInstant)>,
@@ -104,10 +110,14 @@ impl<'a, 's> Tail<'a, 's> {
         targets.begin(plan, &mut follow, &mut said, |file, begun| {
             growths.insert(Source::File(file), begun.growth(&mut live));
         });
+        let files_wait = Arc::new(AtomicBool::new(false));
         let waker = (!targets.is_empty()).then(|| {
-            let send = send.clone();
-            // Where it is full, it is not asleep.
-            Waker::start(&follow, move || drop(send.try_send(Wake::Files)))
+            let (send, files_wait) = (send.clone(), files_wait.clone());
+            Waker::start(&follow, move || {
+                files_wait.store(true, Ordering::Relaxed);
+                // Where it is full, nobody sleeps.
+                drop(send.try_send(Wake::Files));
+            })
         });
         let has_stdin = stdin.is_some();
         if let Some((server, reader)) = stdin {
@@ -126,7 +136,7 @@ impl<'a, 's> Tail<'a, 's> {
             wakes,
             _waker: waker,
             has_stdin,
-            files_wait: false,
+            files_wait,
             interrupt,
             passed: None,
             said,
@@ -135,7 +145,7 @@ impl<'a, 's> Tail<'a, 's> {
 
     /// Waits until something comes, for at most so long, and takes it in.
     pub(crate) fn step(&mut self, wait: Duration) -> anyhow::Result<Step> {
-        let wait = if self.files_wait {
+        let wait = if self.files_wait.load(Ordering::Relaxed) {
             Duration::ZERO
         } else {
             wait
@@ -154,7 +164,7 @@ impl<'a, 's> Tail<'a, 's> {
             }
         }
         for _ in 0..LOOKS_MAX {
-            if !std::mem::take(&mut self.files_wait) {
+            if !self.files_wait.swap(false, Ordering::Relaxed) {
                 break;
             }
             self.look()?;
@@ -163,7 +173,7 @@ impl<'a, 's> Tail<'a, 's> {
         if self.interrupt.came() || !self.has_stdin && self.targets.is_empty() {
             return Ok(Step::Over);
         }
-        Ok(if self.files_wait {
+        Ok(if self.files_wait.load(Ordering::Relaxed) {
             Step::HasMore
         } else {
             Step::Rests
@@ -189,8 +199,7 @@ impl<'a, 's> Tail<'a, 's> {
 
     fn take(&mut self, wake: Wake) -> anyhow::Result<()> {
         match wake {
-            Wake::Files => self.files_wait = true,
-            Wake::Interrupt => {}
+            Wake::Files | Wake::Interrupt => {}
             Wake::Input(bytes) => self.feed(Source::Stdin, &bytes)?,
             Wake::InputOver(why) => {
                 self.has_stdin = false;
@@ -220,7 +229,7 @@ impl<'a, 's> Tail<'a, 's> {
             let mut shared = Shared { live, begins, said };
             result = took(happened, growths, targets, &mut shared);
         });
-        self.files_wait |= has_more;
+        self.files_wait.fetch_or(has_more, Ordering::Relaxed);
         result
     }
 
@@ -292,20 +301,29 @@ fn took(
         } => {
             let given = targets.server(target);
             let growth = Growth::begins(Whose::of_path(path, given));
+            // One that had ended goes on with what is known of it.
+            let source = Source::File(file);
             if position == 0 {
-                growths.insert(Source::File(file), growth);
+                growths.remove(&source);
             }
+            growths.entry(source).or_insert(growth);
             Ok(())
         }
         Happened::Bytes { file, bytes } => match growths.get_mut(&Source::File(file)) {
             Some(growth) => growth.feed(bytes, shared),
             None => Ok(()),
         },
-        // It may go on after all, so it is not forgotten.
-        Happened::Ends { file } => match growths.get_mut(&Source::File(file)) {
-            Some(growth) => growth.end(shared),
-            None => Ok(()),
-        },
+        Happened::Ends { file } => {
+            let ended = growths.get_mut(&Source::File(file));
+            ended.map_or(Ok(()), |growth| growth.end(shared))?;
+            // It may go on after all, as long as it would be known again.
+            if growths.len() > GROWTHS_MAX {
+                let oldest = growths.iter().find(|(_, growth)| growth.has_ended);
+                let oldest = oldest.map(|(&source, _)| source);
+                oldest.and_then(|source| growths.remove(&source));
+            }
+            Ok(())
+        }
         Happened::Truncated { file, is_whole } => {
             if let Some(growth) = growths.get_mut(&Source::File(file)) {
                 growth.end(shared)?;

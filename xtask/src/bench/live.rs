@@ -207,7 +207,7 @@ fn cpu(pid: u32) -> Result<f64> {
         .split_whitespace()
         .skip(11)
         .take(2)
-        .map(|field| field.parse::<f64>());
+        .map(str::parse::<f64>);
     // A hundred a second, whatever the kernel counts by.
     Ok(ticks.sum::<Result<f64, _>>()? / 100.0)
 }

@@ -240,11 +240,11 @@ impl Asked<'_> {
         let line = self.progress.show(self.work(), &reading);
         let live = Live::begin(run, &mut sink)?;
         drop(line);
-        let is_stopped = live.is_stopped();
+        let mut is_over = live.is_stopped();
         let mut tail = Tail::new(live, self.plan, request, stdin)?;
         state.borrow_mut().tell_past(tail.live.names())?;
         let mut passed = Instant::now();
-        while !is_stopped {
+        while !is_over {
             let wait = state.borrow().lines.wait();
             let step = tail.step(wait)?;
             if passed.elapsed() >= PASSES {
@@ -258,9 +258,7 @@ impl Asked<'_> {
                 }
             }
             watch.lines.flush(&watch.counts, || tail.live.open())?;
-            if step == Step::Over {
-                break;
-            }
+            is_over = step == Step::Over;
         }
         let open = tail.live.open();
         let watch = &mut *state.borrow_mut();

@@ -50,6 +50,8 @@ pub(super) struct Growth {
     state: State,
     /// When bytes came that may be the last ones of a record.
     pub(super) unsettled: Option<Instant>,
+    /// Nothing more is expected.
+    pub(super) has_ended: bool,
 }
 
 /// Whose log it is, as far as that is known before its lines are.
@@ -167,6 +169,7 @@ impl Growth {
             whose,
             state,
             unsettled: None,
+            has_ended: false,
         }
     }
 
@@ -177,6 +180,7 @@ impl Growth {
         shared: &mut Shared<'_, '_, '_>,
     ) -> anyhow::Result<()> {
         self.unsettled = Some(Instant::now());
+        self.has_ended = false;
         match &mut self.state {
             State::Begins { head, .. } => {
                 head.extend_from_slice(bytes);
@@ -218,6 +222,7 @@ impl Growth {
     /// It ends, or begins anew and what is left is lost.
     pub(super) fn end(&mut self, shared: &mut Shared<'_, '_, '_>) -> anyhow::Result<()> {
         self.settle(shared)?;
+        self.has_ended = true;
         match &mut self.state {
             State::Dealt(dealt) => {
                 for (_, part) in &mut dealt.parts {
@@ -304,9 +309,10 @@ impl Whose {
         }
         // A few lines may be read by another prefix too.
         let text = log.envelope.as_ref().map(|envelope| envelope.text(head));
-        let format = match reads_first_line(&before, text.as_deref().unwrap_or(head)) {
-            true => before.format(),
-            false => &log.format,
+        let format = if reads_first_line(&before, text.as_deref().unwrap_or(head)) {
+            before.format()
+        } else {
+            &log.format
         };
         Some(shared.live.log(server, format))
     }
