@@ -9,6 +9,7 @@
 
 use crate::line_prefix::{Head, Inference, Known, Label, LinePrefix};
 use crate::log_time::{self, LogTime, Minute};
+use crate::near;
 use crate::record::SessionId;
 
 /// The format of one log file.
@@ -120,7 +121,7 @@ fn is_document(text: &[u8]) -> bool {
         text.trim_ascii_start(),
         [b'{' | b'[', b'"' | b'{' | b' ' | b'\n' | b'\r', ..]
     );
-    let lines = || text.split(|b| *b == b'\n').map(<[u8]>::trim_ascii_start);
+    let lines = || lines(text).map(<[u8]>::trim_ascii_start);
     let is_json = |line: &&[u8]| line.first().is_some_and(|b| b"{}[]\"".contains(b));
     begins && lines().filter(is_json).count() * 2 >= lines().filter(|l| !l.is_empty()).count()
 }
@@ -191,6 +192,13 @@ impl<'c> Iterator for Heads<'_, 'c> {
         }
         None
     }
+}
+
+/// The lines of a text, without their line feeds.
+pub(crate) fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut start = 0;
+    let ends = memchr::memchr_iter(b'\n', text).chain([text.len()]);
+    ends.map(move |end| &text[std::mem::replace(&mut start, end + 1)..end])
 }
 
 /// The first line of `text` with its line end.
@@ -271,11 +279,11 @@ fn comma(text: &[u8], at: usize) -> Option<usize> {
 pub(crate) fn csv_column_end(text: &[u8], at: usize) -> Option<usize> {
     if text.get(at) != Some(&b'"') {
         let rest = text.get(at..)?;
-        return Some(at + memchr::memchr2(b',', b'\n', rest).unwrap_or(rest.len()));
+        return Some(at + near::find2(b',', b'\n', rest).unwrap_or(rest.len()));
     }
     let mut at = at + 1;
     loop {
-        at += memchr::memchr(b'"', text.get(at..)?)? + 1;
+        at += near::find2(b'"', b'"', text.get(at..)?)? + 1;
         match text.get(at) {
             Some(b'"') => at += 1,
             None | Some(b',' | b'\n') => return Some(at),

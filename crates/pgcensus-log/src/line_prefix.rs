@@ -265,7 +265,9 @@ impl LinePrefix {
     /// `joe@corp.com` and `@shop` the prefix `%u@%d` alone does not tell.
     pub fn read_named<'c>(&self, text: &'c [u8], names: &Names<'_>) -> Option<Head<'c>> {
         let newlines = [read::Newlines::Never, read::Newlines::InNames];
-        newlines.into_iter().find_map(|newlines| {
+        let has_newline = memchr::memchr(b'\n', text).is_some();
+        let newlines = &newlines[..if has_newline { 2 } else { 1 }];
+        newlines.iter().find_map(|&newlines| {
             let mut head = Head::default();
             self.session
                 .read(text, 0, newlines, names, &mut head)

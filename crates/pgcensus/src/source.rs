@@ -30,7 +30,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use pgcensus_log::envelope::{Envelope, SERVERS_MAX};
-use pgcensus_log::format::{self, Format, Guess};
+use pgcensus_log::format::{self, Format, Guess, RecordHead};
 use pgcensus_log::line_prefix::{self, Inference, Known, LinePrefix};
 
 use crate::view::text::thousands;
@@ -683,12 +683,11 @@ impl Learned {
         }
     }
 
-    /// The prefix of the logs beside this one, if its head has it: one server wrote them. Sessions need not be looked for
-    /// then, which a head of statements alone would take a megabyte for.
-    fn check(&self, path: &Path, sample: &[u8]) -> Option<Inference> {
+    /// The prefix of the logs beside this one: one server wrote them. Where the head of this one has it, sessions need not be
+    /// looked for, which a head of statements alone would take a megabyte for.
+    fn beside(&self, path: &Path) -> Option<&LinePrefix> {
         let (directory, prefix) = self.beside.as_ref()?;
-        let is_beside = path.parent() == Some(directory);
-        is_beside.then(|| line_prefix::check(prefix, sample))?
+        (path.parent() == Some(directory)).then_some(prefix)
     }
 
     /// Keeps what a log was found to be.
@@ -1023,13 +1022,16 @@ fn take_dealt(
 impl LogFile {
     fn from_head(path: &Path, head: &Head, format: Format, inferred: Option<Inference>) -> LogFile {
         let sample = &head.sample;
-        let heads = format::heads(&format, sample, 200);
+        let heads = format::heads(&format, sample, 20);
         let first = heads.first().map(|head| head.log_time.map(Box::from));
-        let has_ms = heads.iter().any(|head| head.log_time.wall_ms % 1000 != 0);
+        let any_ms = |heads: &[RecordHead<'_>]| {
+            let mut heads = heads.iter();
+            heads.any(|head| head.log_time.wall_ms % 1000 != 0)
+        };
+        let has_ms = any_ms(&heads) || any_ms(&format::heads(&format, sample, 200));
         let columns: Vec<_> = heads
             .iter()
             .filter(|_| format == Format::Csvlog)
-            .take(20)
             .filter_map(|head| csv_columns(&sample[head.offset..]))
             .collect();
         let written = |columns: &usize| matches!(columns, 23 | 24 | 26);

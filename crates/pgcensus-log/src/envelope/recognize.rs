@@ -132,7 +132,7 @@ fn line_kind(sample: &[u8], end: Day) -> Option<Kind> {
     let mut told = Told::default();
     let mut years = Years::before(end);
     let mut others = 0;
-    for text in sample.split(|b| *b == b'\n') {
+    for text in format::lines(sample) {
         let text = text.strip_suffix(b"\r").unwrap_or(text);
         if text.is_empty() {
             continue;

@@ -781,20 +781,31 @@ pub(super) fn remote_len(text: &[u8]) -> Option<(usize, usize)> {
     }
 }
 
-fn is_host_byte(byte: u8) -> bool {
+const fn is_host_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b':' | b'-' | b'_' | b'%')
 }
 
+/// All of these.
+static HOST_BYTES: [bool; 256] = {
+    let mut bytes = [false; 256];
+    let mut byte = 0;
+    while byte < bytes.len() {
+        bytes[byte] = is_host_byte(byte as u8);
+        byte += 1;
+    }
+    bytes
+};
+
 /// The longest host at the start of `text`.
 pub(super) fn host_len(text: &[u8]) -> usize {
-    for word in [&b"[local]"[..], b"[none]", b"???"] {
-        if text.starts_with(word) {
-            return word.len();
-        }
+    if let Some(b'[' | b'?') = text.first() {
+        let words = [&b"[local]"[..], b"[none]", b"???"];
+        let word = words.iter().find(|word| text.starts_with(word));
+        return word.map_or(0, |word| word.len());
     }
     text.iter()
         .take(HOST_MAX)
-        .take_while(|b| is_host_byte(**b))
+        .take_while(|b| HOST_BYTES[usize::from(**b)])
         .count()
 }
 

@@ -7,11 +7,11 @@ use memchr::memmem::Finder;
 
 use super::encoding::Encoder;
 use super::index::{Index, begins};
+use super::language_of;
 use super::rewrite::{Csv, csv_columns, has_sqlstate, json_message};
 use super::table::{AUTHORIZED, LANGUAGES, MESSAGES};
 use super::words::Words;
-use super::{head, language_of};
-use crate::format;
+use crate::format::{self, lines};
 use crate::line_prefix::label;
 use crate::message;
 
@@ -37,7 +37,7 @@ impl Shape {
         let sample = sample.strip_prefix(format::BOM).unwrap_or(sample);
         let (mut csv, mut json, mut stderr) = (0, 0, 0);
         let colon = Finder::new(b":  ");
-        for line in sample.split(|&b| b == b'\n').take(400) {
+        for line in lines(sample).take(400) {
             if line.first() == Some(&b'{') && json_message(line).is_some() {
                 json += 1;
             } else if matches!(csv_columns(line), Csv::Record(_)) {
@@ -59,9 +59,8 @@ impl Shape {
 /// Whether a log of this shape may be in another language than English, from its head. Nearly always right, and quick where it is not: some
 /// microseconds for 64 KiB.
 pub fn may_be_translated(sample: &[u8], shape: Shape) -> bool {
-    let lines = sample.split(|&b| b == b'\n');
     let colon = Finder::new(b":  ");
-    let mut lines = lines.filter_map(|line| match shape {
+    let mut messages = lines(sample).filter_map(|line| match shape {
         Shape::Jsonlog => json_message(line).map(|start| (true, &line[start..])),
         Shape::Csvlog => match csv_columns(line) {
             Csv::Record(columns) => {
@@ -88,7 +87,7 @@ pub fn may_be_translated(sample: &[u8], shape: Shape) -> bool {
             })
         }
     });
-    lines.any(|(is_english, message)| !is_english || may_begin(message))
+    messages.any(|(is_english, message)| !is_english || may_begin(message))
 }
 
 /// A message that may be of another language.
@@ -107,10 +106,10 @@ const NONE: u16 = u16::MAX;
 /// Texts are told apart by so many bits of their first bytes.
 const HASHED: u32 = 14;
 
-/// The texts of all messages, by their first bytes: made when this is compiled.
+/// The fixed texts that all messages begin with, by their first bytes: made when this is compiled.
 struct Texts {
     /// With their languages.
-    texts: [(&'static str, &'static str); Texts::count()],
+    heads: [(&'static str, &'static str); Texts::count()],
     /// The first text for each hash of first bytes.
     first: [u16; 1 << HASHED],
     /// The next one after each.
@@ -144,7 +143,7 @@ impl Texts {
     )]
     const fn new() -> Texts {
         let mut all = Texts {
-            texts: [("", ""); Texts::count()],
+            heads: [("", ""); Texts::count()],
             first: [NONE; 1 << HASHED],
             next: [NONE; Texts::count()],
         };
@@ -160,8 +159,10 @@ impl Texts {
                 while text > 0 {
                     text -= 1;
                     number -= 1;
-                    all.texts[number] = texts[text];
-                    if let Some(first) = texts[text].1.as_bytes().first_chunk() {
+                    let (of, text) = texts[text];
+                    let head = Texts::head(text);
+                    all.heads[number] = (of, head);
+                    if let Some(first) = head.as_bytes().first_chunk() {
                         let hash = Texts::hash(*first);
                         all.next[number] = all.first[hash];
                         all.first[hash] = number as u16;
@@ -172,12 +173,21 @@ impl Texts {
         all
     }
 
+    /// The same as [`head`](super::head).
+    const fn head(text: &str) -> &str {
+        let mut len = 0;
+        while len < text.len() && text.as_bytes()[len] != b'%' {
+            len += 1;
+        }
+        text.split_at(len).0
+    }
+
     const fn hash(first: [u8; HEAD_MIN]) -> usize {
         let hash = u64::from_le_bytes(first).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         (hash >> (u64::BITS - HASHED)) as usize
     }
 
-    /// The texts that begin so in UTF-8, with their languages.
+    /// Those that begin so in UTF-8, with their languages.
     fn beginning(
         &self,
         first: &[u8; HEAD_MIN],
@@ -186,8 +196,8 @@ impl Texts {
         let numbers = std::iter::successors(number(self.first[Texts::hash(*first)]), move |at| {
             number(self.next[*at])
         });
-        let texts = numbers.map(|number| self.texts[number]);
-        texts.filter(|(_, text)| text.as_bytes().starts_with(first))
+        let heads = numbers.map(|number| self.heads[number]);
+        heads.filter(|(_, head)| head.as_bytes().starts_with(first))
     }
 }
 
@@ -210,9 +220,9 @@ impl Default for Catalog {
 }
 
 fn index() -> Index<HEAD_MIN> {
-    let texts = ALL.texts.iter().enumerate();
-    Index::of(texts.flat_map(|(number, (of, text))| {
-        let begins = begins(of, head(text), HEAD_MIN).skip(1);
+    let heads = ALL.heads.iter().enumerate();
+    Index::of(heads.flat_map(|(number, (of, head))| {
+        let begins = begins(of, head, HEAD_MIN).skip(1);
         let firsts = begins.filter_map(|begin| begin.bytes.first_chunk().copied());
         firsts
             .filter(|first| !first.is_ascii())
@@ -224,7 +234,7 @@ impl Catalog {
     /// The languages that occur in the head of a log of this shape, most frequent first; English is none of them.
     pub fn detect(&self, sample: &[u8], shape: Shape) -> Vec<&'static str> {
         let mut hits = BTreeMap::<&'static str, usize>::new();
-        for line in sample.split(|&b| b == b'\n') {
+        for line in lines(sample) {
             let (of, message) = match shape {
                 Shape::Stderr if line.first() == Some(&b'\t') => continue,
                 Shape::Stderr => {
@@ -264,7 +274,12 @@ impl Catalog {
         let Some(first) = message.first_chunk() else {
             return "";
         };
-        let as_it_is = |_, head: &str| message.starts_with(head.as_bytes()).then_some(head.len());
+        // Of one language thirty begin alike: their ends tell most of them apart.
+        let as_it_is = |_, head: &str| {
+            let head = head.as_bytes();
+            let is_it = message.get(head.len() - 1) == head.last() && message.starts_with(head);
+            is_it.then_some(head.len())
+        };
         let mut best = longest(ALL.beginning(first), as_it_is);
         if best.is_none() {
             let encoded = |of, head: &str| {
@@ -278,11 +293,11 @@ impl Catalog {
             } else {
                 let index = self.encoded.get_or_init(index);
                 let numbers = index.place(message).map(|place| index.numbers(place));
-                let texts = numbers
+                let heads = numbers
                     .into_iter()
                     .flatten()
-                    .map(|number| ALL.texts[number]);
-                longest(texts, encoded)
+                    .map(|number| ALL.heads[number]);
+                longest(heads, encoded)
             };
         }
         best.filter(|_| !message::begins_row(message))
@@ -290,12 +305,12 @@ impl Catalog {
     }
 }
 
-/// The languages of that one of some texts whose head is the longest in a message; `len` says how long it is there.
+/// The languages of the longest of some heads in a message; `len` says how long one is there.
 fn longest(
-    texts: impl Iterator<Item = (&'static str, &'static str)>,
+    heads: impl Iterator<Item = (&'static str, &'static str)>,
     len: impl Fn(&'static str, &'static str) -> Option<usize>,
 ) -> Option<&'static str> {
-    let begins = texts.filter_map(|(of, text)| Some((len(of, head(text))?, of)));
+    let begins = heads.filter_map(|(of, head)| Some((len(of, head)?, of)));
     begins.max_by_key(|(len, _)| *len).map(|(_, of)| of)
 }
 

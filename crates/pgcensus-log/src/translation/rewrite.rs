@@ -54,6 +54,8 @@ pub struct Rewriter {
     prefix: Option<LinePrefix>,
     /// The next byte goes on a line whose begin is done.
     is_in_line: bool,
+    /// Messages stay as they are.
+    is_of_heads: bool,
 }
 
 /// What came out.
@@ -70,9 +72,11 @@ impl Rewritten {
     fn message(&mut self, old: &[u8], new: &[u8], write: fn(&[u8], &mut Vec<u8>)) {
         write(new, &mut self.text);
         let lines = |text: &[u8]| memchr_iter(b'\n', text).count();
-        let gone = lines(old).saturating_sub(lines(new));
-        let end = self.text.len();
-        self.joined.extend((0..gone).map(|_| end));
+        if memchr(b'\n', old).is_some() {
+            let gone = lines(old).saturating_sub(lines(new));
+            let end = self.text.len();
+            self.joined.extend((0..gone).map(|_| end));
+        }
     }
 }
 
@@ -84,7 +88,13 @@ impl Rewriter {
             shape,
             prefix: None,
             is_in_line: false,
+            is_of_heads: false,
         }
+    }
+
+    /// Leaves messages as they are: for what asks of the head of each record alone.
+    pub fn set_of_heads(&mut self) {
+        self.is_of_heads = true;
     }
 
     /// The prefix of its lines: it tells a label from a name that holds such a word.
@@ -226,7 +236,8 @@ impl Rewriter {
         let verbose = has_sqlstate(&rest[label.end..line_end]);
         let start = label.end + if verbose { 7 } else { 0 };
         let messages = &self.translation.messages;
-        if !label.label.is_severity || !messages.may_be(&rest[start..line_end]) {
+        let may_be = label.label.is_severity && messages.may_be(&rest[start..line_end]);
+        if self.is_of_heads || !may_be {
             return Ok(None);
         }
         let Some(end) = unit_end(rest, start, newline, all)? else {

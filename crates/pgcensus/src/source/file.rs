@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use pgcensus_log::envelope::{Day, Envelope};
 use pgcensus_log::format::{self, BOM, Format};
-use pgcensus_log::line_prefix::Inference;
+use pgcensus_log::line_prefix::{self, Inference};
 use pgcensus_log::log_time::{LogTime, Zone};
 
 use super::Learned;
@@ -25,6 +25,8 @@ pub(crate) type FileTime = LogTime<Box<[u8]>>;
 
 /// The head of a file that is looked at first.
 const SAMPLE: usize = 64 << 10;
+/// In another language so much of it confirms the prefix of the logs beside it, if that reads each line of it.
+const CONFIRMED: usize = 8 << 10;
 /// The most of it that is looked at, where less says nothing or tells of no session; of a stream it is held in memory
 /// until it is read again.
 const SAMPLE_MAX: usize = 1 << 20;
@@ -159,8 +161,8 @@ pub(super) struct Head {
     pub(super) envelope: Option<Envelope>,
     /// The languages of its messages.
     pub(super) translated: Option<Translated>,
-    /// The first decompressed bytes, byte order mark included, in English; where these tell of no session,
-    /// lines from further on follow a shorter head.
+    /// The first decompressed bytes, byte order mark included, in English, of which there may be less; where these tell of no
+    /// session, lines from further on follow a shorter head.
     pub(super) sample: Vec<u8>,
     /// All that was read, where that is not the sample.
     whole: Option<Vec<u8>>,
@@ -273,10 +275,19 @@ impl Head {
             envelope,
         };
         head.grow_to(SAMPLE);
-        head.translate(&mut learned.languages);
+        head.translated = learned.languages.of(&head.sample);
         // What names a server in an envelope is in the lines, not in the directory.
-        if head.envelope.is_none() {
-            head.as_others = learned.check(path, &head.sample);
+        let beside = learned.beside(path).filter(|_| head.envelope.is_none());
+        let steps: &[usize] = match (beside, &head.translated) {
+            (Some(_), Some(_)) => &[CONFIRMED, SAMPLE],
+            _ => &[SAMPLE],
+        };
+        for &step in steps {
+            head.translate(step);
+            head.as_others = beside.and_then(|prefix| line_prefix::check(prefix, &head.sample));
+            if head.as_others.is_some() {
+                break;
+            }
         }
         if head.as_others.is_none() {
             head.look_for_sessions();
@@ -301,16 +312,24 @@ impl Head {
             .whole
             .take()
             .unwrap_or_else(|| std::mem::take(&mut self.sample));
-        self.translate(languages);
+        self.translated = languages.of(&self.sample);
+        self.translate(SAMPLE_MAX);
         true
     }
 
-    /// Finds out the languages of the sample, which is all that was read, and turns it into English.
-    fn translate(&mut self, languages: &mut Languages) {
-        self.translated = languages.of(&self.sample);
-        if let Some(translated) = &self.translated {
-            let english = translated.english(&self.sample);
-            self.whole = Some(std::mem::replace(&mut self.sample, english));
+    /// Makes the sample of the first bytes that were read, about `len` where there are more, in English.
+    fn translate(&mut self, len: usize) {
+        let Some(translated) = &self.translated else {
+            return;
+        };
+        let read = self.whole.as_ref().unwrap_or(&self.sample);
+        let end = match read.get(..len) {
+            Some(part) => lines_end(part),
+            None => read.len(),
+        };
+        if let Cow::Owned(english) = translated.english(&read[..end]) {
+            let before = std::mem::replace(&mut self.sample, english);
+            self.whole.get_or_insert(before);
         }
     }
 
@@ -319,10 +338,10 @@ impl Head {
         session_lines(&self.sample).next().is_some()
     }
 
-    /// It is all there is.
-    fn is_whole(&self) -> bool {
+    /// What was read, as it was, where it is all there is.
+    fn all(&self) -> Option<&[u8]> {
         let read = self.whole.as_ref().unwrap_or(&self.sample);
-        read.len() < SAMPLE && self.failure.is_none()
+        (read.len() < SAMPLE && self.failure.is_none()).then_some(read)
     }
 
     /// All that was read, as it was.
@@ -632,8 +651,8 @@ impl LogFile {
         if self.is_compressed() || self.first.is_none() {
             return;
         }
-        if head.is_whole() {
-            self.last = last_of_whole(&self.format, &head.sample);
+        if let Some(all) = head.all() {
+            self.last = self.last_of_all(all);
             return;
         }
         // Read for its head a moment ago; if the tail fails now, reading it will say so.
@@ -666,16 +685,41 @@ impl LogFile {
                     _ => envelope.text_within(&text),
                 });
             }
-            if let Some(translated) = &self.translated {
-                text = Cow::Owned(translated.english(&text));
-            }
             let is_cut = len < SAMPLE && begin > 0 && self.envelope.is_none();
-            let last = last_of_part(&self.format, &text, is_cut);
+            let last = self.last_of_part(&text, is_cut);
             if last.is_some() || begin == 0 || len >= TAIL_MAX {
                 return Ok(last);
             }
             len = (4 * len).max(SAMPLE);
         }
+    }
+
+    /// The time of the last record of a whole log, as it was written.
+    fn last_of_all(&self, text: &[u8]) -> Option<FileTime> {
+        // A quoted field of csvlog may hold whole lines that look like records: the more is read, the less likely all of
+        // it is inside of one.
+        let tail = match self.format {
+            Format::Csvlog => 0,
+            Format::Stderr(_) | Format::Jsonlog => text.len().saturating_sub(TAIL),
+        };
+        let of_tail = (tail > 0).then(|| self.last_of_part(&text[tail..], true));
+        of_tail.flatten().or_else(|| self.last_of_part(text, false))
+    }
+
+    /// The time of the last record that begins in a text; where that is cut at its front, not in its first line, which may
+    /// look like another one.
+    fn last_of_part(&self, text: &[u8], is_cut: bool) -> Option<FileTime> {
+        let english = self.translated.as_ref();
+        let english = english.map(|translated| translated.heads(text, &self.format));
+        let text = english.as_deref().unwrap_or(text);
+        let whole_from = if is_cut {
+            memchr::memchr(b'\n', text).map_or(text.len(), |newline| newline + 1)
+        } else {
+            0
+        };
+        let last = format::last_head(&self.format, text);
+        last.filter(|head| head.offset >= whole_from)
+            .map(|head| head.log_time.map(Box::from))
     }
 }
 
@@ -715,33 +759,6 @@ impl Tail {
         let from = self.bytes.len().saturating_sub((end - begin) as usize);
         Ok((&self.bytes[from..], begin))
     }
-}
-
-/// The time of the last record of a whole log.
-fn last_of_whole(format: &Format, text: &[u8]) -> Option<FileTime> {
-    // A quoted field of csvlog may hold whole lines that look like records: the more is read, the less likely all of
-    // it is inside of one.
-    let tail = match format {
-        Format::Csvlog => 0,
-        Format::Stderr(_) | Format::Jsonlog => text.len().saturating_sub(TAIL),
-    };
-    let of_tail = (tail > 0).then(|| last_of_part(format, &text[tail..], true));
-    of_tail
-        .flatten()
-        .or_else(|| last_of_part(format, text, false))
-}
-
-/// The time of the last record that begins in a text; where that is cut at its front, not in its first line, which may look
-/// like another one.
-fn last_of_part(format: &Format, text: &[u8], is_cut: bool) -> Option<FileTime> {
-    let whole_from = if is_cut {
-        memchr::memchr(b'\n', text).map_or(text.len(), |newline| newline + 1)
-    } else {
-        0
-    };
-    let last = format::last_head(format, text);
-    last.filter(|head| head.offset >= whole_from)
-        .map(|head| head.log_time.map(Box::from))
 }
 
 /// `2026-11-23 05:28:21.603 UTC`, as the server would print it; seconds alone where it has no

@@ -5,6 +5,7 @@ use std::fs;
 use pgcensus_log::log_time;
 
 use super::compressed::tests::{PACKERS, bzip2, gzip, lz4, xz, zstd};
+use super::translated::Translated;
 use super::*;
 
 /// The records `from..to` of a server whose pids begin at `pid`: one every 700 ms.
@@ -417,6 +418,98 @@ fn a_language_that_begins_in_a_log_is_found_at_its_end() {
         };
         assert_eq!(languages(&Plan::of(&request, nobody())), expected);
     }
+}
+
+/// Of a log beside others in its language less is translated to tell what it is: nothing that it says is missed for that.
+#[test]
+fn logs_beside_one_in_their_language_are_what_they_are_alone() {
+    let sessions = |from: u32, to: u32, messages: [&str; 3]| {
+        records(0, from, to, |time, _, n| {
+            let pid = 1000 + n * 37 % 900;
+            let line = |message: &&str| format!("{time} [{pid}] LOG:  {message}{n}\n");
+            messages.iter().map(line).collect()
+        })
+    };
+    let german = |from, to| {
+        let messages = [
+            "Verbindung empfangen: Host=::1 Port=",
+            "Verbindung autorisiert: Benutzer=a Datenbank=b application_name=",
+            "Verbindungsende: Sitzungszeit: 0:00:00.021 Benutzer=a Datenbank=b Host=::1 Port=",
+        ];
+        sessions(from, to, messages)
+    };
+    let french = |from, to| {
+        let messages = [
+            "connexion reçue : hôte=::1 port=",
+            "connexion autorisée : utilisateur=a base de données b application_name=",
+            "déconnexion : durée de la session : 0:00:00.021\n\tutilisateur=a base=b hôte=::1 port=",
+        ];
+        sessions(from, to, messages)
+    };
+    let other_prefix = |text: String| text.replace(" UTC [", " UTC: [");
+    let rows = [
+        ("%m [%p] ", "fr", french(0, 50)),
+        ("%m [%p] ", "fr", french(100, 5000)),
+        ("%m [%p] ", "fr", french(6000, 6100)),
+        // Another language where less is looked at: in the rest of the head, in the tail, in English.
+        (
+            "%m [%p] ",
+            "fr, de",
+            french(7000, 7100) + &german(7100, 7150),
+        ),
+        (
+            "%m [%p] ",
+            "fr, de",
+            french(8000, 9000) + &german(9000, 9050),
+        ),
+        (
+            "%m [%p] ",
+            "fr, de",
+            german(10000, 10040) + &french(10040, 11000),
+        ),
+        ("%m [%p] ", "fr", english(2000) + &french(11000, 11100)),
+        ("%m: [%p] ", "fr", other_prefix(french(12000, 13000))),
+        ("%m: [%p] ", "de", other_prefix(german(13000, 13100))),
+        ("%m [%p] ", "de", german(14000, 15000)),
+    ];
+    let numbers = 10..10 + rows.len();
+    let places = numbers.clone().map(|n| format!("all/{n}.log"));
+    let places: Vec<_> = places
+        .chain(numbers.clone().map(|n| format!("{n}/pg.log")))
+        .collect();
+    let bytes = rows.iter().map(|(_, _, text)| text.as_bytes()).cycle();
+    let files: Vec<_> = places.iter().map(String::as_str).zip(bytes).collect();
+    let logs = Logs::new(&files);
+    let found = |place: &str| -> Vec<String> {
+        let mut files = logs.plan(&[place]).servers.remove(0).files;
+        files.sort_by(|a, b| a.display.cmp(&b.display));
+        let said = files.iter().map(|file| {
+            let Format::Stderr(prefix) = &file.format else {
+                panic!("stderr");
+            };
+            let languages = file.translated.as_ref().map(Translated::languages);
+            let languages = languages.unwrap_or_default().join(", ");
+            let LogFile {
+                first,
+                last,
+                has_ms,
+                first_line,
+                ..
+            } = file;
+            let head = format!("{first:?} {last:?} {has_ms} {first_line:?}");
+            format!("{:?} {languages:?} {head}", prefix.as_str())
+        });
+        said.collect()
+    };
+    let together = found("all");
+    for ((n, (prefix, languages, _)), together) in numbers.zip(&rows).zip(&together) {
+        assert_eq!(*together, found(&n.to_string())[0]);
+        assert!(
+            together.starts_with(&format!("{prefix:?} {languages:?} ")),
+            "{together}"
+        );
+    }
+    assert_eq!(together.len(), rows.len());
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Logs in other languages, turned into English on the way in.
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::io::{self, Read};
@@ -83,9 +84,28 @@ impl Translated {
         self.translation.languages()
     }
 
-    /// A part of the log in English.
-    pub(crate) fn english(&self, text: &[u8]) -> Vec<u8> {
-        Rewriter::new(self.translation.clone(), self.shape).whole(text)
+    /// A part of a log, in English as far as that tells how it is written: what is around the messages of csvlog and jsonlog
+    /// is in no language.
+    pub(crate) fn english<'t>(&self, text: &'t [u8]) -> Cow<'t, [u8]> {
+        match self.shape {
+            Shape::Stderr => {
+                let mut rewriter = Rewriter::new(self.translation.clone(), self.shape);
+                Cow::Owned(rewriter.whole(text))
+            }
+            Shape::Csvlog | Shape::Jsonlog => Cow::Borrowed(text),
+        }
+    }
+
+    /// A part of a log that is written like this, with the heads of its records in English.
+    pub(crate) fn heads<'t>(&self, text: &'t [u8], format: &Format) -> Cow<'t, [u8]> {
+        match format {
+            Format::Stderr(_) => {
+                let mut rewriter = self.rewriter(format);
+                rewriter.set_of_heads();
+                Cow::Owned(rewriter.whole(text))
+            }
+            Format::Csvlog | Format::Jsonlog => Cow::Borrowed(text),
+        }
     }
 
     /// The log in English.

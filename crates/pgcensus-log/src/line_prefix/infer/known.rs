@@ -120,11 +120,12 @@ pub fn check(prefix: &LinePrefix, sample: &[u8]) -> Option<Inference> {
     }
     let mut strangers = 0;
     let lines = labelled_lines_beside(sample, &mut strangers);
-    let reads = |line: &Line<'_>| {
-        let head = score::read(prefix, line);
-        head.is_some_and(|head| !score::agreement(prefix, line, &head).has_flaw)
-    };
-    let is_it = strangers == 0 && lines.len() >= LINES_MIN && lines.iter().all(reads);
+    let mut head = Head::default();
+    let mut all = lines.iter();
+    let are_read = all.all(|line| {
+        score::read_into(prefix, line, &mut head) && !score::agreement(prefix, line, &head).has_flaw
+    });
+    let is_it = strangers == 0 && lines.len() >= LINES_MIN && are_read;
     is_it.then(|| Inference {
         prefix: prefix.clone(),
         lines_read: lines.len(),
@@ -143,10 +144,11 @@ fn may_be_kept(prefix: &LinePrefix) -> bool {
 fn settles(prefix: &LinePrefix, lines: &[Line<'_>], popular: &[LinePrefix]) -> bool {
     let mut pids = score::Pids::default();
     let mut seen = Seen::default();
+    let mut head = Head::default();
     for line in lines {
-        let Some(head) = score::read(prefix, line) else {
+        if !score::read_into(prefix, line, &mut head) {
             return false;
-        };
+        }
         if score::agreement(prefix, line, &head).has_flaw || pids.agreement(line, &head) < 0 {
             return false;
         }

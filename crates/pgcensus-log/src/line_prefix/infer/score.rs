@@ -49,15 +49,16 @@ pub(super) fn of_at_least(prefix: &LinePrefix, lines: &[Line<'_>], least: i64) -
     }
     let mut clean = true;
     let mut pids = Pids::default();
+    let mut head = Head::default();
     for line in lines {
-        let Some(head) = read(prefix, line) else {
+        if !read_into(prefix, line, &mut head) {
             clean = false;
             points -= most.points(line);
             if points <= least {
                 return None;
             }
             continue;
-        };
+        }
         let mut agreement = agreement(prefix, line, &head).points + pids.agreement(line, &head);
         // Nobody prints another number without the pid that it belongs to: rather a pid that returned.
         let has_number = b"lxQ".iter().any(|&escape| prefix.has(escape));
@@ -121,17 +122,33 @@ pub(super) fn explains(prefix: &LinePrefix, line: &Line<'_>) -> bool {
     read(prefix, line).is_some_and(|head| agreement(prefix, line, &head).points >= 0)
 }
 
-/// A reading over more than one line speaks for a prefix less than it may speak for a wrong one.
+/// [`read_into`] a new head.
 pub(super) fn read<'c>(prefix: &LinePrefix, line: &Line<'c>) -> Option<Head<'c>> {
-    let head = prefix.read(line.text, 0)?;
-    let is_one_line = memchr::memchr(b'\n', &line.text[..head.label_start]).is_none();
+    let mut head = Head::default();
+    read_into(prefix, line, &mut head).then_some(head)
+}
+
+/// A reading over more than one line speaks for a prefix less than it may speak for a wrong one. The head is new or was read
+/// by this prefix.
+pub(super) fn read_into<'c>(prefix: &LinePrefix, line: &Line<'c>, head: &mut Head<'c>) -> bool {
+    if !prefix.read_into(line.text, 0, head) {
+        return false;
+    }
+    let end = memchr::memchr(b'\n', line.text).unwrap_or(line.text.len());
+    if head.label_start > end {
+        return false;
+    }
     // Names that hold what separates them are told apart by the message, where it says them.
     let has_names = b"uda".iter().any(|&escape| prefix.has(escape));
     let names = Some(names(line)).filter(|names| has_names && *names != Names::default());
     let named = names
-        .and_then(|names| prefix.read_named(line.text, &names))
+        .and_then(|names| prefix.read_named(&line.text[..end], &names))
         .filter(|named| named.label_start == head.label_start);
-    is_one_line.then(|| named.unwrap_or(head))
+    if let Some(named) = named {
+        let before = head.before;
+        *head = Head { before, ..named };
+    }
+    true
 }
 
 /// The names that the message of a line says.
@@ -284,6 +301,9 @@ fn keys_inside(name: &[u8]) -> i64 {
         b",host=",
         b",pid=",
     ];
+    if !name.contains(&b',') {
+        return 0;
+    }
     let is_inside = |key: &&[u8]| memchr::memmem::find(name, key).is_some();
     KEYS.iter().filter(|key| is_inside(key)).count() as i64
 }
