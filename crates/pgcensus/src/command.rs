@@ -112,7 +112,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             writeln!(err, "{line}").ok();
         }
     }
-    let is_awaited = input.follows && (piped_in.is_some() || !plan.awaited.is_empty());
+    let is_awaited = input.follows && (piped_in.is_some() || plan.may_come());
     if matches!(plan.readable(), Readable::None) && !is_awaited {
         return Ok(ExitCode::from(2));
     }

@@ -334,7 +334,7 @@ impl Plan {
     fn say_why_nothing(&mut self) {
         const LINES: usize = 10;
         let is_there = !self.servers.is_empty() || self.empty > 0;
-        if is_there || !self.problems.is_empty() || !self.awaited.is_empty() {
+        if is_there || !self.problems.is_empty() || self.may_come() {
             return;
         }
         let instead = if self.left_out.is_empty() {
@@ -501,6 +501,11 @@ impl Plan {
                 }
             }
         }
+    }
+
+    /// What is there, or is not yet, is followed.
+    pub(crate) fn may_come(&self) -> bool {
+        !self.awaited.is_empty() || !self.growing.is_empty()
     }
 
     /// Adds what was wrong before there was a plan.

@@ -185,6 +185,16 @@ fn what_is_young_is_read_when_it_shows_what_it_is() {
         &line(9, "LOG:  connection authorized: user=app database=shop"),
     );
     watch.until("the first one", |seen| seen.open() == [9]);
+    // Nor does one that is alone and has nothing yet end it.
+    let alone = tempfile::tempdir().expect("a directory");
+    fs::write(alone.path().join("pg.log"), "2026-11-23 10:0").expect("written");
+    let mut other = Watch::start(&["--json"], alone.path());
+    append(
+        &alone.path().join("pg.log"),
+        &line(8, "LOG:  connection authorized: user=app database=shop")[15..],
+    );
+    other.until("the only one", |seen| seen.open() == [8]);
+    other.end();
     let later = dir.path().join("pg.2.log");
     append(
         &later,

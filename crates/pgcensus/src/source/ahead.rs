@@ -9,6 +9,9 @@ use std::thread;
 /// than that what was just decompressed leaves the cache.
 const PART: usize = 2 << 20;
 
+/// The first one is less: a short log is no more, and memory that is made for nothing costs more than it.
+const FIRST_PART: usize = 128 << 10;
+
 /// So many parts wait at most.
 const PARTS: usize = 2;
 
@@ -34,8 +37,11 @@ impl Ahead {
         let (send, parts) = sync_channel(PARTS);
         let (spent, returned) = sync_channel(PARTS + 2);
         thread::Builder::new().spawn(move || {
+            let mut size = FIRST_PART;
             loop {
-                let part = Part::read(&mut reader, returned.try_recv().unwrap_or_default());
+                let spent = returned.try_recv().unwrap_or_default();
+                let part = Part::read(&mut reader, spent, size);
+                size = PART;
                 let is_last = part.end.is_some();
                 if send.send(part).is_err() || is_last {
                     return;
@@ -52,16 +58,15 @@ impl Ahead {
 }
 
 impl Part {
-    /// The next bytes of `reader`, in `buffer`.
-    fn read(reader: &mut impl Read, mut bytes: Vec<u8>) -> Part {
+    /// The next `size` bytes of `reader`, in a buffer of earlier ones.
+    fn read(reader: &mut impl Read, mut bytes: Vec<u8>, size: usize) -> Part {
         if bytes.is_empty() {
-            // Pages that nothing is written to are never made: a short log has no need of most.
-            bytes = vec![0; PART];
+            bytes = vec![0; size];
         }
-        bytes.resize(PART, 0);
+        bytes.resize(size, 0);
         let mut len = 0;
         let mut end = None;
-        while len < PART && end.is_none() {
+        while len < size && end.is_none() {
             match reader.read(&mut bytes[len..]) {
                 Ok(0) => end = Some(Ok(())),
                 Ok(n) => len += n,

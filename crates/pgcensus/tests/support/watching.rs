@@ -74,7 +74,11 @@ impl Watch {
                 Err(RecvTimeoutError::Timeout) => panic!("{what}: open {:?}", self.seen.open),
                 Err(RecvTimeoutError::Disconnected) => {
                     let status = self.child.wait().expect("a child");
-                    panic!("{what}: it ended: {status}; open {:?}", self.seen.open)
+                    let said: Vec<_> = self.notes.try_iter().collect();
+                    panic!(
+                        "{what}: it ended: {status}; said {said:?}; open {:?}",
+                        self.seen.open
+                    )
                 }
             }
         }
