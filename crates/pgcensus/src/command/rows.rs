@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use pgcensus_core::change::{Change, What};
 use pgcensus_core::instant::Instant;
 use pgcensus_core::names::Names;
+use pgcensus_core::present::as_open;
 use pgcensus_core::session::Session;
 use pgcensus_core::window::Window;
 
@@ -217,17 +218,5 @@ fn sort(rows: &mut [&Session], order: Option<Sort>, end: Option<Instant>) {
         // Who began first is the oldest, whether the session has ended or not.
         Some(Sort::Age | Sort::Start) => rows.sort_by_key(|session| (start(session), session.pid)),
         Some(Sort::Time) => rows.sort_by_key(|session| (Reverse(length(session)), session.pid)),
-    }
-}
-
-/// A session as it was at an instant before its end.
-fn as_open(session: Session) -> Session {
-    Session {
-        session_end: None,
-        session_end_is_bound: false,
-        session_time_ms: None,
-        end: None,
-        end_reason: None,
-        ..session
     }
 }
