@@ -13,6 +13,7 @@ mod help;
 mod pgbadger;
 #[cfg(test)]
 mod tests;
+mod typed;
 mod usage;
 
 use std::ffi::OsString;
@@ -28,6 +29,7 @@ use pgcensus_core::names::Dimension;
 use pgcensus_log::translation::{self, LANGUAGES};
 
 use self::pgbadger::PgbadgerArgs;
+pub(crate) use self::typed::typed_filter;
 
 /// What the operator asked for.
 #[derive(Debug)]
@@ -58,17 +60,20 @@ pub(crate) enum Command {
     Events,
     /// The same, as they happen.
     Watch,
+    /// The full-screen dashboard.
+    Top,
     /// The servers of this machine, and what they log.
     Servers,
 }
 
 impl Command {
-    pub(crate) const ALL: [Command; 6] = [
+    pub(crate) const ALL: [Command; 7] = [
         Command::Summary,
         Command::History,
         Command::Sessions,
         Command::Events,
         Command::Watch,
+        Command::Top,
         Command::Servers,
     ];
 
@@ -80,13 +85,14 @@ impl Command {
             Command::Sessions => "sessions",
             Command::Events => "events",
             Command::Watch => "watch",
+            Command::Top => "top",
             Command::Servers => "servers",
         }
     }
 }
 
 /// Words that a later version knows as commands.
-const LATER: [&str; 6] = ["refused", "top", "serve", "report", "findings", "compare"];
+const LATER: [&str; 5] = ["refused", "serve", "report", "findings", "compare"];
 
 /// All flags, as clap sees them.
 #[derive(Debug, clap::Parser)]
@@ -338,7 +344,7 @@ pub(crate) struct WindowArgs {
     /// These hours of each day, such as 22:00-06:00
     #[arg(long, value_name = "HH:MM-HH:MM")]
     pub(crate) between: Option<String>,
-    /// summary, sessions: who was there at this time
+    /// summary, sessions, top: who was there then
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub(crate) at: Option<String>,
 }
@@ -581,6 +587,14 @@ impl Args {
         Ok(filter)
     }
 
+    /// Which sessions count, as one would type it into `top`.
+    pub(crate) fn typed_filter(&self) -> String {
+        let servers = self.input.servers.iter();
+        let servers = servers.filter(|server| server.path.is_none());
+        let servers: Vec<_> = servers.map(|server| server.name.clone()).collect();
+        self.filter.as_typed(&servers)
+    }
+
     /// The command line of this process. `Err`: the answer has been printed, and this is the exit status.
     pub(crate) fn parse() -> Result<Args, ExitCode> {
         let exists = |path: &Path| path.exists();
@@ -667,7 +681,7 @@ fn take_command(
     }
     if LATER.contains(&word) {
         return Err(Stop::Usage(format!(
-            "'{word}' is not in this version; it has summary, history, sessions, events, watch and servers"
+            "'{word}' is not in this version; it has summary, history, sessions, events, watch, top and servers"
         )));
     }
     let meant = Command::ALL

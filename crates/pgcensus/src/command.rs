@@ -4,6 +4,7 @@
 mod input;
 mod rows;
 mod servers;
+mod top;
 mod totals;
 mod watch;
 
@@ -65,7 +66,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 
     let is_default_window =
         args.command == Command::History && bucket_s.is_none() && request.is_empty();
-    let needs_end = is_default_window || request.needs_end();
+    // The screen reads its input more than once.
+    let is_top = args.command == Command::Top;
+    let needs_end = is_default_window || is_top || request.needs_end();
     // Without signals, Ctrl+C ends the program as ever.
     let interrupt = Interrupt::listen().unwrap_or_default();
     let progress = Progress::new(args.show.quiet);
@@ -205,6 +208,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Command::Sessions => asked.sessions(run, window)?,
         Command::Events => asked.events(run, window)?,
         Command::Watch => asked.watch(run, window, &input, piped_in)?,
+        Command::Top => return asked.top(run, window, (first, last)),
         Command::Servers => unreachable!("it reads no log, and has returned"),
     };
     let mut err = io::stderr().lock();

@@ -62,6 +62,11 @@ impl Interrupt {
         self.came.load(Ordering::SeqCst)
     }
 
+    /// The input ends here, as if Ctrl+C had come: nobody wants to know any more.
+    pub(crate) fn end(&self) {
+        self.came.store(true, Ordering::SeqCst);
+    }
+
     /// It has ended one input, and what came of that is to be read now; the next Ctrl+C is a first one again.
     pub(crate) fn answered(&self) {
         self.came.store(false, Ordering::SeqCst);

@@ -25,6 +25,7 @@ pub(crate) mod sessions;
 pub(crate) mod summary;
 mod table;
 pub(crate) mod text;
+pub(crate) mod top;
 pub(crate) mod watch;
 
 use std::fmt;

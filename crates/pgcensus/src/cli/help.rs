@@ -32,6 +32,10 @@ const COMMANDS: Rows = &[
     ),
     ("watch", "the same, live, until Ctrl+C"),
     (
+        "top",
+        "all of it on a full screen, at any instant of the log",
+    ),
+    (
         "servers",
         "the servers of this machine, and whether they log what is needed",
     ),

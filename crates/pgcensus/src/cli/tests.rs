@@ -218,7 +218,7 @@ fn each_mistake_has_its_sentence() {
         ),
         (
             &["history", "--at", "14:03"],
-            "--at: one instant, for summary and sessions; history takes --since, --until and --last",
+            "--at: one instant, for summary, sessions and top; history takes --since, --until and --last",
         ),
         (
             &["--since", "14:03", "--last", "1h"],
@@ -271,8 +271,8 @@ fn each_mistake_has_its_sentence() {
             "'ssh://db1/pg.log': pgcensus reads local files; try ssh HOST cat pg.log | pgcensus -",
         ),
         (
-            &["top", "pg.log"],
-            "'top' is not in this version; it has summary, history, sessions, events, watch and servers",
+            &["serve", "pg.log"],
+            "'serve' is not in this version; it has summary, history, sessions, events, watch, top and servers",
         ),
         (
             &["sesions", "pg.log"],
@@ -331,10 +331,10 @@ fn each_mistake_has_its_sentence() {
 
 #[test]
 fn later_command_is_a_file_where_there_is_one() {
-    let exists = |path: &Path| path == Path::new("top");
-    let args = Args::read(["pgcensus", "top"].map(OsString::from), exists).unwrap();
+    let exists = |path: &Path| path == Path::new("serve");
+    let args = Args::read(["pgcensus", "serve"].map(OsString::from), exists).unwrap();
     assert_eq!(args.command, Command::Summary);
-    assert_eq!(args.input.inputs, [PathBuf::from("top")]);
+    assert_eq!(args.input.inputs, [PathBuf::from("serve")]);
 }
 
 #[test]

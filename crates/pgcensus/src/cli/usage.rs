@@ -85,7 +85,7 @@ pub(super) fn check(args: &Args) -> Result<(), String> {
         }
         if matches!(command, Command::History | Command::Events | Command::Watch) {
             return Err(format!(
-                "--at: one instant, for summary and sessions; {} takes --since, --until and --last",
+                "--at: one instant, for summary, sessions and top; {} takes --since, --until and --last",
                 command.as_str()
             ));
         }
@@ -100,6 +100,16 @@ pub(super) fn check(args: &Args) -> Result<(), String> {
         return Err("--last: it says since when, as --since does; give one of them".to_owned());
     }
 
+    if *command == Command::Top {
+        if show.json || show.csv || !show.output.is_empty() {
+            return Err("top: a screen to look at; --json, --csv and -o go with summary, sessions and events".to_owned());
+        }
+        if !show.by.is_empty() {
+            return Err(
+                "top: it has every dimension; --by goes with summary and history".to_owned(),
+            );
+        }
+    }
     if *command == Command::Servers {
         if *filter != FilterArgs::default()
             || *window != WindowArgs::default()

@@ -1,0 +1,331 @@
+//! What a moment is made of: the folds that a log is run through, and the moment at their end. Whether the log is read for
+//! one moment or goes on, they are the same.
+
+use pgcensus_core::census::Census;
+use pgcensus_core::change::{Change, What};
+use pgcensus_core::filter::Filter;
+use pgcensus_core::history::History;
+use pgcensus_core::instant::Instant;
+use pgcensus_core::lives::Lives;
+use pgcensus_core::names::{Dimension, Names};
+use pgcensus_core::present::Present;
+use pgcensus_core::recent::Recent;
+use pgcensus_core::session::{ServerId, Session};
+use pgcensus_core::snapshot::{HistorySnapshot, PeakSnapshot};
+use pgcensus_core::tracker::Tracker;
+use pgcensus_core::trend::{TREND, Trends};
+use pgcensus_core::window::Window;
+use pgcensus_core::zone::DisplayZone;
+
+use super::super::{Daily, counts};
+use crate::pipeline::Sink;
+use crate::time_spec;
+use crate::view::top::moment::{
+    Ask, Detail, Details, EventRow, Lines, Moment, Rates, SessionRow, name_rows,
+};
+
+/// Rates are those of so many milliseconds before the instant.
+const RATE_MS: i64 = 60_000;
+
+/// Events that the overview has.
+const EVENTS: usize = 64;
+
+/// Sessions that the panel of the oldest has.
+const OLDEST: usize = 64;
+
+/// Everything that a moment is made of.
+pub(super) struct Folds {
+    span: Span,
+    detail: Detail,
+    census: Census,
+    timeline: History,
+    minute: History,
+    trends: Trends,
+    recent: Recent,
+    present: Present,
+    /// Of the backend that is asked for.
+    history: Recent,
+    /// For the reason that is asked for.
+    refusals: Recent,
+}
+
+/// What is known beside the folds, where the log has been read up to.
+pub(super) struct Seen<'o> {
+    pub(super) names: &'o Names,
+    pub(super) filter: Filter,
+    /// By [`ServerId`].
+    pub(super) trackers: Vec<&'o Tracker>,
+    /// First and last log time.
+    pub(super) input: Option<(Instant, Instant)>,
+}
+
+impl Folds {
+    /// For what is asked, of a log of so many servers.
+    pub(super) fn new(
+        ask: &Ask,
+        span: Span,
+        servers: usize,
+        daily: &Daily,
+        zone: &DisplayZone,
+    ) -> Folds {
+        let counted = |since| daily.limit(since, span.until);
+        let plain = |since, until| Window {
+            since,
+            until,
+            daily: None,
+        };
+        let view = plain(span.view_since, span.view_until);
+        let minute = plain(span.minute_since, span.until);
+        let trends_until = span.until.or(span.at.map(|at| at.plus_ms(1)));
+        Folds {
+            census: Census::new(counted(span.counters_since), None, servers),
+            timeline: History::timeline(view, ask.columns, zone.clone()),
+            minute: History::new(minute, Some(1), zone.clone()),
+            trends: Trends::new(span.trend_step_ms, trends_until),
+            recent: Recent::new(counted(span.counters_since)),
+            present: Present::new(counted(span.since)),
+            history: Recent::new(Window::default()),
+            refusals: Recent::new(counted(span.counters_since)),
+            detail: ask.detail.clone(),
+            span,
+        }
+    }
+
+    /// The moment. What only the owner of the log knows is left out: the lines of a backend, servers and their zone, what is
+    /// wrong.
+    pub(super) fn moment(mut self, ask: &Ask, seen: &Seen<'_>) -> Moment {
+        let Seen { names, input, .. } = *seen;
+        let last = input.map(|(_, last)| last);
+        let at = self.span.at.or(last);
+        self.still_there(seen, last.unwrap_or(Instant::UNKNOWN));
+        let lives = seen.lives();
+        let census = self.census.snapshot(names, &lives, input);
+        let (timeline, minute) = (self.timeline, self.minute);
+        let minute = minute.snapshot(&lives, input, PeakSnapshot::default());
+        let events = |recent: &Recent, n: usize| -> Vec<EventRow> {
+            let changes = recent.changes().rev().take(n);
+            changes.map(|change| EventRow::new(names, change)).collect()
+        };
+        let rows = |sessions: &[Session], n: usize| -> Vec<SessionRow> {
+            let sessions = sessions.iter().take(n);
+            sessions
+                .map(|session| SessionRow::new(names, session, at))
+                .collect()
+        };
+        let sessions = self.present.sessions();
+        let oldest = match &self.detail {
+            // They are not all among those that were kept.
+            Detail::Sessions(Some(_)) => rows(&census.oldest, OLDEST),
+            _ => rows(&sessions.open, OLDEST),
+        };
+        let detail = match &self.detail {
+            Detail::Overview => Details::None,
+            Detail::Sessions(_) => {
+                let mut all = rows(&sessions.open, usize::MAX);
+                all.extend(rows(&sessions.ended, usize::MAX));
+                Details::Sessions(all, sessions.open_dropped, sessions.ended_dropped)
+            }
+            Detail::Events => Details::Events(events(&self.recent, usize::MAX)),
+            Detail::Refusals(_) => Details::Events(events(&self.refusals, usize::MAX)),
+            Detail::Backend(_) => {
+                Details::Backend(events(&self.history, usize::MAX), Lines::default())
+            }
+        };
+        let trends = &self.trends;
+        let refused = census.refused_by_reason.iter();
+        let refused = refused.map(|&(reason, n)| (reason, n, trends.refused(reason)));
+        let dropped = self.recent.dropped_before();
+        Moment {
+            number: ask.number,
+            at,
+            input,
+            rates: self.span.rates(&minute, input),
+            rows: Dimension::ALL.map(|dimension| name_rows(&census, dimension, trends, names)),
+            refused: refused.collect(),
+            oldest,
+            events: events(&self.recent, EVENTS),
+            events_dropped: dropped.map(|before| (before, self.recent.changes().len())),
+            asked: self.detail,
+            detail,
+            timeline: timeline.snapshot(&lives, input, PeakSnapshot::default()),
+            census,
+            ..Moment::default()
+        }
+    }
+
+    /// Who is there at the end of what was read.
+    fn still_there(&mut self, seen: &Seen<'_>, end: Instant) {
+        let names = seen.names;
+        let mut filter = seen.filter.clone();
+        for tracker in &seen.trackers {
+            for session in tracker.open_sessions() {
+                if !counts(&mut filter, names, session) {
+                    continue;
+                }
+                self.census.still_open(session, end);
+                if is_wanted(&self.detail, names, session) {
+                    self.present.still_open(session);
+                }
+            }
+            for (session, received_at) in tracker.pending() {
+                if counts(&mut filter, names, session) {
+                    self.census.still_pending(received_at);
+                }
+            }
+        }
+    }
+}
+
+impl Seen<'_> {
+    /// Of the servers whose sessions may count.
+    fn lives(&self) -> Vec<(ServerId, &Lives)> {
+        let mut filter = self.filter.clone();
+        let trackers = self.trackers.iter().enumerate();
+        trackers
+            .map(|(id, tracker)| (ServerId(id as u16), tracker.lives()))
+            .filter(|&(server, _)| filter.has_server(self.names, server))
+            .collect()
+    }
+}
+
+impl Sink for Folds {
+    fn begins(&mut self, first: Instant) {
+        self.census.begins(first);
+        self.timeline.begins(first);
+        self.minute.begins(first);
+    }
+
+    fn change(&mut self, names: &Names, change: &Change) -> anyhow::Result<()> {
+        self.census.observe(change);
+        self.timeline.observe(change);
+        self.minute.observe(change);
+        self.trends.observe(change);
+        self.recent.observe(change);
+        if let What::Closed(session) = &change.what
+            && is_wanted(&self.detail, names, session)
+        {
+            self.present.observe(change);
+        }
+        match &self.detail {
+            Detail::Backend(backend) => {
+                if pid_of(&change.what) == (backend.server, Some(backend.pid)) {
+                    self.history.observe(change);
+                }
+            }
+            Detail::Refusals(reason) => {
+                if matches!(&change.what, What::Refused(refusal) if refusal.reason == *reason) {
+                    self.refusals.observe(change);
+                }
+            }
+            Detail::Overview | Detail::Sessions(_) | Detail::Events => {}
+        }
+        Ok(())
+    }
+
+    fn ends(&mut self, last: Instant) {
+        self.census.ends(last);
+        self.timeline.ends(last);
+        self.minute.ends(last);
+        self.recent.ends(last);
+        self.present.ends(last);
+    }
+}
+
+/// Whose backend a change is about.
+fn pid_of(what: &What) -> (ServerId, Option<u32>) {
+    match what {
+        What::Opened(session) | What::TakenBack(session) | What::Closed(session) => {
+            (session.server, session.pid)
+        }
+        What::Refused(refusal) => (refusal.server, refusal.pid),
+        What::Probe(probe) => (probe.server, probe.pid),
+        What::Server(server, pid, _) => (*server, *pid),
+    }
+}
+
+/// A session of the list that is asked for: no walsender, as everywhere.
+fn is_wanted(detail: &Detail, names: &Names, session: &Session) -> bool {
+    match detail {
+        _ if session.walsender => false,
+        Detail::Sessions(Some((dimension, name))) => {
+            names.text_of(*dimension, session.name(*dimension)) == &**name
+        }
+        _ => true,
+    }
+}
+
+/// The stretches of time that an answer is about; each `until` is the first instant that does not count.
+pub(super) struct Span {
+    /// The instant, where it is not the end of the log.
+    at: Option<Instant>,
+    until: Option<Instant>,
+    since: Option<Instant>,
+    /// The same, or from the mark on.
+    counters_since: Option<Instant>,
+    view_since: Option<Instant>,
+    view_until: Option<Instant>,
+    minute_since: Option<Instant>,
+    trend_step_ms: i64,
+}
+
+impl Span {
+    pub(super) fn new(
+        ask: &Ask,
+        limits: time_spec::Window,
+        input: Option<(Instant, Instant)>,
+    ) -> Span {
+        let last = limits.until.or(input.map(|(_, last)| last));
+        // As `--at` has it: what happens then is not part of it.
+        let until = ask.at.or(limits.until);
+        let end = until.or(last);
+        let first = input.map(|(first, _)| first);
+        let begin = |end: Option<Instant>| {
+            let since = end.zip(ask.window_ms).map(|(end, ms)| end.plus_ms(-ms));
+            // Before the log begins there is nothing to show.
+            since.max(limits.since).filter(|&since| Some(since) > first)
+        };
+        // Where the cursor begins before all that, it is in the middle.
+        let is_outside = |end: Instant| {
+            let from = ask.window_ms.map(|ms| end.plus_ms(-ms));
+            ask.at.zip(from).is_some_and(|(at, from)| at < from)
+        };
+        let view_end = ask
+            .view_end
+            .or(last.filter(|&last| is_outside(last)).and_then(|_| {
+                let half_ms = ask.window_ms? / 2;
+                Some(ask.at?.plus_ms(half_ms))
+            }));
+        let since = begin(end);
+        let from = since.max(first);
+        let length_ms = end.zip(from).map_or(0, |(end, from)| end.since(from));
+        Span {
+            at: end,
+            until,
+            since,
+            counters_since: since.max(ask.mark.filter(|&mark| {
+                // Before the mark, counters are those of then.
+                ask.at.is_none_or(|at| mark <= at)
+            })),
+            view_since: begin(view_end.or(last)),
+            view_until: view_end.or(limits.until),
+            minute_since: end.map(|end| end.plus_ms(-RATE_MS)),
+            trend_step_ms: (length_ms / (TREND as i64 - 1)).max(1_000),
+        }
+    }
+
+    /// Per second in the last minute, or since the log began.
+    fn rates(&self, minute: &HistorySnapshot, input: Option<(Instant, Instant)>) -> Option<Rates> {
+        let (first, _) = input?;
+        let since = self.minute_since?.max(first);
+        let seconds = self.at?.since(since) as f64 / 1000.0;
+        let sum = |count: fn(&pgcensus_core::snapshot::Bucket) -> u64| {
+            let all: u64 = minute.buckets.iter().map(count).sum();
+            all as f64 / seconds.max(1.0)
+        };
+        Some(Rates {
+            connects: sum(|bucket| bucket.connects),
+            disconnects: sum(|bucket| bucket.disconnects),
+            refused: sum(|bucket| bucket.refused),
+        })
+    }
+}

@@ -1,0 +1,175 @@
+//! The terminal: taken over, drawn on, and given back as it was, whatever ends the program.
+
+use std::io::{self, BufWriter, Stdout, Write};
+use std::sync::Once;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use ratatui::Terminal;
+use ratatui::backend::CrosstermBackend;
+use ratatui::buffer::Buffer;
+use ratatui::crossterm::cursor::{Hide, Show};
+use ratatui::crossterm::event::{
+    DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture,
+};
+use ratatui::crossterm::execute;
+use ratatui::crossterm::terminal::{
+    BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
+    disable_raw_mode, enable_raw_mode,
+};
+use ratatui::layout::Rect;
+
+/// The terminal is ours now.
+static IS_TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// The terminal, as long as it is ours.
+pub(super) struct Screen {
+    terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
+}
+
+impl Screen {
+    /// Takes the terminal over. It is given back when this is dropped, and when any thread panics.
+    pub(super) fn take() -> io::Result<Screen> {
+        static HOOK: Once = Once::new();
+        HOOK.call_once(|| {
+            let before = std::panic::take_hook();
+            std::panic::set_hook(Box::new(move |info| {
+                // First, so that what is said of the panic stays readable.
+                give_back();
+                before(info);
+            }));
+        });
+        take_over()?;
+        let out = BufWriter::with_capacity(1 << 16, io::stdout());
+        let terminal = Terminal::new(CrosstermBackend::new(out));
+        if terminal.is_err() {
+            give_back();
+        }
+        Ok(Screen {
+            terminal: terminal?,
+        })
+    }
+
+    /// Its size.
+    pub(super) fn area(&self) -> io::Result<Rect> {
+        let size = self.terminal.size()?;
+        Ok(Rect::new(0, 0, size.width, size.height))
+    }
+
+    /// Writes what has changed, at once.
+    pub(super) fn draw(&mut self, draw: impl FnOnce(Rect, &mut Buffer)) -> io::Result<()> {
+        execute!(self.terminal.backend_mut(), BeginSynchronizedUpdate)?;
+        self.terminal
+            .draw(|frame| draw(frame.area(), frame.buffer_mut()))?;
+        execute!(self.terminal.backend_mut(), EndSynchronizedUpdate)
+    }
+
+    /// The next frame is drawn whole.
+    pub(super) fn forget(&mut self) -> io::Result<()> {
+        // Its `clear` asks where the cursor is, and the thread that reads keys would take the answer.
+        let area = self.area()?;
+        self.terminal.resize(area)
+    }
+
+    /// Gives the terminal to the shell until it is called back.
+    pub(super) fn suspend(&mut self) -> io::Result<()> {
+        give_back();
+        stop();
+        self.resume()
+    }
+
+    /// Takes it over again: somebody else may have changed it.
+    pub(super) fn resume(&mut self) -> io::Result<()> {
+        take_over()?;
+        self.forget()
+    }
+
+    /// Gives text to the clipboard of the terminal (OSC 52), which may ignore it.
+    pub(super) fn copy(&mut self, text: &str) -> io::Result<()> {
+        let out = self.terminal.backend_mut();
+        write!(out, "\x1b]52;c;{}\x07", base64(text.as_bytes()))?;
+        out.flush()
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        give_back();
+    }
+}
+
+fn take_over() -> io::Result<()> {
+    if IS_TAKEN.swap(true, Ordering::SeqCst) {
+        // It was taken from us meanwhile; crossterm thinks that it was not.
+        disable_raw_mode()?;
+    }
+    enable_raw_mode()?;
+    execute!(
+        io::stdout(),
+        EnterAlternateScreen,
+        EnableMouseCapture,
+        EnableBracketedPaste,
+        Hide
+    )
+}
+
+fn give_back() {
+    if IS_TAKEN.swap(false, Ordering::SeqCst) {
+        // Whoever has closed the terminal cannot be told.
+        execute!(
+            io::stdout(),
+            DisableBracketedPaste,
+            DisableMouseCapture,
+            Show,
+            LeaveAlternateScreen
+        )
+        .ok();
+        disable_raw_mode().ok();
+    }
+}
+
+/// Stops this job, as Ctrl+Z does where the terminal is not ours. Whoever has no shell to go back to is not stopped.
+#[cfg(unix)]
+fn stop() {
+    rustix::process::kill_current_process_group(rustix::process::Signal::TSTP).ok();
+}
+
+#[cfg(not(unix))]
+fn stop() {}
+
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut out = String::new();
+    for three in bytes.chunks(3) {
+        let byte = |i: usize| u32::from(three.get(i).copied().unwrap_or(0));
+        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+        for i in 0..4 {
+            let digit = DIGITS[(bits >> (18 - 6 * i)) as usize & 63];
+            out.push(if i <= three.len() {
+                char::from(digit)
+            } else {
+                '='
+            });
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::base64;
+
+    #[test]
+    fn base64_is_that_of_rfc_4648() {
+        for (text, expected) in [
+            ("", ""),
+            ("f", "Zg=="),
+            ("fo", "Zm8="),
+            ("foo", "Zm9v"),
+            ("foob", "Zm9vYg=="),
+            ("fooba", "Zm9vYmE="),
+            ("foobar", "Zm9vYmFy"),
+        ] {
+            assert_eq!(base64(text.as_bytes()), expected);
+        }
+    }
+}

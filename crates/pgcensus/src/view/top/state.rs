@@ -1,0 +1,628 @@
+//! What the screen is about: the moment that is shown, what has the focus, where one has drilled down to.
+//!
+//! ```text
+//! key ─► Action ─► State::apply ─► Effect     (asking, copying, quitting are for the loop to do)
+//! ```
+
+use pgcensus_core::instant::Instant;
+use pgcensus_core::names::Dimension;
+use pgcensus_core::session::RefusalReason;
+
+use super::keys::Action;
+use super::moment::{Ask, Backend, Detail, Details, EventRow, Moment, NameRow, SessionRow};
+use super::rows;
+
+/// A panel of the overview.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Panel {
+    /// Counts by one dimension.
+    By(Dimension),
+    /// Refusals by reason.
+    Refused,
+    /// The oldest open sessions.
+    Oldest,
+    /// The last events.
+    Events,
+}
+
+impl Panel {
+    /// Those of one server; of several servers they have a panel too.
+    const ALL: [Panel; 8] = [
+        Panel::By(Dimension::ApplicationName),
+        Panel::By(Dimension::User),
+        Panel::By(Dimension::Database),
+        Panel::By(Dimension::ClientHost),
+        Panel::Refused,
+        Panel::Oldest,
+        Panel::Events,
+        Panel::By(Dimension::Server),
+    ];
+
+    /// The digit that chooses it.
+    pub(crate) fn digit(self) -> usize {
+        1 + Panel::ALL
+            .iter()
+            .position(|&panel| panel == self)
+            .unwrap_or_default()
+    }
+
+    /// Its title.
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            Panel::By(Dimension::ApplicationName) => "application",
+            Panel::By(Dimension::User) => "user",
+            Panel::By(Dimension::Database) => "database",
+            Panel::By(Dimension::ClientHost) => "client host",
+            Panel::By(Dimension::Server) => "server",
+            Panel::Refused => "refused",
+            Panel::Oldest => "oldest open",
+            Panel::Events => "events",
+        }
+    }
+}
+
+/// Where one has drilled down to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Page {
+    /// What it shows.
+    pub(crate) detail: Detail,
+    /// The row that is selected.
+    pub(crate) selected: usize,
+}
+
+/// By what the rows of a panel are sorted, and which of their counts is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Sort {
+    /// Open at the instant.
+    #[default]
+    Open,
+    /// Opened in the window.
+    Connects,
+    /// Refused in the window.
+    Refused,
+    /// By name; the count is of open ones.
+    Name,
+}
+
+impl Sort {
+    fn next(self) -> Sort {
+        match self {
+            Sort::Open => Sort::Connects,
+            Sort::Connects => Sort::Refused,
+            Sort::Refused => Sort::Name,
+            Sort::Name => Sort::Open,
+        }
+    }
+
+    /// The word for it in a title.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Sort::Open => "open",
+            Sort::Connects => "connects",
+            Sort::Refused => "refused",
+            Sort::Name => "by name",
+        }
+    }
+
+    /// The count that is shown.
+    pub(crate) fn count(self, row: &NameRow) -> u64 {
+        match self {
+            Sort::Open | Sort::Name => row.open,
+            Sort::Connects => row.connects,
+            Sort::Refused => row.refused,
+        }
+    }
+}
+
+/// What is left to do after a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// Nothing changed.
+    Nothing,
+    /// Something else is to be seen.
+    Redraw,
+    /// Something else is to be known.
+    Ask,
+    /// This text is for the clipboard.
+    Copy(String),
+    /// The shell shall have the terminal for a while.
+    Suspend,
+    /// It is over.
+    Quit,
+}
+
+/// Lengths of windows, in milliseconds, one of which is the next longer or shorter; all of the log is longer still.
+const WINDOWS_MS: [i64; 9] = [
+    60_000,
+    5 * 60_000,
+    15 * 60_000,
+    60 * 60_000,
+    3 * 3_600_000,
+    12 * 3_600_000,
+    24 * 3_600_000,
+    7 * 86_400_000,
+    31 * 86_400_000,
+];
+
+/// What the screen is about.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    /// What is shown; `None` before the first answer.
+    pub(crate) moment: Option<Moment>,
+    /// The panel that has the focus, by its place among [`State::panels`].
+    pub(crate) focus: usize,
+    /// Its selected row, and those of the others.
+    selected: [usize; Panel::ALL.len()],
+    /// It fills the screen.
+    pub(crate) is_expanded: bool,
+    /// Of all panels by name.
+    pub(crate) sort: Sort,
+    /// The last one is shown.
+    pub(crate) pages: Vec<Page>,
+    /// What was typed, as the command line has it.
+    pub(crate) filter: String,
+    /// It is being typed; what it was before.
+    pub(crate) editing: Option<String>,
+    /// Why what is typed is no filter yet.
+    pub(crate) filter_error: Option<String>,
+    /// The instant that is shown; `None`: now.
+    pub(crate) at: Option<Instant>,
+    /// It is shown because the screen was held.
+    pub(crate) is_paused: bool,
+    /// Counters are from here on.
+    pub(crate) mark: Option<Instant>,
+    /// How long the window is; `None`: all of the log.
+    pub(crate) window_ms: Option<i64>,
+    view_end: Option<Instant>,
+    /// The keys are shown.
+    pub(crate) helps: bool,
+    /// What was done last, in words.
+    pub(crate) said: Option<String>,
+    /// Columns and rows of the list that is scrolled by pages.
+    pub(crate) page_rows: usize,
+    /// Columns of the timeline.
+    pub(crate) columns: usize,
+    /// Before the first answer: bytes that were read, of how many.
+    pub(crate) progress: Option<(u64, Option<u64>)>,
+    /// The last question, and so the answer that is waited for.
+    pub(crate) asked: u64,
+}
+
+impl State {
+    /// A screen with a window of this length, at this instant or now.
+    pub(crate) fn new(window_ms: Option<i64>, at: Option<Instant>, filter: String) -> State {
+        State {
+            filter,
+            at,
+            window_ms,
+            ..State::default()
+        }
+    }
+
+    /// The panels that there are.
+    pub(crate) fn panels(&self) -> &'static [Panel] {
+        let has_servers = |moment: &Moment| moment.servers.len() > 1;
+        if self.moment.as_ref().is_some_and(has_servers) {
+            &Panel::ALL
+        } else {
+            &Panel::ALL[..Panel::ALL.len() - 1]
+        }
+    }
+
+    /// The panel that has the focus.
+    pub(crate) fn panel(&self) -> Panel {
+        self.panels()
+            .get(self.focus)
+            .copied()
+            .unwrap_or(Panel::ALL[0])
+    }
+
+    /// The selected row of a panel.
+    pub(crate) fn selected(&self, panel: Panel) -> usize {
+        let rows = self.rows_of(panel);
+        self.selected[panel.digit() - 1].min(rows.saturating_sub(1))
+    }
+
+    /// The answer to the last question has not come.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.moment
+            .as_ref()
+            .is_none_or(|moment| moment.number < self.asked)
+    }
+
+    /// An answer. One to an earlier question is shown too, as long as nothing later is there; what it was
+    /// not asked for stays as it is until then.
+    pub(crate) fn take(&mut self, moment: Moment) {
+        let is_older = |shown: &Moment| moment.number < shown.number;
+        if !self.moment.as_ref().is_some_and(is_older) {
+            self.moment = Some(moment);
+        }
+    }
+
+    /// The next question.
+    pub(crate) fn ask(&mut self, filter: pgcensus_core::filter::Filter) -> Ask {
+        self.asked += 1;
+        Ask {
+            number: self.asked,
+            at: self.at,
+            view_end: self.view_end,
+            window_ms: self.window_ms,
+            mark: self.mark,
+            columns: self.columns.max(1),
+            filter,
+            detail: self
+                .pages
+                .last()
+                .map_or(Detail::Overview, |page| page.detail.clone()),
+        }
+    }
+
+    /// The dimension that a bare word of a filter is looked for in.
+    pub(crate) fn dimension(&self) -> Dimension {
+        match self.panel() {
+            Panel::By(dimension) => dimension,
+            Panel::Refused | Panel::Oldest | Panel::Events => Dimension::ApplicationName,
+        }
+    }
+
+    /// Rows of a panel by name, in their order.
+    pub(crate) fn name_rows(&self, dimension: Dimension) -> Vec<&NameRow> {
+        let Some(moment) = &self.moment else {
+            return Vec::new();
+        };
+        let mut rows: Vec<&NameRow> = moment.rows[dimension as usize].iter().collect();
+        match self.sort {
+            Sort::Open => {}
+            Sort::Name => rows.sort_by(|a, b| a.name.cmp(&b.name)),
+            sort => rows.sort_by_key(|row| std::cmp::Reverse(sort.count(row))),
+        }
+        rows
+    }
+
+    fn rows_of(&self, panel: Panel) -> usize {
+        let Some(moment) = &self.moment else { return 0 };
+        match panel {
+            Panel::By(dimension) => moment.rows[dimension as usize].len(),
+            Panel::Refused => moment.refused.len(),
+            Panel::Oldest => moment.oldest.len(),
+            Panel::Events => moment.events.len(),
+        }
+    }
+
+    /// Sessions of the page that is shown.
+    pub(crate) fn sessions(&self) -> &[SessionRow] {
+        match self.details() {
+            Some(Details::Sessions(sessions, ..)) => sessions,
+            _ => &[],
+        }
+    }
+
+    /// Events of the page that is shown; of a backend its history.
+    pub(crate) fn events(&self) -> &[EventRow] {
+        match self.details() {
+            Some(Details::Events(events) | Details::Backend(events, _)) => events,
+            _ => &[],
+        }
+    }
+
+    /// What the page shows, once it is there.
+    pub(crate) fn details(&self) -> Option<&Details> {
+        let moment = self.moment.as_ref()?;
+        let page = self.pages.last()?;
+        (moment.asked == page.detail).then_some(&moment.detail)
+    }
+
+    /// Rows of the page that is shown.
+    pub(crate) fn page_len(&self) -> usize {
+        match self.details() {
+            Some(Details::Sessions(sessions, ..)) => sessions.len(),
+            Some(Details::Events(events)) => events.len(),
+            Some(Details::Backend(events, lines)) => events.len() + lines.lines.len(),
+            Some(Details::None) | None => 0,
+        }
+    }
+
+    /// The selected row of the page that is shown.
+    pub(crate) fn page_selected(&self) -> usize {
+        let selected = self.pages.last().map_or(0, |page| page.selected);
+        selected.min(self.page_len().saturating_sub(1))
+    }
+
+    /// The instant that is shown.
+    fn now(&self) -> Option<Instant> {
+        self.moment.as_ref()?.at
+    }
+
+    /// The last instant that there is.
+    pub(crate) fn last(&self) -> Option<Instant> {
+        Some(self.moment.as_ref()?.input?.1)
+    }
+
+    /// What an action does.
+    pub(crate) fn apply(&mut self, action: Action) -> Effect {
+        self.said = None;
+        if self.helps {
+            self.helps = false;
+            return match action {
+                Action::Quit => Effect::Quit,
+                _ => Effect::Redraw,
+            };
+        }
+        match action {
+            Action::Quit => return Effect::Quit,
+            Action::Suspend => return Effect::Suspend,
+            Action::Redraw => {}
+            Action::Help => self.helps = true,
+            Action::Panel(digit) => return self.choose(digit),
+            Action::NextPanel => self.turn(1),
+            Action::PreviousPanel => self.turn(self.panels().len() - 1),
+            Action::Move(by) => self.go(by),
+            Action::MovePage(by) => self.go(by * self.page_rows.max(1) as isize),
+            Action::MoveEnd(first) => self.go(if first {
+                isize::MIN / 2
+            } else {
+                isize::MAX / 2
+            }),
+            Action::Enter => return self.enter(),
+            Action::Back => return self.back(),
+            Action::Expand => self.is_expanded = !self.is_expanded,
+            Action::Sort => self.sort = self.sort.next(),
+            Action::Filter => self.editing = Some(self.filter.clone()),
+            Action::Step(steps) => return self.step(steps),
+            Action::Now => return self.show_at(None),
+            Action::First => {
+                let first = self.moment.as_ref().and_then(|moment| moment.input);
+                return self.show_at(first.map(|(first, _)| first));
+            }
+            Action::Pause => {
+                if self.is_paused || self.at.is_some() {
+                    return self.show_at(None);
+                }
+                // What happened just now is part of it.
+                self.at = self.now().map(|now| now.plus_ms(1));
+                self.view_end = self.at;
+                self.is_paused = self.at.is_some();
+                return Effect::Ask;
+            }
+            Action::Clear => {
+                self.mark = match self.mark {
+                    Some(_) => None,
+                    None => self.at.or(self.now().map(|now| now.plus_ms(1))),
+                };
+                self.said = Some(match self.mark {
+                    Some(_) => "counters begin here; c takes them back".to_owned(),
+                    None => "counters are of the whole window".to_owned(),
+                });
+                return Effect::Ask;
+            }
+            Action::Zoom(is_longer) => return self.zoom(is_longer),
+            Action::Copy => {
+                if let Some(text) = rows::selected_text(self) {
+                    self.said = Some(format!("copied: {text}"));
+                    return Effect::Copy(text);
+                }
+            }
+            Action::Type(c) => return self.edit(|text| text.push(c)),
+            Action::Erase => {
+                return self.edit(|text| {
+                    text.pop();
+                });
+            }
+            Action::EraseWord => {
+                return self.edit(|text| {
+                    let kept = text.trim_end().rfind(' ').map_or(0, |space| space + 1);
+                    text.truncate(kept);
+                });
+            }
+            Action::EraseAll => return self.edit(String::clear),
+            Action::Accept => {
+                self.editing = None;
+            }
+        }
+        Effect::Redraw
+    }
+
+    fn edit(&mut self, change: impl Fn(&mut String)) -> Effect {
+        let before = self.filter.clone();
+        change(&mut self.filter);
+        if self.filter.len() > FILTER_MAX {
+            self.filter = before;
+            return Effect::Nothing;
+        }
+        Effect::Ask
+    }
+
+    fn choose(&mut self, digit: usize) -> Effect {
+        if digit == 0 || digit > self.panels().len() {
+            return Effect::Nothing;
+        }
+        self.focus = digit - 1;
+        let was_elsewhere = !self.pages.is_empty();
+        self.pages.clear();
+        if was_elsewhere {
+            Effect::Ask
+        } else {
+            Effect::Redraw
+        }
+    }
+
+    fn turn(&mut self, by: usize) {
+        if self.pages.is_empty() {
+            self.focus = (self.focus + by) % self.panels().len();
+        }
+    }
+
+    /// Moves the selection.
+    fn go(&mut self, by: isize) {
+        if self.pages.is_empty() {
+            let panel = self.panel();
+            let last = self.rows_of(panel).saturating_sub(1);
+            let to = self.selected(panel).saturating_add_signed(by).min(last);
+            self.selected[panel.digit() - 1] = to;
+        } else {
+            let last = self.page_len().saturating_sub(1);
+            let to = self.page_selected().saturating_add_signed(by).min(last);
+            if let Some(page) = self.pages.last_mut() {
+                page.selected = to;
+            }
+        }
+    }
+
+    /// Selects a row of a panel; true: it was selected already.
+    pub(crate) fn point(&mut self, panel: Option<Panel>, row: usize) -> bool {
+        if let Some(panel) = panel {
+            let focus = panel.digit() - 1;
+            let was = self.focus == focus && self.selected(panel) == row;
+            self.focus = focus;
+            self.selected[focus] = row;
+            return was;
+        }
+        let was = self.page_selected() == row;
+        if let Some(page) = self.pages.last_mut() {
+            page.selected = row;
+        }
+        was
+    }
+
+    /// Drills down.
+    fn enter(&mut self) -> Effect {
+        let Some(detail) = self.below() else {
+            return Effect::Nothing;
+        };
+        self.pages.push(Page {
+            detail,
+            selected: 0,
+        });
+        Effect::Ask
+    }
+
+    /// What is below the selected row.
+    fn below(&self) -> Option<Detail> {
+        let moment = self.moment.as_ref()?;
+        let backend = |backend: Option<Backend>| backend.map(Detail::Backend);
+        if let Some(page) = self.pages.last() {
+            let selected = self.page_selected();
+            return match page.detail {
+                Detail::Sessions(_) => backend(self.sessions().get(selected)?.backend()),
+                Detail::Events | Detail::Refusals(_) => {
+                    backend(self.events().get(selected)?.backend())
+                }
+                Detail::Overview | Detail::Backend(_) => None,
+            };
+        }
+        let panel = self.panel();
+        let selected = self.selected(panel);
+        match panel {
+            Panel::By(dimension) => {
+                let name = self.name_rows(dimension).get(selected)?.name.clone();
+                Some(Detail::Sessions(Some((dimension, name))))
+            }
+            Panel::Refused => {
+                let (reason, ..): &(RefusalReason, _, _) = moment.refused.get(selected)?;
+                Some(Detail::Refusals(*reason))
+            }
+            Panel::Oldest => backend(moment.oldest.get(selected)?.backend()),
+            Panel::Events => Some(Detail::Events),
+        }
+    }
+
+    fn back(&mut self) -> Effect {
+        if let Some(before) = self.editing.take() {
+            self.filter = before;
+            self.filter_error = None;
+            return Effect::Ask;
+        }
+        if self.pages.pop().is_some() {
+            return Effect::Ask;
+        }
+        if self.is_expanded {
+            self.is_expanded = false;
+            return Effect::Redraw;
+        }
+        if !self.filter.is_empty() {
+            self.filter.clear();
+            self.filter_error = None;
+            return Effect::Ask;
+        }
+        if self.at.is_some() {
+            return self.show_at(None);
+        }
+        Effect::Nothing
+    }
+
+    /// Moves the cursor through the past by so many buckets.
+    fn step(&mut self, steps: i64) -> Effect {
+        let Some(moment) = &self.moment else {
+            return Effect::Nothing;
+        };
+        let (Some(last), Some(at)) = (self.last(), self.at.or(moment.at)) else {
+            self.said = Some("the log has no times: there is no past to go to".to_owned());
+            return Effect::Redraw;
+        };
+        let step_ms = moment.timeline.bucket_s.max(1) as i64 * 1000;
+        // On the clock's own marks, so that the same keys lead back.
+        let marks = if steps < 0 {
+            -(-at.0).div_euclid(step_ms)
+        } else {
+            at.0.div_euclid(step_ms)
+        };
+        let to = Instant((marks + steps) * step_ms);
+        // At the last record the cursor is at its end.
+        self.show_at(Some(to).filter(|&to| steps < 0 || to < last))
+    }
+
+    /// Shows this instant; `None`, or one after the last: now.
+    pub(crate) fn show_at(&mut self, at: Option<Instant>) -> Effect {
+        self.is_paused = false;
+        let input = self.moment.as_ref().and_then(|moment| moment.input);
+        let Some(((first, last), at)) = input.zip(at).filter(|&((_, last), at)| at <= last) else {
+            let was = (self.at.take(), self.view_end.take());
+            return if was == (None, None) {
+                Effect::Nothing
+            } else {
+                Effect::Ask
+            };
+        };
+        let at = at.max(first);
+        self.at = Some(at);
+        if let Some(window_ms) = self.window_ms {
+            let end = self.view_end.unwrap_or(last);
+            if at > end || at.since(end) < -window_ms {
+                let end = at.plus_ms(window_ms / 2);
+                self.view_end = Some(end).filter(|&end| end < last);
+            }
+        } else {
+            self.view_end = None;
+        }
+        Effect::Ask
+    }
+
+    fn zoom(&mut self, is_longer: bool) -> Effect {
+        let all_ms = self
+            .moment
+            .as_ref()
+            .and_then(|moment| moment.input)
+            .map_or(i64::MAX, |(first, last)| last.since(first));
+        let now_ms = self.window_ms.unwrap_or(i64::MAX).min(all_ms);
+        let next = if is_longer {
+            let longer = WINDOWS_MS.into_iter().find(|&ms| ms > now_ms);
+            longer.filter(|&ms| ms < all_ms)
+        } else {
+            let shorter = WINDOWS_MS.into_iter().rev().find(|&ms| ms < now_ms);
+            match shorter {
+                Some(shorter) => Some(shorter),
+                None => return Effect::Nothing,
+            }
+        };
+        self.window_ms = next;
+        if let (Some(at), Some(_)) = (self.at, next) {
+            self.view_end = None;
+            return self.show_at(Some(at));
+        }
+        self.view_end = None;
+        Effect::Ask
+    }
+}
+
+/// A filter is no longer than this.
+const FILTER_MAX: usize = 4_096;
