@@ -8,6 +8,7 @@
 mod bench;
 mod fuzz;
 mod messages;
+mod pictures;
 mod servers;
 
 use std::ffi::OsString;
@@ -22,6 +23,7 @@ cargo xtask test                  install what is needed, run every test, fuzz f
 cargo xtask fuzz [--seconds N]    fuzz each target for N seconds (default 20)
 cargo xtask messages PATH DIR     make the table of translated messages from PostgreSQL's catalogs: PATH
                                   has them by version, DIR (/usr/share/locale) those of a server
+cargo xtask pictures              make the pictures of the README anew, from the screens of the program
 cargo xtask servers               find or install PostgreSQL servers; print where their programs are
 cargo xtask bench                 measure pgcensus beside other programs, and how its costs grow, on
                                   logs of a real server; written to benches/RESULTS.md
@@ -43,6 +45,7 @@ fn main() -> ExitCode {
             Err(_) => Err(anyhow::anyhow!("--seconds {seconds}: not a number")),
         },
         ["messages", path, locales] => messages::generate(path, locales),
+        ["pictures"] => pictures::run(),
         ["servers"] => list_servers(),
         ["bench", ref args @ ..] => bench::run(args),
         // Not for people: the benchmark runs it beside pgcensus.
