@@ -34,6 +34,7 @@ const SHORT_MS: usize = 1024;
 pub const CROSS_MAX: usize = 100_000;
 
 /// Adds up changes to a census of a window.
+#[derive(Clone)]
 pub struct Census {
     window: Window,
     cross: Option<(Dimension, Dimension)>,
@@ -62,7 +63,7 @@ pub struct Census {
 }
 
 /// Sessions of one kind, by name.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Count {
     open: Level,
     connects: i64,

@@ -24,6 +24,7 @@ const LENGTHS_S: [u64; 5] = [60, 300, 900, 3600, 86_400];
 const ROWS_MAX: usize = 48;
 
 /// Adds up changes to a history.
+#[derive(Clone)]
 pub struct History {
     window: Window,
     zone: DisplayZone,

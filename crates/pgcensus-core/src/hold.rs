@@ -12,6 +12,9 @@ use crate::session::{ServerId, Session, SessionId};
 /// How long a session is held, in log time.
 const HOLD_MS: i64 = 2_000;
 
+/// How long, while time passes and nothing is logged.
+const PASS_MS: i64 = 200;
+
 /// At most this many changes wait; past it the oldest is let go, and a refusal that comes later finds a
 /// session that has been told.
 const HELD_MAX: usize = 10_000;
@@ -88,18 +91,35 @@ impl Hold {
             return ready(change);
         }
         self.waiting.push_back(Waiting::Change(change));
+        self.let_go(HOLD_MS, &mut ready);
+    }
+
+    /// Time passes without a change: hands on what has been held for as long as a refusal takes that comes at once. One
+    /// that comes later still takes back what was told.
+    pub fn pass(&mut self, now: Instant, mut ready: impl FnMut(Change)) {
+        self.now = self.now.max(Some(now));
+        self.let_go(PASS_MS, &mut ready);
+    }
+
+    /// Something is held.
+    pub fn is_holding(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// Hands on what need not wait any more: what was held for so long.
+    fn let_go(&mut self, held_ms: i64, ready: &mut impl FnMut(Change)) {
         while let Some(first) = self.waiting.front() {
             if let Waiting::Change(change) = first
                 && let Some(session) = may_be_taken_back(change)
                 && self.opened[usize::from(session.server.0)].holds_first()
             {
                 let age = self.now.zip(change.at).map_or(0, |(now, at)| now.since(at));
-                if age <= HOLD_MS && self.waiting.len() <= HELD_MAX {
+                if age <= held_ms && self.waiting.len() <= HELD_MAX {
                     break;
                 }
             }
             self.first += 1;
-            self.pop(&mut ready);
+            self.pop(ready);
         }
     }
 

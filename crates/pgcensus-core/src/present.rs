@@ -17,6 +17,7 @@ pub const OPEN_MAX: usize = 10_000;
 pub const ENDED_MAX: usize = 10_000;
 
 /// The sessions of a window.
+#[derive(Clone)]
 pub struct Present {
     window: Window,
     open: Vec<Session>,

@@ -1,16 +1,18 @@
 //! Windows: the stretch of the log that counts.
 
+use std::sync::Arc;
+
 use crate::instant::Instant;
 
 /// `[since, until)`, and of each day only a part.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Window {
     /// The first instant that counts; `None`: from the beginning.
     pub since: Option<Instant>,
     /// The first instant that does not count any more; `None`: to the end.
     pub until: Option<Instant>,
     /// `--between`: which instants count of each day.
-    pub daily: Option<Box<dyn Fn(Instant) -> bool + Send>>,
+    pub daily: Option<Arc<dyn Fn(Instant) -> bool + Send + Sync>>,
 }
 
 impl Window {

@@ -11,6 +11,7 @@ mod watch;
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context;
 use clap::ColorChoice;
@@ -297,8 +298,8 @@ struct Daily {
 impl Daily {
     fn limit(&self, since: Option<Instant>, until: Option<Instant>) -> Window {
         let Daily { between, zone } = self.clone();
-        let daily = between.map(|between| -> Box<dyn Fn(Instant) -> bool + Send> {
-            Box::new(move |at| between.contains(&zone, at))
+        let daily = between.map(|between| -> Arc<dyn Fn(Instant) -> bool + Send + Sync> {
+            Arc::new(move |at| between.contains(&zone, at))
         });
         Window {
             since,

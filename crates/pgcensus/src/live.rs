@@ -18,7 +18,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use pgcensus_core::instant::Instant as LogInstant;
 
@@ -32,6 +32,9 @@ use targets::Targets;
 
 /// Nothing came of a log for so long: its last line is the last of its record. The server writes a record at once.
 const SETTLED: Duration = Duration::from_millis(2);
+
+/// A log whose last record is no older goes on.
+const RECENT_MS: i64 = 120_000;
 
 /// Bytes of stdin that are handed over at a time, and how many such pieces wait: who writes them waits then.
 const BLOCK: usize = 64 << 10;
@@ -51,8 +54,8 @@ enum Wake {
     Input(Vec<u8>),
     /// Its end, or why it cannot be read on.
     InputOver(Option<String>),
-    /// Ctrl+C.
-    Interrupt,
+    /// Somebody wants something else: Ctrl+C, another question.
+    Nothing,
 }
 
 /// Where bytes come from.
@@ -83,11 +86,14 @@ pub(crate) struct Tail<'a, 's> {
     wakes: Receiver<Wake>,
     _waker: Option<Waker>,
     has_stdin: bool,
+    /// Bytes have come.
+    is_fed: bool,
     /// There may be something to look at.
     files_wait: Arc<AtomicBool>,
     interrupt: Interrupt,
-    /// When the last record came, and its log time.
-    passed: Option<(Instant, LogInstant)>,
+    /// When the last record came, and its log time; `None`: none has come, and what was there was written long ago.
+    since: Option<(Instant, LogInstant)>,
+    send: SyncSender<Wake>,
     /// What is to be said of the logs; who shows it takes it.
     pub(crate) said: Vec<String>,
 }
@@ -126,7 +132,11 @@ impl<'a, 's> Tail<'a, 's> {
             let send = send.clone();
             std::thread::Builder::new().spawn(move || read(reader, &send))?;
         }
-        interrupt.wake(move || drop(send.try_send(Wake::Interrupt)))?;
+        let on_interrupt = send.clone();
+        interrupt.wake(move || drop(on_interrupt.try_send(Wake::Nothing)))?;
+        let since = live
+            .input()
+            .and_then(|(_, last)| Some((written_at(last)?, last)));
         Ok(Tail {
             live,
             begins: Begins::new(request),
@@ -136,9 +146,11 @@ impl<'a, 's> Tail<'a, 's> {
             wakes,
             _waker: waker,
             has_stdin,
+            is_fed: false,
             files_wait,
             interrupt,
-            passed: None,
+            since,
+            send,
             said,
         })
     }
@@ -170,6 +182,10 @@ impl<'a, 's> Tail<'a, 's> {
             self.look()?;
         }
         self.settle()?;
+        if self.is_fed {
+            self.is_fed = false;
+            self.is_written();
+        }
         if self.interrupt.came() || !self.has_stdin && self.targets.is_empty() {
             return Ok(Step::Over);
         }
@@ -180,26 +196,44 @@ impl<'a, 's> Tail<'a, 's> {
         })
     }
 
-    /// Time passes on the clock of the log: what was waited for in vain is decided.
-    pub(crate) fn pass(&mut self) -> anyhow::Result<()> {
-        let Some(last) = self.live.last() else {
-            return Ok(());
-        };
-        match self.passed {
-            Some((since, then)) if then == last => {
-                let ms = since.elapsed().as_millis() as i64;
-                self.live.pass(last.plus_ms(ms))
-            }
-            _ => {
-                self.passed = Some((Instant::now(), last));
-                Ok(())
-            }
+    /// What time it is on the clock of the log: that of its last record, and as much later as has gone by since that came.
+    /// In a log that nobody writes, time does not pass.
+    pub(crate) fn now(&self) -> Option<LogInstant> {
+        let (_, last) = self.live.input()?;
+        Some(match self.since {
+            Some((since, then)) if then == last => last.plus_ms(since.elapsed().as_millis() as i64),
+            _ => last,
+        })
+    }
+
+    /// Time passes on the clock of the log: what was waited for in vain is decided. Whether something is held that will be
+    /// told soon.
+    pub(crate) fn pass(&mut self) -> anyhow::Result<bool> {
+        match self.now() {
+            Some(now) if self.since.is_some() => self.live.pass(now),
+            _ => Ok(false),
+        }
+    }
+
+    /// Ends a step that waits, from another thread.
+    pub(crate) fn waker(&self) -> impl Fn() + Send + Sync + 'static {
+        let send = self.send.clone();
+        move || drop(send.try_send(Wake::Nothing))
+    }
+
+    /// A record may have come: time passes from its on.
+    fn is_written(&mut self) {
+        let last = self.live.input().map(|(_, last)| last);
+        if self.since.map(|(_, then)| then) != last
+            && let Some(last) = last
+        {
+            self.since = Some((Instant::now(), last));
         }
     }
 
     fn take(&mut self, wake: Wake) -> anyhow::Result<()> {
         match wake {
-            Wake::Files | Wake::Interrupt => {}
+            Wake::Files | Wake::Nothing => {}
             Wake::Input(bytes) => self.feed(Source::Stdin, &bytes)?,
             Wake::InputOver(why) => {
                 self.has_stdin = false;
@@ -219,10 +253,12 @@ impl<'a, 's> Tail<'a, 's> {
             growths,
             targets,
             said,
+            is_fed,
             ..
         } = self;
         let mut result = Ok(());
         let has_more = follow.look(&mut |happened| {
+            *is_fed |= matches!(happened, Happened::Bytes { .. });
             if result.is_err() {
                 return;
             }
@@ -234,6 +270,7 @@ impl<'a, 's> Tail<'a, 's> {
     }
 
     fn feed(&mut self, source: Source, bytes: &[u8]) -> anyhow::Result<()> {
+        self.is_fed = true;
         let Tail {
             live,
             begins,
@@ -283,6 +320,17 @@ impl<'a, 's> Tail<'a, 's> {
         }
         Ok(())
     }
+}
+
+/// When a record of this log time was written, if that was a short while ago: then the log's clock is ours.
+fn written_at(last: LogInstant) -> Option<Instant> {
+    let now = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .ok()?;
+    let age = now.as_millis() as i64 - last.0;
+    let is_recent = (-RECENT_MS..RECENT_MS).contains(&age);
+    let age = Duration::from_millis(age.max(0) as u64);
+    is_recent.then(|| Instant::now().checked_sub(age))?
 }
 
 /// Takes in what happened to a file.

@@ -238,7 +238,7 @@ impl Asked<'_> {
         let mut sink = state.clone();
         let reading = run.reading.clone();
         let line = self.progress.show(self.work(), &reading);
-        let live = Live::begin(run, &mut sink)?;
+        let live = Live::begin(run, &mut sink, true)?;
         drop(line);
         let mut is_over = live.is_stopped();
         let mut tail = Tail::new(live, self.plan, request, stdin)?;

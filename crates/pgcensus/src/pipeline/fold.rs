@@ -70,13 +70,15 @@ pub(super) struct Fold<'a, 's> {
     end: Option<Instant>,
     /// The logs go on behind their ends.
     pub(super) follows: bool,
-    /// What has been there is read: changes are handed on as they come, and are not held.
+    /// What may be taken back is handed on at once.
+    pub(super) holds_nothing: bool,
+    /// What has been there is read: changes of one server do not wait for those of others.
     pub(super) is_live: bool,
 }
 
 pub(super) struct ServerFold {
     pub(super) tracker: Tracker,
-    clock: LogClock,
+    pub(super) clock: LogClock,
     next: u64,
     early: BTreeMap<u64, Done>,
     is_over: bool,
@@ -144,6 +146,7 @@ impl<'a, 's> Fold<'a, 's> {
             is_stopped: false,
             end: None,
             follows: false,
+            holds_nothing: false,
             is_live: false,
         }
     }
@@ -435,8 +438,7 @@ impl<'a, 's> Fold<'a, 's> {
             failed,
             ..
         } = self;
-        if self.follows {
-            // Whoever watches shall see at once what may be taken back.
+        if self.holds_nothing {
             for change in told.drain(..) {
                 hand_on(*sink, &mut run.filter, names, servers, failed, change);
             }
@@ -447,6 +449,28 @@ impl<'a, 's> Fold<'a, 's> {
                 hand_on(*sink, &mut run.filter, names, servers, failed, change);
             });
         }
+    }
+
+    /// Time passes: hands on what need not be held any more. Whether something still is.
+    pub(super) fn pass(&mut self, now: Instant) -> bool {
+        for server in 0..self.servers.len() {
+            let Fold { servers, told, .. } = self;
+            servers[server].tracker.pass(now, told);
+            self.changed(server);
+        }
+        let Fold {
+            hold,
+            sink,
+            names,
+            run,
+            servers,
+            failed,
+            ..
+        } = self;
+        hold.pass(now, |change| {
+            hand_on(*sink, &mut run.filter, names, servers, failed, change);
+        });
+        hold.is_holding()
     }
 
     /// A line that no known prefix reads: the prefix may have changed here.

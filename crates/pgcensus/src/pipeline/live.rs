@@ -3,10 +3,12 @@
 //!
 //! Nothing is read here. Whoever follows the logs cuts what comes into whole records and [appends](Live::append) it.
 
-use pgcensus_core::filter::Who;
+use pgcensus_core::filter::{Filter, Who};
 use pgcensus_core::instant::Instant;
 use pgcensus_core::names::Names;
 use pgcensus_core::session::Session;
+use pgcensus_core::tracker::Tracker;
+use pgcensus_core::zone::LogClock;
 use pgcensus_log::batch::{Batch, Item, Why};
 use pgcensus_log::decoder::Decoder;
 use pgcensus_log::format::Format;
@@ -40,10 +42,16 @@ pub(crate) struct Piece<'t> {
 }
 
 impl<'a, 's> Live<'a, 's> {
-    /// Reads what is there by now; `sink` is told of it as of all that comes later.
-    pub(crate) fn begin(run: Run<'a>, sink: &'s mut dyn Sink) -> anyhow::Result<Live<'a, 's>> {
+    /// Reads what is there by now; `sink` is told of it as of all that comes later. It `holds_nothing`: sessions that may be
+    /// taken back are told at once.
+    pub(crate) fn begin(
+        run: Run<'a>,
+        sink: &'s mut dyn Sink,
+        holds_nothing: bool,
+    ) -> anyhow::Result<Live<'a, 's>> {
         let mut fold = Fold::new(run, sink);
         fold.follows = true;
+        fold.holds_nothing = holds_nothing;
         let mut fold = super::fold(fold)?;
         fold.is_live = true;
         Ok(Live {
@@ -162,14 +170,11 @@ impl<'a, 's> Live<'a, 's> {
         self.fold.servers[server].tracker.gap(None);
     }
 
-    /// Time passes without any record: what was waited for is decided.
-    pub(crate) fn pass(&mut self, now: Instant) -> anyhow::Result<()> {
-        for server in 0..self.fold.servers.len() {
-            let Fold { servers, told, .. } = &mut self.fold;
-            servers[server].tracker.pass(now, told);
-            self.fold.changed(server);
-        }
-        self.result()
+    /// Time passes without any record: what was waited for is decided. Whether something still is held.
+    pub(crate) fn pass(&mut self, now: Instant) -> anyhow::Result<bool> {
+        let is_holding = self.fold.pass(now);
+        self.result()?;
+        Ok(is_holding)
     }
 
     /// All names so far.
@@ -177,12 +182,29 @@ impl<'a, 's> Live<'a, 's> {
         &self.fold.names
     }
 
-    /// The log time of the last record.
-    pub(crate) fn last(&self) -> Option<Instant> {
-        self.fold.input.map(|(_, last)| last)
+    /// The log times of the first record and of the last one.
+    pub(crate) fn input(&self) -> Option<(Instant, Instant)> {
+        self.fold.input
     }
 
-    /// Clients with a session now, and whether a server was left out since its log has no pids.
+    /// The filter, with what it has found so far.
+    pub(crate) fn filter(&self) -> &Filter {
+        &self.fold.run.filter
+    }
+
+    /// The servers: their trackers and clocks, by their ids.
+    pub(crate) fn servers(&self) -> impl ExactSizeIterator<Item = (&Tracker, &LogClock)> {
+        let servers = self.fold.servers.iter();
+        servers.map(|server| (&server.tracker, &server.clock))
+    }
+
+    /// Prefixes that took over in the logs of a server.
+    pub(crate) fn later_prefixes(&self, server: usize) -> impl Iterator<Item = &[String]> {
+        let files = self.fold.servers[server].files.iter();
+        files.map(|file| &file.later_prefixes[..])
+    }
+
+    /// Clients with a session now.
     pub(crate) fn open(&mut self) -> u64 {
         let Fold {
             servers,

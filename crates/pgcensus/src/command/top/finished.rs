@@ -40,7 +40,7 @@ impl Finished<'_> {
         let asked = self.asked;
         let span = Span::new(ask, self.limits, self.input);
         let servers = asked.servers.len();
-        let mut folds = Folds::new(ask, span, servers, &asked.daily, &asked.zone);
+        let mut folds = Folds::new(ask, span, servers, &asked.daily, &asked.zone, false);
         let run = Run {
             servers: &asked.plan.servers,
             log_timezone: self.log_timezone.clone(),
@@ -60,7 +60,7 @@ impl Finished<'_> {
             trackers: servers.map(|server| &server.tracker).collect(),
             input: outcome.input,
         };
-        let mut moment = folds.moment(ask, &seen);
+        let mut moment = folds.moment(ask, &seen, None);
         if let Details::Backend(_, lines) = &mut moment.detail
             && let Detail::Backend(backend) = &ask.detail
         {

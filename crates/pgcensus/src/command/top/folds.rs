@@ -47,6 +47,7 @@ pub(super) struct Folds {
     history: Recent,
     /// For the reason that is asked for.
     refusals: Recent,
+    changes: u64,
 }
 
 /// What is known beside the folds, where the log has been read up to.
@@ -67,6 +68,7 @@ impl Folds {
         servers: usize,
         daily: &Daily,
         zone: &DisplayZone,
+        goes_on: bool,
     ) -> Folds {
         let counted = |since| daily.limit(since, span.until);
         let plain = |since, until| Window {
@@ -76,7 +78,8 @@ impl Folds {
         };
         let view = plain(span.view_since, span.view_until);
         let minute = plain(span.minute_since, span.until);
-        let trends_until = span.until.or(span.at.map(|at| at.plus_ms(1)));
+        let end = span.at.filter(|_| !goes_on).map(|at| at.plus_ms(1));
+        let trends_until = span.until.or(end);
         Folds {
             census: Census::new(counted(span.counters_since), None, servers),
             timeline: History::timeline(view, ask.columns, zone.clone()),
@@ -88,19 +91,31 @@ impl Folds {
             refusals: Recent::new(counted(span.counters_since)),
             detail: ask.detail.clone(),
             span,
+            changes: 0,
         }
     }
 
-    /// The moment. What only the owner of the log knows is left out: the lines of a backend, servers and their zone, what is
+    /// How many changes were taken in.
+    pub(super) fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    /// The moment, of a log that goes on at this time. What only the owner of the log knows is left out: the lines of a backend, servers and their zone, what is
     /// wrong.
-    pub(super) fn moment(mut self, ask: &Ask, seen: &Seen<'_>) -> Moment {
+    pub(super) fn moment(&mut self, ask: &Ask, seen: &Seen<'_>, now: Option<Instant>) -> Moment {
         let Seen { names, input, .. } = *seen;
         let last = input.map(|(_, last)| last);
-        let at = self.span.at.or(last);
-        self.still_there(seen, last.unwrap_or(Instant::UNKNOWN));
+        let at = now.or(self.span.at).or(last);
+        if let Some(now) = now {
+            self.trends.advance(now);
+        }
+        // What is still there is not added up for good.
+        let (mut census, mut present) = (self.census.clone(), self.present.clone());
+        let end = last.unwrap_or(Instant::UNKNOWN);
+        self.still_there(seen, end, &mut census, &mut present);
         let lives = seen.lives();
-        let census = self.census.snapshot(names, &lives, input);
-        let (timeline, minute) = (self.timeline, self.minute);
+        let census = census.snapshot(names, &lives, input);
+        let (timeline, minute) = (self.timeline.clone(), self.minute.clone());
         let minute = minute.snapshot(&lives, input, PeakSnapshot::default());
         let events = |recent: &Recent, n: usize| -> Vec<EventRow> {
             let changes = recent.changes().rev().take(n);
@@ -112,7 +127,7 @@ impl Folds {
                 .map(|session| SessionRow::new(names, session, at))
                 .collect()
         };
-        let sessions = self.present.sessions();
+        let sessions = present.sessions();
         let oldest = match &self.detail {
             // They are not all among those that were kept.
             Detail::Sessions(Some(_)) => rows(&census.oldest, OLDEST),
@@ -139,13 +154,13 @@ impl Folds {
             number: ask.number,
             at,
             input,
-            rates: self.span.rates(&minute, input),
+            rates: rates(&minute, input, at),
             rows: Dimension::ALL.map(|dimension| name_rows(&census, dimension, trends, names)),
             refused: refused.collect(),
             oldest,
             events: events(&self.recent, EVENTS),
             events_dropped: dropped.map(|before| (before, self.recent.changes().len())),
-            asked: self.detail,
+            asked: self.detail.clone(),
             detail,
             timeline: timeline.snapshot(&lives, input, PeakSnapshot::default()),
             census,
@@ -154,7 +169,13 @@ impl Folds {
     }
 
     /// Who is there at the end of what was read.
-    fn still_there(&mut self, seen: &Seen<'_>, end: Instant) {
+    fn still_there(
+        &self,
+        seen: &Seen<'_>,
+        end: Instant,
+        census: &mut Census,
+        present: &mut Present,
+    ) {
         let names = seen.names;
         let mut filter = seen.filter.clone();
         for tracker in &seen.trackers {
@@ -162,14 +183,14 @@ impl Folds {
                 if !counts(&mut filter, names, session) {
                     continue;
                 }
-                self.census.still_open(session, end);
+                census.still_open(session, end);
                 if is_wanted(&self.detail, names, session) {
-                    self.present.still_open(session);
+                    present.still_open(session);
                 }
             }
             for (session, received_at) in tracker.pending() {
                 if counts(&mut filter, names, session) {
-                    self.census.still_pending(received_at);
+                    census.still_pending(received_at);
                 }
             }
         }
@@ -196,6 +217,7 @@ impl Sink for Folds {
     }
 
     fn change(&mut self, names: &Names, change: &Change) -> anyhow::Result<()> {
+        self.changes += 1;
         self.census.observe(change);
         self.timeline.observe(change);
         self.minute.observe(change);
@@ -312,20 +334,27 @@ impl Span {
             trend_step_ms: (length_ms / (TREND as i64 - 1)).max(1_000),
         }
     }
+}
 
-    /// Per second in the last minute, or since the log began.
-    fn rates(&self, minute: &HistorySnapshot, input: Option<(Instant, Instant)>) -> Option<Rates> {
-        let (first, _) = input?;
-        let since = self.minute_since?.max(first);
-        let seconds = self.at?.since(since) as f64 / 1000.0;
-        let sum = |count: fn(&pgcensus_core::snapshot::Bucket) -> u64| {
-            let all: u64 = minute.buckets.iter().map(count).sum();
-            all as f64 / seconds.max(1.0)
-        };
-        Some(Rates {
-            connects: sum(|bucket| bucket.connects),
-            disconnects: sum(|bucket| bucket.disconnects),
-            refused: sum(|bucket| bucket.refused),
-        })
-    }
+/// Per second in the minute before an instant, or since the log began.
+fn rates(
+    minute: &HistorySnapshot,
+    input: Option<(Instant, Instant)>,
+    at: Option<Instant>,
+) -> Option<Rates> {
+    let (first, _) = input?;
+    let since = at?.plus_ms(-RATE_MS).max(first);
+    let seconds = at?.since(since) as f64 / 1000.0;
+    let sum = |count: fn(&pgcensus_core::snapshot::Bucket) -> u64| {
+        // Whole seconds.
+        let buckets = minute.buckets.iter();
+        let buckets = buckets.filter(|bucket| since.since(bucket.start) < 1000);
+        let all: u64 = buckets.map(count).sum();
+        all as f64 / seconds.max(1.0)
+    };
+    Some(Rates {
+        connects: sum(|bucket| bucket.connects),
+        disconnects: sum(|bucket| bucket.disconnects),
+        refused: sum(|bucket| bucket.refused),
+    })
 }
