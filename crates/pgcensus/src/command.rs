@@ -74,12 +74,21 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let interrupt = Interrupt::listen().unwrap_or_default();
     let progress = Progress::new(args.show.quiet);
     let mut input = input_request(&args.input, Reading::new(&interrupt))?;
-    input.follows = args.command == Command::Watch;
+    input.follows = matches!(args.command, Command::Watch | Command::Top);
     let mut stdin = Stdin::of_process(&input.reading).context("standard input")?;
     let is_piped = input.is_empty() && stdin.is_piped;
     // It is followed, and not read before.
-    let piped_in = input.follows.then(|| stdin.take_of(&mut input)).flatten();
-    let choice = if piped_in.is_some() {
+    let mut piped_in = input.follows.then(|| stdin.take_of(&mut input)).flatten();
+    let kept = match piped_in.take_if(|_| is_top) {
+        Some((name, reader)) => {
+            let kept = top::growing::Kept::of(reader)?;
+            let name = name.unwrap_or_else(|| "stdin".to_owned());
+            input.servers.push((name, kept.path.clone()));
+            Some(kept)
+        }
+        None => None,
+    };
+    let choice = if piped_in.is_some() || kept.is_some() {
         Choice::default()
     } else {
         find_servers(&mut input, &stdin, args.show.quiet)
@@ -209,7 +218,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Command::Sessions => asked.sessions(run, window)?,
         Command::Events => asked.events(run, window)?,
         Command::Watch => asked.watch(run, window, &input, piped_in)?,
-        Command::Top => return asked.top(run, window, (first, last)),
+        Command::Top => return asked.top(run, window, &input, last),
         Command::Servers => unreachable!("it reads no log, and has returned"),
     };
     let mut err = io::stderr().lock();
@@ -335,6 +344,22 @@ impl Asked<'_> {
         drop(line);
         reading.interrupt.release();
         Ok(outcome)
+    }
+
+    /// The same of other files.
+    fn of<'p>(&'p self, plan: &'p Plan) -> Asked<'p> {
+        Asked {
+            plan,
+            servers: plan
+                .servers
+                .iter()
+                .map(|server| server.name.clone())
+                .collect(),
+            zone: self.zone.clone(),
+            daily: self.daily.clone(),
+            progress: Progress::new(true),
+            ..*self
+        }
     }
 
     /// All that there is to read.

@@ -14,7 +14,7 @@ mod targets;
 
 use std::collections::BTreeMap;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -96,6 +96,8 @@ pub(crate) struct Tail<'a, 's> {
     send: SyncSender<Wake>,
     /// What is to be said of the logs; who shows it takes it.
     pub(crate) said: Vec<String>,
+    /// What has been said of paths and is not over.
+    troubles: BTreeMap<PathBuf, String>,
 }
 
 impl<'a, 's> Tail<'a, 's> {
@@ -152,6 +154,7 @@ impl<'a, 's> Tail<'a, 's> {
             since,
             send,
             said,
+            troubles: BTreeMap::new(),
         })
     }
 
@@ -215,6 +218,11 @@ impl<'a, 's> Tail<'a, 's> {
         }
     }
 
+    /// What is wrong with the logs now.
+    pub(crate) fn troubles(&self) -> Vec<String> {
+        self.troubles.values().cloned().collect()
+    }
+
     /// Ends a step that waits, from another thread.
     pub(crate) fn waker(&self) -> impl Fn() + Send + Sync + 'static {
         let send = self.send.clone();
@@ -254,6 +262,7 @@ impl<'a, 's> Tail<'a, 's> {
             targets,
             said,
             is_fed,
+            troubles,
             ..
         } = self;
         let mut result = Ok(());
@@ -262,8 +271,19 @@ impl<'a, 's> Tail<'a, 's> {
             if result.is_err() {
                 return;
             }
+            let before = said.len();
+            let of_path = match happened {
+                Happened::Trouble { path, .. } => Some((path.to_owned(), true)),
+                Happened::Recovered { path } => Some((path.to_owned(), false)),
+                _ => None,
+            };
             let mut shared = Shared { live, begins, said };
             result = took(happened, growths, targets, &mut shared);
+            match of_path {
+                Some((path, true)) => drop(troubles.insert(path, said[before..].concat())),
+                Some((path, false)) => drop(troubles.remove(&path)),
+                None => {}
+            }
         });
         self.files_wait.fetch_or(has_more, Ordering::Relaxed);
         result

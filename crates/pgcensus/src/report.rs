@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::io::{self, Write};
+use std::path::Path;
 
 use pgcensus_log::batch::Why;
 use pgcensus_log::envelope::Envelope;
@@ -28,9 +29,8 @@ pub(crate) fn of(plan: &Plan, outcome: &Outcome) -> InputReport {
         has_pid: true,
         ..InputReport::default()
     };
+    report.max_connections = connections_max(plan);
     let mut without_pid = Vec::new();
-    // Configurations are looked for once for each of them.
-    let mut directories = HashSet::new();
     for (server, input) in outcome.servers.iter().zip(&plan.servers) {
         let saw = server.tracker.saw();
         report.saw_received |= saw.received;
@@ -43,13 +43,6 @@ pub(crate) fn of(plan: &Plan, outcome: &Outcome) -> InputReport {
         report.notes.extend(server.clock.notes());
         for (file, log) in server.files.iter().zip(&input.files) {
             report.files += usize::from(!outcome.is_stopped || file.bytes > 0);
-            if let Kind::File(path) = &log.kind
-                && report.max_connections.is_none()
-                && plan.servers.len() == 1
-                && directories.insert(path.parent())
-            {
-                report.max_connections = settings::connections_max(path);
-            }
             report.bytes += file.bytes;
             let (format, prefix) = match &log.format {
                 Format::Stderr(prefix) => ("stderr", Some(prefix.as_str().to_owned())),
@@ -111,6 +104,22 @@ pub(crate) fn of(plan: &Plan, outcome: &Outcome) -> InputReport {
         ));
     }
     report
+}
+
+/// `max_connections` of the one server that there is, where its configuration lies beside its logs.
+pub(crate) fn connections_max(plan: &Plan) -> Option<u32> {
+    let [server] = &plan.servers[..] else {
+        return None;
+    };
+    // Configurations are looked for once for each directory.
+    let mut directories = HashSet::new();
+    let paths = server.files.iter().filter_map(|log| match &log.kind {
+        Kind::File(path) => Some(path.as_path()),
+        Kind::Section(_) => Some(Path::new(&log.display)),
+        Kind::Spooled(_) | Kind::Stream(_) => None,
+    });
+    let mut paths = paths.filter(|path| directories.insert(path.parent()));
+    paths.find_map(settings::connections_max)
 }
 
 /// So many places of what could not be read are told of each file.

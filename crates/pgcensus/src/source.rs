@@ -47,7 +47,7 @@ use spool::Spool;
 use translated::Languages;
 
 /// What the operator asked to read.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Request {
     /// Files, directories, patterns and `-`; none is stdin.
     pub(crate) paths: Vec<PathBuf>,

@@ -13,6 +13,7 @@
 mod desk;
 mod finished;
 mod folds;
+pub(super) mod growing;
 mod lines;
 mod screen;
 #[cfg(test)]
@@ -33,6 +34,7 @@ use ratatui::layout::Rect;
 use super::Asked;
 use crate::cli::typed_filter;
 use crate::pipeline::Run;
+use crate::source::Request;
 use crate::source::file::Kind;
 use crate::time_spec;
 use crate::view::top::keys::{self, Action};
@@ -40,7 +42,7 @@ use crate::view::top::moment::Moment;
 use crate::view::top::state::{Effect, State};
 use crate::view::top::{self, Theme};
 use desk::Desk;
-use finished::Finished;
+use growing::Growing;
 use screen::Screen;
 
 /// The window, where none is asked for.
@@ -74,10 +76,8 @@ impl Asked<'_> {
         &self,
         run: Run<'_>,
         limits: time_spec::Window,
-        input: (
-            Option<pgcensus_core::instant::Instant>,
-            Option<pgcensus_core::instant::Instant>,
-        ),
+        request: &Request,
+        last: Option<pgcensus_core::instant::Instant>,
     ) -> anyhow::Result<ExitCode> {
         if !io::stdout().is_terminal() {
             bail!(
@@ -102,13 +102,14 @@ impl Asked<'_> {
         };
         // What comes from elsewhere than the keyboard is for the loop: it gives the terminal back.
         run.reading.interrupt.hold();
-        let finished = Finished {
+        let growing = Growing {
             asked: self,
+            request,
             log_timezone: run.log_timezone,
             threads: run.threads,
             chunk_size: run.chunk_size,
             limits,
-            input: input.0.zip(input.1.or(input.0)),
+            last,
         };
         let is_asked_for = limits.since.is_some() || window.last.is_some();
         let window_ms = (!is_asked_for).then_some(WINDOW_MS);
@@ -117,7 +118,7 @@ impl Asked<'_> {
         let (send, messages) = channel();
         thread::scope(|scope| {
             let (provider, answers) = (&desk, send.clone());
-            scope.spawn(move || answer(&finished, provider, &answers));
+            scope.spawn(move || answer(&growing, provider, &answers));
             // However this ends, the thread does too.
             let _closed = Closed(&desk);
             let theme = Theme {
@@ -158,19 +159,10 @@ impl Drop for Panics<'_> {
 }
 
 /// Answers questions until there are no more.
-fn answer(finished: &Finished<'_>, desk: &Desk, answers: &Sender<Message>) {
+fn answer(growing: &Growing<'_>, desk: &Desk, answers: &Sender<Message>) {
     // A screen without answers is of no use: the panic has been said, and the loop shall end.
     let _panics = Panics(answers);
-    while let Some((ask, reading)) = desk.next() {
-        let message = match finished.answer(&ask, &reading) {
-            Ok(Some(moment)) => Message::Moment(Box::new(moment)),
-            Ok(None) => continue,
-            Err(err) => Message::Failed(err),
-        };
-        if answers.send(message).is_err() {
-            return;
-        }
-    }
+    growing.answer(desk, answers);
 }
 
 /// Colours, unless they are not wanted.

@@ -45,6 +45,17 @@ const LINES_TO_TAKE_OVER: usize = 3;
 /// Lines of an unknown prefix that are kept at most.
 const UNMATCHED_MAX: usize = 1000;
 
+/// What is read of logs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Logs that end.
+    Finished,
+    /// What is there of logs that go on behind that.
+    Past,
+    /// What comes then: changes of one server do not wait for those of others.
+    Live,
+}
+
 /// The ordered part.
 pub(super) struct Fold<'a, 's> {
     pub(super) run: Run<'a>,
@@ -68,12 +79,9 @@ pub(super) struct Fold<'a, 's> {
     pub(super) is_stopped: bool,
     /// Nothing after this time counts any more.
     end: Option<Instant>,
-    /// The logs go on behind their ends.
-    pub(super) follows: bool,
+    pub(super) phase: Phase,
     /// What may be taken back is handed on at once.
     pub(super) holds_nothing: bool,
-    /// What has been there is read: changes of one server do not wait for those of others.
-    pub(super) is_live: bool,
 }
 
 pub(super) struct ServerFold {
@@ -145,9 +153,8 @@ impl<'a, 's> Fold<'a, 's> {
             untrusted_total: 0,
             is_stopped: false,
             end: None,
-            follows: false,
+            phase: Phase::Finished,
             holds_nothing: false,
-            is_live: false,
         }
     }
 
@@ -204,7 +211,7 @@ impl<'a, 's> Fold<'a, 's> {
                 }
                 if is_over {
                     let state = &mut self.servers[server];
-                    if !self.follows {
+                    if self.phase == Phase::Finished {
                         state.tracker.finish(&mut self.told);
                     }
                     state.is_over = true;
@@ -340,7 +347,7 @@ impl<'a, 's> Fold<'a, 's> {
         if after.is_last {
             self.infer(server, file, true);
             self.last_time(server, file, &buffers.chunk);
-            if self.follows {
+            if self.phase != Phase::Finished {
                 self.servers[server].files[file].rest = after.incomplete;
             } else if let Some((offset, text)) = after.incomplete {
                 self.unreadable(
@@ -418,7 +425,7 @@ impl<'a, 's> Fold<'a, 's> {
 
     /// The tracker of a server has told changes: they are handed on, in order of time with those of others.
     pub(super) fn changed(&mut self, server: usize) {
-        if self.servers.len() > 1 && !self.is_live {
+        if self.servers.len() > 1 && self.phase != Phase::Live {
             self.servers[server].changes.extend(self.told.drain(..));
         } else {
             // Nobody else's come in between.
@@ -487,7 +494,7 @@ impl<'a, 's> Fold<'a, 's> {
         }
         unmatched.lines.push(line);
         let (n, tried) = (unmatched.lines.len(), unmatched.tried);
-        let min = if self.is_live {
+        let min = if self.phase == Phase::Live {
             self.lines_to_take_over(server)
         } else {
             UNMATCHED_MIN
@@ -561,7 +568,7 @@ impl<'a, 's> Fold<'a, 's> {
     /// prefix has of sessions, and the first one that does is seen at once.
     fn lines_to_take_over(&self, server: usize) -> usize {
         let saw = self.servers[server].tracker.saw();
-        let is_new = self.is_live && !saw.authorized && !saw.disconnection;
+        let is_new = self.phase == Phase::Live && !saw.authorized && !saw.disconnection;
         if is_new { 1 } else { LINES_TO_TAKE_OVER }
     }
 

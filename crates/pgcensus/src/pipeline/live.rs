@@ -15,7 +15,7 @@ use pgcensus_log::format::Format;
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use super::fold::{Fold, ServerFold};
+use super::fold::{Fold, Phase, ServerFold};
 use super::{After, Buffers, Done, FileOutcome, Outcome, Run, Sink};
 
 /// Logs that go on.
@@ -50,10 +50,10 @@ impl<'a, 's> Live<'a, 's> {
         holds_nothing: bool,
     ) -> anyhow::Result<Live<'a, 's>> {
         let mut fold = Fold::new(run, sink);
-        fold.follows = true;
+        fold.phase = Phase::Past;
         fold.holds_nothing = holds_nothing;
         let mut fold = super::fold(fold)?;
-        fold.is_live = true;
+        fold.phase = Phase::Live;
         Ok(Live {
             fold,
             buffers: Buffers::default(),

@@ -25,6 +25,8 @@ struct Questions {
     /// Since when one is being answered, how far that is, and what ends it.
     answered: Option<(Instant, Arc<Reading>)>,
     is_closed: bool,
+    /// Wakes who waits for something else than a question.
+    wake: Option<Box<dyn Fn() + Send>>,
 }
 
 impl Desk {
@@ -34,8 +36,29 @@ impl Desk {
 
     /// Asks this instead of what waits.
     pub(super) fn ask(&self, ask: Ask) {
-        self.state().waiting = Some(ask);
+        let mut state = self.state();
+        state.waiting = Some(ask);
+        if let Some(wake) = &state.wake {
+            wake();
+        }
+        drop(state);
         self.has_come.notify_one();
+    }
+
+    /// The same question once more, if there is no other.
+    pub(super) fn ask_again(&self, ask: &Ask) {
+        self.state().waiting.get_or_insert_with(|| ask.clone());
+    }
+
+    /// Whether something is asked for, or nothing will be any more.
+    pub(super) fn is_asked(&self) -> bool {
+        let state = self.state();
+        state.waiting.is_some() || state.is_closed
+    }
+
+    /// What wakes who answers, while that waits elsewhere.
+    pub(super) fn wakes(&self, wake: Option<Box<dyn Fn() + Send>>) {
+        self.state().wake = wake;
     }
 
     /// Gives up what takes too long while something waits; if it is not yet, when it will be.
@@ -81,6 +104,9 @@ impl Desk {
         state.is_closed = true;
         if let Some((_, reading)) = &state.answered {
             reading.interrupt.end();
+        }
+        if let Some(wake) = &state.wake {
+            wake();
         }
         drop(state);
         self.has_come.notify_all();

@@ -8,6 +8,7 @@ use ratatui::buffer::Buffer;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::style::{Color, Modifier};
 
+use super::finished::Finished;
 use super::*;
 use crate::cli::{Command, FilterArgs, InputArgs, ShowArgs, WindowArgs};
 use crate::command::{Daily, ends};

@@ -1,0 +1,366 @@
+//! Answers from logs that go on: the past is read as a finished log is, and at its end what comes is followed, until
+//! something else is asked for.
+//!
+//! Now and the past are the same folds over the same records. So a cursor in the past needs nothing that was kept: the logs, as
+//! they are then, are read once more up to it.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::io::{self, Read};
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use jiff::tz::TimeZone;
+use pgcensus_core::change::Change;
+use pgcensus_core::instant::Instant as LogInstant;
+use pgcensus_core::names::Names;
+use pgcensus_core::zone::{DisplayZone, LogClock, display_zone};
+use tempfile::TempDir;
+
+use super::super::input::ends;
+use super::super::{Asked, time_spec};
+use super::Message;
+use super::desk::Desk;
+use super::finished::Finished;
+use super::folds::{Folds, Seen, Span};
+use super::lines;
+use crate::live::{Step, Tail};
+use crate::pipeline::{Live, Run, Sink};
+use crate::report::connections_max;
+use crate::source::input::Reading;
+use crate::source::{Plan, Request, Stdin};
+use crate::view::text::shown;
+use crate::view::top::moment::{Ask, Detail, Details, Moment};
+use crate::view::watch::server_name;
+
+/// Moments are told no faster than this.
+const FRAME: Duration = Duration::from_millis(100);
+
+/// Of a log that is written, the time is told at least so often; where nothing has happened for a while, not quite as often.
+const TICK: Duration = Duration::from_secs(1);
+const TICK_IDLE: Duration = Duration::from_secs(5);
+const IDLE: Duration = Duration::from_secs(30);
+
+/// The window moves on at least so often: all is read once more.
+const REBASE: Duration = Duration::from_secs(15 * 60);
+
+/// What was said of the logs is shown for so long.
+const SAID: Duration = Duration::from_secs(30);
+
+/// Of standard input so much is kept; beyond it, it begins anew, which is said.
+const STDIN_MAX: u64 = 4 << 30;
+
+/// Logs that go on, or might.
+pub(super) struct Growing<'a> {
+    pub(super) asked: &'a Asked<'a>,
+    pub(super) request: &'a Request,
+    pub(super) log_timezone: Option<TimeZone>,
+    pub(super) threads: usize,
+    pub(super) chunk_size: usize,
+    /// What `--since`, `--until` and the like leave of it.
+    pub(super) limits: time_spec::Window,
+    /// The last log time that was found at first.
+    pub(super) last: Option<LogInstant>,
+}
+
+/// The folds, while the log goes on.
+#[derive(Clone)]
+struct Shared(Rc<RefCell<Folds>>);
+
+impl Sink for Shared {
+    fn begins(&mut self, first: LogInstant) {
+        self.0.borrow_mut().begins(first);
+    }
+
+    fn change(&mut self, names: &Names, change: &Change) -> anyhow::Result<()> {
+        self.0.borrow_mut().change(names, change)
+    }
+
+    fn ends(&mut self, last: LogInstant) {
+        self.0.borrow_mut().ends(last);
+    }
+}
+
+impl Growing<'_> {
+    /// Answers questions until there are no more.
+    pub(super) fn answer(&self, desk: &Desk, answers: &Sender<Message>) {
+        while let Some((ask, reading)) = desk.next() {
+            let told = match ask.at {
+                Some(_) => self.past(&ask, &reading, answers),
+                None => self.now(&ask, &reading, desk, answers),
+            };
+            if let Err(err) = told
+                && answers.send(Message::Failed(err)).is_err()
+            {
+                return;
+            }
+        }
+    }
+
+    /// The instant of a cursor.
+    fn past(
+        &self,
+        ask: &Ask,
+        reading: &Arc<Reading>,
+        answers: &Sender<Message>,
+    ) -> anyhow::Result<()> {
+        let plan = self.plan(reading, false);
+        let asked = self.asked.of(&plan);
+        let finished = Finished {
+            asked: &asked,
+            log_timezone: self.log_timezone.clone(),
+            threads: self.threads,
+            chunk_size: self.chunk_size,
+            limits: self.limits,
+            input: self.input(&plan)?,
+        };
+        if let Some(moment) = finished.answer(ask, reading)? {
+            answers.send(Message::Moment(Box::new(moment))).ok();
+        }
+        Ok(())
+    }
+
+    /// Now, and again whenever something has happened, until something else is asked for.
+    fn now(
+        &self,
+        ask: &Ask,
+        reading: &Arc<Reading>,
+        desk: &Desk,
+        answers: &Sender<Message>,
+    ) -> anyhow::Result<()> {
+        let request = self.request(reading, true);
+        let plan = Plan::of(&request, nobody());
+        let asked = self.asked.of(&plan);
+        let span = Span::new(ask, self.limits, self.input(&plan)?);
+        let folds = Folds::new(
+            ask,
+            span,
+            asked.servers.len(),
+            &asked.daily,
+            &asked.zone,
+            true,
+        );
+        let folds = Rc::new(RefCell::new(folds));
+        let mut sink = Shared(folds.clone());
+        let run = Run {
+            servers: &plan.servers,
+            log_timezone: self.log_timezone.clone(),
+            threads: self.threads,
+            chunk_size: self.chunk_size,
+            filter: ask.filter.clone(),
+            reading: reading.clone(),
+        };
+        let live = Live::begin(run, &mut sink, false)?;
+        if live.is_stopped() || reading.interrupt.came() {
+            return Ok(());
+        }
+        let mut tail = Tail::new(live, &plan, &request, None)?;
+        desk.wakes(Some(Box::new(tail.waker())));
+        let mut told = Told::default();
+        let began = Instant::now();
+        let mut step = Step::Rests;
+        while step != Step::Over && !desk.is_asked() {
+            if began.elapsed() > REBASE {
+                desk.ask_again(ask);
+                break;
+            }
+            let is_holding = tail.pass()?;
+            told.said(&mut tail.said);
+            let changes = folds.borrow().changes();
+            let wait = told.wait(changes, tail.now());
+            if wait.is_zero() {
+                let moment = self.moment(ask, &tail, &mut folds.borrow_mut(), &told, &plan, &asked);
+                if answers.send(Message::Moment(Box::new(moment))).is_err() {
+                    break;
+                }
+                told.tells(changes);
+                continue;
+            }
+            let wait = if is_holding { wait.min(FRAME) } else { wait };
+            step = tail.step(wait)?;
+        }
+        desk.wakes(None);
+        Ok(())
+    }
+
+    fn moment(
+        &self,
+        ask: &Ask,
+        tail: &Tail<'_, '_>,
+        folds: &mut Folds,
+        told: &Told,
+        plan: &Plan,
+        asked: &Asked<'_>,
+    ) -> Moment {
+        let live = &tail.live;
+        let now = tail.now();
+        let input = live
+            .input()
+            .map(|(first, last)| (first, now.unwrap_or(last)));
+        let seen = Seen {
+            names: live.names(),
+            filter: live.filter().clone(),
+            trackers: live.servers().map(|(tracker, _)| tracker).collect(),
+            input,
+        };
+        let mut moment = folds.moment(ask, &seen, now);
+        if let Details::Backend(_, lines) = &mut moment.detail
+            && let Detail::Backend(backend) = &ask.detail
+            && let Some((server, clock)) = plan
+                .servers
+                .get(usize::from(backend.server.0))
+                .zip(live.servers().nth(usize::from(backend.server.0)))
+        {
+            let later = live.later_prefixes(usize::from(backend.server.0));
+            let interrupt = &Reading::default().interrupt;
+            *lines = lines::of(server, later, backend, &mut clock.1.clone(), interrupt);
+        }
+        let names = live.names();
+        moment.max_connections = asked.connections_max.or_else(|| connections_max(plan));
+        moment.servers = (0..live.servers().len())
+            .map(|server| server_name(names, server))
+            .collect();
+        moment.zone = self.zone(live, asked);
+        moment.problems = told.problems(&tail.troubles());
+        let unmatched = seen.filter.unmatched(names);
+        moment
+            .problems
+            .extend(unmatched.filter(|_| input.is_some()));
+        let problems = plan.problems.iter().map(ToString::to_string);
+        moment.problems.extend(problems);
+        for problem in &mut moment.problems {
+            *problem = shown(problem.as_bytes()).into_owned();
+        }
+        moment
+    }
+
+    fn zone(&self, live: &Live<'_, '_>, asked: &Asked<'_>) -> DisplayZone {
+        let is_fixed = asked.fixed_zone || self.log_timezone.is_some();
+        let of_log = live.servers().next().zip(live.input());
+        let of_log = of_log.filter(|_| !is_fixed);
+        of_log.map_or_else(
+            || asked.zone.clone(),
+            |((_, clock), (first, last))| display_zone(clock.log_zone(), first, last),
+        )
+    }
+
+    fn plan(&self, reading: &Arc<Reading>, follows: bool) -> Plan {
+        Plan::of(&self.request(reading, follows), nobody())
+    }
+
+    fn request(&self, reading: &Arc<Reading>, follows: bool) -> Request {
+        Request {
+            reading: reading.clone(),
+            follows,
+            ..self.request.clone()
+        }
+    }
+
+    /// First and last log time, as far as the heads and tails of files tell.
+    fn input(&self, plan: &Plan) -> anyhow::Result<Option<(LogInstant, LogInstant)>> {
+        let mut clock = LogClock::new(self.log_timezone.clone());
+        let (first, last) = ends(plan, &mut clock, None)?;
+        let last = last.max(self.last);
+        Ok(first.zip(last.or(first)))
+    }
+}
+
+/// What has been told.
+#[derive(Default)]
+struct Told {
+    /// When the last moment was told, and of which change it was the last.
+    last: Option<(Instant, u64)>,
+    /// When something happened last.
+    happened: Option<Instant>,
+    /// What was said of the logs lately.
+    said: VecDeque<(Instant, String)>,
+    is_new: bool,
+}
+
+impl Told {
+    fn said(&mut self, said: &mut Vec<String>) {
+        const SAID_MAX: usize = 8;
+        let now = Instant::now();
+        self.is_new |= !said.is_empty();
+        self.said.extend(said.drain(..).map(|said| (now, said)));
+        let is_old = |said: &VecDeque<(Instant, String)>| {
+            said.len() > SAID_MAX || said.front().is_some_and(|(at, _)| at.elapsed() > SAID)
+        };
+        while is_old(&self.said) {
+            self.said.pop_front();
+            self.is_new = true;
+        }
+    }
+
+    /// How long until the next moment is told; zero: now.
+    fn wait(&mut self, changes: u64, now: Option<LogInstant>) -> Duration {
+        let Some((at, told)) = self.last else {
+            return Duration::ZERO;
+        };
+        let is_other = changes != told || std::mem::take(&mut self.is_new);
+        if is_other {
+            self.happened = Some(Instant::now());
+        }
+        let is_idle = self.happened.is_none_or(|at| at.elapsed() > IDLE);
+        let wait = match (is_other, now) {
+            (true, _) => FRAME,
+            (false, None) => TICK_IDLE,
+            (false, Some(_)) if is_idle => TICK_IDLE,
+            (false, Some(_)) => TICK,
+        };
+        self.is_new |= is_other && changes == told;
+        wait.saturating_sub(at.elapsed())
+    }
+
+    fn tells(&mut self, changes: u64) {
+        self.last = Some((Instant::now(), changes));
+        self.is_new = false;
+    }
+
+    /// What is wrong with the logs, and what was said of them lately, the last first.
+    fn problems(&self, troubles: &[String]) -> Vec<String> {
+        let said = self.said.iter().rev().map(|(_, said)| said);
+        let lately = said.filter(|said| !troubles.contains(said));
+        troubles.iter().chain(lately).cloned().collect()
+    }
+}
+
+fn nobody() -> Stdin {
+    Stdin {
+        is_piped: false,
+        reader: Box::new(io::empty()),
+    }
+}
+
+/// Standard input in a file that is followed: a screen reads what it shows more than once.
+pub(in crate::command) struct Kept {
+    _dir: TempDir,
+    pub(in crate::command) path: PathBuf,
+}
+
+impl Kept {
+    /// Keeps what comes until the process ends.
+    pub(in crate::command) fn of(mut reader: Box<dyn Read + Send>) -> anyhow::Result<Kept> {
+        let dir = TempDir::new().context("a temporary directory for standard input")?;
+        let path = dir.path().join("stdin.log");
+        let mut file =
+            std::fs::File::create(&path).context("a temporary file for standard input")?;
+        let mut keep = move || -> io::Result<()> {
+            loop {
+                let n = io::copy(&mut reader.by_ref().take(STDIN_MAX), &mut file)?;
+                if n < STDIN_MAX {
+                    return Ok(());
+                }
+                file.set_len(0)?;
+                io::Seek::rewind(&mut file)?;
+            }
+        };
+        thread::Builder::new().spawn(move || drop(keep()))?;
+        Ok(Kept { _dir: dir, path })
+    }
+}
