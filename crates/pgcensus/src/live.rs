@@ -213,8 +213,9 @@ impl<'a, 's> Tail<'a, 's> {
     /// told soon.
     pub(crate) fn pass(&mut self) -> anyhow::Result<bool> {
         match self.now() {
-            Some(now) if self.since.is_some() => self.live.pass(now),
-            _ => Ok(false),
+            Some(now) if self.since.is_some() => self.live.pass(Some(now)),
+            // Long ago, it was.
+            _ => self.live.pass(None),
         }
     }
 

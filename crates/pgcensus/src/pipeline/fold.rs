@@ -465,6 +465,18 @@ impl<'a, 's> Fold<'a, 's> {
             servers[server].tracker.pass(now, told);
             self.changed(server);
         }
+        self.with_hold(|hold, hand_on| hold.pass(now, hand_on));
+        self.hold.is_holding()
+    }
+
+    /// Hands on all that is held. Whether something still is: no.
+    pub(super) fn let_go(&mut self) -> bool {
+        self.with_hold(|hold, hand_on| hold.finish(hand_on));
+        false
+    }
+
+    /// Does something with what is held, which is handed on.
+    fn with_hold(&mut self, what: impl FnOnce(&mut Hold, &mut dyn FnMut(Change))) {
         let Fold {
             hold,
             sink,
@@ -474,10 +486,9 @@ impl<'a, 's> Fold<'a, 's> {
             failed,
             ..
         } = self;
-        hold.pass(now, |change| {
+        what(hold, &mut |change| {
             hand_on(*sink, &mut run.filter, names, servers, failed, change);
         });
-        hold.is_holding()
     }
 
     /// A line that no known prefix reads: the prefix may have changed here.
@@ -647,18 +658,7 @@ impl<'a, 's> Fold<'a, 's> {
 
     pub(super) fn finish(mut self) -> anyhow::Result<Outcome> {
         self.merge();
-        let Fold {
-            hold,
-            sink,
-            names,
-            run,
-            servers,
-            failed,
-            ..
-        } = &mut self;
-        hold.finish(|change| {
-            hand_on(*sink, &mut run.filter, names, servers, failed, change);
-        });
+        self.let_go();
         if let Some(err) = self.failed.take() {
             return Err(err);
         }

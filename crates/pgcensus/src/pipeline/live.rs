@@ -170,9 +170,13 @@ impl<'a, 's> Live<'a, 's> {
         self.fold.servers[server].tracker.gap(None);
     }
 
-    /// Time passes without any record: what was waited for is decided. Whether something still is held.
-    pub(crate) fn pass(&mut self, now: Instant) -> anyhow::Result<bool> {
-        let is_holding = self.fold.pass(now);
+    /// Time passes without any record: what was waited for is decided. Whether something still is held. `None`: so much time
+    /// that nothing is.
+    pub(crate) fn pass(&mut self, now: Option<Instant>) -> anyhow::Result<bool> {
+        let is_holding = match now {
+            Some(now) => self.fold.pass(now),
+            None => self.fold.let_go(),
+        };
         self.result()?;
         Ok(is_holding)
     }
