@@ -26,19 +26,36 @@ struct Picture {
     end: &'static str,
 }
 
-const PICTURES: &[Picture] = &[Picture {
-    file: "top.svg",
-    args: &[
-        "top",
-        "--at",
-        "05:21:19",
-        "testdata/demo/postgresql.log.zst",
-    ],
-    rows: 38,
-    columns: 118,
-    ready: "exact since",
-    end: "q",
-}];
+const PICTURES: &[Picture] = &[
+    Picture {
+        file: "top.svg",
+        args: &[
+            "top",
+            "--at",
+            "05:21:19",
+            "testdata/demo/postgresql.log.zst",
+        ],
+        rows: 38,
+        columns: 118,
+        ready: "exact since",
+        end: "q",
+    },
+    Picture {
+        file: "watch.svg",
+        args: &[
+            "watch",
+            "--quiet",
+            "--last",
+            "19s",
+            "testdata/demo/postgresql.log.zst",
+        ],
+        rows: 22,
+        columns: 118,
+        ready: " open ",
+        // Ctrl+C
+        end: "\x03",
+    },
+];
 
 /// Makes all pictures anew.
 pub(crate) fn run() -> Result<()> {
@@ -70,7 +87,7 @@ impl Picture {
         // Until it closes the terminal; what was there before is the picture.
         while let Ok(n @ 1..) = pty.read(&mut buffer) {
             parser.process(&buffer[..n]);
-            let is_whole = buffer[..n].ends_with(FRAME_END);
+            let is_whole = FRAME_ENDS.iter().any(|end| buffer[..n].ends_with(end));
             if screen.is_none() && is_whole && parser.screen().contents().contains(self.ready) {
                 screen = Some(parser.screen().clone());
                 pty.write_all(self.end.as_bytes())?;
@@ -88,8 +105,8 @@ impl Picture {
     }
 }
 
-/// A frame is written between two of these (synchronized updates); this one ends it.
-const FRAME_END: &[u8] = b"\x1b[?2026l";
+/// What ends a frame: that of a synchronized update, and the line of totals.
+const FRAME_ENDS: [&[u8]; 2] = [b"\x1b[?2026l", b"\x1b[K"];
 
 /// Width and height of a character, in pixels.
 const CELL: (f32, f32) = (8.0, 17.0);

@@ -289,6 +289,128 @@ fn what_is_piped_in_is_looked_at_while_keys_come_from_the_terminal() {
     terminal.is_over("status 0", &before);
 }
 
+/// A log that a server writes now.
+struct Written {
+    path: std::path::PathBuf,
+    _directory: tempfile::TempDir,
+}
+
+impl Written {
+    fn new() -> Written {
+        let directory = tempfile::tempdir().expect("a directory");
+        let mut log = Written {
+            path: directory.path().join("postgresql.log"),
+            _directory: directory,
+        };
+        log.write(1, "starting PostgreSQL 16.4 on x86_64-pc-linux-gnu");
+        log.write(1, "database system is ready to accept connections");
+        log.connect(90, "app");
+        log.disconnect(90, "app");
+        log
+    }
+
+    fn write(&mut self, pid: u32, text: &str) {
+        let text = if text.contains(":  ") {
+            text.to_owned()
+        } else {
+            format!("LOG:  {text}")
+        };
+        let now = jiff::Timestamp::now().strftime("%F %T%.3f");
+        let file = std::fs::OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(&self.path);
+        let line = format!("{now} UTC [{pid}] {text}\n");
+        file.expect("a log")
+            .write_all(line.as_bytes())
+            .expect("written");
+    }
+
+    fn connect(&mut self, pid: u32, user: &str) {
+        self.write(
+            pid,
+            &format!("connection authorized: user={user} database=shop application_name=api"),
+        );
+    }
+
+    fn disconnect(&mut self, pid: u32, user: &str) {
+        self.write(pid, &format!("disconnection: session time: 0:00:00.100 user={user} database=shop host=10.0.0.7 port=5432"));
+    }
+
+    fn rotate(&self) {
+        std::fs::rename(&self.path, self.path.with_extension("log.1")).expect("renamed");
+    }
+}
+
+#[test]
+fn a_log_that_grows_is_seen_as_it_grows() {
+    let mut terminal = Terminal::new(30, 100);
+    let before = terminal.run("stty -a");
+    let mut log = Written::new();
+    terminal.top(&log.path.display().to_string());
+    terminal.wait("nobody", |screen| screen.starts_with("0 open"));
+    for pid in 100..103 {
+        log.connect(pid, "app");
+    }
+    terminal.wait("three", |screen| screen.starts_with("3 open"));
+    // The past is read from the files as they are by then.
+    terminal.press(LEFT);
+    terminal.wait("the past", |screen| screen.contains(" at "));
+    log.rotate();
+    log.connect(200, "bi");
+    terminal.press(END);
+    terminal.wait("four, of two files", |screen| screen.starts_with("4 open"));
+    for n in 0..3 {
+        log.write(
+            300 + n,
+            "FATAL:  password authentication failed for user \"eve\"",
+        );
+        log.disconnect(100 + n, "app");
+    }
+    terminal.wait("one is left", |screen| {
+        screen.starts_with("1 open") && screen.contains("password_failed")
+    });
+    terminal.press("/user=app\r");
+    terminal.wait("nobody of these", |screen| screen.starts_with("0 open"));
+    log.connect(101, "app");
+    terminal.wait("one of these", |screen| screen.starts_with("1 open"));
+    terminal.press("q");
+    terminal.is_over("status 0", &before);
+}
+
+#[test]
+fn watch_tells_what_recurs_together_above_a_line_of_totals() {
+    let mut terminal = Terminal::new(30, 100);
+    let before = terminal.run("stty -a");
+    let mut log = Written::new();
+    terminal.press(&format!(
+        "clear; \"$PROGRAM\" watch {}; echo status $?\n",
+        log.path.display()
+    ));
+    terminal.wait("the totals", |screen| screen.contains("0 open"));
+    log.connect(100, "app");
+    terminal.wait("an event and the totals below it", |screen| {
+        let mut lines = screen.lines().rev().skip_while(|line| line.is_empty());
+        let (totals, event) = (lines.next(), lines.next());
+        totals.is_some_and(|totals| totals.starts_with("1 open"))
+            && event.is_some_and(|event| event.contains("[+] app@shop  api [pid 100]"))
+    });
+    for n in 0..10 {
+        log.write(
+            300 + n,
+            "FATAL:  password authentication failed for user \"eve\"",
+        );
+    }
+    terminal.wait("the rest of them", |screen| {
+        screen.contains("+7 refused like this in 1 s: password_failed (28P01)  eve")
+    });
+    terminal.press("\x03");
+    terminal.wait("the summary", |screen| {
+        screen.contains("1 connected, 0 disconnected, 10 refused; 1 open now")
+    });
+    terminal.is_over("status 0", &before);
+}
+
 #[test]
 fn no_color_writes_none() {
     let mut terminal = Terminal::new(24, 80);

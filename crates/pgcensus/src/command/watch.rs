@@ -102,9 +102,19 @@ impl Watch<'_> {
             let text = watch::dropped(past.len(), first, &self.lines.show);
             self.lines.note(&text)?;
         }
+        // What recurred is told by the seconds of the log.
+        let (begin, first) = (Instant::now(), past.front().and_then(|first| first.at));
+        let mut last = begin;
         for change in &past {
+            let ms = change
+                .at
+                .zip(first)
+                .map_or(0, |(at, first)| at.since(first));
+            last = last.max(begin + Duration::from_millis(ms.max(0) as u64));
+            self.lines.tell_bursts(last)?;
             self.lines.event(change, names)?;
         }
+        self.lines.tell_bursts(last + PASSES)?;
         self.is_past = false;
         self.lines.bursts = self
             .lines
@@ -167,9 +177,30 @@ impl Lines<'_> {
         writeln!(out.to, "{}", show.paint(Tone::Dim, &format!("-- {text}")))
     }
 
+    /// Tells what recurred up to now, if it is time.
+    fn tell_bursts(&mut self, now: Instant) -> io::Result<()> {
+        let Some(bursts) = &mut self.bursts else {
+            return Ok(());
+        };
+        let Some(out) = self.outputs.iter_mut().find(|out| out.is_terminal) else {
+            return Ok(());
+        };
+        let show = Show {
+            color: out.color,
+            ..self.show
+        };
+        let mut told = Vec::new();
+        bursts.tell(now, &show, &mut told)?;
+        if !told.is_empty() && std::mem::take(&mut self.is_drawn) {
+            out.to.write_all(CLEAR)?;
+        }
+        out.to.write_all(&told)
+    }
+
     /// Everything that was written is seen now, with the totals as of now.
     fn flush(&mut self, counts: &Counts, open: impl FnOnce() -> u64) -> io::Result<()> {
         let now = Instant::now();
+        self.tell_bursts(now)?;
         let Some(out) = self.outputs.iter_mut().find(|out| out.is_terminal) else {
             return self.outputs.iter_mut().try_for_each(|out| out.to.flush());
         };
@@ -180,14 +211,6 @@ impl Lines<'_> {
             servers: &self.servers,
             ..self.show
         };
-        if let Some(bursts) = &mut self.bursts {
-            let mut told = Vec::new();
-            bursts.tell(now, &show, &mut told)?;
-            if !told.is_empty() && std::mem::take(&mut self.is_drawn) {
-                out.to.write_all(CLEAR)?;
-            }
-            out.to.write_all(&told)?;
-        }
         let time = now.duration_since(self.drawn);
         if let Some(totals) = &mut self.totals
             && (!self.is_drawn || time >= DRAWN_IDLE)

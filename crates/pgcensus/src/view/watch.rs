@@ -127,8 +127,7 @@ impl Bursts {
         show: &Show<'_>,
         out: &mut impl io::Write,
     ) -> io::Result<()> {
-        let time = now.duration_since(self.since);
-        if time < BURST {
+        if now.saturating_duration_since(self.since) < BURST {
             return Ok(());
         }
         self.since = now;
@@ -138,10 +137,9 @@ impl Bursts {
         told.sort_by_key(|(_, alike)| alike.turn);
         for (turn, (kind, alike)) in told.into_iter().enumerate() {
             let text = format!(
-                "+{} {} like this in {} s: {}",
+                "+{} {} like this in 1 s: {}",
                 thousands(alike.count - alike.shown_max),
                 kind.event,
-                time.as_secs(),
                 alike.words
             );
             let at = alike.at.map_or_else(String::new, |at| show.milli(at));
