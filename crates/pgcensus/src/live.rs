@@ -25,7 +25,7 @@ use pgcensus_core::instant::Instant as LogInstant;
 use crate::follow::{FileId, Follow, Happened, Trouble, Waker};
 use crate::interrupt::Interrupt;
 use crate::pipeline::Live;
-use crate::source::growing::Begins;
+use crate::source::growing::{Begins, Held};
 use crate::source::{Plan, Request};
 use growth::{Growth, Shared, Whose};
 use targets::Targets;
@@ -86,8 +86,6 @@ pub(crate) struct Tail<'a, 's> {
     wakes: Receiver<Wake>,
     _waker: Option<Waker>,
     has_stdin: bool,
-    /// Bytes have come.
-    is_fed: bool,
     /// There may be something to look at.
     files_wait: Arc<AtomicBool>,
     interrupt: Interrupt,
@@ -98,6 +96,8 @@ pub(crate) struct Tail<'a, 's> {
     pub(crate) said: Vec<String>,
     /// What has been said of paths and is not over.
     troubles: BTreeMap<PathBuf, String>,
+    /// Files that came to the places of others since; whoever reads the logs again takes them.
+    pub(crate) held: Vec<Held>,
 }
 
 impl<'a, 's> Tail<'a, 's> {
@@ -148,13 +148,13 @@ impl<'a, 's> Tail<'a, 's> {
             wakes,
             _waker: waker,
             has_stdin,
-            is_fed: false,
             files_wait,
             interrupt,
             since,
             send,
             said,
             troubles: BTreeMap::new(),
+            held: Vec::new(),
         })
     }
 
@@ -185,10 +185,7 @@ impl<'a, 's> Tail<'a, 's> {
             self.look()?;
         }
         self.settle()?;
-        if self.is_fed {
-            self.is_fed = false;
-            self.is_written();
-        }
+        self.is_written();
         if self.interrupt.came() || !self.has_stdin && self.targets.is_empty() {
             return Ok(Step::Over);
         }
@@ -262,13 +259,18 @@ impl<'a, 's> Tail<'a, 's> {
             growths,
             targets,
             said,
-            is_fed,
             troubles,
+            held,
             ..
         } = self;
         let mut result = Ok(());
         let has_more = follow.look(&mut |happened| {
-            *is_fed |= matches!(happened, Happened::Bytes { .. });
+            if let Happened::Begins { target, path, .. } = happened
+                && targets.is_file(target)
+            {
+                let server = targets.server(target).map(str::to_owned);
+                held.extend(Held::at(path, server));
+            }
             if result.is_err() {
                 return;
             }
@@ -291,7 +293,6 @@ impl<'a, 's> Tail<'a, 's> {
     }
 
     fn feed(&mut self, source: Source, bytes: &[u8]) -> anyhow::Result<()> {
-        self.is_fed = true;
         let Tail {
             live,
             begins,

@@ -38,7 +38,7 @@ use archive::{Look, Tar, TarMember};
 use compressed::{Compression, Damaged, Magic};
 use enveloped::Order;
 use file::{Head, Kind, LogFile, Opened};
-use growing::Growing;
+use growing::{Growing, Held};
 use input::{Piped, Reading};
 use paths::{Candidate, Paths, Way};
 pub(crate) use paths::{is_compressed_name, server_name};
@@ -65,6 +65,8 @@ pub(crate) struct Request {
     pub(crate) reading: Arc<Reading>,
     /// What is read is followed then: of what may go on, whole lines are read.
     pub(crate) follows: bool,
+    /// Files that were at some of the paths before they were renamed or deleted: they are read too.
+    pub(crate) held: Vec<Held>,
 }
 
 impl Request {
@@ -376,6 +378,7 @@ impl Plan {
                 canonical,
                 server,
                 way,
+                ..
             } = candidate;
             if let Way::Walked(directory) = way {
                 let contents = &mut logs_in[directory];
@@ -770,14 +773,18 @@ fn take_file(
     growing: &mut Vec<Growing>,
 ) -> Vec<Part> {
     let (path, way) = (&candidate.path, candidate.way);
-    let opened = File::open(path).and_then(|file| {
+    let opened = match &candidate.held {
+        Some(held) => held.file.try_clone(),
+        None => File::open(path),
+    };
+    let opened = opened.and_then(|file| {
         let metadata = file.metadata()?;
         let end = enveloped::day_of(metadata.modified().unwrap_or_else(|_| SystemTime::now()));
         if !metadata.is_file() {
             let piped = Opened::new(Piped::new(file, &request.reading), end)?;
             return Ok((piped, metadata, None));
         }
-        if request.follows
+        if (request.follows || candidate.held.is_some())
             && let Some((grows, section)) = Growing::of(candidate, &file, &metadata, growing.len())?
         {
             let opened = Opened::new(section.open()?, end)?;

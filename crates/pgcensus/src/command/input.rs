@@ -82,6 +82,7 @@ pub(super) fn input_request(input: &InputArgs, reading: Arc<Reading>) -> anyhow:
         languages: input.languages(),
         reading,
         follows: false,
+        held: Vec::new(),
     })
 }
 

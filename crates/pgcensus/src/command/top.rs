@@ -110,6 +110,7 @@ impl Asked<'_> {
             chunk_size: run.chunk_size,
             limits,
             last,
+            held: std::cell::RefCell::default(),
         };
         let is_asked_for = limits.since.is_some() || window.last.is_some();
         let window_ms = (!is_asked_for).then_some(WINDOW_MS);

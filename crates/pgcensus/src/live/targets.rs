@@ -105,6 +105,12 @@ impl Targets {
         self.targets.is_empty()
     }
 
+    /// Whether it is one file at a time, by its name.
+    pub(super) fn is_file(&self, target: TargetId) -> bool {
+        let aim = self.targets.get(target.0);
+        aim.is_some_and(|aim| matches!(aim.what, What::File))
+    }
+
     /// The name of `--server` for what is found there.
     pub(super) fn server(&self, target: TargetId) -> Option<&str> {
         self.targets.get(target.0)?.server.as_deref()
@@ -128,16 +134,21 @@ impl Targets {
                 logs.insert(&*log.display, (log, LogId { server, file }));
             }
         }
-        for growing in &plan.growing {
-            let Some(target) = self.target_of(&growing.path) else {
+        // What was at a path before comes before what is there now.
+        let (before, now): (Vec<_>, Vec<_>) = plan
+            .growing
+            .iter()
+            .partition(|growing| growing.at != growing.path);
+        for growing in before.into_iter().chain(now) {
+            let Some(target) = self.target_of(&growing.at) else {
                 continue;
             };
-            let path = &growing.path;
+            let path = &growing.at;
             let file = match &growing.file {
                 Some(file) => file.try_clone(),
                 None => File::open(path),
             };
-            let display = path.display().to_string();
+            let display = growing.path.display().to_string();
             let log = logs.get(&*display).copied();
             let is_left_out = || plan.left_out.iter().any(|left| left.path == display);
             let is_open = log.is_none()

@@ -24,10 +24,54 @@ const RECENT: Duration = Duration::from_secs(600);
 /// So many are kept open at most; the others are opened again.
 const OPEN_MAX: usize = 64;
 
+/// A file that was at a path, open: it stays what it is, whatever it is called and whether it has a name.
+#[derive(Clone, Debug)]
+pub(crate) struct Held {
+    pub(crate) path: PathBuf,
+    pub(crate) file: Arc<File>,
+    /// The name of `--server`.
+    pub(crate) server: Option<String>,
+}
+
+impl Held {
+    /// The regular file at this path.
+    pub(crate) fn at(path: &Path, server: Option<String>) -> Option<Held> {
+        let is_file = std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
+        let file = is_file.then(|| File::open(path).ok())??;
+        Some(Held {
+            path: path.to_owned(),
+            file: Arc::new(file),
+            server,
+        })
+    }
+
+    /// It is still at its path.
+    pub(crate) fn is_there(&self) -> bool {
+        std::fs::metadata(&self.path).is_ok_and(|there| self.is(&there))
+    }
+
+    /// Whether this is of the same file.
+    #[cfg(unix)]
+    pub(crate) fn is(&self, other: &Metadata) -> bool {
+        use std::os::unix::fs::MetadataExt as _;
+        let own = self.file.metadata();
+        own.is_ok_and(|own| (own.dev(), own.ino()) == (other.dev(), other.ino()))
+    }
+
+    /// Whether this is of the same file: nobody can say.
+    #[cfg(not(unix))]
+    pub(crate) fn is(&self, _: &Metadata) -> bool {
+        true
+    }
+}
+
 /// A plain file that may go on behind what is read of it at first.
 #[derive(Debug)]
 pub(crate) struct Growing {
+    /// As it is shown.
     pub(crate) path: PathBuf,
+    /// Where it is followed: at its path, or where it was.
+    pub(crate) at: PathBuf,
     /// Bytes that are read at first: whole lines.
     pub(crate) position: u64,
     /// It, if it was written to a short while ago.
@@ -55,7 +99,8 @@ impl Growing {
         let age = metadata
             .modified()
             .map(|at| SystemTime::now().duration_since(at));
-        let is_recent = age.is_ok_and(|age| age.unwrap_or_default() < RECENT) && open < OPEN_MAX;
+        let is_recent = age.is_ok_and(|age| age.unwrap_or_default() < RECENT) && open < OPEN_MAX
+            || candidate.held.is_some();
         let file = is_recent
             .then(|| file.try_clone().map(Arc::new))
             .transpose()?;
@@ -65,6 +110,10 @@ impl Growing {
         };
         let growing = Growing {
             path: candidate.path.clone(),
+            at: match &candidate.held {
+                Some(held) => held.path.clone(),
+                None => candidate.path.clone(),
+            },
             position,
             file,
             dealt: None,

@@ -10,6 +10,7 @@ use std::path::{Component, Path, PathBuf};
 
 use walkdir::WalkDir;
 
+use super::growing::Held;
 use super::{Problem, Request, STDIN};
 
 /// Something to look at.
@@ -23,6 +24,8 @@ pub(super) struct Candidate {
     pub(super) server: Option<String>,
     /// How it came here.
     pub(super) way: Way,
+    /// The file itself, which is no longer at its path.
+    pub(super) held: Option<Held>,
 }
 
 /// How a candidate was found.
@@ -68,6 +71,9 @@ impl Paths {
         }
         for path in &request.paths {
             paths.add(path, None);
+        }
+        for (number, held) in request.held.iter().enumerate() {
+            paths.hold(number, held);
         }
         for list in &request.log_lists {
             match fs::read_to_string(list) {
@@ -198,6 +204,23 @@ impl Paths {
             canonical,
             server: server.cloned(),
             way,
+            held: None,
+        });
+    }
+
+    /// A file that was at a path that is asked for.
+    fn hold(&mut self, number: usize, held: &Held) {
+        if held.is_there() {
+            return;
+        }
+        let mut path = held.path.as_os_str().to_owned();
+        path.push(format!(" (rotated away, {})", number + 1));
+        self.candidates.push(Candidate {
+            path: path.into(),
+            canonical: canonicalized(&held.path),
+            server: held.server.clone(),
+            way: Way::Asked,
+            held: Some(held.clone()),
         });
     }
 }

@@ -32,6 +32,7 @@ use super::lines;
 use crate::live::{Step, Tail};
 use crate::pipeline::{Live, Run, Sink};
 use crate::report::connections_max;
+use crate::source::growing::Held;
 use crate::source::input::Reading;
 use crate::source::{Plan, Request, Stdin};
 use crate::view::text::shown;
@@ -52,6 +53,9 @@ const REBASE: Duration = Duration::from_secs(15 * 60);
 /// What was said of the logs is shown for so long.
 const SAID: Duration = Duration::from_secs(30);
 
+/// Files that are held at most, each open.
+const HELD_MAX: usize = 64;
+
 /// Of standard input so much is kept; beyond it, it begins anew, which is said.
 const STDIN_MAX: u64 = 4 << 30;
 
@@ -66,6 +70,8 @@ pub(super) struct Growing<'a> {
     pub(super) limits: time_spec::Window,
     /// The last log time that was found at first.
     pub(super) last: Option<LogInstant>,
+    /// What is and was at the paths that are asked for: a file that is renamed is one of the logs as before.
+    pub(super) held: RefCell<Vec<Held>>,
 }
 
 /// The folds, while the log goes on.
@@ -90,6 +96,7 @@ impl Growing<'_> {
     /// Answers questions until there are no more.
     pub(super) fn answer(&self, desk: &Desk, answers: &Sender<Message>) {
         while let Some((ask, reading)) = desk.next() {
+            self.hold();
             let told = match ask.at {
                 Some(_) => self.past(&ask, &reading, answers),
                 None => self.now(&ask, &reading, desk, answers),
@@ -185,7 +192,28 @@ impl Growing<'_> {
             step = tail.step(wait)?;
         }
         desk.wakes(None);
+        self.held.borrow_mut().append(&mut tail.held);
         Ok(())
+    }
+
+    /// Holds what is at the paths now; of more than can be held, those that came first are let go.
+    fn hold(&self) {
+        let mut held = self.held.borrow_mut();
+        let named = self.request.servers.iter();
+        let named = named.map(|(name, path)| (path, Some(name.clone())));
+        let paths = self.request.paths.iter().map(|path| (path, None));
+        for (path, server) in named.chain(paths) {
+            held.extend(Held::at(path, server));
+        }
+        let mut kept: Vec<Held> = Vec::new();
+        for file in held.drain(..) {
+            let metadata = file.file.metadata();
+            if metadata.is_ok_and(|own| !kept.iter().any(|kept| kept.is(&own))) {
+                kept.push(file);
+            }
+        }
+        kept.drain(..kept.len().saturating_sub(HELD_MAX));
+        *held = kept;
     }
 
     fn moment(
@@ -257,6 +285,7 @@ impl Growing<'_> {
         Request {
             reading: reading.clone(),
             follows,
+            held: self.held.borrow().clone(),
             ..self.request.clone()
         }
     }
