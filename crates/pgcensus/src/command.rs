@@ -218,7 +218,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Command::Sessions => asked.sessions(run, window)?,
         Command::Events => asked.events(run, window)?,
         Command::Watch => asked.watch(run, window, &input, piped_in)?,
-        Command::Top => return asked.top(run, window, &input, last),
+        Command::Top => return asked.top(run, window, &input, last, kept.as_ref()),
         Command::Servers => unreachable!("it reads no log, and has returned"),
     };
     let mut err = io::stderr().lock();

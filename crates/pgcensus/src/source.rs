@@ -380,6 +380,11 @@ impl Plan {
                 way,
                 ..
             } = candidate;
+            // What cannot be read now may be read later.
+            let is_problem = |part: &Part| matches!(part.taken, Taken::Problem(_));
+            if request.follows && parts.iter().any(is_problem) && File::open(&path).is_err() {
+                self.awaited.push(path.clone());
+            }
             if let Way::Walked(directory) = way {
                 let contents = &mut logs_in[directory];
                 contents.files += 1;

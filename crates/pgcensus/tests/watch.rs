@@ -281,3 +281,34 @@ fn what_cannot_be_followed_is_said() {
     watch.until("it has come", |seen| seen.open() == [9]);
     watch.end();
 }
+
+/// On a full disk a server loses the rest of a line, and goes on behind it when there is room again.
+#[test]
+fn a_line_that_was_never_finished_costs_no_other() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let log = dir.path().join("pg.log");
+    let mut file = File::create(&log).expect("a file");
+    let mut write = |text: &str| file.write_all(text.as_bytes()).expect("written");
+    write(&line(
+        1,
+        "LOG:  database system is ready to accept connections",
+    ));
+    write(&line(
+        2,
+        "LOG:  connection authorized: user=app database=shop",
+    ));
+    let mut watch = Watch::start(&["--json", "--last", "all"], &log);
+    watch.until("what was there", |seen| seen.open() == [2]);
+    write("2026-11-23 10:00:00.000 UTC [3] LOG:  connection autho");
+    write(&line(4, "LOG:  checkpoint starting: time"));
+    write(&line(
+        5,
+        "LOG:  connection authorized: user=app database=shop",
+    ));
+    write(&line(
+        2,
+        "LOG:  disconnection: session time: 0:00:01.000 user=app database=shop host=[local]",
+    ));
+    watch.until("what comes then", |seen| seen.open() == [5]);
+    watch.end();
+}

@@ -42,7 +42,7 @@ use crate::view::top::moment::Moment;
 use crate::view::top::state::{Effect, State};
 use crate::view::top::{self, Theme};
 use desk::Desk;
-use growing::Growing;
+use growing::{Growing, Kept};
 use screen::Screen;
 
 /// The window, where none is asked for.
@@ -78,6 +78,7 @@ impl Asked<'_> {
         limits: time_spec::Window,
         request: &Request,
         last: Option<pgcensus_core::instant::Instant>,
+        kept: Option<&Kept>,
     ) -> anyhow::Result<ExitCode> {
         if !io::stdout().is_terminal() {
             bail!(
@@ -110,6 +111,7 @@ impl Asked<'_> {
             chunk_size: run.chunk_size,
             limits,
             last,
+            stdin: kept.map(|kept| kept.problem.clone()),
             held: std::cell::RefCell::default(),
         };
         let is_asked_for = limits.since.is_some() || window.last.is_some();

@@ -9,8 +9,8 @@ use std::collections::VecDeque;
 use std::io::{self, Read};
 use std::path::PathBuf;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -35,7 +35,7 @@ use crate::report::connections_max;
 use crate::source::growing::Held;
 use crate::source::input::Reading;
 use crate::source::{Plan, Request, Stdin};
-use crate::view::text::shown;
+use crate::view::text::{shown, size};
 use crate::view::top::moment::{Ask, Detail, Details, Moment};
 use crate::view::watch::server_name;
 
@@ -70,6 +70,8 @@ pub(super) struct Growing<'a> {
     pub(super) limits: time_spec::Window,
     /// The last log time that was found at first.
     pub(super) last: Option<LogInstant>,
+    /// What is wrong with standard input.
+    pub(super) stdin: Option<Arc<Mutex<Option<String>>>>,
     /// What is and was at the paths that are asked for: a file that is renamed is one of the logs as before.
     pub(super) held: RefCell<Vec<Held>>,
 }
@@ -255,6 +257,11 @@ impl Growing<'_> {
             .collect();
         moment.zone = self.zone(live, asked);
         moment.problems = told.problems(&tail.troubles());
+        let of_stdin = self.stdin.iter();
+        let of_stdin = of_stdin.map(|stdin| stdin.lock().unwrap_or_else(PoisonError::into_inner));
+        moment
+            .problems
+            .extend(of_stdin.filter_map(|stdin| stdin.clone()));
         let unmatched = seen.filter.unmatched(names);
         moment
             .problems
@@ -370,6 +377,8 @@ fn nobody() -> Stdin {
 pub(in crate::command) struct Kept {
     _dir: TempDir,
     pub(in crate::command) path: PathBuf,
+    /// Why it is not all of it.
+    pub(in crate::command) problem: Arc<Mutex<Option<String>>>,
 }
 
 impl Kept {
@@ -379,17 +388,38 @@ impl Kept {
         let path = dir.path().join("stdin.log");
         let mut file =
             std::fs::File::create(&path).context("a temporary file for standard input")?;
+        let problem = Arc::default();
+        let said: Arc<Mutex<Option<String>>> = Arc::clone(&problem);
+        let say = move |text: String| {
+            *said.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
+        };
         let mut keep = move || -> io::Result<()> {
             loop {
                 let n = io::copy(&mut reader.by_ref().take(STDIN_MAX), &mut file)?;
                 if n < STDIN_MAX {
                     return Ok(());
                 }
+                let kept = size(STDIN_MAX);
+                say(format!(
+                    "standard input: of more than {kept}, what came first is dropped"
+                ));
                 file.set_len(0)?;
                 io::Seek::rewind(&mut file)?;
             }
         };
-        thread::Builder::new().spawn(move || drop(keep()))?;
-        Ok(Kept { _dir: dir, path })
+        let said = Arc::clone(&problem);
+        thread::Builder::new().spawn(move || {
+            if let Err(err) = keep() {
+                let text = format!(
+                    "standard input cannot be kept in a temporary file any more ({err}); set TMPDIR to a directory with room for it"
+                );
+                *said.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
+            }
+        })?;
+        Ok(Kept {
+            _dir: dir,
+            path,
+            problem,
+        })
     }
 }
