@@ -1,4 +1,4 @@
-//! `watch` on a log that is written meanwhile: how long a line takes, and how many it follows.
+//! `watch` and `top` on a log that is written meanwhile: how long a line takes, how many are followed, what a screen costs.
 //!
 //! The clock starts before a line is written and stops when its event has been read from the pipe that the program
 //! writes to. Lines are those of sessions that begin and end, written as a server writes them: at a thousand a second
@@ -6,9 +6,11 @@
 
 use std::fmt::Write as _;
 use std::fs::{File, read_to_string};
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::Path;
 use std::process::{ChildStdout, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -85,20 +87,116 @@ pub(super) fn run(bench: &Bench) -> Result<String> {
             );
         }
     }
+    let mut screen = Table::new(&[" events/s", " s", " CPU %", " frames/s", " peak MiB"]);
+    for rate in [0, 1_000, 100_000] {
+        let shown = show(bench, rate, seconds)?;
+        screen.row([
+            super::growth::thousands(rate),
+            seconds.to_string(),
+            format!("{:.2}", shown.cpu * 100.0),
+            format!("{:.1}", shown.frames),
+            format!("{:.1}", shown.rss_mib),
+        ]);
+        match rate {
+            0 => bars.at_most("top, nothing happens: CPU, %", shown.cpu * 100.0, 0.5),
+            100_000 => {
+                bars.at_most("top, 100,000 events/s: CPU, %", shown.cpu * 100.0, 15.0);
+                bars.at_most("top, 100,000 events/s: frames a second", shown.frames, 10.0);
+            }
+            _ => {}
+        }
+    }
     Ok(format!(
-        "## A log that is followed\n\nFrom the write of a line to its event on the output of `pgcensus watch --json`.\n\n{table}\n{bars}"
+        "## A log that is followed\n\nFrom the write of a line to its event on the output of `pgcensus watch --json`.\n\n{table}\n\
+         `pgcensus top` of the same, on a terminal of 160 × 50.\n\n{screen}\n{bars}"
     ))
+}
+
+/// A log with what there is at first, of which `watch` tells four events.
+fn begin(path: &Path) -> Result<File> {
+    let mut log = File::create(path)?;
+    let now = stamp();
+    for (pid, text) in [
+        (1, "starting PostgreSQL 16.4 on x86_64-pc-linux-gnu"),
+        (1, "database system is ready to accept connections"),
+        (
+            2,
+            "connection authorized: user=app database=shop application_name=api",
+        ),
+        (
+            2,
+            "disconnection: session time: 0:00:00.001 user=app database=shop host=10.0.0.7 port=5",
+        ),
+    ] {
+        log.write_all(format!("{now} UTC [{pid}] LOG:  {text}\n").as_bytes())?;
+    }
+    Ok(log)
+}
+
+/// What `top` took.
+struct Shown {
+    /// Of one processor.
+    cpu: f64,
+    /// Drawn in a second.
+    frames: f64,
+    rss_mib: f64,
+}
+
+fn show(bench: &Bench, rate: u64, seconds: u64) -> Result<Shown> {
+    let path = bench.dir.join("live.log");
+    let mut log = begin(&path)?;
+    let (pty, pts) = pty_process::blocking::open()?;
+    pty.resize(pty_process::Size::new(50, 160))?;
+    let mut child = pty_process::blocking::Command::new(&bench.pgcensus)
+        .arg("top")
+        .arg(&path)
+        .env("TERM", "xterm-256color")
+        .spawn(pts)?;
+    let frames = Arc::new(AtomicU64::new(0));
+    let counted = frames.clone();
+    let pty = Arc::new(pty);
+    let reader = pty.clone();
+    thread::spawn(move || {
+        let mut buffer = vec![0; 1 << 16];
+        while let Ok(n @ 1..) = (&*reader).read(&mut buffer) {
+            // What ends a synchronized update; one that is torn in two is not counted.
+            let ends = memchr::memmem::find_iter(&buffer[..n], b"\x1b[?2026l").count();
+            counted.fetch_add(ends as u64, Ordering::Relaxed);
+        }
+    });
+    let pid = child.id();
+    // What is there has been read, and drawn.
+    let drawn = Instant::now();
+    while frames.load(Ordering::Relaxed) == 0 || drawn.elapsed() < Duration::from_secs(2) {
+        ensure!(
+            drawn.elapsed() < Duration::from_secs(20),
+            "nothing was drawn"
+        );
+        thread::sleep(Duration::from_millis(10));
+    }
+    let (cpu_before, frames_before) = (cpu(pid)?, frames.load(Ordering::Relaxed));
+    let begin = Instant::now();
+    if rate == 0 {
+        thread::sleep(Duration::from_secs(3 * seconds));
+    } else {
+        write(&mut log, rate, seconds, pid)?;
+    }
+    let time = begin.elapsed().as_secs_f64();
+    let shown = Shown {
+        cpu: (cpu(pid)? - cpu_before) / time,
+        // Of so many frames, one fewer lies between the first and the last.
+        frames: (frames.load(Ordering::Relaxed) - frames_before).saturating_sub(1) as f64 / time,
+        rss_mib: rss_mib(pid)?,
+    };
+    (&*pty).write_all(b"q")?;
+    child.wait()?;
+    std::fs::remove_file(path)?;
+    Ok(shown)
 }
 
 fn follow(bench: &Bench, rate: u64, seconds: u64) -> Result<Followed> {
     let path = bench.dir.join("live.log");
-    let mut log = File::create(&path)?;
-    log.write_all(
-        b"2026-11-23 10:00:00.000 UTC [1] LOG:  starting PostgreSQL 16.4 on x86_64-pc-linux-gnu\n\
-          2026-11-23 10:00:00.000 UTC [1] LOG:  database system is ready to accept connections\n\
-          2026-11-23 10:00:00.000 UTC [2] LOG:  connection authorized: user=app database=shop application_name=api\n\
-          2026-11-23 10:00:00.000 UTC [2] LOG:  disconnection: session time: 0:00:00.001 user=app database=shop host=10.0.0.7 port=5\n",
-    )?;
+    let mut log = begin(&path)?;
     let mut child = Command::new(&bench.pgcensus)
         .args(["watch", "--json", "--quiet"])
         .arg(&path)
@@ -154,7 +252,7 @@ fn write(log: &mut File, rate: u64, seconds: u64, pid: u32) -> Result<(Vec<Insta
         let due = begin + TICK * tick as u32;
         thread::sleep(due.saturating_duration_since(Instant::now()));
         lines.clear();
-        let now = jiff::Timestamp::now().strftime("%F %T%.3f").to_string();
+        let now = stamp();
         for n in tick * per_tick..(tick + 1) * per_tick {
             let backend = 1000 + n / 2;
             if n % 2 == 0 {
@@ -177,6 +275,11 @@ fn write(log: &mut File, rate: u64, seconds: u64, pid: u32) -> Result<(Vec<Insta
         }
     }
     Ok((written, half))
+}
+
+/// The time as the server writes it.
+fn stamp() -> String {
+    jiff::Timestamp::now().strftime("%F %T%.3f").to_string()
 }
 
 /// Reads events: the number of the line that each is of, and when it came.
