@@ -290,6 +290,7 @@ fn find_servers(input: &mut Request, stdin: &Stdin, is_quiet: bool) -> Choice {
         }
     }
     input.servers.append(&mut choice.inputs);
+    input.places.append(&mut choice.places);
     choice
 }
 

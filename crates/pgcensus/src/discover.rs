@@ -23,6 +23,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 pub(crate) use choice::Choice;
+pub(crate) use log::Place;
 pub(crate) use server::{Server, Way};
 
 use crate::source::server_name;

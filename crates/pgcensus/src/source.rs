@@ -33,6 +33,7 @@ use pgcensus_log::envelope::{Envelope, SERVERS_MAX};
 use pgcensus_log::format::{self, Format, Guess, RecordHead};
 use pgcensus_log::line_prefix::{self, Inference, Known, LinePrefix};
 
+use crate::discover::Place;
 use crate::view::text::thousands;
 use archive::{Look, Tar, TarMember};
 use compressed::{Compression, Damaged, Magic};
@@ -55,6 +56,8 @@ pub(crate) struct Request {
     pub(crate) log_lists: Vec<PathBuf>,
     /// `--server NAME=PATH`: paths whose server is named.
     pub(crate) servers: Vec<(String, PathBuf)>,
+    /// Directories in which servers that were found make files, with their names.
+    pub(crate) places: Vec<(String, Place)>,
     /// `--format`: overrules the guess.
     pub(crate) format: Option<FormatOption>,
     /// `--line-prefix`: overrules the inference.

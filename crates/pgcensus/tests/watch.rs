@@ -13,6 +13,7 @@ mod program;
 #[expect(dead_code, reason = "shared")]
 mod recorded;
 #[path = "support/watching.rs"]
+#[expect(dead_code, reason = "shared")]
 mod watching;
 
 use std::collections::BTreeMap;

@@ -96,6 +96,38 @@ fn what_the_collector_rotates_by_size_is_followed() {
     watch.end();
 }
 
+/// Without INPUT, too, files are followed that the server makes later.
+#[test]
+fn a_server_that_was_found_is_followed_into_its_next_file() {
+    let Some(bin) = programs_of(15) else {
+        return;
+    };
+    let settings = "log_line_prefix = '%m [%p] '\nlog_filename = 'postgresql-%H%M%S.log'\n";
+    let mut server = Postmaster::init(&bin, "stderr", settings, HBA);
+    let mut observer = server.start();
+    let log = server.data().join("log");
+    let files = || fs::read_dir(&log).expect("a directory").count();
+    // Other servers of this machine are found, too.
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pgcensus"));
+    command.args(["watch", "--json", "--last", "all", "--app", "found-*"]);
+    let mut watch = Watch::without_input(command);
+    connect(&server, "found-first");
+    watch.until("a session in the first file", |seen| {
+        has_ended(seen, "found-first")
+    });
+    until("a second file", || {
+        rotate(&mut observer);
+        files() == 2
+    });
+    connect(&server, "found-next");
+    watch.until("a session in the second one", |seen| {
+        has_ended(seen, "found-next")
+    });
+    drop(observer);
+    server.stop("INT");
+    watch.end();
+}
+
 /// A postmaster that is killed says nothing; its next start closes what was open.
 #[test]
 fn a_killed_server_closes_its_sessions_when_it_comes_back() {

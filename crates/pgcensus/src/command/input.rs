@@ -78,6 +78,7 @@ pub(super) fn input_request(input: &InputArgs, reading: Arc<Reading>) -> anyhow:
             LogFormat::Csvlog => FormatOption::Csvlog,
             LogFormat::Jsonlog => FormatOption::Jsonlog,
         }),
+        places: Vec::new(),
         line_prefix,
         languages: input.languages(),
         reading,

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::log::Target;
+use super::log::{Place, Target};
 use super::{Server, Way, World};
 use crate::view::text::{counted, shown};
 
@@ -11,6 +11,8 @@ use crate::view::text::{counted, shown};
 pub(crate) struct Choice {
     /// Files with the name of their server.
     pub(crate) inputs: Vec<(String, PathBuf)>,
+    /// Where those that collect their logs make new files, likewise.
+    pub(crate) places: Vec<(String, Place)>,
     /// A line for each server that is read.
     pub(crate) said: Vec<String>,
     /// A line for each that cannot be, with what to do.
@@ -36,6 +38,10 @@ impl Choice {
                 choice
                     .inputs
                     .extend(files.map(|file| (server.name.clone(), file)));
+                let place = server.log.place.iter().cloned();
+                choice
+                    .places
+                    .extend(place.map(|place| (server.name.clone(), place)));
                 choice.said.push(reads(server));
                 choice.connections_max = server.settings.connections_max();
             }

@@ -30,8 +30,26 @@ pub(crate) struct Log {
     pub(crate) bytes: u64,
     /// The one that is written now; else the directory of all.
     pub(crate) shown: Option<PathBuf>,
+    /// Where the server makes new ones.
+    pub(crate) place: Option<Place>,
     /// What could not be read.
     pub(crate) problems: Vec<String>,
+}
+
+/// A directory with files of one server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) directory: PathBuf,
+    set: Set,
+    /// It is in the directory of its data: no other writes logs there.
+    is_own: bool,
+}
+
+impl Place {
+    /// Whether a file of this name is the server's.
+    pub(crate) fn holds(&self, name: &str) -> bool {
+        self.set.holds(name) || self.is_own && is_log(name)
+    }
 }
 
 /// Where a log goes.
@@ -168,16 +186,22 @@ impl Log {
             .data_directory
             .as_ref()
             .is_some_and(|data| directory != *data && directory.starts_with(data));
-        let set = Set::of(server.settings.text("log_filename"));
-        self.add(server, &directory, |name| {
-            set.holds(name) || is_own && is_log(name)
-        });
+        let place = Place {
+            set: Set::of(server.settings.text("log_filename")),
+            directory,
+            is_own,
+        };
+        self.add(server, &place.directory, |name| place.holds(name));
         for file in &live {
             if !self.files.contains(file) {
                 self.add_file(&server.machine, file.clone());
             }
         }
-        self.shown = live.into_iter().next().or(Some(directory));
+        self.shown = live
+            .into_iter()
+            .next()
+            .or_else(|| Some(place.directory.clone()));
+        self.place = Some(place);
     }
 
     /// Where standard error goes.
@@ -289,6 +313,7 @@ fn of_descriptor(server: &Server, link: &Path) -> Result<PathBuf, Target> {
 }
 
 /// The files that one `log_filename` makes, with what tools add that rotate and compress them.
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Set {
     /// Without `.log`, which csvlog and jsonlog replace.
     stem: Option<Pattern>,

@@ -5,6 +5,7 @@ use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
+use crate::discover::Place;
 use crate::follow::{FileId, Follow, Target, TargetId};
 use crate::pipeline::{Live, LogId};
 use crate::source::file::LogFile;
@@ -31,6 +32,8 @@ enum What {
     Directory,
     /// The files of a directory whose names are like this.
     Like(glob::Pattern),
+    /// Those that a server makes.
+    Of(Place),
 }
 
 /// A file whose begin has been read.
@@ -60,8 +63,17 @@ impl Targets {
         let mut targets = Targets {
             targets: Vec::new(),
         };
+        for (server, place) in &request.places {
+            targets.targets.push(Aim {
+                path: place.directory.clone(),
+                what: What::Of(place.clone()),
+                server: Some(server.clone()),
+            });
+        }
         for (server, path) in &request.servers {
-            targets.add(plan, path, Some(server));
+            if targets.of_place(server, path).is_none() {
+                targets.add(plan, path, Some(server));
+            }
         }
         for path in request.paths.iter().chain(&request.listed()) {
             targets.add(plan, path, None);
@@ -99,6 +111,19 @@ impl Targets {
                 None => push(path, What::File),
             },
         }
+    }
+
+    /// The directory in which this server makes files such as this one.
+    fn of_place(&self, server: &str, path: &Path) -> Option<TargetId> {
+        let name = path.file_name()?.to_string_lossy();
+        let is_of = |aim: &Aim| match &aim.what {
+            What::Of(place) => {
+                let is_there = path.parent() == Some(&place.directory);
+                aim.server.as_deref() == Some(server) && is_there && place.holds(&name)
+            }
+            _ => false,
+        };
+        self.targets.iter().position(is_of).map(TargetId)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -140,7 +165,9 @@ impl Targets {
             .iter()
             .partition(|growing| growing.at != growing.path);
         for growing in before.into_iter().chain(now) {
-            let Some(target) = self.target_of(&growing.at) else {
+            let of_place = growing.server.as_deref();
+            let of_place = of_place.and_then(|server| self.of_place(server, &growing.at));
+            let Some(target) = of_place.or_else(|| self.target_of(&growing.at)) else {
                 continue;
             };
             let path = &growing.at;
@@ -190,6 +217,15 @@ impl Aim {
                 path,
                 wants: Box::new(is_wanted),
             },
+            What::Of(place) => {
+                let place = place.clone();
+                let wants =
+                    move |name: &OsStr| is_wanted(name) && place.holds(&name.to_string_lossy());
+                Target::Directory {
+                    path,
+                    wants: Box::new(wants),
+                }
+            }
             What::Like(pattern) => {
                 let pattern = pattern.clone();
                 let wants =

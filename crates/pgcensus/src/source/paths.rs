@@ -10,6 +10,8 @@ use std::path::{Component, Path, PathBuf};
 
 use walkdir::WalkDir;
 
+use crate::discover::Place;
+
 use super::growing::Held;
 use super::{Problem, Request, STDIN};
 
@@ -71,6 +73,9 @@ impl Paths {
         }
         for path in &request.paths {
             paths.add(path, None);
+        }
+        for (server, place) in &request.places {
+            paths.add_place(server, place);
         }
         for (number, held) in request.held.iter().enumerate() {
             paths.hold(number, held);
@@ -206,6 +211,27 @@ impl Paths {
             way,
             held: None,
         });
+    }
+
+    /// The files of a server that was found, those that have come since among them.
+    fn add_place(&mut self, server: &String, place: &Place) {
+        let Ok(entries) = fs::read_dir(&place.directory) else {
+            // What was there when it was found is asked for by its names.
+            return;
+        };
+        let paths = entries.filter_map(Result::ok).filter_map(|entry| {
+            let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+            let is_its = is_file && place.holds(&entry.file_name().to_string_lossy());
+            is_its.then(|| entry.path())
+        });
+        let mut paths: Vec<PathBuf> = paths.collect();
+        paths.sort();
+        for path in paths {
+            let canonical = canonicalized(&path);
+            if !self.seen.contains(&canonical) {
+                self.push_canonical(path, canonical, Some(server), Way::Asked);
+            }
+        }
     }
 
     /// A file that was at a path that is asked for.

@@ -37,10 +37,18 @@ impl Watch {
     }
 
     pub(crate) fn of(mut command: Command) -> Watch {
-        command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+        command.stdin(Stdio::piped());
+        Watch::spawn(command)
+    }
+
+    /// It reads what it finds.
+    pub(crate) fn without_input(mut command: Command) -> Watch {
+        command.stdin(Stdio::null());
+        Watch::spawn(command)
+    }
+
+    fn spawn(mut command: Command) -> Watch {
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the program starts");
         let stdout = child.stdout.take().expect("piped");
         let stderr = child.stderr.take().expect("piped");
