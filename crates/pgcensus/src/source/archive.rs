@@ -22,11 +22,13 @@ use super::ahead::Ahead;
 use super::compressed::{self, Damaged, Harm, Magic};
 use super::enveloped;
 use super::file::{Head, Kind, Opened};
+use super::judge::judge;
 use super::paths::{self, Way};
 use super::section::{OpenSection, Section};
 use super::spool::Spool;
+use super::take::{Learned, Part, Stored, Take, Taken, take_stored};
 use super::tar::{self, Broken, Member, Tape, Walk};
-use super::{Learned, Part, Problem, Request, Stored, Take, Taken, judge, take_stored};
+use super::{Problem, Request};
 use crate::view::text::{shown, thousands};
 
 /// So many files of a tar are looked at.

@@ -11,12 +11,12 @@ use pgcensus_log::format::{self, BOM, Format};
 use pgcensus_log::line_prefix::{self, Inference};
 use pgcensus_log::log_time::{LogTime, Zone};
 
-use super::Learned;
 use super::ahead::Ahead;
 use super::compressed::{self, Compression, Damaged, MAGIC_MAX, Magic};
 use super::enveloped::{self, Order, Unwrapped};
 use super::input::{Counted, Input, Reading};
 use super::section::{OpenSection, Section};
+use super::take::Learned;
 use super::tar;
 use super::translated::{Languages, Translated, Undone};
 

@@ -13,9 +13,11 @@ use pgcensus_log::envelope::Envelope;
 use super::compressed::{self, MAGIC_MAX, Magic};
 use super::enveloped::{self, Order};
 use super::file::{Head, LogFile, Opened};
+use super::judge::judge;
 use super::paths::{Candidate, Way};
 use super::section::{Section, read_at};
-use super::{Learned, Problem, Request, Taken, judge};
+use super::take::{Learned, Taken};
+use super::{Problem, Request};
 
 /// What was written to so long ago is kept open from the first look at it on, so that it is the same file that is
 /// followed, whatever is called so by then.

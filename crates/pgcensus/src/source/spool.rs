@@ -9,11 +9,11 @@ use std::io::{self, Read, Seek, Write};
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::Stored;
 use super::archive::truncated;
 use super::compressed::{self, Compression, Damaged};
 use super::file::Kind;
 use super::section::Section;
+use super::take::Stored;
 
 /// Of zstd: 0.7 GB of log a second, to a tenth.
 pub(super) const LEVEL: i32 = 1;

@@ -1,0 +1,221 @@
+//! What an input is, from its head: a log and how it is written, or what else.
+
+use std::path::Path;
+
+use pgcensus_log::format::{self, Format, Guess, RecordHead};
+use pgcensus_log::line_prefix::{self, Inference, LinePrefix};
+
+use super::compressed::{self, Magic};
+use super::file::{Head, Kind, LogFile};
+use super::paths::{self, Way};
+use super::take::{Learned, Taken};
+use super::{FormatOption, Problem, Request};
+use crate::view::text::thousands;
+
+impl LogFile {
+    pub(super) fn from_head(
+        path: &Path,
+        head: &Head,
+        format: Format,
+        inferred: Option<Inference>,
+    ) -> LogFile {
+        let sample = &head.sample;
+        let heads = format::heads(&format, sample, 20);
+        let first = heads.first().map(|head| head.log_time.map(Box::from));
+        let any_ms = |heads: &[RecordHead<'_>]| {
+            let mut heads = heads.iter();
+            heads.any(|head| head.log_time.wall_ms % 1000 != 0)
+        };
+        let has_ms = any_ms(&heads) || any_ms(&format::heads(&format, sample, 200));
+        let columns: Vec<_> = heads
+            .iter()
+            .filter(|_| format == Format::Csvlog)
+            .filter_map(|head| csv_columns(&sample[head.offset..]))
+            .collect();
+        let written = |columns: &usize| matches!(columns, 23 | 24 | 26);
+        let is_malformed = !columns.is_empty() && !columns.iter().any(written);
+        let first_line = head.sample.split(|&b| b == b'\n').next().unwrap_or(&[]);
+        LogFile {
+            display: path.display().to_string(),
+            kind: Kind::File(path.to_owned()),
+            compression: head.magic.compression(),
+            envelope: head.envelope.clone(),
+            translated: head.translated.clone(),
+            size: None,
+            first_line: first_line[..first_line.len().min(256)].to_owned(),
+            format,
+            inferred,
+            first,
+            last: None,
+            skip: Vec::new(),
+            is_cut: false,
+            broken: None,
+            has_ms,
+            is_malformed,
+        }
+    }
+}
+
+/// Columns of the first record of these bytes; `None`: it does not end in them.
+fn csv_columns(bytes: &[u8]) -> Option<usize> {
+    let mut columns = 1;
+    let mut quoted = false;
+    for &byte in bytes {
+        match byte {
+            b'"' => quoted = !quoted,
+            b',' if !quoted => columns += 1,
+            b'\n' if !quoted => return Some(columns),
+            _ => {}
+        }
+    }
+    None
+}
+
+/// Judges what an input is from its head: a log to read, or what else.
+pub(super) fn judge(
+    head: &mut Head,
+    request: &Request,
+    path: &Path,
+    way: Way,
+    learned: &mut Learned,
+) -> Result<(Format, Option<Inference>), Taken> {
+    if let Magic::Foreign(name) = head.magic {
+        return Err(foreign(name, path, way));
+    }
+    if head.sample.is_empty()
+        && let Some(err) = &head.failure
+    {
+        return Err(Taken::Problem(match compressed::damage(err) {
+            Some(damaged) => damaged.to_string(),
+            None => Problem::of(path, err).message,
+        }));
+    }
+    let mut guess = match &head.as_others {
+        Some(found) => Guess::Log(Format::Stderr(found.prefix.clone()), Some(found.clone())),
+        None => format::guess_with(&mut learned.prefixes, &head.sample),
+    };
+    // The head of a file may be one statement of a megabyte.
+    if guess == Guess::Unknown && head.grow(&mut learned.languages) {
+        guess = format::guess_with(&mut learned.prefixes, &head.sample);
+    }
+    if let Some(log) = overruled(&guess, &head.sample, request, way) {
+        return log;
+    }
+    let asked = way == Way::Asked;
+    Err(match guess {
+        // Notes and scripts about logs hold such lines too.
+        Guess::Log(_, Some(inferred)) if !asked && inferred.lines_read * 2 < inferred.lines => {
+            let (read, lines) = (inferred.lines_read as u64, inferred.lines as u64);
+            Taken::Ignored(format!(
+                "text with {} lines such as a log has, of which the best log_line_prefix reads {}",
+                thousands(lines),
+                thousands(read)
+            ))
+        }
+        Guess::Log(format, inferred) => return Ok((format, inferred)),
+        Guess::Empty => Taken::Empty,
+        Guess::PgBouncer => {
+            Taken::LeftOut("a PgBouncer log; pgcensus counts sessions of the server".to_owned())
+        }
+        Guess::Binary if asked => Taken::Problem("binary, not a log".to_owned()),
+        Guess::Unknown if asked => Taken::Problem(
+            "no line in it looks like one of a PostgreSQL server; if it is its log, say how it is written with --format or --line-prefix"
+                .to_owned(),
+        ),
+        Guess::Binary => Taken::Ignored("binary".to_owned()),
+        Guess::Unknown => Taken::Ignored("text, but no PostgreSQL log".to_owned()),
+    })
+}
+
+/// A tar that has no log: wrong where it was named, else nothing to speak of.
+pub(super) fn no_log(what: String, way: Way) -> Taken {
+    match way {
+        Way::Asked => Taken::Problem(what),
+        Way::Walked(_) | Way::Member => Taken::Ignored(what),
+    }
+}
+
+/// A compression that is not read. Unless it was named, it is a problem if its name is that of a log.
+fn foreign(name: &str, path: &Path, way: Way) -> Taken {
+    if way != Way::Asked && !paths::is_named_as_log(path) {
+        return Taken::Ignored(name.to_owned());
+    }
+    Taken::Problem(match way {
+        Way::Member => format!("{name} is not read in this version; take it out of the tar"),
+        _ => format!(
+            "{name} is not read in this version; try unzip -p {} | pgcensus -",
+            path.display()
+        ),
+    })
+}
+
+/// What `--format` and `--line-prefix` make of an input; `None`: the guess holds. A file that the
+/// operator named is what he says; in a directory the options choose among the logs.
+fn overruled(
+    guess: &Guess,
+    sample: &[u8],
+    request: &Request,
+    way: Way,
+) -> Option<Result<(Format, Option<Inference>), Taken>> {
+    if matches!(guess, Guess::Empty) {
+        return None;
+    }
+    if matches!(guess, Guess::Binary) && request.format.is_none() {
+        return None;
+    }
+    let asked = way == Way::Asked;
+    let other = |format: &Format, wanted: &str| {
+        let what = format!("{}; --format {wanted} was asked for", format.name());
+        Some(Err(Taken::OtherFormat(what)))
+    };
+    match (request.format, guess) {
+        (Some(FormatOption::Csvlog), Guess::Log(format, _))
+            if !asked && *format != Format::Csvlog =>
+        {
+            other(format, "csvlog")
+        }
+        (Some(FormatOption::Jsonlog), Guess::Log(format, _))
+            if !asked && *format != Format::Jsonlog =>
+        {
+            other(format, "jsonlog")
+        }
+        (Some(FormatOption::Csvlog), _) if asked => Some(Ok((Format::Csvlog, None))),
+        (Some(FormatOption::Jsonlog), _) if asked => Some(Ok((Format::Jsonlog, None))),
+        (
+            Some(FormatOption::Stderr),
+            Guess::Log(format @ (Format::Csvlog | Format::Jsonlog), _),
+        ) if !asked => other(format, "stderr"),
+        (format, guess) => {
+            let is_stderr = matches!(guess, Guess::Log(Format::Stderr(_), _));
+            let forced = asked && format == Some(FormatOption::Stderr);
+            if let Some(prefix) = &request.line_prefix {
+                let unknown = matches!(guess, Guess::Unknown);
+                (is_stderr || forced || unknown && (asked || reads_a_line(prefix, sample)))
+                    .then(|| Ok((Format::Stderr(prefix.clone()), None)))
+            } else if forced && !is_stderr {
+                Some(match line_prefix::infer(sample) {
+                    Some(inferred) => {
+                        Ok((Format::Stderr(inferred.prefix.clone()), Some(inferred)))
+                    }
+                    None => Err(Taken::Problem(
+                        "no line in it has a severity such as LOG: after a prefix; give its log_line_prefix with --line-prefix".to_owned(),
+                    )),
+                })
+            } else {
+                None
+            }
+        }
+    }
+}
+
+/// Whether a given prefix reads any line of a sample.
+fn reads_a_line(prefix: &LinePrefix, sample: &[u8]) -> bool {
+    let mut at = 0;
+    while at < sample.len() {
+        if prefix.read(&sample[at..], 0).is_some() {
+            return true;
+        }
+        at += memchr::memchr(b'\n', &sample[at..]).map_or(sample.len(), |end| end + 1);
+    }
+    false
+}
