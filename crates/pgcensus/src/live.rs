@@ -11,6 +11,8 @@
 
 mod growth;
 mod targets;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -160,6 +162,7 @@ impl<'a, 's> Tail<'a, 's> {
 
     /// Waits until something comes, for at most so long, and takes it in.
     pub(crate) fn step(&mut self, wait: Duration) -> anyhow::Result<Step> {
+        let before = self.last();
         let wait = if self.files_wait.load(Ordering::Relaxed) {
             Duration::ZERO
         } else {
@@ -185,7 +188,11 @@ impl<'a, 's> Tail<'a, 's> {
             self.look()?;
         }
         self.settle()?;
-        self.is_written();
+        // A record may be known as one only when it has settled, long after its bytes came: these do not count. Nor does what
+        // was there before: a log that was written long ago has no time that passes.
+        if let Some(last) = self.last().filter(|&last| Some(last) != before) {
+            self.since = Some((Instant::now(), last));
+        }
         if self.interrupt.came() || !self.has_stdin && self.targets.is_empty() {
             return Ok(Step::Over);
         }
@@ -227,14 +234,9 @@ impl<'a, 's> Tail<'a, 's> {
         move || drop(send.try_send(Wake::Nothing))
     }
 
-    /// A record may have come: time passes from its on.
-    fn is_written(&mut self) {
-        let last = self.live.input().map(|(_, last)| last);
-        if self.since.map(|(_, then)| then) != last
-            && let Some(last) = last
-        {
-            self.since = Some((Instant::now(), last));
-        }
+    /// The log time of the last record.
+    fn last(&self) -> Option<LogInstant> {
+        self.live.input().map(|(_, last)| last)
     }
 
     fn take(&mut self, wake: Wake) -> anyhow::Result<()> {

@@ -1,0 +1,96 @@
+//! The time that passes while nothing comes.
+
+use std::io::{PipeReader, Write, pipe};
+
+use pgcensus_core::change::Change;
+use pgcensus_core::filter::Filter;
+use pgcensus_core::names::Names;
+
+use super::*;
+use crate::pipeline::{CHUNK_SIZE, Run, Sink};
+use crate::source::Stdin;
+
+/// How many changes it was told.
+struct Counted(usize);
+
+impl Sink for Counted {
+    fn begins(&mut self, _: LogInstant) {}
+
+    fn change(&mut self, _: &Names, _: &Change) -> anyhow::Result<()> {
+        self.0 += 1;
+        Ok(())
+    }
+
+    fn ends(&mut self, _: LogInstant) {}
+}
+
+/// Follows what is asked for, and what comes from this pipe, with a sink that counts.
+fn with_tail(
+    request: &Request,
+    stdin: Option<PipeReader>,
+    what: impl FnOnce(&mut Tail<'_, '_>),
+) -> usize {
+    let nobody = Stdin {
+        is_piped: false,
+        reader: Box::new(std::io::empty()),
+    };
+    let plan = Plan::of(request, nobody);
+    let mut sink = Counted(0);
+    let run = Run {
+        servers: &plan.servers,
+        log_timezone: None,
+        threads: 1,
+        chunk_size: CHUNK_SIZE,
+        filter: Filter::default(),
+        reading: request.reading.clone(),
+    };
+    let live = Live::begin(run, &mut sink, false).expect("it is read");
+    let stdin = stdin.map(|reader| (None, Box::new(reader) as Box<dyn Read + Send>));
+    what(&mut Tail::new(live, &plan, request, stdin).expect("a thread"));
+    sink.0
+}
+
+/// The server writes line by line, and the last one is known to be a record by nothing that follows it.
+#[test]
+fn a_session_is_told_though_nothing_follows_its_last_line() {
+    let (reader, mut writer) = pipe().expect("a pipe");
+    let told = with_tail(&Request::default(), Some(reader), |tail| {
+        for (ms, line) in [
+            (111, "LOG:  connection received: host=10.0.0.7 port=51842"),
+            (115, "LOG:  connection authorized: user=app database=shop"),
+        ] {
+            writeln!(writer, "2026-11-23 02:41:07.{ms} UTC [4242] {line}").expect("who reads it");
+            while tail.last().is_none_or(|last| last.0 % 1000 != ms) {
+                tail.step(Duration::from_secs(10)).expect("a record");
+            }
+        }
+        assert!(tail.pass().expect("nothing fails"), "it may be taken back");
+        let begin = Instant::now();
+        while tail.pass().expect("nothing fails") {
+            assert!(begin.elapsed() < Duration::from_secs(10), "time stands");
+            tail.step(Duration::from_millis(20)).expect("time passes");
+        }
+    });
+    assert_eq!(told, 1);
+}
+
+#[test]
+fn in_a_log_of_long_ago_time_does_not_pass() {
+    let mut file = tempfile::NamedTempFile::new().expect("a file");
+    let line = "connection received: host=10.0.0.7 port=51842";
+    writeln!(file, "2020-11-23 02:41:07.111 UTC [4242] LOG:  {line}").expect("it is written");
+    let request = Request {
+        paths: vec![file.path().to_owned()],
+        follows: true,
+        ..Request::default()
+    };
+    with_tail(&request, None, |tail| {
+        assert_eq!(tail.now(), tail.last());
+        let begin = Instant::now();
+        while begin.elapsed() < Duration::from_millis(5) {
+            tail.step(Duration::from_millis(1)).expect("nothing comes");
+        }
+        assert!(tail.last().is_some());
+        assert_eq!(tail.now(), tail.last());
+    });
+}
