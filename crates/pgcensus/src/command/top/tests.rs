@@ -166,6 +166,22 @@ fn the_past_is_what_at_shows() {
     assert_eq!(sitting.counts(), (Some(2), 28, 26, Some(12)));
 }
 
+/// Where nothing is written for a while, time goes by all the same.
+#[test]
+fn the_cursor_moves_where_no_record_is() {
+    let mut sitting = Sitting::new(DEMO, (80, 24));
+    let moment = sitting.state.moment.as_mut().expect("it was answered");
+    let (_, last) = moment.input.as_mut().expect("it has times");
+    *last = last.plus_ms(60_000);
+    let now = *last;
+    moment.at = Some(now);
+    sitting.press(&[KeyCode::Char(' '), KeyCode::Left]);
+    let at = sitting.state.at.expect("it is in the past");
+    assert!(at < now && now.since(at) <= 2_000, "{at:?} before {now:?}");
+    sitting.press(&[KeyCode::Left]);
+    assert!(sitting.state.at.is_some_and(|earlier| earlier < at));
+}
+
 #[test]
 fn from_a_name_to_its_sessions_to_the_lines_of_one() {
     let mut sitting = Sitting::new(DEMO, (120, 30));

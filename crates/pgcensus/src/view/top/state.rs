@@ -232,9 +232,13 @@ impl State {
 
     /// An answer. One to an earlier question is shown too, as long as nothing later is there; what it was
     /// not asked for stays as it is until then.
-    pub(crate) fn take(&mut self, moment: Moment) {
+    pub(crate) fn take(&mut self, mut moment: Moment) {
         let is_older = |shown: &Moment| moment.number < shown.number;
         if !self.moment.as_ref().is_some_and(is_older) {
+            // The past is made of records; time has gone by since the last of them, and the cursor may stand in it.
+            if let (Some((_, last)), Some(known)) = (&mut moment.input, self.last()) {
+                *last = known.max(*last);
+            }
             self.moment = Some(moment);
         }
     }
