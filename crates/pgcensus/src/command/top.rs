@@ -292,6 +292,8 @@ impl Loop<'_> {
                     }
                     self.state.apply(action)
                 }
+                // Any key takes the help away.
+                None if self.state.helps => self.state.apply(Action::Redraw),
                 None => Effect::Nothing,
             },
             // Lines of it would be keys else.
