@@ -102,6 +102,21 @@ impl Place {
         }
     }
 
+    /// Whether the directory lets nobody in. That is said then, rather than of each of its files.
+    fn is_shut(&mut self, tell: &mut Tell<'_>) -> bool {
+        let Target::Directory { path, .. } = &self.target else {
+            return false;
+        };
+        let Err(err) = path.read_dir() else {
+            return false;
+        };
+        let path = path.clone();
+        // It is open again when it can be read again.
+        self.listed = None;
+        self.trouble(&path, &Trouble::Io(err.to_string()), tell);
+        true
+    }
+
     /// The files of the directory, if they may be others than when it was read last.
     fn list(&mut self) -> io::Result<Option<Vec<PathBuf>>> {
         let Target::Directory { path, wants } = &self.target else {
@@ -274,6 +289,9 @@ impl Follow {
             Err(err) => {
                 // What is open is read on.
                 self.due.extend(self.places[target.0].names.get(path));
+                if self.places[target.0].is_shut(tell) {
+                    return;
+                }
                 Trouble::Io(err.to_string())
             }
         };

@@ -317,6 +317,32 @@ fn a_directory_that_vanishes_and_comes_back_is_said_and_goes_on() {
 
 #[cfg(unix)]
 #[test]
+fn a_directory_that_lets_nobody_in_is_said_once_and_not_of_each_file() {
+    let mut scene = Scene::of(|dir| Target::Directory {
+        path: dir.join("log"),
+        wants: Box::new(|_| true),
+    });
+    fs::create_dir(scene.path("log")).expect("made");
+    scene.write("log/a.log", "one\n");
+    scene.write("log/b.log", "one\n");
+    scene.look();
+    // What is open stays open; nobody gets in by the name any more, not even who may do all.
+    scene.rename("log", "away");
+    std::os::unix::fs::symlink(scene.path("log"), scene.path("log")).expect("linked");
+    scene.write("away/b.log", "two\n");
+    let told = scene.look();
+    assert!(
+        told.len() == 2 && told[0].starts_with("log: ") && told[1] == "1: two",
+        "{told:?}"
+    );
+    fs::remove_file(scene.path("log")).expect("removed");
+    scene.rename("away", "log");
+    scene.write("log/a.log", "two\n");
+    assert_eq!(scene.look(), ["log: recovered", "0: two"]);
+}
+
+#[cfg(unix)]
+#[test]
 fn pipes_are_not_opened_and_what_the_system_refuses_is_said() {
     let mut scene = Scene::of_a_file();
     let made = std::process::Command::new("mkfifo")
