@@ -426,6 +426,8 @@ pub(crate) struct WindowRequest {
     pub(crate) at: Option<TimeSpec>,
     /// `--between`: not part of the window; within it, each day's part.
     pub(crate) between: Option<Between>,
+    /// The input goes on: `--since` may be later than its last record.
+    pub(crate) goes_on: bool,
 }
 
 /// The stretch of the input that is looked at: `[since, until)`.
@@ -474,7 +476,8 @@ impl WindowRequest {
             bail!("--last {length}: excludes {since}; leave out one of them");
         }
         for asked in since.iter().chain(&end) {
-            if asked.at > last && asked.flag != "--until" {
+            let may_come = asked.flag == "--until" || asked.flag == "--since" && self.goes_on;
+            if asked.at > last && !may_come {
                 bail!("{asked}: after the last record ({})", short(last));
             }
             if asked.at < first && asked.flag != "--since" {

@@ -11,7 +11,7 @@ use pgcensus_core::zone::{LogClock, numeric_offset_s};
 use pgcensus_log::line_prefix::LinePrefix;
 use tempfile::NamedTempFile;
 
-use crate::cli::{Args, InputArgs, LogFormat};
+use crate::cli::{Args, Command, InputArgs, LogFormat};
 use crate::interrupt::Interrupt;
 use crate::progress::{Progress, Work};
 use crate::source::file::{FileTime, LogFile};
@@ -55,6 +55,7 @@ pub(super) fn window_request(args: &Args) -> anyhow::Result<WindowRequest> {
             .map(Between::parse)
             .transpose()
             .context("--between")?,
+        goes_on: args.command == Command::Watch,
     })
 }
 

@@ -426,6 +426,19 @@ fn windows_are_resolved() {
 }
 
 #[test]
+fn what_goes_on_may_begin_after_its_last_record() {
+    let (_, last) = ends();
+    let night = at("2026-11-23T01:00:00Z");
+    let request = WindowRequest {
+        goes_on: true,
+        ..request("--since 14:03")
+    };
+    let window = request.resolve(&DisplayZone::default(), night, last);
+    let since = window.expect("it comes").since;
+    assert_eq!(since, Some(at("2026-11-23T14:03:00Z")));
+}
+
+#[test]
 fn windows_outside_the_input_are_errors() {
     let (first, last) = ends();
     let night = at("2026-11-23T01:00:00Z");
