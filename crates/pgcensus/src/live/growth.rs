@@ -300,11 +300,13 @@ impl Whose {
             return Some(shared.live.log(server, &log.format));
         };
         if std::mem::discriminant(before.format()) != std::mem::discriminant(&log.format) {
-            let (its, other) = (log.format.name(), before.format().name());
-            let path = self.path.display();
-            shared.said.push(format!(
-                "{path}: {its} of {name}, whose {other} is followed; left out"
-            ));
+            if shared.begins.leaves_out(server, &log.format) {
+                let (its, other) = (log.format.name(), before.format().name());
+                let path = self.path.display();
+                shared.said.push(format!(
+                    "{path}: {its} of {name}, whose {other} is followed; left out"
+                ));
+            }
             return None;
         }
         // A few lines may be read by another prefix too.

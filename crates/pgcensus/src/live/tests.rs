@@ -94,3 +94,31 @@ fn in_a_log_of_long_ago_time_does_not_pass() {
         assert_eq!(tail.now(), tail.last());
     });
 }
+
+#[test]
+fn another_format_is_said_to_be_left_out_once_and_not_at_each_rotation() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let line =
+        "2026-11-23 02:41:07.111 UTC [4242] LOG:  connection received: host=10.0.0.7 port=51842\n";
+    std::fs::write(dir.path().join("pg.log"), line).expect("written");
+    let request = Request {
+        paths: vec![dir.path().to_owned()],
+        follows: true,
+        ..Request::default()
+    };
+    with_tail(&request, None, |tail| {
+        let csv = "2026-11-23 02:41:07.112 UTC,,,11,\"10.0.0.7:5\",6a1.b,1,\"\",2026-11-23 02:41:07 UTC,,0,LOG,00000,\
+                   \"connection received: host=10.0.0.7 port=5\",,,,,,,,,\"\",\"not initialized\",,0\n";
+        for n in 1..=2 {
+            std::fs::write(dir.path().join(format!("pg.{n}.csv")), csv).expect("written");
+            // Each is looked at, and has been when the log beside it is.
+            let later = line.replace("07.111", &format!("07.20{n}"));
+            std::fs::write(dir.path().join(format!("pg.{n}.log")), later).expect("written");
+            while tail.last().is_none_or(|last| last.0 % 1000 != 200 + n) {
+                tail.step(Duration::from_secs(10)).expect("it is read");
+            }
+        }
+        let left_out = tail.said.iter().filter(|said| said.contains("left out"));
+        assert_eq!(left_out.count(), 1, "{:?}", tail.said);
+    });
+}

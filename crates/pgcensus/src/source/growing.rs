@@ -1,6 +1,7 @@
 //! Logs that grow: how far they are read as what is there, where they go on, and what the begin of a new one shows it
 //! to be.
 
+use std::collections::BTreeSet;
 use std::fs::{File, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,6 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use pgcensus_log::decoder::RECORD_MAX;
 use pgcensus_log::envelope::Envelope;
+use pgcensus_log::format::Format;
 
 use super::compressed::{self, MAGIC_MAX, Magic};
 use super::enveloped::{self, Order};
@@ -159,6 +161,8 @@ pub(crate) enum Begin {
 pub(crate) struct Begins<'r> {
     request: &'r Request,
     learned: Learned,
+    /// Other formats of servers, by their ids, of which it was said that they are left out.
+    left_out: BTreeSet<(usize, &'static str)>,
 }
 
 impl<'r> Begins<'r> {
@@ -166,7 +170,14 @@ impl<'r> Begins<'r> {
         Begins {
             request,
             learned: Learned::of(request),
+            left_out: BTreeSet::new(),
         }
+    }
+
+    /// A log of this server in another format than the one that is followed is left out. Whether it is the first one: with
+    /// each rotation comes one more.
+    pub(crate) fn leaves_out(&mut self, server: usize, format: &Format) -> bool {
+        self.left_out.insert((server, format.name()))
     }
 
     /// What the first bytes of a log show, `within` the envelope by which it was dealt out.
