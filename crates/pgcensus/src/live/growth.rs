@@ -27,6 +27,10 @@ use crate::source::{name_of, server_name};
 /// Of what does not show what it is, so much is kept; what has shown nothing by then is no log.
 const BEGIN_MAX: usize = 1 << 20;
 
+/// Up to so much is looked at again with each line: what was started before the server has its lines first, and a server
+/// where little happens is seen with its own first one all the same.
+const BEGIN_FEW: usize = 16 << 10;
+
 /// So much shows it, as far as it will.
 pub(super) const BEGIN_ENOUGH: usize = 64 << 10;
 
@@ -255,8 +259,8 @@ impl Growth {
         let State::Begins { head, seen } = &mut self.state else {
             return Ok(());
         };
-        // Of what shows nothing more must come than came before.
-        if head.len() < 2 * *seen {
+        // Of much that shows nothing, more must come than came before.
+        if head.len() < 2 * *seen && head.len() > BEGIN_FEW {
             return Ok(());
         }
         *seen = head.len();

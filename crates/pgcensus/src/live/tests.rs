@@ -122,3 +122,23 @@ fn another_format_is_said_to_be_left_out_once_and_not_at_each_rotation() {
         assert_eq!(left_out.count(), 1, "{:?}", tail.said);
     });
 }
+
+#[test]
+fn the_first_line_of_a_server_is_told_whatever_stands_before_it() {
+    let (reader, mut writer) = pipe().expect("a pipe");
+    let told = with_tail(&Request::default(), Some(reader), |tail| {
+        let before =
+            "The files belonging to this database system will be owned by user \"postgres\".\n";
+        let begin = "2026-11-23 02:41:07.111 UTC [1] LOG:  database system is ready to accept connections\n";
+        for text in [&before.repeat(50), begin] {
+            writer.write_all(text.as_bytes()).expect("who reads it");
+            tail.step(Duration::from_secs(10)).expect("it is read");
+            let begin = Instant::now();
+            while tail.last().is_none() && begin.elapsed() < 10 * SETTLED {
+                tail.step(SETTLED).expect("it is looked at");
+            }
+        }
+        assert!(tail.last().is_some());
+    });
+    assert_eq!(told, 1);
+}
