@@ -42,6 +42,9 @@ use crate::view::watch::server_name;
 /// Moments are told no faster than this.
 const FRAME: Duration = Duration::from_millis(100);
 
+/// So many times as long as a moment took to make, none is made: with a hundred thousand names it takes tens of milliseconds.
+const RESTS: u32 = 10;
+
 /// Of a log that is written, the time is told at least so often; where nothing has happened for a while, not quite as often.
 const TICK: Duration = Duration::from_secs(1);
 const TICK_IDLE: Duration = Duration::from_secs(5);
@@ -187,11 +190,12 @@ impl Growing<'_> {
             let changes = folds.borrow().changes();
             let wait = told.wait(changes, now);
             if wait.is_zero() {
+                let begin = Instant::now();
                 let moment = self.moment(ask, &tail, &mut folds.borrow_mut(), &told, &plan, &asked);
                 if answers.send(Message::Moment(Box::new(moment))).is_err() {
                     break;
                 }
-                told.tells(changes);
+                told.tells(changes, begin.elapsed());
                 continue;
             }
             let wait = if is_holding { wait.min(FRAME) } else { wait };
@@ -320,6 +324,8 @@ struct Told {
     /// What was said of the logs lately.
     said: VecDeque<(Instant, String)>,
     is_new: bool,
+    /// How long it took to make the last moment.
+    took: Duration,
 }
 
 impl Told {
@@ -354,11 +360,12 @@ impl Told {
             (false, Some(_)) => TICK,
         };
         self.is_new |= is_other && changes == told;
-        wait.saturating_sub(at.elapsed())
+        wait.max(RESTS * self.took).saturating_sub(at.elapsed())
     }
 
-    fn tells(&mut self, changes: u64) {
+    fn tells(&mut self, changes: u64, took: Duration) {
         self.last = Some((Instant::now(), changes));
+        self.took = took;
         self.is_new = false;
     }
 
@@ -425,5 +432,20 @@ impl Kept {
             path,
             problem,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_takes_long_to_count_is_told_less_often() {
+        let mut told = Told::default();
+        assert_eq!(told.wait(1, None), Duration::ZERO);
+        told.tells(1, Duration::from_millis(1));
+        assert!(told.wait(2, None) <= FRAME);
+        told.tells(2, Duration::from_secs(60));
+        assert!(told.wait(3, None) > Duration::from_secs(500));
     }
 }
