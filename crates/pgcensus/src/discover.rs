@@ -24,6 +24,7 @@ use std::path::{Path, PathBuf};
 
 pub(crate) use choice::Choice;
 pub(crate) use log::Place;
+pub(crate) use name::is_version;
 pub(crate) use server::{Server, Way};
 
 use crate::source::server_name;

@@ -32,9 +32,6 @@ use crate::source::{Plan, Request};
 use growth::{Growth, Shared, Whose};
 use targets::Targets;
 
-/// Nothing came of a log for so long: its last line is the last of its record. The server writes a record at once.
-const SETTLED: Duration = Duration::from_millis(2);
-
 /// A log whose last record is no older goes on.
 const RECENT_MS: i64 = 120_000;
 
@@ -80,8 +77,7 @@ pub(crate) enum Step {
 
 /// The logs that are followed.
 pub(crate) struct Tail<'a, 's> {
-    pub(crate) live: Live<'a, 's>,
-    begins: Begins<'a>,
+    pub(crate) shared: Shared<'a, 's>,
     growths: BTreeMap<Source, Growth>,
     follow: Follow,
     targets: Targets,
@@ -94,8 +90,6 @@ pub(crate) struct Tail<'a, 's> {
     /// When the last record came, and its log time; `None`: none has come, and what was there was written long ago.
     since: Option<(Instant, LogInstant)>,
     send: SyncSender<Wake>,
-    /// What is to be said of the logs; who shows it takes it.
-    pub(crate) said: Vec<String>,
     /// What has been said of paths and is not over.
     troubles: BTreeMap<PathBuf, String>,
     /// Files that came to the places of others since; whoever reads the logs again takes them.
@@ -142,8 +136,13 @@ impl<'a, 's> Tail<'a, 's> {
             .input()
             .and_then(|(_, last)| Some((written_at(last)?, last)));
         Ok(Tail {
-            live,
-            begins: Begins::new(request),
+            shared: Shared {
+                live,
+                begins: Begins::new(request),
+                names: plan.names.clone(),
+                said,
+                fed: BTreeMap::new(),
+            },
             growths,
             follow,
             targets,
@@ -154,7 +153,6 @@ impl<'a, 's> Tail<'a, 's> {
             interrupt,
             since,
             send,
-            said,
             troubles: BTreeMap::new(),
             held: Vec::new(),
         })
@@ -163,6 +161,7 @@ impl<'a, 's> Tail<'a, 's> {
     /// Waits until something comes, for at most so long, and takes it in.
     pub(crate) fn step(&mut self, wait: Duration) -> anyhow::Result<Step> {
         let before = self.last();
+        let unreadable = self.shared.live.unreadable_total();
         let wait = if self.files_wait.load(Ordering::Relaxed) {
             Duration::ZERO
         } else {
@@ -188,6 +187,7 @@ impl<'a, 's> Tail<'a, 's> {
             self.look()?;
         }
         self.settle()?;
+        self.shared.say_unreadable(unreadable);
         // A record may be known as one only when it has settled, long after its bytes came: these do not count. Nor does what
         // was there before: a log that was written long ago has no time that passes.
         if let Some(last) = self.last().filter(|&last| Some(last) != before) {
@@ -206,7 +206,7 @@ impl<'a, 's> Tail<'a, 's> {
     /// What time it is on the clock of the log: that of its last record, and as much later as has gone by since that came.
     /// In a log that nobody writes, time does not pass.
     pub(crate) fn now(&self) -> Option<LogInstant> {
-        let (_, last) = self.live.input()?;
+        let (_, last) = self.shared.live.input()?;
         Some(match self.since {
             Some((since, then)) if then == last => last.plus_ms(since.elapsed().as_millis() as i64),
             _ => last,
@@ -217,9 +217,9 @@ impl<'a, 's> Tail<'a, 's> {
     /// told soon.
     pub(crate) fn pass(&mut self) -> anyhow::Result<bool> {
         match self.now() {
-            Some(now) if self.since.is_some() => self.live.pass(Some(now)),
+            Some(now) if self.since.is_some() => self.shared.live.pass(Some(now)),
             // Long ago, it was.
-            _ => self.live.pass(None),
+            _ => self.shared.live.pass(None),
         }
     }
 
@@ -236,7 +236,7 @@ impl<'a, 's> Tail<'a, 's> {
 
     /// The log time of the last record.
     fn last(&self) -> Option<LogInstant> {
-        self.live.input().map(|(_, last)| last)
+        self.shared.live.input().map(|(_, last)| last)
     }
 
     fn take(&mut self, wake: Wake) -> anyhow::Result<()> {
@@ -245,7 +245,8 @@ impl<'a, 's> Tail<'a, 's> {
             Wake::Input(bytes) => self.feed(Source::Stdin, &bytes)?,
             Wake::InputOver(why) => {
                 self.has_stdin = false;
-                self.said
+                self.shared
+                    .said
                     .extend(why.map(|why| format!("standard input: {why}")));
                 self.end(Source::Stdin)?;
             }
@@ -256,11 +257,9 @@ impl<'a, 's> Tail<'a, 's> {
     fn look(&mut self) -> anyhow::Result<()> {
         let Tail {
             follow,
-            live,
-            begins,
+            shared,
             growths,
             targets,
-            said,
             troubles,
             held,
             ..
@@ -276,16 +275,15 @@ impl<'a, 's> Tail<'a, 's> {
             if result.is_err() {
                 return;
             }
-            let before = said.len();
+            let before = shared.said.len();
             let of_path = match happened {
                 Happened::Trouble { path, .. } => Some((path.to_owned(), true)),
                 Happened::Recovered { path } => Some((path.to_owned(), false)),
                 _ => None,
             };
-            let mut shared = Shared { live, begins, said };
-            result = took(happened, growths, targets, &mut shared);
+            result = took(happened, growths, targets, shared);
             match of_path {
-                Some((path, true)) => drop(troubles.insert(path, said[before..].concat())),
+                Some((path, true)) => drop(troubles.insert(path, shared.said[before..].concat())),
                 Some((path, false)) => drop(troubles.remove(&path)),
                 None => {}
             }
@@ -296,51 +294,37 @@ impl<'a, 's> Tail<'a, 's> {
 
     fn feed(&mut self, source: Source, bytes: &[u8]) -> anyhow::Result<()> {
         let Tail {
-            live,
-            begins,
-            growths,
-            said,
-            ..
+            shared, growths, ..
         } = self;
         match growths.get_mut(&source) {
-            Some(growth) => growth.feed(bytes, &mut Shared { live, begins, said }),
+            Some(growth) => growth.feed(bytes, shared),
             None => Ok(()),
         }
     }
 
     fn end(&mut self, source: Source) -> anyhow::Result<()> {
         let Tail {
-            live,
-            begins,
-            growths,
-            said,
-            ..
+            shared, growths, ..
         } = self;
         match growths.remove(&source) {
-            Some(mut growth) => growth.end(&mut Shared { live, begins, said }),
+            Some(mut growth) => growth.end(shared),
             None => Ok(()),
         }
     }
 
     /// How long until the first log may be settled.
     fn settles_in(&self) -> Option<Duration> {
-        let unsettled = self.growths.values().filter_map(|growth| growth.unsettled);
-        let first = unsettled.min()?;
-        Some(SETTLED.saturating_sub(first.elapsed()))
+        let due = self.growths.values().filter_map(|growth| growth.due);
+        Some(due.min()?.saturating_duration_since(Instant::now()))
     }
 
     fn settle(&mut self) -> anyhow::Result<()> {
         let Tail {
-            live,
-            begins,
-            growths,
-            said,
-            ..
+            shared, growths, ..
         } = self;
-        let is_due =
-            |growth: &&mut Growth| growth.unsettled.is_some_and(|at| at.elapsed() >= SETTLED);
+        let is_due = |growth: &&mut Growth| growth.due.is_some_and(|due| due <= Instant::now());
         for growth in growths.values_mut().filter(is_due) {
-            growth.settle(&mut Shared { live, begins, said })?;
+            growth.settle(shared)?;
         }
         Ok(())
     }
@@ -362,7 +346,7 @@ fn took(
     happened: Happened<'_>,
     growths: &mut BTreeMap<Source, Growth>,
     targets: &Targets,
-    shared: &mut Shared<'_, '_, '_>,
+    shared: &mut Shared<'_, '_>,
 ) -> anyhow::Result<()> {
     match happened {
         Happened::Begins {
@@ -400,17 +384,22 @@ fn took(
             if let Some(growth) = growths.get_mut(&Source::File(file)) {
                 growth.end(shared)?;
                 if !is_whole {
-                    growth.gap(shared.live);
+                    growth.gap(&mut shared.live);
                 }
             }
             Ok(())
         }
-        Happened::Trouble { path, what, .. } => {
+        // Of what may be a file or a directory, one is missing and the other is there.
+        Happened::Trouble { path, .. } if targets.is_either(path) && path.exists() => Ok(()),
+        Happened::Trouble { path, what } => {
             let path = path.display();
-            shared.said.push(match what {
+            let said = match what {
                 Trouble::Missing | Trouble::Compressed(_) => format!("{path}: {what}"),
                 _ => format!("{path}: {what}; trying on"),
-            });
+            };
+            if shared.said.last() != Some(&said) {
+                shared.said.push(said);
+            }
             Ok(())
         }
         Happened::Recovered { path, .. } => {

@@ -17,6 +17,7 @@ pub(crate) mod growing;
 pub(crate) mod input;
 mod judge;
 mod lz4;
+pub(crate) mod names;
 mod overlap;
 mod paths;
 pub(crate) mod section;
@@ -41,6 +42,7 @@ use file::{Kind, LogFile, Opened};
 use growing::{Growing, Held};
 use input::{Piped, Reading};
 use judge::no_log;
+use names::ServerNames;
 use paths::{Candidate, Paths, Way};
 pub(crate) use paths::{is_compressed_name, server_name};
 use spool::Spool;
@@ -182,6 +184,8 @@ pub(crate) struct Plan {
     pub(crate) empty: usize,
     /// Plain files, where they are followed.
     pub(crate) growing: Vec<Growing>,
+    /// What servers are called that are known by their paths.
+    pub(crate) names: ServerNames,
     /// Inputs that are not there; where they are followed, not yet.
     pub(crate) awaited: Vec<PathBuf>,
 }
@@ -323,6 +327,7 @@ impl Plan {
             let found = &mut logs.found;
             plan.place_parts(parts, Some(&server), of_path, path, Way::Asked, found);
         }
+        plan.name_apart(request, &mut logs.found);
         let (kept, copies) = duplicates::leave_out(logs.found);
         plan.left_out.extend(copies);
         plan.servers = by_server(kept);
@@ -332,6 +337,31 @@ impl Plan {
         }
         plan.say_why_nothing();
         plan
+    }
+
+    /// Keeps servers apart that are named by directories of one name.
+    fn name_apart(&mut self, request: &Request, found: &mut [Found]) {
+        let given = |name: &str| request.servers.iter().any(|(server, _)| server == name);
+        let mut by_path: Vec<(&mut Found, PathBuf)> = Vec::new();
+        for found in found {
+            let path = match &found.file.kind {
+                Kind::File(path) => Some(path.clone()),
+                Kind::Section(_) => Some(PathBuf::from(&found.file.display)),
+                Kind::Spooled(_) | Kind::Stream(_) => None,
+            };
+            let canonical = path.and_then(|path| path.canonicalize().ok());
+            // The name of an envelope or of an option is another one.
+            if let Some(canonical) = canonical
+                && !given(&found.server)
+                && server_name(&canonical) == found.server
+            {
+                by_path.push((found, canonical));
+            }
+        }
+        self.names = ServerNames::of(by_path.iter().map(|(_, path)| path.as_path()));
+        for (found, path) in by_path {
+            found.server = self.names.name(&path);
+        }
     }
 
     /// Where nothing is left to read and nothing is wrong, what there is instead is the problem.
@@ -693,7 +723,7 @@ pub(crate) fn name_of(
     asked: Option<&str>,
     named: Option<String>,
     is_alone: bool,
-    of_path: impl Fn() -> String,
+    of_path: impl FnOnce() -> String,
 ) -> String {
     match (asked, named) {
         (None | Some(STDIN), Some(named)) => named,

@@ -199,3 +199,31 @@ fn who_means_no_server_need_not_wait() {
         "pgcensus: --server: none of the servers is meant; there are 15/kills/stderr, 17/kills/csvlog\n"
     );
 }
+
+/// A pid of one server means nothing in another, whatever their directories are called.
+#[test]
+fn directories_of_one_name_are_servers_of_their_own() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let log = |name: &str, user: &str| {
+        let log = dir.path().join(name).join("data/log");
+        std::fs::create_dir_all(&log).expect("a directory");
+        let text = format!(
+            "2026-11-23 10:00:00.000 UTC [9] LOG:  connection authorized: user={user} database=shop\n"
+        );
+        std::fs::write(log.join("pg.log"), text).expect("written");
+    };
+    log("a", "one");
+    log("b", "two");
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_pgcensus"))
+        .args(["sessions", "--open", "--json"])
+        .arg(dir.path())
+        .output()
+        .expect("the program");
+    let rows: Vec<Value> = String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .map(|row| serde_json::from_str(row).expect("an object"))
+        .collect();
+    let mut servers: Vec<_> = rows.iter().map(|row| row["server"].as_str()).collect();
+    servers.sort_unstable();
+    assert_eq!(servers, [Some("a/data"), Some("b/data")]);
+}

@@ -1,7 +1,7 @@
 //! `watch` on logs that grow while it runs: those of `testdata/`, written as their servers wrote them, held against
 //! what the servers said of each moment, and against `events` of the whole.
 //!
-//! Nothing here waits for a time: what is expected comes, or the test fails after a long one.
+//! Nothing here waits for a time, but where it is said: what is expected comes, or the test fails after a long one.
 
 #[path = "support/names.rs"]
 #[expect(dead_code, reason = "shared")]
@@ -311,5 +311,64 @@ fn a_line_that_was_never_finished_costs_no_other() {
         "LOG:  disconnection: session time: 0:00:01.000 user=app database=shop host=[local]",
     ));
     watch.until("what comes then", |seen| seen.open() == [5]);
+    watch.end();
+}
+
+fn csv(pid: u32, second: u32) -> String {
+    format!(
+        "2026-11-23 10:00:{second:02}.000 UTC,\"u\",\"d\",{pid},\"1.2.3.4:5\",6a1.b,1,\"authentication\",\
+         2026-11-23 10:00:00 UTC,3/4,0,LOG,00000,\"connection authorized: user=u database=d\",,,,,,,,,\"\",\
+         \"client backend\",,0\n"
+    )
+}
+
+#[test]
+fn the_format_that_a_server_goes_on_with_is_followed() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let write = |name: &str, text: &str| {
+        let file = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(dir.path().join(name));
+        file.expect("a file")
+            .write_all(text.as_bytes())
+            .expect("written");
+    };
+    let text = |pid| line(pid, "LOG:  connection authorized: user=u database=d");
+    write(
+        "pg.log",
+        &line(1, "LOG:  database system is ready to accept connections"),
+    );
+    write("pg.log", &text(2));
+    let mut watch = Watch::start(&["--json", "--last", "all"], dir.path());
+    watch.until("what was there", |seen| seen.open() == [2]);
+    // Both formats: one of them counts.
+    write("pg.csv", &csv(3, 1));
+    write("pg.log", &text(3));
+    watch.until("one of both", |seen| seen.open() == [2, 3]);
+    // What comes within 50 ms is of the same events; this does not.
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    // One alone, as after a change of `log_destination`.
+    for pid in 4..8 {
+        write("pg.csv", &csv(pid, pid));
+    }
+    watch.until("the other alone", |seen| seen.open() == [2, 3, 4, 5, 6, 7]);
+    watch.until_said("it is said", |said| said.contains("followed from now on"));
+    assert_eq!(watch.end().count(), [6, 0, 0]);
+}
+
+#[test]
+fn a_directory_that_is_not_there_yet_is_followed() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let log = dir.path().join("data/log");
+    let mut watch = Watch::start(&["--json"], &log);
+    watch.until_said("it is missing", |said| said.contains("waiting for it"));
+    fs::create_dir_all(&log).expect("made");
+    fs::write(
+        log.join("pg.log"),
+        line(9, "LOG:  connection authorized: user=app database=shop"),
+    )
+    .expect("written");
+    watch.until("it has come", |seen| seen.open() == [9]);
     watch.end();
 }

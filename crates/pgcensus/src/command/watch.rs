@@ -128,6 +128,9 @@ impl Watch<'_> {
 impl Lines<'_> {
     fn event(&mut self, change: &Change, names: &Names) -> io::Result<()> {
         if let What::TakenBack(_) = change.what {
+            if let Some(bursts) = &mut self.bursts {
+                bursts.take_back(change);
+            }
             return Ok(());
         }
         // Others may have come.
@@ -265,7 +268,7 @@ impl Asked<'_> {
         drop(line);
         let mut is_over = live.is_stopped();
         let mut tail = Tail::new(live, self.plan, request, stdin)?;
-        state.borrow_mut().tell_past(tail.live.names())?;
+        state.borrow_mut().tell_past(tail.shared.live.names())?;
         let mut passed = Instant::now();
         while !is_over {
             let wait = state.borrow().lines.wait();
@@ -276,14 +279,16 @@ impl Asked<'_> {
             }
             let watch = &mut *state.borrow_mut();
             if !self.args.show.quiet {
-                for said in tail.said.drain(..) {
+                for said in tail.shared.said.drain(..) {
                     watch.lines.note(&said)?;
                 }
             }
-            watch.lines.flush(&watch.counts, || tail.live.open())?;
+            watch
+                .lines
+                .flush(&watch.counts, || tail.shared.live.open())?;
             is_over = step == Step::Over;
         }
-        let open = tail.live.open();
+        let open = tail.shared.live.open();
         let watch = &mut *state.borrow_mut();
         watch.lines.end()?;
         let summary = watch.counts.summary(began.elapsed(), Some(open));
@@ -303,7 +308,7 @@ impl Asked<'_> {
             }
             None => {}
         }
-        tail.live.finish()
+        tail.shared.live.finish()
     }
 
     fn watched(&self, window: time_spec::Window) -> anyhow::Result<Watch<'_>> {

@@ -7,7 +7,7 @@ use super::Server;
 use crate::source::server_name;
 
 /// `10`, `16`, `9.6`
-pub(super) fn is_version(text: &str) -> bool {
+pub(crate) fn is_version(text: &str) -> bool {
     let is_number =
         |text: &str| matches!(text.len(), 1 | 2) && text.bytes().all(|b| b.is_ascii_digit());
     match text.split_once('.') {

@@ -10,9 +10,10 @@
 //! A record of csvlog or jsonlog tells where it ends. One of stderr does not: it ends where the next one begins, or
 //! where nothing has come [for a while](Growth::settle) after a whole line.
 
+use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use pgcensus_log::decoder::{Decoder, RECORD_MAX};
 use pgcensus_log::envelope::{Envelope, SERVERS_MAX, Split, Unwrapper};
@@ -22,7 +23,21 @@ use pgcensus_log::translation::{Rewriter, Rewritten};
 use crate::pipeline::{Live, LogId, Piece};
 use crate::source::file::LogFile;
 use crate::source::growing::{Begin, Begins};
-use crate::source::{name_of, server_name};
+use crate::source::name_of;
+use crate::source::names::ServerNames;
+use crate::view::text::counted;
+
+/// Nothing came of a log for so long: its last line is the last of its record. The server writes a record at once.
+const SETTLED: Duration = Duration::from_millis(2);
+
+/// Nothing came of the log of a server for so long, while it writes another format: it writes that alone now.
+const SILENT: Duration = Duration::from_secs(2);
+
+/// The server writes an event in all its formats within this.
+const TOGETHER: Duration = Duration::from_millis(50);
+
+/// Of another format so much is kept; beyond it, what came first is dropped.
+const RIVAL_MAX: usize = 4 << 20;
 
 /// Of what does not show what it is, so much is kept; what has shown nothing by then is no log.
 const BEGIN_MAX: usize = 1 << 20;
@@ -41,19 +56,38 @@ const KEPT: usize = 4 << 10;
 const SETTLED_MAX: usize = 64 << 10;
 
 /// What all logs of a run share.
-pub(super) struct Shared<'w, 'a, 's> {
-    pub(super) live: &'w mut Live<'a, 's>,
-    pub(super) begins: &'w mut Begins<'a>,
-    /// What is to be said of the logs.
-    pub(super) said: &'w mut Vec<String>,
+pub(crate) struct Shared<'a, 's> {
+    pub(crate) live: Live<'a, 's>,
+    pub(super) begins: Begins<'a>,
+    /// What servers are called that are known by their paths.
+    pub(super) names: ServerNames,
+    /// What is to be said of the logs; who shows it takes it.
+    pub(crate) said: Vec<String>,
+    /// When bytes came of a log of each server that is read.
+    pub(super) fed: BTreeMap<usize, Instant>,
+}
+
+impl Shared<'_, '_> {
+    /// Says once what could not be read since there were so many records that could not.
+    pub(super) fn say_unreadable(&mut self, before: u64) {
+        let (now, excerpt) = (self.live.unreadable_total(), self.live.last_unreadable());
+        if let Some(more @ 1..) = now.checked_sub(before) {
+            let records = counted(more, "record", "records");
+            let excerpt = String::from_utf8_lossy(excerpt.unwrap_or_default());
+            let first = excerpt.lines().next().unwrap_or_default();
+            self.said.push(format!(
+                "{records} cannot be read, as if something of the log were missing: {first}"
+            ));
+        }
+    }
 }
 
 /// A log that grows.
 pub(super) struct Growth {
     whose: Whose,
     state: State,
-    /// When bytes came that may be the last ones of a record.
-    pub(super) unsettled: Option<Instant>,
+    /// When what has come is taken for whole, if nothing more does.
+    pub(super) due: Option<Instant>,
     /// Nothing more is expected.
     pub(super) has_ended: bool,
 }
@@ -67,6 +101,8 @@ pub(super) struct Whose {
     pub(super) given: Option<String>,
     /// It is dealt out of another one, whose layer names this server.
     pub(super) part: Option<(Envelope, String)>,
+    /// What was there of it has been left out: another format, or a copy.
+    pub(super) is_left_out: bool,
 }
 
 impl Whose {
@@ -75,10 +111,11 @@ impl Whose {
             path: path.to_owned(),
             given: given.map(str::to_owned),
             part: None,
+            is_left_out: false,
         }
     }
 
-    fn name(&self, envelope: Option<&Envelope>) -> String {
+    fn name(&self, envelope: Option<&Envelope>, names: &mut ServerNames) -> String {
         let in_envelope = envelope.and_then(Envelope::server);
         let in_envelope = in_envelope.map(|name| String::from_utf8_lossy(name).into_owned());
         let part = self.part.as_ref().map(|(_, name)| name.clone());
@@ -90,7 +127,7 @@ impl Whose {
             is_alone,
             || {
                 let path = self.path.canonicalize();
-                server_name(path.as_ref().unwrap_or(&self.path))
+                names.name(path.as_ref().unwrap_or(&self.path))
             },
         )
     }
@@ -103,8 +140,17 @@ enum State {
     Dealt(Box<Dealt>),
     /// It is read.
     Log(Box<Log>),
+    /// It is another format of a server of which one is read.
+    Rival(Box<Rival>),
     /// It is not.
     Other,
+}
+
+/// Which bytes came when.
+struct Rival {
+    log: LogFile,
+    server: usize,
+    pieces: VecDeque<(Instant, Vec<u8>)>,
 }
 
 struct Dealt {
@@ -172,19 +218,20 @@ impl Growth {
         Growth {
             whose,
             state,
-            unsettled: None,
+            due: None,
             has_ended: false,
         }
     }
 
     /// Takes its next bytes.
-    pub(super) fn feed(
-        &mut self,
-        bytes: &[u8],
-        shared: &mut Shared<'_, '_, '_>,
-    ) -> anyhow::Result<()> {
-        self.unsettled = Some(Instant::now());
+    pub(super) fn feed(&mut self, bytes: &[u8], shared: &mut Shared<'_, '_>) -> anyhow::Result<()> {
+        let now = Instant::now();
         self.has_ended = false;
+        if let State::Rival(rival) = &mut self.state {
+            self.due = Some(rival.keep(bytes, now));
+            return Ok(());
+        }
+        self.due = Some(now + SETTLED);
         match &mut self.state {
             State::Begins { head, .. } => {
                 head.extend_from_slice(bytes);
@@ -194,14 +241,17 @@ impl Growth {
                 Ok(())
             }
             State::Dealt(dealt) => dealt.feed(bytes, &self.whose, shared),
-            State::Log(log) => log.feed(bytes, shared),
-            State::Other => Ok(()),
+            State::Log(log) => {
+                shared.fed.insert(log.id.server, now);
+                log.feed(bytes, shared)
+            }
+            State::Rival(_) | State::Other => Ok(()),
         }
     }
 
     /// Nothing has come for a while: what has come is whole, as far as it is whole lines.
-    pub(super) fn settle(&mut self, shared: &mut Shared<'_, '_, '_>) -> anyhow::Result<()> {
-        self.unsettled = None;
+    pub(super) fn settle(&mut self, shared: &mut Shared<'_, '_>) -> anyhow::Result<()> {
+        self.due = None;
         match &mut self.state {
             State::Begins { head, .. } if head.ends_with(b"\n") => {
                 self.look(shared)?;
@@ -212,19 +262,43 @@ impl Growth {
             }
             State::Dealt(dealt) => {
                 for (_, part) in &mut dealt.parts {
-                    if part.unsettled.is_some() {
+                    if part.due.is_some() {
                         part.settle(shared)?;
                     }
                 }
                 Ok(())
             }
-            State::Log(log) => log.settle(shared.live),
+            State::Log(log) => log.settle(&mut shared.live),
+            State::Rival(rival) => match rival.judge(shared) {
+                Verdict::Waits(due) => {
+                    self.due = due;
+                    Ok(())
+                }
+                Verdict::Alone(id) => self.takes_over(id, shared),
+            },
             State::Begins { .. } | State::Other => Ok(()),
         }
     }
 
+    /// The server writes this format alone now.
+    fn takes_over(&mut self, id: LogId, shared: &mut Shared<'_, '_>) -> anyhow::Result<()> {
+        let State::Rival(rival) = std::mem::replace(&mut self.state, State::Other) else {
+            return Ok(());
+        };
+        let path = self.whose.path.display();
+        let format = rival.log.format.name();
+        shared.said.push(format!(
+            "{path}: followed from now on; what was followed of its server has gone silent, and it writes {format}"
+        ));
+        self.state = State::Log(Box::new(Log::new(id, &rival.log)));
+        for (_, piece) in &rival.pieces {
+            self.feed(piece, shared)?;
+        }
+        Ok(())
+    }
+
     /// It ends, or begins anew and what is left is lost.
-    pub(super) fn end(&mut self, shared: &mut Shared<'_, '_, '_>) -> anyhow::Result<()> {
+    pub(super) fn end(&mut self, shared: &mut Shared<'_, '_>) -> anyhow::Result<()> {
         self.settle(shared)?;
         self.has_ended = true;
         match &mut self.state {
@@ -235,10 +309,23 @@ impl Growth {
                 dealt.split = dealt.by.split();
                 Ok(())
             }
-            State::Log(log) => log.end(shared.live),
+            State::Log(log) => log.end(&mut shared.live),
             State::Begins { head, seen } => {
+                // What has not shown what it is will not any more.
+                let within = self.whose.part.as_ref().map(|(by, _)| by);
+                if !head.is_empty()
+                    && within.is_none()
+                    && let Begin::Other(what) = shared.begins.look(head, &self.whose.path, within)
+                {
+                    let path = self.whose.path.display();
+                    shared.said.push(format!("{path}: {what}"));
+                }
                 head.clear();
                 *seen = 0;
+                Ok(())
+            }
+            State::Rival(rival) => {
+                rival.pieces.clear();
                 Ok(())
             }
             State::Other => Ok(()),
@@ -250,12 +337,12 @@ impl Growth {
         match &self.state {
             State::Dealt(dealt) => dealt.parts.iter().for_each(|(_, part)| part.gap(live)),
             State::Log(log) => live.gap(log.id.server),
-            State::Begins { .. } | State::Other => {}
+            State::Begins { .. } | State::Rival(_) | State::Other => {}
         }
     }
 
     /// Looks at its first bytes, and reads on as what they show.
-    fn look(&mut self, shared: &mut Shared<'_, '_, '_>) -> anyhow::Result<()> {
+    fn look(&mut self, shared: &mut Shared<'_, '_>) -> anyhow::Result<()> {
         let State::Begins { head, seen } = &mut self.state else {
             return Ok(());
         };
@@ -267,8 +354,12 @@ impl Growth {
         let within = self.whose.part.as_ref().map(|(by, _)| by);
         let state = match shared.begins.look(head, &self.whose.path, within) {
             Begin::Log(log) => match self.whose.begin(&log, head, shared) {
-                Some(id) => State::Log(Box::new(Log::new(id, &log))),
-                None => State::Other,
+                Ok(id) => State::Log(Box::new(Log::new(id, &log))),
+                Err(server) => State::Rival(Box::new(Rival {
+                    log: *log,
+                    server,
+                    pieces: VecDeque::new(),
+                })),
             },
             Begin::Dealt(by) => State::Dealt(Box::new(Dealt::new(by))),
             Begin::Open => return Ok(()),
@@ -295,15 +386,22 @@ fn is_compressed(head: &[u8]) -> bool {
 }
 
 impl Whose {
-    /// Adds a log to those of its server; `None`: that writes another format, which is followed.
-    fn begin(&self, log: &LogFile, head: &[u8], shared: &mut Shared<'_, '_, '_>) -> Option<LogId> {
-        let name = self.name(log.envelope.as_ref());
+    /// Adds a log to those of its server; `Err`: this server writes another format, which is followed.
+    fn begin(
+        &self,
+        log: &LogFile,
+        head: &[u8],
+        shared: &mut Shared<'_, '_>,
+    ) -> Result<LogId, usize> {
+        let name = self.name(log.envelope.as_ref(), &mut shared.names);
         let server = shared.live.server(&name);
         let before = shared.live.last_decoder(server);
         let Some(before) = before else {
-            return Some(shared.live.log(server, &log.format));
+            return Ok(shared.live.log(server, &log.format));
         };
-        if std::mem::discriminant(before.format()) != std::mem::discriminant(&log.format) {
+        let is_other =
+            std::mem::discriminant(before.format()) != std::mem::discriminant(&log.format);
+        if is_other || self.is_left_out {
             if shared.begins.leaves_out(server, &log.format) {
                 let (its, other) = (log.format.name(), before.format().name());
                 let path = self.path.display();
@@ -311,7 +409,7 @@ impl Whose {
                     "{path}: {its} of {name}, whose {other} is followed; left out"
                 ));
             }
-            return None;
+            return Err(server);
         }
         // A few lines may be read by another prefix too.
         let text = log.envelope.as_ref().map(|envelope| envelope.text(head));
@@ -320,13 +418,55 @@ impl Whose {
         } else {
             &log.format
         };
-        Some(shared.live.log(server, format))
+        Ok(shared.live.log(server, format))
     }
 }
 
 fn reads_first_line(decoder: &Decoder, text: &[u8]) -> bool {
     let text = text.strip_prefix(BOM).unwrap_or(text);
     matches!(decoder.format(), Format::Stderr(_)) && decoder.begins_record(text)
+}
+
+/// What becomes of another format.
+enum Verdict {
+    /// It waits until then, or until more comes.
+    Waits(Option<Instant>),
+    /// It is the only one that the server writes.
+    Alone(LogId),
+}
+
+impl Rival {
+    /// Keeps bytes until it is known whether others say the same; when that is.
+    fn keep(&mut self, bytes: &[u8], now: Instant) -> Instant {
+        self.pieces.push_back((now, bytes.to_vec()));
+        let mut kept: usize = self.pieces.iter().map(|(_, piece)| piece.len()).sum();
+        while kept > RIVAL_MAX
+            && let Some((_, piece)) = self.pieces.pop_front()
+        {
+            kept -= piece.len();
+        }
+        self.pieces
+            .front()
+            .map_or(now, |(first, _)| *first + SILENT)
+    }
+
+    /// Drops what the followed format says, too; if that has been silent since, it is over.
+    fn judge(&mut self, shared: &mut Shared<'_, '_>) -> Verdict {
+        if let Some(&fed) = shared.fed.get(&self.server) {
+            while self
+                .pieces
+                .front()
+                .is_some_and(|(at, _)| *at <= fed + TOGETHER)
+            {
+                self.pieces.pop_front();
+            }
+        }
+        match self.pieces.front() {
+            None => Verdict::Waits(None),
+            Some((at, _)) if at.elapsed() < SILENT => Verdict::Waits(Some(*at + SILENT)),
+            Some(_) => Verdict::Alone(shared.live.log(self.server, &self.log.format)),
+        }
+    }
 }
 
 impl Dealt {
@@ -343,7 +483,7 @@ impl Dealt {
         &mut self,
         bytes: &[u8],
         whole: &Whose,
-        shared: &mut Shared<'_, '_, '_>,
+        shared: &mut Shared<'_, '_>,
     ) -> anyhow::Result<()> {
         let Dealt {
             by,
@@ -404,7 +544,7 @@ impl Log {
         }
     }
 
-    fn feed(&mut self, bytes: &[u8], shared: &mut Shared<'_, '_, '_>) -> anyhow::Result<()> {
+    fn feed(&mut self, bytes: &[u8], shared: &mut Shared<'_, '_>) -> anyhow::Result<()> {
         if let Some(unwrapper) = &mut self.unwrapper {
             unwrapper.feed(bytes, &mut self.unwrapped);
             self.translate_unwrapped(false);
@@ -412,7 +552,7 @@ impl Log {
             self.translate(bytes, false);
         }
         self.amend(shared);
-        self.hand_on(shared.live, Decoder::last_record_end)
+        self.hand_on(&mut shared.live, Decoder::last_record_end)
     }
 
     fn settle(&mut self, live: &mut Live<'_, '_>) -> anyhow::Result<()> {
@@ -434,7 +574,7 @@ impl Log {
 
     /// What has come since may go on the record that was taken for whole: a DETAIL, or a CONTEXT, which says that a client
     /// wrote it. It has been counted; what is not true of it is said.
-    fn amend(&mut self, shared: &mut Shared<'_, '_, '_>) {
+    fn amend(&mut self, shared: &mut Shared<'_, '_>) {
         let lines = lines_end(&self.text);
         if self.settled.is_empty() || lines == 0 {
             return;

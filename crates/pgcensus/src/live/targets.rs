@@ -42,16 +42,19 @@ pub(super) struct Begun<'p> {
     log: Option<(&'p LogFile, LogId)>,
     /// It has not shown yet what it is.
     is_open: bool,
+    /// It is left out.
+    is_left_out: bool,
 }
 
 impl Begun<'_> {
     pub(super) fn growth(self, live: &mut Live<'_, '_>) -> Growth {
-        let whose = Whose::of_path(&self.growing.path, self.growing.server.as_deref());
+        let mut whose = Whose::of_path(&self.growing.path, self.growing.server.as_deref());
+        whose.is_left_out = self.is_left_out;
         match (self.log, &self.growing.dealt) {
             (Some((log, id)), _) => Growth::goes_on(whose, log, id, live),
             (None, Some(by)) => Growth::dealt(whose, by.clone()),
-            (None, None) if self.is_open => Growth::begins(whose),
-            // A copy, another format of a log that is read, or none.
+            // Another format of a log that is read, or a copy: what comes of it shows whether it is needed.
+            (None, None) if self.is_open || self.is_left_out => Growth::begins(whose),
             (None, None) => Growth::other(whose),
         }
     }
@@ -106,10 +109,18 @@ impl Targets {
             Ok(metadata) if metadata.is_file() => push(path, What::File),
             // A pipe is read once.
             Ok(_) => {}
-            Err(_) => match pattern(path) {
-                Some((directory, pattern)) => push(directory, What::Like(pattern)),
-                None => push(path, What::File),
-            },
+            Err(_) => {
+                if let Some((directory, pattern)) = pattern(path) {
+                    return push(directory, What::Like(pattern));
+                }
+                // What will be there may be either.
+                push(path, What::File);
+                self.targets.push(Aim {
+                    path: path.to_owned(),
+                    what: What::Directory,
+                    server: server.cloned(),
+                });
+            }
         }
     }
 
@@ -134,6 +145,11 @@ impl Targets {
     pub(super) fn is_file(&self, target: TargetId) -> bool {
         let aim = self.targets.get(target.0);
         aim.is_some_and(|aim| matches!(aim.what, What::File))
+    }
+
+    /// What is wrong with this path concerns one of the two things that it was taken for, since it was not there.
+    pub(super) fn is_either(&self, path: &Path) -> bool {
+        self.targets.iter().filter(|aim| aim.path == path).count() > 1
     }
 
     /// The name of `--server` for what is found there.
@@ -177,11 +193,11 @@ impl Targets {
             };
             let display = growing.path.display().to_string();
             let log = logs.get(&*display).copied();
-            let is_left_out = || plan.left_out.iter().any(|left| left.path == display);
+            let is_left_out = plan.left_out.iter().any(|left| left.path == display);
             let is_open = log.is_none()
                 && growing.dealt.is_none()
                 && growing.position < BEGIN_ENOUGH as u64
-                && !is_left_out();
+                && !is_left_out;
             let position = if is_open { 0 } else { growing.position };
             let known = file.and_then(|file| follow.known(target, path, file, position));
             match known {
@@ -191,6 +207,7 @@ impl Targets {
                         growing,
                         log,
                         is_open,
+                        is_left_out,
                     },
                 ),
                 Err(err) => said.push(format!("{}: {err}; trying on", path.display())),

@@ -7,8 +7,12 @@ use pgcensus_core::filter::Filter;
 use pgcensus_core::names::Names;
 
 use super::*;
+
 use crate::pipeline::{CHUNK_SIZE, Run, Sink};
 use crate::source::Stdin;
+
+/// Longer than a record of stderr waits for more.
+const WAIT: Duration = Duration::from_millis(3);
 
 /// How many changes it was told.
 struct Counted(usize);
@@ -118,8 +122,12 @@ fn another_format_is_said_to_be_left_out_once_and_not_at_each_rotation() {
                 tail.step(Duration::from_secs(10)).expect("it is read");
             }
         }
-        let left_out = tail.said.iter().filter(|said| said.contains("left out"));
-        assert_eq!(left_out.count(), 1, "{:?}", tail.said);
+        let left_out = tail
+            .shared
+            .said
+            .iter()
+            .filter(|said| said.contains("left out"));
+        assert_eq!(left_out.count(), 1, "{:?}", tail.shared.said);
     });
 }
 
@@ -134,8 +142,8 @@ fn the_first_line_of_a_server_is_told_whatever_stands_before_it() {
             writer.write_all(text.as_bytes()).expect("who reads it");
             tail.step(Duration::from_secs(10)).expect("it is read");
             let begin = Instant::now();
-            while tail.last().is_none() && begin.elapsed() < 10 * SETTLED {
-                tail.step(SETTLED).expect("it is looked at");
+            while tail.last().is_none() && begin.elapsed() < 10 * WAIT {
+                tail.step(WAIT).expect("it is looked at");
             }
         }
         assert!(tail.last().is_some());

@@ -34,7 +34,7 @@ const UNREADABLE_MAX: usize = 10_000;
 
 /// A prefix that nobody knows is inferred from its first lines once there are this many, or at the end of
 /// the file; then again at each doubling.
-const UNMATCHED_MIN: usize = 8;
+const UNMATCHED_MIN: usize = 3;
 
 /// Changes of a server that wait for those of others; past it, its reader waits too.
 const CHANGES_MAX: usize = 100_000;
@@ -73,8 +73,8 @@ pub(super) struct Fold<'a, 's> {
     pub(super) told: Vec<Change>,
     hold: Hold,
     pub(super) input: Option<(Instant, Instant)>,
-    unreadable: Vec<UnreadableSpan>,
-    unreadable_total: u64,
+    pub(super) unreadable: Vec<UnreadableSpan>,
+    pub(super) unreadable_total: u64,
     untrusted_total: u64,
     pub(super) is_stopped: bool,
     /// Nothing after this time counts any more.

@@ -165,6 +165,16 @@ impl<'a, 's> Live<'a, 's> {
             .unreadable(log.server, log.file, piece.base, len, why, excerpt);
     }
 
+    /// Records that could not be read so far.
+    pub(crate) fn unreadable_total(&self) -> u64 {
+        self.fold.unreadable_total
+    }
+
+    /// The begin of the last of them.
+    pub(crate) fn last_unreadable(&self) -> Option<&[u8]> {
+        self.fold.unreadable.last().map(|span| &*span.excerpt)
+    }
+
     /// Something of the log of a server is lost.
     pub(crate) fn gap(&mut self, server: usize) {
         self.fold.servers[server].tracker.gap(None);

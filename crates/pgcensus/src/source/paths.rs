@@ -268,7 +268,7 @@ fn pattern(path: &Path) -> Option<&str> {
 }
 
 /// Directories that say how a log is written, not whose it is.
-const NAMELESS: [&str; 5] = ["log", "pg_log", "stderr", "csvlog", "jsonlog"];
+pub(super) const NAMELESS: [&str; 5] = ["log", "pg_log", "stderr", "csvlog", "jsonlog"];
 
 /// The server whose log lies at this path, where nobody says it: the nearest directory that is not
 /// called `log`, `pg_log`, `stderr`, `csvlog` or `jsonlog`. Debian and Ubuntu keep the logs of all servers
@@ -352,7 +352,7 @@ pub(super) fn is_named_as_log(path: &Path) -> bool {
 }
 
 /// `postgresql-16-main.log.2.gz`: `16/main`.
-fn debian_cluster(file: &str) -> Option<String> {
+pub(super) fn debian_cluster(file: &str) -> Option<String> {
     let (version, rest) = file.strip_prefix("postgresql-")?.split_once('-')?;
     let (cluster, _) = rest
         .split_once(".log")

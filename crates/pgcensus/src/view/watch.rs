@@ -45,7 +45,7 @@ struct Kind {
 
 impl Kind {
     fn of(what: &What) -> Option<Kind> {
-        if let What::Server(..) | What::TakenBack(_) = what {
+        if let What::Server(..) = what {
             return None;
         }
         let whom = subject(what);
@@ -112,6 +112,14 @@ impl Bursts {
             self.kinds.insert(kind, alike);
         }
         true
+    }
+
+    /// What was told as connected, or would be, has not: its refusal follows.
+    pub(crate) fn take_back(&mut self, change: &Change) {
+        let alike = Kind::of(&change.what).and_then(|kind| self.kinds.get_mut(&kind));
+        if let Some(alike) = alike.filter(|alike| alike.count > alike.shown_max) {
+            alike.count -= 1;
+        }
     }
 
     /// When what was not shown is told; `None`: there is nothing.
@@ -193,9 +201,9 @@ impl Counts {
 pub(crate) struct Totals {
     begin: Instant,
     /// Of each of the last seconds: connected, disconnected, refused.
-    seconds: VecDeque<[u64; 3]>,
+    seconds: VecDeque<[i64; 3]>,
     second: u64,
-    last: [u64; 3],
+    last: [i64; 3],
     columns: VecDeque<u64>,
     column: u64,
 }
@@ -222,8 +230,14 @@ impl Totals {
     ) -> String {
         self.advance(now, counts, open.unwrap_or(0));
         let seconds = self.seconds.len().min(RATE_S) as f64;
-        let per_s =
-            |n: usize| self.seconds.iter().map(|second| second[n]).sum::<u64>() as f64 / seconds;
+        let per_s = |n: usize| {
+            self.seconds
+                .iter()
+                .map(|second| second[n])
+                .sum::<i64>()
+                .max(0) as f64
+                / seconds
+        };
         let open = open.map_or_else(
             || "? open".to_owned(),
             |open| format!("{} open", thousands(open)),
@@ -266,13 +280,14 @@ impl Totals {
             self.seconds.pop_front();
         }
         let all = [
-            counts.connected - counts.taken_back,
-            counts.disconnected,
-            counts.refused,
+            counts.connected as i64 - counts.taken_back as i64,
+            counts.disconnected as i64,
+            counts.refused as i64,
         ];
         if let Some(second) = self.seconds.back_mut() {
+            // What is taken back was counted.
             for ((second, &all), last) in second.iter_mut().zip(&all).zip(&self.last) {
-                *second += all.saturating_sub(*last);
+                *second += all - *last;
             }
         }
         self.last = all;

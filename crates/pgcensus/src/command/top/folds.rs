@@ -112,9 +112,13 @@ impl Folds {
         // What is still there is not added up for good.
         let (mut census, mut present) = (self.census.clone(), self.present.clone());
         let end = last.unwrap_or(Instant::UNKNOWN);
-        self.still_there(seen, end, &mut census, &mut present);
+        let open = self.still_there(seen, end, &mut census, &mut present);
         let lives = seen.lives();
-        let census = census.snapshot(names, &lives, input);
+        let mut census = census.snapshot(names, &lives, input);
+        // What may still be refused is among the open ones at once, and is counted as a connect when it is not.
+        if now.is_some() && census.open.count.is_some() {
+            census.open.count = Some(open);
+        }
         let (timeline, minute) = (self.timeline.clone(), self.minute.clone());
         let minute = minute.snapshot(&lives, input, PeakSnapshot::default());
         let events = |recent: &Recent, n: usize| -> Vec<EventRow> {
@@ -168,14 +172,15 @@ impl Folds {
         }
     }
 
-    /// Who is there at the end of what was read.
+    /// Who is there at the end of what was read, and how many clients these are.
     fn still_there(
         &self,
         seen: &Seen<'_>,
         end: Instant,
         census: &mut Census,
         present: &mut Present,
-    ) {
+    ) -> u64 {
+        let mut open = 0;
         let names = seen.names;
         let mut filter = seen.filter.clone();
         for tracker in &seen.trackers {
@@ -183,6 +188,7 @@ impl Folds {
                 if !counts(&mut filter, names, session) {
                     continue;
                 }
+                open += u64::from(!session.walsender);
                 census.still_open(session, end);
                 if is_wanted(&self.detail, names, session) {
                     present.still_open(session);
@@ -194,6 +200,7 @@ impl Folds {
                 }
             }
         }
+        open
     }
 }
 

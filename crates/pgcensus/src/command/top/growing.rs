@@ -186,7 +186,7 @@ impl Growing<'_> {
                 break;
             }
             let is_holding = tail.pass()?;
-            told.said(&mut tail.said);
+            told.said(&mut tail.shared.said);
             let changes = folds.borrow().changes();
             let wait = told.wait(changes, now);
             if wait.is_zero() {
@@ -235,7 +235,7 @@ impl Growing<'_> {
         plan: &Plan,
         asked: &Asked<'_>,
     ) -> Moment {
-        let live = &tail.live;
+        let live = &tail.shared.live;
         let now = tail.now();
         let input = live
             .input()
