@@ -308,7 +308,9 @@ impl Asked<'_> {
             }
             None => {}
         }
-        tail.shared.live.finish()
+        let outcome = tail.shared.live.finish()?;
+        Self::nothing_matched(&outcome);
+        Ok(outcome)
     }
 
     fn watched(&self, window: time_spec::Window) -> anyhow::Result<Watch<'_>> {

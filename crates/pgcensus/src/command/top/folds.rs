@@ -24,8 +24,8 @@ use crate::view::top::moment::{
     Ask, Detail, Details, EventRow, Lines, Moment, Rates, SessionRow, name_rows,
 };
 
-/// Rates are those of so many milliseconds before the instant.
-const RATE_MS: i64 = 60_000;
+/// Rates are those of so many milliseconds before the instant, as those of `watch`.
+const RATE_MS: i64 = 10_000;
 
 /// Events that the overview has.
 const EVENTS: usize = 64;
@@ -39,7 +39,7 @@ pub(super) struct Folds {
     detail: Detail,
     census: Census,
     timeline: History,
-    minute: History,
+    lately: History,
     trends: Trends,
     recent: Recent,
     present: Present,
@@ -77,13 +77,13 @@ impl Folds {
             daily: None,
         };
         let view = plain(span.view_since, span.view_until);
-        let minute = plain(span.minute_since, span.until);
+        let lately = plain(span.lately_since, span.until);
         let end = span.at.filter(|_| !goes_on).map(|at| at.plus_ms(1));
         let trends_until = span.until.or(end);
         Folds {
             census: Census::new(counted(span.counters_since), None, servers),
             timeline: History::timeline(view, ask.columns, zone.clone()),
-            minute: History::new(minute, Some(1), zone.clone()),
+            lately: History::new(lately, Some(1), zone.clone()),
             trends: Trends::new(span.trend_step_ms, trends_until),
             recent: Recent::new(counted(span.counters_since)),
             present: Present::new(counted(span.since)),
@@ -119,8 +119,8 @@ impl Folds {
         if now.is_some() && census.open.count.is_some() {
             census.open.count = Some(open);
         }
-        let (timeline, minute) = (self.timeline.clone(), self.minute.clone());
-        let minute = minute.snapshot(&lives, input, PeakSnapshot::default());
+        let (timeline, lately) = (self.timeline.clone(), self.lately.clone());
+        let lately = lately.snapshot(&lives, input, PeakSnapshot::default());
         let events = |recent: &Recent, n: usize| -> Vec<EventRow> {
             let changes = recent.changes().rev().take(n);
             changes.map(|change| EventRow::new(names, change)).collect()
@@ -158,7 +158,7 @@ impl Folds {
             number: ask.number,
             at,
             input,
-            rates: rates(&minute, input, at),
+            rates: rates(&lately, input, at),
             rows: Dimension::ALL.map(|dimension| name_rows(&census, dimension, trends, names)),
             refused: refused.collect(),
             oldest,
@@ -220,14 +220,14 @@ impl Sink for Folds {
     fn begins(&mut self, first: Instant) {
         self.census.begins(first);
         self.timeline.begins(first);
-        self.minute.begins(first);
+        self.lately.begins(first);
     }
 
     fn change(&mut self, names: &Names, change: &Change) -> anyhow::Result<()> {
         self.changes += 1;
         self.census.observe(change);
         self.timeline.observe(change);
-        self.minute.observe(change);
+        self.lately.observe(change);
         self.trends.observe(change);
         self.recent.observe(change);
         if let What::Closed(session) = &change.what
@@ -254,7 +254,7 @@ impl Sink for Folds {
     fn ends(&mut self, last: Instant) {
         self.census.ends(last);
         self.timeline.ends(last);
-        self.minute.ends(last);
+        self.lately.ends(last);
         self.recent.ends(last);
         self.present.ends(last);
     }
@@ -293,7 +293,7 @@ pub(super) struct Span {
     counters_since: Option<Instant>,
     view_since: Option<Instant>,
     view_until: Option<Instant>,
-    minute_since: Option<Instant>,
+    lately_since: Option<Instant>,
     trend_step_ms: i64,
 }
 
@@ -337,15 +337,15 @@ impl Span {
             })),
             view_since: begin(view_end.or(last)),
             view_until: view_end.or(limits.until),
-            minute_since: end.map(|end| end.plus_ms(-RATE_MS)),
+            lately_since: end.map(|end| end.plus_ms(-RATE_MS)),
             trend_step_ms: (length_ms / (TREND as i64 - 1)).max(1_000),
         }
     }
 }
 
-/// Per second in the minute before an instant, or since the log began.
+/// Per second in the ten seconds before an instant, or since the log began.
 fn rates(
-    minute: &HistorySnapshot,
+    lately: &HistorySnapshot,
     input: Option<(Instant, Instant)>,
     at: Option<Instant>,
 ) -> Option<Rates> {
@@ -354,7 +354,7 @@ fn rates(
     let seconds = at?.since(since) as f64 / 1000.0;
     let sum = |count: fn(&pgcensus_core::snapshot::Bucket) -> u64| {
         // Whole seconds.
-        let buckets = minute.buckets.iter();
+        let buckets = lately.buckets.iter();
         let buckets = buckets.filter(|bucket| since.since(bucket.start) < 1000);
         let all: u64 = buckets.map(count).sum();
         all as f64 / seconds.max(1.0)

@@ -80,7 +80,7 @@ pub(crate) struct Moment {
     pub(crate) census: CensusSnapshot,
     /// The window, in buckets; it may go on after the instant.
     pub(crate) timeline: HistorySnapshot,
-    /// Per second in the last minute before the instant; `None`: no time has gone by.
+    /// Per second in the ten seconds before the instant; `None`: no time has gone by.
     pub(crate) rates: Option<Rates>,
     /// Rows of the four panels, and of servers, in the order of [`Dimension::ALL`].
     pub(crate) rows: [Vec<NameRow>; Dimension::ALL.len()],

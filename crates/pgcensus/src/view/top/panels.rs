@@ -14,7 +14,7 @@ use super::state::{Panel, Sort, State};
 use super::theme::Theme;
 use super::{has_focus, put, put_right, row, rows};
 use crate::view::Show;
-use crate::view::text::{cut, shown, thousands};
+use crate::view::text::{counted, cut, shown, thousands};
 
 /// Draws them.
 pub(super) fn draw(
@@ -124,12 +124,10 @@ fn right_title(state: &State, moment: &Moment, panel: Panel, show: &Show<'_>) ->
         Panel::By(dimension) => {
             let rows = &moment.rows[dimension as usize];
             let n = rows.iter().filter(|row| state.sort.count(row) > 0).count();
-            let n = if state.sort == Sort::Name {
-                rows.len()
-            } else {
-                n
-            };
-            format!("{} {}", thousands(n as u64), state.sort.as_str())
+            match state.sort {
+                Sort::Name => counted(rows.len() as u64, "name", "names"),
+                sort => format!("{} {}", counted(n as u64, "name", "names"), sort.as_str()),
+            }
         }
         Panel::Refused => thousands(moment.census.refused_connections),
         Panel::Oldest => String::new(),
