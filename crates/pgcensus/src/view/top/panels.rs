@@ -124,9 +124,15 @@ fn right_title(state: &State, moment: &Moment, panel: Panel, show: &Show<'_>) ->
         Panel::By(dimension) => {
             let rows = &moment.rows[dimension as usize];
             let n = rows.iter().filter(|row| state.sort.count(row) > 0).count();
+            let n = if state.sort == Sort::Name {
+                rows.len()
+            } else {
+                n
+            };
+            let names = counted(n as u64, "name", "names");
             match state.sort {
-                Sort::Name => counted(rows.len() as u64, "name", "names"),
-                sort => format!("{} {}", counted(n as u64, "name", "names"), sort.as_str()),
+                Sort::Open => names,
+                sort => format!("{names} by {}", sort.as_str()),
             }
         }
         Panel::Refused => thousands(moment.census.refused_connections),
