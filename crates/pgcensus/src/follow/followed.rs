@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use super::stat::{Changed, Identity};
 use super::{FileId, TargetId};
-use crate::source::section::read_at;
+use crate::source::section::{read_at, read_fully_at};
 
 /// Bytes of the begin and of the end of what was read by which it is known again.
 const PRINT: usize = 128;
@@ -214,14 +214,8 @@ fn is_at(file: &File, bytes: &[u8], at: u64) -> io::Result<bool> {
 
 /// Reads until the buffer is full or the file has no more.
 pub(super) fn read_full(file: &File, buffer: &mut [u8], at: u64) -> io::Result<usize> {
-    let mut len = 0;
-    while len < buffer.len() {
-        match read_once(file, &mut buffer[len..], at + len as u64)? {
-            0 => break,
-            more => len += more,
-        }
-    }
-    Ok(len)
+    let (len, read) = read_fully_at(file, buffer, at);
+    read.map(|()| len)
 }
 
 fn read_once(file: &File, buffer: &mut [u8], at: u64) -> io::Result<usize> {

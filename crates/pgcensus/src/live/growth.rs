@@ -21,7 +21,7 @@ use pgcensus_log::format::{BOM, Format};
 use pgcensus_log::translation::{Rewriter, Rewritten};
 
 use crate::pipeline::{Live, LogId, Piece};
-use crate::source::file::LogFile;
+use crate::source::file::{LogFile, lines_end};
 use crate::source::growing::{Begin, Begins};
 use crate::source::name_of;
 use crate::source::names::ServerNames;
@@ -266,6 +266,8 @@ impl Growth {
                         part.settle(shared)?;
                     }
                 }
+                // One that is another format waits for longer.
+                self.due = dealt.parts.iter().filter_map(|(_, part)| part.due).min();
                 Ok(())
             }
             State::Log(log) => log.settle(&mut shared.live),
@@ -703,11 +705,6 @@ impl Log {
         self.text.drain(..n);
         self.base += n as u64;
     }
-}
-
-/// Where the last whole line ends.
-fn lines_end(text: &[u8]) -> usize {
-    memchr::memrchr(b'\n', text).map_or(0, |newline| newline + 1)
 }
 
 fn piece(text: &[u8], base: u64) -> Piece<'_> {

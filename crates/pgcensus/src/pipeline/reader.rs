@@ -11,7 +11,7 @@ use super::{After, SharedDecoders};
 use crate::source::ServerInput;
 use crate::source::file::{Kind, LogFile};
 use crate::source::input::{Input, Reading};
-use crate::source::section::{OpenSection, read_at};
+use crate::source::section::{OpenSection, read_fully_at};
 
 /// So much of the end of a chunk is looked at to find where its last record ends.
 const PEEK: usize = 16 << 10;
@@ -327,20 +327,6 @@ impl Read for Bytes {
             Bytes::Stream { input, .. } => input.read(buf),
         }
     }
-}
-
-/// Fills `buf` from a place of a file: how many bytes there are, and why not more.
-fn read_fully_at(file: &File, buf: &mut [u8], at: u64) -> (usize, io::Result<()>) {
-    let mut n = 0;
-    while n < buf.len() {
-        match read_at(file, &mut buf[n..], at + n as u64) {
-            Ok(0) => break,
-            Ok(more) => n += more,
-            Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
-            Err(err) => return (n, Err(err)),
-        }
-    }
-    (n, Ok(()))
 }
 
 /// A buffer that is being filled. Its bytes past `len` are of earlier chunks: clearing them would cost as much as a

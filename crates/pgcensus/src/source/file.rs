@@ -416,7 +416,7 @@ impl Head {
 }
 
 /// Where the last whole line of `text` ends.
-fn lines_end(text: &[u8]) -> usize {
+pub(crate) fn lines_end(text: &[u8]) -> usize {
     memchr::memrchr(b'\n', text).map_or(0, |newline| newline + 1)
 }
 

@@ -14,16 +14,19 @@ use pgcensus_log::format::Format;
 
 use super::compressed::{self, MAGIC_MAX, Magic};
 use super::enveloped::{self, Order};
-use super::file::{Head, LogFile, Opened};
+use super::file::{Head, LogFile, Opened, lines_end};
 use super::judge::judge;
 use super::paths::{Candidate, Way};
-use super::section::{Section, read_at};
+use super::section::{Section, read_fully_at};
 use super::take::{Learned, Taken};
 use super::{Problem, Request};
 
 /// What was written to so long ago is kept open from the first look at it on, so that it is the same file that is
 /// followed, whatever is called so by then.
 const RECENT: Duration = Duration::from_secs(600);
+
+/// Where the last line end of a file is looked for first; further where a line is longer.
+const TAIL: usize = 4 << 10;
 
 /// So many are kept open at most; the others are opened again.
 const OPEN_MAX: usize = 64;
@@ -95,7 +98,8 @@ impl Growing {
         open: usize,
     ) -> io::Result<Option<(Growing, Section)>> {
         let mut magic = [0; MAGIC_MAX];
-        let n = read_at(file, &mut magic, 0)?;
+        let (n, read) = read_fully_at(file, &mut magic, 0);
+        read?;
         if !matches!(compressed::sniff(&magic[..n]), Magic::Plain) {
             return Ok(None);
         }
@@ -129,20 +133,19 @@ impl Growing {
 
 /// Where the last line ends that is whole; where that is too long to be a record, the end.
 fn whole_lines(file: &File, len: u64) -> io::Result<u64> {
-    let begin = len.saturating_sub(RECORD_MAX as u64);
-    let mut tail = vec![0; (len - begin) as usize];
-    let mut n = 0;
-    while n < tail.len() {
-        match read_at(file, &mut tail[n..], begin + n as u64)? {
-            0 => break,
-            more => n += more,
+    let mut wanted = TAIL;
+    loop {
+        let begin = len.saturating_sub(wanted as u64);
+        let mut tail = vec![0; (len - begin) as usize];
+        let (n, read) = read_fully_at(file, &mut tail, begin);
+        read?;
+        match lines_end(&tail[..n]) {
+            0 if begin == 0 => return Ok(0),
+            0 if wanted >= RECORD_MAX => return Ok(begin + n as u64),
+            0 => wanted *= 4,
+            end => return Ok(begin + end as u64),
         }
     }
-    Ok(match memchr::memrchr(b'\n', &tail[..n]) {
-        Some(newline) => begin + newline as u64 + 1,
-        None if begin == 0 => 0,
-        None => begin + n as u64,
-    })
 }
 
 /// What the begin of a log shows.

@@ -107,6 +107,20 @@ impl Seek for OpenSection {
     }
 }
 
+/// Fills `buf` from a place of a file: how many bytes there are, and why not more.
+pub(crate) fn read_fully_at(file: &File, buf: &mut [u8], at: u64) -> (usize, io::Result<()>) {
+    let mut n = 0;
+    while n < buf.len() {
+        match read_at(file, &mut buf[n..], at + n as u64) {
+            Ok(0) => break,
+            Ok(more) => n += more,
+            Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
+            Err(err) => return (n, Err(err)),
+        }
+    }
+    (n, Ok(()))
+}
+
 /// Reads at a place of a file, as much as one call of the system gives; 0 at its end.
 #[cfg(unix)]
 pub(crate) fn read_at(file: &File, buf: &mut [u8], at: u64) -> io::Result<usize> {
