@@ -275,17 +275,22 @@ impl<'a, 's> Tail<'a, 's> {
             if result.is_err() {
                 return;
             }
-            let before = shared.said.len();
-            let of_path = match happened {
-                Happened::Trouble { path, .. } => Some((path.to_owned(), true)),
-                Happened::Recovered { path } => Some((path.to_owned(), false)),
-                _ => None,
-            };
-            result = took(happened, growths, targets, shared);
-            match of_path {
-                Some((path, true)) => drop(troubles.insert(path, shared.said[before..].concat())),
-                Some((path, false)) => drop(troubles.remove(&path)),
-                None => {}
+            match happened {
+                // Of what may be a file or a directory, one is missing and the other is there.
+                Happened::Trouble { path, .. } if targets.is_either(path) && path.exists() => {}
+                Happened::Trouble { path, what } => {
+                    let said = trouble(path, what);
+                    troubles.insert(path.to_owned(), said.clone());
+                    if shared.said.last() != Some(&said) {
+                        shared.said.push(said);
+                    }
+                }
+                Happened::Recovered { path } => {
+                    troubles.remove(path);
+                    let path = path.display();
+                    shared.said.push(format!("{path}: is there again"));
+                }
+                happened => result = took(happened, growths, targets, shared),
             }
         });
         self.files_wait.fetch_or(has_more, Ordering::Relaxed);
@@ -389,25 +394,17 @@ fn took(
             }
             Ok(())
         }
-        // Of what may be a file or a directory, one is missing and the other is there.
-        Happened::Trouble { path, .. } if targets.is_either(path) && path.exists() => Ok(()),
-        Happened::Trouble { path, what } => {
-            let path = path.display();
-            let said = match what {
-                Trouble::Missing | Trouble::Compressed(_) => format!("{path}: {what}"),
-                _ => format!("{path}: {what}; trying on"),
-            };
-            if shared.said.last() != Some(&said) {
-                shared.said.push(said);
-            }
-            Ok(())
-        }
-        Happened::Recovered { path, .. } => {
-            shared
-                .said
-                .push(format!("{}: is there again", path.display()));
-            Ok(())
-        }
+        // They are said, and concern no bytes.
+        Happened::Trouble { .. } | Happened::Recovered { .. } => Ok(()),
+    }
+}
+
+/// What is wrong with a path, and what is done about it.
+fn trouble(path: &Path, what: &Trouble) -> String {
+    let path = path.display();
+    match what {
+        Trouble::Missing | Trouble::Compressed(_) => format!("{path}: {what}"),
+        _ => format!("{path}: {what}; trying on"),
     }
 }
 
