@@ -363,6 +363,15 @@ impl Asked<'_> {
         }
     }
 
+    /// When the whole log has been seen, each time is shown in the zone that the log had then, unless one is asked for.
+    fn zone_of(&self, seen: Option<(&LogClock, (Instant, Instant))>) -> DisplayZone {
+        let is_fixed = self.fixed_zone || self.args.input.log_timezone.is_some();
+        match seen.filter(|_| !is_fixed) {
+            Some((clock, (first, last))) => display_zone(clock.log_zone(), first, last),
+            None => self.zone.clone(),
+        }
+    }
+
     /// All that there is to read.
     fn work(&self) -> Work {
         let files = self.plan.servers.iter().map(|server| server.files.len());
@@ -416,16 +425,8 @@ impl Asked<'_> {
         outcome: &Outcome,
         word: impl Fn(&Show<'_>, OutputFormat, &mut Box<dyn Write>) -> io::Result<()>,
     ) -> anyhow::Result<()> {
-        // The whole log has been seen: each time is shown in the zone that the log had then.
-        let seen = outcome.servers.first().zip(outcome.input);
-        let seen =
-            seen.map(|(server, (first, last))| display_zone(server.clock.log_zone(), first, last));
-        let zone = if self.fixed_zone || self.args.input.log_timezone.is_some() {
-            None
-        } else {
-            seen
-        };
-        let zone = zone.as_ref().unwrap_or(&self.zone);
+        let clock = outcome.servers.first().map(|server| &server.clock);
+        let zone = &self.zone_of(clock.zip(outcome.input));
         let show = self.show(zone, self.is_default_window);
         for output in self.outputs {
             let mut out = open(output)?;

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 use pgcensus_core::instant::Instant;
-use pgcensus_core::zone::{DisplayZone, display_zone};
 
 use super::super::{Asked, bounds};
 use super::folds::{Folds, Seen, Span};
@@ -69,7 +68,8 @@ impl Finished<'_> {
         let report = asked.report(&outcome);
         moment.max_connections = report.max_connections;
         moment.servers.clone_from(&asked.servers);
-        moment.zone = self.zone(&outcome);
+        let clock = outcome.servers.first().map(|server| &server.clock);
+        moment.zone = asked.zone_of(clock.zip(outcome.input));
         moment.problems = self.problems(&outcome, &report);
         Ok(Some(moment))
     }
@@ -79,17 +79,6 @@ impl Finished<'_> {
         let (told, input) = (&outcome.servers[server], &self.asked.plan.servers[server]);
         let later = told.files.iter().map(|file| &file.later_prefixes[..]);
         lines::of(input, later, backend, &mut told.clock.clone(), interrupt)
-    }
-
-    /// That of the log, as it was at each time, unless one is asked for.
-    fn zone(&self, outcome: &Outcome) -> DisplayZone {
-        let is_fixed = self.asked.fixed_zone || self.log_timezone.is_some();
-        let of_log = || {
-            let (server, (first, last)) = outcome.servers.first().zip(outcome.input)?;
-            Some(display_zone(server.clock.log_zone(), first, last))
-        };
-        let of_log = if is_fixed { None } else { of_log() };
-        of_log.unwrap_or_else(|| self.asked.zone.clone())
     }
 
     /// What is wrong: with the filter, with files, with records.

@@ -19,7 +19,7 @@ use jiff::tz::TimeZone;
 use pgcensus_core::change::Change;
 use pgcensus_core::instant::Instant as LogInstant;
 use pgcensus_core::names::Names;
-use pgcensus_core::zone::{DisplayZone, LogClock, display_zone};
+use pgcensus_core::zone::LogClock;
 use tempfile::TempDir;
 
 use super::super::input::ends;
@@ -36,7 +36,7 @@ use crate::source::growing::Held;
 use crate::source::input::Reading;
 use crate::source::{Plan, Request, Stdin};
 use crate::view::text::{shown, size};
-use crate::view::top::moment::{Ask, Detail, Details, Moment};
+use crate::view::top::moment::{Ask, Detail, Details, Lines, Moment};
 use crate::view::watch::server_name;
 
 /// Moments are told no faster than this.
@@ -173,6 +173,11 @@ impl Growing<'_> {
         }
         let mut tail = Tail::new(live, &plan, &request, None)?;
         desk.wakes(Some(Box::new(tail.waker())));
+        let fixed = Fixed {
+            max_connections: asked.connections_max.or_else(|| connections_max(&plan)),
+            lines: lines_of(ask, &tail.shared.live, &plan, reading),
+            problems: plan.problems.iter().map(ToString::to_string).collect(),
+        };
         let mut told = Told::default();
         // By our clock, and by that of a log that nobody wrote for long.
         let (began, mut since) = (Instant::now(), None);
@@ -191,7 +196,8 @@ impl Growing<'_> {
             let wait = told.wait(changes, now);
             if wait.is_zero() {
                 let begin = Instant::now();
-                let moment = self.moment(ask, &tail, &mut folds.borrow_mut(), &told, &plan, &asked);
+                let moment =
+                    self.moment(ask, &tail, &mut folds.borrow_mut(), &told, &fixed, &asked);
                 if answers.send(Message::Moment(Box::new(moment))).is_err() {
                     break;
                 }
@@ -232,7 +238,7 @@ impl Growing<'_> {
         tail: &Tail<'_, '_>,
         folds: &mut Folds,
         told: &Told,
-        plan: &Plan,
+        fixed: &Fixed,
         asked: &Asked<'_>,
     ) -> Moment {
         let live = &tail.shared.live;
@@ -247,23 +253,16 @@ impl Growing<'_> {
             input,
         };
         let mut moment = folds.moment(ask, &seen, now);
-        if let Details::Backend(_, lines) = &mut moment.detail
-            && let Detail::Backend(backend) = &ask.detail
-            && let Some((server, clock)) = plan
-                .servers
-                .get(usize::from(backend.server.0))
-                .zip(live.servers().nth(usize::from(backend.server.0)))
-        {
-            let later = live.later_prefixes(usize::from(backend.server.0));
-            let interrupt = &Reading::default().interrupt;
-            *lines = lines::of(server, later, backend, &mut clock.1.clone(), interrupt);
+        if let Details::Backend(_, shown) = &mut moment.detail {
+            shown.clone_from(&fixed.lines);
         }
         let names = live.names();
-        moment.max_connections = asked.connections_max.or_else(|| connections_max(plan));
+        moment.max_connections = fixed.max_connections;
         moment.servers = (0..live.servers().len())
             .map(|server| server_name(names, server))
             .collect();
-        moment.zone = self.zone(live, asked);
+        let clock = live.servers().next().map(|(_, clock)| clock);
+        moment.zone = asked.zone_of(clock.zip(live.input()));
         moment.problems = told.problems(&tail.troubles());
         let of_stdin = self.stdin.iter();
         let of_stdin = of_stdin.map(|stdin| stdin.lock().unwrap_or_else(PoisonError::into_inner));
@@ -274,22 +273,11 @@ impl Growing<'_> {
         moment
             .problems
             .extend(unmatched.filter(|_| input.is_some()));
-        let problems = plan.problems.iter().map(ToString::to_string);
-        moment.problems.extend(problems);
+        moment.problems.extend_from_slice(&fixed.problems);
         for problem in &mut moment.problems {
             *problem = shown(problem.as_bytes()).into_owned();
         }
         moment
-    }
-
-    fn zone(&self, live: &Live<'_, '_>, asked: &Asked<'_>) -> DisplayZone {
-        let is_fixed = asked.fixed_zone || self.log_timezone.is_some();
-        let of_log = live.servers().next().zip(live.input());
-        let of_log = of_log.filter(|_| !is_fixed);
-        of_log.map_or_else(
-            || asked.zone.clone(),
-            |((_, clock), (first, last))| display_zone(clock.log_zone(), first, last),
-        )
     }
 
     fn plan(&self, reading: &Arc<Reading>, follows: bool) -> Plan {
@@ -312,6 +300,34 @@ impl Growing<'_> {
         let last = last.max(self.last);
         Ok(first.zip(last.or(first)))
     }
+}
+
+/// What does not change while the logs go on: it is that of the files as they were read at first.
+struct Fixed {
+    max_connections: Option<u32>,
+    /// Those of the backend that is asked for.
+    lines: Lines,
+    /// What was wrong with the files.
+    problems: Vec<String>,
+}
+
+/// The lines of the backend that is asked for.
+fn lines_of(ask: &Ask, live: &Live<'_, '_>, plan: &Plan, reading: &Reading) -> Lines {
+    let Detail::Backend(backend) = &ask.detail else {
+        return Lines::default();
+    };
+    let id = usize::from(backend.server.0);
+    let server = plan.servers.get(id).zip(live.servers().nth(id));
+    server.map_or_else(Lines::default, |(server, (_, clock))| {
+        let later = live.later_prefixes(id);
+        lines::of(
+            server,
+            later,
+            backend,
+            &mut clock.clone(),
+            &reading.interrupt,
+        )
+    })
 }
 
 /// What has been told.
@@ -348,7 +364,7 @@ impl Told {
         let Some((at, told)) = self.last else {
             return Duration::ZERO;
         };
-        let is_other = changes != told || std::mem::take(&mut self.is_new);
+        let is_other = changes != told || self.is_new;
         if is_other {
             self.happened = Some(Instant::now());
         }
@@ -359,7 +375,6 @@ impl Told {
             (false, Some(_)) if is_idle => TICK_IDLE,
             (false, Some(_)) => TICK,
         };
-        self.is_new |= is_other && changes == told;
         wait.max(RESTS * self.took).saturating_sub(at.elapsed())
     }
 
