@@ -221,22 +221,23 @@ fn what_is_young_is_read_when_it_shows_what_it_is() {
     assert_eq!(watch.end().count(), [2, 1, 0]);
 }
 
-#[test]
-fn a_record_that_goes_on_later_is_amended() {
+/// A log, and who watches it and has seen the session of pid 2 that is open in it.
+fn with_one_session() -> (tempfile::TempDir, File, Watch) {
     let dir = tempfile::tempdir().expect("a directory");
     let log = dir.path().join("pg.log");
     let mut file = File::create(&log).expect("a file");
-    let mut write = |text: &str| file.write_all(text.as_bytes()).expect("written");
-    write(&line(
-        1,
-        "LOG:  database system is ready to accept connections",
-    ));
-    write(&line(
-        2,
-        "LOG:  connection authorized: user=app database=shop",
-    ));
+    let text = line(1, "LOG:  database system is ready to accept connections")
+        + &line(2, "LOG:  connection authorized: user=app database=shop");
+    file.write_all(text.as_bytes()).expect("written");
     let mut watch = Watch::start(&["--json", "--last", "all"], &log);
     watch.until("what was there", |seen| seen.open() == [2]);
+    (dir, file, watch)
+}
+
+#[test]
+fn a_record_that_goes_on_later_is_amended() {
+    let (_dir, mut file, mut watch) = with_one_session();
+    let mut write = |text: &str| file.write_all(text.as_bytes()).expect("written");
     write(&line(
         3,
         "FATAL:  password authentication failed for user \"eve\"",
@@ -286,20 +287,8 @@ fn what_cannot_be_followed_is_said() {
 /// On a full disk a server loses the rest of a line, and goes on behind it when there is room again.
 #[test]
 fn a_line_that_was_never_finished_costs_no_other() {
-    let dir = tempfile::tempdir().expect("a directory");
-    let log = dir.path().join("pg.log");
-    let mut file = File::create(&log).expect("a file");
+    let (_dir, mut file, mut watch) = with_one_session();
     let mut write = |text: &str| file.write_all(text.as_bytes()).expect("written");
-    write(&line(
-        1,
-        "LOG:  database system is ready to accept connections",
-    ));
-    write(&line(
-        2,
-        "LOG:  connection authorized: user=app database=shop",
-    ));
-    let mut watch = Watch::start(&["--json", "--last", "all"], &log);
-    watch.until("what was there", |seen| seen.open() == [2]);
     write("2026-11-23 10:00:00.000 UTC [3] LOG:  connection autho");
     write(&line(4, "LOG:  checkpoint starting: time"));
     write(&line(
