@@ -29,38 +29,10 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, bail, ensure};
 
+use crate::server::Format;
 use crate::{said, servers};
 use logs::{Load, Log, Logs};
 use measure::{Call, is_installed};
-
-/// What a log is written in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Format {
-    Stderr,
-    Csvlog,
-    Jsonlog,
-}
-
-impl Format {
-    const ALL: [Format; 3] = [Format::Stderr, Format::Csvlog, Format::Jsonlog];
-
-    fn name(self) -> &'static str {
-        match self {
-            Format::Stderr => "stderr",
-            Format::Csvlog => "csvlog",
-            Format::Jsonlog => "jsonlog",
-        }
-    }
-
-    /// That of the file the server writes.
-    fn extension(self) -> &'static str {
-        match self {
-            Format::Stderr => "log",
-            Format::Csvlog => "csv",
-            Format::Jsonlog => "json",
-        }
-    }
-}
 
 /// What was asked for.
 #[derive(Default)]

@@ -9,7 +9,9 @@ mod bench;
 mod fuzz;
 mod messages;
 mod pictures;
+mod server;
 mod servers;
+mod situations;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -25,6 +27,9 @@ cargo xtask messages PATH DIR     make the table of translated messages from Pos
                                   has them by version, DIR (/usr/share/locale) those of a server
 cargo xtask pictures              make the pictures of the README anew, from the screens of the program
 cargo xtask servers               find or install PostgreSQL servers; print where their programs are
+cargo xtask situations [NAME…]    drive real servers into each situation, or those named, and record their
+                                  logs and what was done into testdata/situations (needs root)
+    --server DIR                  with the programs there, whatever their version
 cargo xtask bench                 measure pgcensus beside other programs, and how its costs grow, on
                                   logs of a real server; written to benches/RESULTS.md
 cargo xtask bench tools|growth|live
@@ -47,6 +52,7 @@ fn main() -> ExitCode {
         ["messages", path, locales] => messages::generate(path, locales),
         ["pictures"] => pictures::run(),
         ["servers"] => list_servers(),
+        ["situations", ref args @ ..] => situations::run(args),
         ["bench", ref args @ ..] => bench::run(args),
         // Not for people: the benchmark runs it beside pgcensus.
         ["decompress", path] => bench::decompress::run(path),

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use super::Format;
+use crate::server::Format;
 use super::logs::{BUFFER_BYTES, Load, Log, Logs, create};
 
 /// Every session has one of so many application names, each as often as the others. The names have the same

@@ -9,7 +9,8 @@ use super::logs::Load;
 use super::measure::{self, Call};
 use super::table::{Table, shown};
 use super::tools::Bars;
-use super::{Bench, Format, grown};
+use super::{Bench, grown};
+use crate::server::Format;
 use crate::said;
 
 /// Counted runs of each row.

@@ -13,8 +13,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 
 use super::repeat::{self, Shift, Survey};
-use super::server::{Clients, PASSWORD, Server, Stretch};
-use super::{Format, grown};
+use super::grown;
+use super::server::{self, Clients, PASSWORD, Stretch};
+use crate::server::{Format, Server};
 use crate::{said, servers};
 
 /// Part of each recipe, to be counted up when the load, the clients or the settings change: what was made before
@@ -77,7 +78,7 @@ impl Load {
             if Instant::now() > deadline {
                 break;
             }
-            let mut pgbench = server.pgbench(*clients)?;
+            let mut pgbench = server::pgbench(server, *clients)?;
             pgbench.args(["--no-vacuum", "--jobs=2", "--client=8"]);
             match self {
                 // Of seven statements each: 8 × 64 × 7 lines, and 4 lines for each of the 8 sessions and
@@ -98,7 +99,7 @@ impl Load {
                         ..*clients
                     }
                 };
-                let refused = said(&mut server.pgbench(stranger)?).is_err();
+                let refused = said(&mut server::pgbench(server, stranger)?).is_err();
                 ensure!(refused, "there is a user or a database that nobody made");
             }
         }
@@ -202,8 +203,8 @@ impl Logs {
         made_once(&dir, &recipe, |dir| {
             std::fs::create_dir(dir)?;
             println!("xtask: recording a log: {}, {LOAD:?}", load.name());
-            let server = Server::start(&servers::find_or_install_one()?.bin, load.settings())?;
-            let stretches = server.record(prepare, |server| load.run(server))?;
+            let server = server::start(&servers::find_or_install_one()?.bin, load.settings())?;
+            let stretches = server::record(&server, prepare, |server| load.run(server))?;
             for (format, stretch) in Format::ALL.into_iter().zip(stretches) {
                 let Stretch {
                     path,
@@ -290,8 +291,7 @@ fn prepare(server: &Server) -> Result<()> {
             tcp: false,
         };
         said(
-            server
-                .pgbench(tables)?
+            server::pgbench(server, tables)?
                 .args(["--initialize", "--quiet", "--scale=8"]),
         )?;
     }

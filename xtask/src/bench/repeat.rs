@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result};
 use jiff::Span;
 use jiff::civil::DateTime;
 
-use super::Format;
+use crate::server::Format;
 
 /// Pids are below this on Linux, wherever it is not set lower.
 const PID_END: u32 = 4_194_304;

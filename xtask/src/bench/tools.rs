@@ -8,7 +8,8 @@ use anyhow::Result;
 use super::logs::{Load, Log};
 use super::measure::{self, Call, Runs, is_installed};
 use super::table::{Table, shown};
-use super::{Bench, Format, machine};
+use super::{Bench, machine};
+use crate::server::Format;
 
 /// What `rg` and `grep` count.
 const NEEDLE: &str = "connection authorized";
