@@ -7,17 +7,17 @@ use crate::situations::client::Who;
 use crate::situations::plan::{Act, Finding, HOUR, MINUTE, Plan, who};
 
 pub(in crate::situations) fn churn(plan: &mut Plan) {
-    const MINUTES: f64 = 75.0;
+    const MINUTES: f64 = 70.0;
     shop(plan, MINUTES / 60.0);
     make(plan, &["php"], &[]);
     let php = who("php", "php", "shop", "10.0.1.51");
-    let (from, to) = (40.0 * MINUTE, 65.0 * MINUTE);
+    let (from, to) = (40.0 * MINUTE, 61.0 * MINUTE);
     let mut at = from;
     let mut requests = 0;
     while at < to {
         let length = plan.between(0.01, 0.12);
         plan.session(at, length, &php);
-        at += plan.between(0.2, 0.46);
+        at += plan.between(0.3, 0.6);
         requests += 1;
     }
     plan.findings.push(Finding {

@@ -24,13 +24,11 @@ pub(in crate::situations) fn full_server(plan: &mut Plan) {
             plan.close(end, session);
         }
     }
-    let mut attempts = 0;
     let mut at = full + 5.0;
     while at < over {
         plan.session(at, 1.0, &search);
         let web = who("web", "web", "shop", "10.0.1.21");
         plan.session(at + 1.0, 1.0, &web);
-        attempts += 2;
         at += plan.between(2.0, 4.0);
     }
     plan.findings.push(Finding {
@@ -38,7 +36,7 @@ pub(in crate::situations) fn full_server(plan: &mut Plan) {
         severity: "critical",
         during: [full, over],
         who: json!({"application_name": "search", "user": "search", "client_host": "10.0.1.61"}),
-        figures: json!({"attempts": attempts, "limit": 60}),
+        figures: json!({"limit": 60}),
     });
 }
 
