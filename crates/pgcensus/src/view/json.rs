@@ -452,7 +452,17 @@ fn cross(census: &CensusSnapshot) -> Option<Value> {
 /// Writes the object over several lines. Characters that do not show can only be inside strings; they are
 /// escaped, since the output may reach a terminal.
 pub(super) fn write(object: &impl Serialize, out: &mut impl io::Write) -> io::Result<()> {
-    let mut text = serde_json::to_string_pretty(object).map_err(io::Error::from)?;
+    let text = serde_json::to_string_pretty(object).map_err(io::Error::from)?;
+    writeln!(out, "{}", escaped(text))
+}
+
+/// Writes the object on one line, likewise.
+pub(super) fn write_line(object: &impl Serialize, out: &mut impl io::Write) -> io::Result<()> {
+    let text = serde_json::to_string(object).map_err(io::Error::from)?;
+    writeln!(out, "{}", escaped(text))
+}
+
+fn escaped(mut text: String) -> String {
     if text.chars().any(|c| c != '\n' && is_hidden(c)) {
         text = text
             .chars()
@@ -467,7 +477,7 @@ pub(super) fn write(object: &impl Serialize, out: &mut impl io::Write) -> io::Re
                 text
             });
     }
-    writeln!(out, "{text}")
+    text
 }
 
 #[cfg(test)]

@@ -1,0 +1,186 @@
+//! Findings: what in the log calls for somebody, in words and with the evidence; silent where there is nothing to say.
+//!
+//! ```text
+//! Change ─► Groups (who)  ─► each test ─► Finding { kind, severity, since, until, who, said, figures, test, advice }
+//! ```
+//!
+//! How this works: each test is a fold of its own, a module below, with what it needs per group and no more; a change
+//! finds its group once for all of them. Verdicts are made when the log has been read, when it is known what is noise,
+//! how certain the counts are and what the server said about itself. The thresholds are constants of the tests,
+//! each with its reason; none depends on how long the log is, on the zone or on the order of files.
+//!
+//! Gates for all but refusals: no verdict on fewer than [`SESSIONS_MIN`] sessions, on less than [`LOG_MIN_MS`] of log, or
+//! on a stretch whose count is not exact; walsenders are left out, and so is what is folded as noise. For [`MUTE_MS`]
+//! after a server event that event is the cause, and a finding about sessions that come and go is silent.
+
+mod finding;
+mod groups;
+mod saturation;
+mod storm;
+
+pub use finding::{Argument, Figure, Finding, Kind, Sentence, Severity, Who, Word};
+
+use pgcensus_log::event::ServerEvent;
+use rustc_hash::FxHashMap;
+
+use crate::change::{Change, What};
+use crate::instant::Instant;
+use crate::lives::Lives;
+use crate::names::{NameId, Names};
+use crate::session::{ServerId, Session};
+use crate::snapshot::Certainty;
+use crate::window::Window;
+use groups::{GroupId, Groups};
+use saturation::Saturation;
+use storm::Storm;
+
+/// No verdict on fewer sessions: of so few, a share of 5 % is one.
+pub const SESSIONS_MIN: u64 = 20;
+
+/// No verdict on less log: within half an hour every pool warms up, and every batch looks like a leak.
+pub const LOG_MIN_MS: i64 = 30 * 60_000;
+
+/// For so long after a start, crash or shutdown that is why sessions come and go: pools reconnect within minutes, their
+/// back-off included.
+pub const MUTE_MS: i64 = 10 * 60_000;
+
+/// Server events kept at most; of more, the oldest are forgotten.
+const SERVER_EVENTS_MAX: usize = 10_000;
+
+/// The fold: takes in the changes of a window, and gives its verdicts at the end.
+pub struct Findings {
+    window: Window,
+    groups: Groups,
+    /// What ended or began lives of servers, in order.
+    server_events: Vec<(Instant, ServerId, ServerEvent)>,
+    saturation: Saturation,
+    storm: Storm,
+}
+
+/// A change as the tests see it.
+struct Seen<'c> {
+    at: Instant,
+    group: GroupId,
+    what: &'c What,
+}
+
+/// What is known when the log has been read.
+pub struct Known<'k> {
+    /// The names of the run.
+    pub names: &'k Names,
+    /// Of the servers whose sessions may count.
+    pub lives: &'k [(ServerId, &'k Lives)],
+    /// First and last instant of what was read of the window.
+    pub span: (Instant, Instant),
+    /// `max_connections`, where there is one server and it is known.
+    pub connections_max: Option<u32>,
+}
+
+impl Findings {
+    /// For a window.
+    pub fn new(window: Window) -> Findings {
+        Findings {
+            window,
+            groups: Groups::default(),
+            server_events: Vec::new(),
+            saturation: Saturation::default(),
+            storm: Storm::default(),
+        }
+    }
+
+    /// The input is cut off: what comes after this instant does not count.
+    pub fn ends(&mut self, last: Instant) {
+        self.window.end_after(last);
+    }
+
+    /// Takes in a change. One without a time says nothing here.
+    pub fn observe(&mut self, change: &Change) {
+        let Some(at) = change.at.filter(|&at| self.window.contains(at)) else {
+            return;
+        };
+        let group = match &change.what {
+            What::Opened(session) | What::TakenBack(session) | What::Closed(session)
+                if session.walsender =>
+            {
+                return;
+            }
+            What::Opened(session) => self.groups.opened(session, at),
+            What::TakenBack(session) => self.groups.taken_back(session, at),
+            What::Closed(session) => self.groups.closed(session, at),
+            What::Refused(refusal) => self.groups.of_refusal(refusal),
+            // A reload changes no session.
+            What::Server(_, _, ServerEvent::Reloading) => return,
+            What::Server(server, _, event) => {
+                if self.server_events.len() < SERVER_EVENTS_MAX {
+                    self.server_events.push((at, *server, event.clone()));
+                }
+                GroupId::REST
+            }
+            What::Probe(_) => GroupId::REST,
+        };
+        let seen = Seen {
+            at,
+            group,
+            what: &change.what,
+        };
+        self.saturation.observe(&seen, &self.groups);
+        self.storm.observe(&seen, &self.groups);
+    }
+
+    /// A session that is open at the end.
+    pub fn still_open(&mut self, _session: &Session, _end: Instant) {}
+
+    /// All verdicts, the most severe first, then the earliest.
+    pub fn verdicts(&mut self, known: &Known<'_>) -> Vec<Finding> {
+        let judge = Judge {
+            known,
+            groups: &self.groups,
+            server_events: &self.server_events,
+        };
+        let mut findings = Vec::new();
+        self.saturation.verdicts(&judge, &mut findings);
+        self.storm.verdicts(&judge, &mut findings);
+        findings.sort_by_key(|finding: &Finding| {
+            (
+                std::cmp::Reverse(finding.severity),
+                finding.since,
+                finding.kind,
+            )
+        });
+        findings
+    }
+}
+
+/// What a test asks before it says something.
+struct Judge<'j> {
+    known: &'j Known<'j>,
+    groups: &'j Groups,
+    server_events: &'j [(Instant, ServerId, ServerEvent)],
+}
+
+impl Judge<'_> {
+    /// There is log enough for verdicts other than on refusals.
+    fn has_log(&self) -> bool {
+        let (first, last) = self.known.span;
+        last.since(first) >= LOG_MIN_MS
+    }
+
+    /// Every beginning and every end of this stretch is in the log of this server.
+    fn is_exact(&self, server: ServerId, since: Instant, until: Instant) -> bool {
+        let mut lives = self.known.lives.iter().filter(|(id, _)| *id == server);
+        lives.any(|(_, lives)| lives.between(since, until.plus_ms(1)) == Certainty::Exact)
+    }
+
+    /// All these applications are folded as noise.
+    fn are_noise(&self, _server: ServerId, _names: &FxHashMap<NameId, u64>) -> bool {
+        false
+    }
+
+    /// The last server event within [`MUTE_MS`] before this instant: it is why sessions come and go.
+    fn cause(&self, server: ServerId, at: Instant) -> Option<(Instant, &ServerEvent)> {
+        let own = self.server_events.iter().rev();
+        let mut own = own.filter(|(_, of, _)| *of == server);
+        let (when, _, event) = own.find(|(when, ..)| *when <= at)?;
+        (at.since(*when) <= MUTE_MS).then_some((*when, event))
+    }
+}

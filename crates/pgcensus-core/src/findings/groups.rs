@@ -1,0 +1,249 @@
+//! Groups: who comes and goes, by server, application, user and client host together.
+
+use rustc_hash::FxHashMap;
+
+use crate::change::Refusal;
+use crate::instant::Instant;
+use crate::names::{Dimension, NameId, Names};
+use crate::session::{ServerId, Session};
+
+/// Groups told apart at most; whoever comes after them shares [`GroupId::REST`], of which nothing is said.
+pub(super) const GROUPS_MAX: usize = 10_000;
+
+/// How far back it is known what had grown.
+pub(super) const GROWTH_MS: i64 = 180_000;
+
+/// Steps in which that is kept: what had grown is known to 15 s.
+const STEPS: usize = 13;
+const STEP_MS: i64 = GROWTH_MS / (STEPS as i64 - 1);
+
+/// A group, by its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct GroupId(pub(super) u32);
+
+impl GroupId {
+    /// What belongs to no group, and groups beyond the bound.
+    pub(super) const REST: GroupId = GroupId(0);
+}
+
+/// Who a group is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Key {
+    pub(super) server: ServerId,
+    pub(super) application_name: NameId,
+    pub(super) user: NameId,
+    pub(super) client_host: NameId,
+}
+
+/// All groups.
+pub(super) struct Groups {
+    ids: FxHashMap<Key, GroupId>,
+    /// By [`GroupId`]; the first is that of the rest.
+    groups: Vec<Group>,
+    /// Clients often come in a row.
+    last: Option<(Key, GroupId)>,
+    /// Some found no room.
+    pub(super) overflowed: bool,
+}
+
+/// What every test may ask of a group.
+#[derive(Clone, Debug)]
+pub(super) struct Group {
+    pub(super) key: Key,
+    /// Sessions that were seen to open.
+    pub(super) connects: u64,
+    /// Open now, of those that were seen to open.
+    pub(super) open: i64,
+    /// What came and went in the last steps, and which of them the last is.
+    steps: [i32; STEPS],
+    step: i64,
+}
+
+impl Default for Groups {
+    fn default() -> Self {
+        let nobody = Key {
+            server: ServerId::default(),
+            application_name: NameId::OTHER,
+            user: NameId::OTHER,
+            client_host: NameId::OTHER,
+        };
+        Groups {
+            ids: FxHashMap::default(),
+            groups: vec![Group::new(nobody)],
+            last: None,
+            overflowed: false,
+        }
+    }
+}
+
+impl Groups {
+    /// A session opened.
+    pub(super) fn opened(&mut self, session: &Session, at: Instant) -> GroupId {
+        let id = self.of(session);
+        let group = &mut self.groups[id.0 as usize];
+        group.connects += 1;
+        group.add(at, 1);
+        id
+    }
+
+    /// It was none.
+    pub(super) fn taken_back(&mut self, session: &Session, at: Instant) -> GroupId {
+        let id = self.of(session);
+        let group = &mut self.groups[id.0 as usize];
+        group.connects = group.connects.saturating_sub(1);
+        group.add(at, -1);
+        id
+    }
+
+    /// A session ended.
+    pub(super) fn closed(&mut self, session: &Session, at: Instant) -> GroupId {
+        let id = self.of(session);
+        // Those that nobody saw come have not been counted.
+        if session.was_seen_to_open() {
+            self.groups[id.0 as usize].add(at, -1);
+        }
+        id
+    }
+
+    /// The group of a session.
+    fn of(&mut self, session: &Session) -> GroupId {
+        self.id(Key {
+            server: session.server,
+            application_name: session.name(Dimension::ApplicationName),
+            user: session.name(Dimension::User),
+            client_host: session.name(Dimension::ClientHost),
+        })
+    }
+
+    /// The group of a connection that was refused.
+    pub(super) fn of_refusal(&mut self, refusal: &Refusal) -> GroupId {
+        self.id(Key {
+            server: refusal.server,
+            application_name: refusal.name(Dimension::ApplicationName),
+            user: refusal.name(Dimension::User),
+            client_host: refusal.name(Dimension::ClientHost),
+        })
+    }
+
+    fn id(&mut self, key: Key) -> GroupId {
+        if let Some((last, id)) = self.last
+            && last == key
+        {
+            return id;
+        }
+        let id = match self.ids.get(&key) {
+            Some(&id) => id,
+            None if self.groups.len() > GROUPS_MAX => {
+                self.overflowed = true;
+                GroupId::REST
+            }
+            None => {
+                let id = GroupId(self.groups.len() as u32);
+                self.groups.push(Group::new(key));
+                self.ids.insert(key, id);
+                id
+            }
+        };
+        self.last = Some((key, id));
+        id
+    }
+
+    /// One of them; that of [`GroupId::REST`] is nobody in particular.
+    pub(super) fn get(&self, id: GroupId) -> &Group {
+        &self.groups[id.0 as usize]
+    }
+
+    /// All but the rest, with their numbers.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (GroupId, &Group)> {
+        let numbered = self.groups.iter().enumerate().skip(1);
+        numbered.map(|(id, group)| (GroupId(id as u32), group))
+    }
+
+    /// How many of each name of this dimension are open now on a server, and how many more than [`GROWTH_MS`] ago, the
+    /// most first.
+    pub(super) fn held(&self, server: ServerId, dimension: Dimension, at: Instant) -> Vec<Held> {
+        let mut by: FxHashMap<NameId, Held> = FxHashMap::default();
+        for (_, group) in self.iter().filter(|(_, group)| group.key.server == server) {
+            if group.open > 0 {
+                let name = group.key.name(dimension);
+                let held = by.entry(name).or_insert(Held {
+                    name,
+                    open: 0,
+                    grown: 0,
+                });
+                held.open += group.open;
+                held.grown += group.grown(at);
+            }
+        }
+        let mut held: Vec<Held> = by.into_values().collect();
+        held.sort_by_key(|held| (std::cmp::Reverse(held.open), held.name));
+        held
+    }
+}
+
+/// What a name held at an instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Held {
+    pub(super) name: NameId,
+    /// Sessions.
+    pub(super) open: i64,
+    /// Of them, how many more than [`GROWTH_MS`] before.
+    pub(super) grown: i64,
+}
+
+impl Key {
+    pub(super) fn name(self, dimension: Dimension) -> NameId {
+        match dimension {
+            Dimension::ApplicationName => self.application_name,
+            Dimension::User => self.user,
+            Dimension::ClientHost => self.client_host,
+            Dimension::Server => self.server.into(),
+            // A client that changes its database is the same client.
+            Dimension::Database => NameId::ABSENT,
+        }
+    }
+
+    /// Its text in this dimension; `None` where it has none.
+    pub(super) fn text(self, dimension: Dimension, names: &Names) -> Option<Box<[u8]>> {
+        let name = self.name(dimension);
+        (name != NameId::ABSENT).then(|| names.text_of(dimension, name).into())
+    }
+}
+
+impl Group {
+    fn new(key: Key) -> Group {
+        Group {
+            key,
+            connects: 0,
+            open: 0,
+            steps: [0; STEPS],
+            step: i64::MIN,
+        }
+    }
+
+    fn add(&mut self, at: Instant, n: i32) {
+        self.open += i64::from(n);
+        let step = at.0.div_euclid(STEP_MS);
+        if step > self.step {
+            let by = step.saturating_sub(self.step).min(STEPS as i64);
+            for skipped in 0..by {
+                self.steps[(step - skipped).rem_euclid(STEPS as i64) as usize] = 0;
+            }
+            self.step = step;
+        }
+        // What comes late counts in its step as long as that is kept.
+        if self.step - step < STEPS as i64 {
+            self.steps[step.rem_euclid(STEPS as i64) as usize] += n;
+        }
+    }
+
+    /// How many more there are now than [`GROWTH_MS`] before `at`.
+    fn grown(&self, at: Instant) -> i64 {
+        let now = at.0.div_euclid(STEP_MS);
+        let oldest = now - (STEPS as i64 - 1);
+        let first_kept = self.step.saturating_sub(STEPS as i64 - 1);
+        let kept = oldest.max(first_kept)..=self.step.min(now);
+        kept.map(|step| i64::from(self.steps[step.rem_euclid(STEPS as i64) as usize]))
+            .sum()
+    }
+}
