@@ -44,12 +44,16 @@ pub const LOG_MIN_MS: i64 = 30 * 60_000;
 /// back-off included.
 pub const MUTE_MS: i64 = 10 * 60_000;
 
-/// Server events kept at most; of more, the oldest are forgotten.
+/// What comes within so long is added up together: the test that looks closest, of storms, looks at this.
+const TICK_MS: i64 = 10_000;
+
+/// Server events kept at most; later ones mute nothing.
 const SERVER_EVENTS_MAX: usize = 10_000;
 
 /// The fold: takes in the changes of a window, and gives its verdicts at the end.
 pub struct Findings {
     window: Window,
+    tick: Tick,
     groups: Groups,
     /// What ended or began lives of servers, in order.
     server_events: Vec<(Instant, ServerId, ServerEvent)>,
@@ -57,9 +61,18 @@ pub struct Findings {
     storm: Storm,
 }
 
+/// The stretch of [`TICK_MS`] that a change falls into: it is reckoned when it ends, and not for each change.
+struct Tick {
+    /// Counted from 1970.
+    number: i64,
+    since: Instant,
+}
+
 /// A change as the tests see it.
 struct Seen<'c> {
     at: Instant,
+    /// The number of its tick.
+    tick: i64,
     group: GroupId,
     what: &'c What,
 }
@@ -81,6 +94,10 @@ impl Findings {
     pub fn new(window: Window) -> Findings {
         Findings {
             window,
+            tick: Tick {
+                number: i64::MIN,
+                since: Instant::UNKNOWN,
+            },
             groups: Groups::default(),
             server_events: Vec::new(),
             saturation: Saturation::default(),
@@ -98,15 +115,16 @@ impl Findings {
         let Some(at) = change.at.filter(|&at| self.window.contains(at)) else {
             return;
         };
+        let tick = self.tick.of(at);
         let group = match &change.what {
             What::Opened(session) | What::TakenBack(session) | What::Closed(session)
                 if session.walsender =>
             {
                 return;
             }
-            What::Opened(session) => self.groups.opened(session, at),
-            What::TakenBack(session) => self.groups.taken_back(session, at),
-            What::Closed(session) => self.groups.closed(session, at),
+            What::Opened(session) => self.groups.opened(session, tick),
+            What::TakenBack(session) => self.groups.taken_back(session, tick),
+            What::Closed(session) => self.groups.closed(session, tick),
             What::Refused(refusal) => self.groups.of_refusal(refusal),
             // A reload changes no session.
             What::Server(_, _, ServerEvent::Reloading) => return,
@@ -120,6 +138,7 @@ impl Findings {
         };
         let seen = Seen {
             at,
+            tick,
             group,
             what: &change.what,
         };
@@ -148,6 +167,18 @@ impl Findings {
             )
         });
         findings
+    }
+}
+
+impl Tick {
+    /// The number of the tick of this instant.
+    fn of(&mut self, at: Instant) -> i64 {
+        // Most changes fall into the tick of the one before.
+        if !(0..TICK_MS).contains(&at.since(self.since)) {
+            self.number = at.0.div_euclid(TICK_MS);
+            self.since = Instant(self.number * TICK_MS);
+        }
+        self.number
     }
 }
 
@@ -184,3 +215,6 @@ impl Judge<'_> {
         (at.since(*when) <= MUTE_MS).then_some((*when, event))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -161,6 +161,22 @@ impl Sentence {
         self
     }
 
+    /// How many of what: `1 connection`, `1,204 connections`.
+    #[must_use]
+    pub fn counted(self, count: u64, one: &str, many: &str) -> Sentence {
+        self.count(count)
+            .text(format!(" {}", if count == 1 { one } else { many }))
+    }
+
+    /// When: `at 02:40:58`, or from when to when.
+    #[must_use]
+    pub fn during(self, since: Instant, until: Instant) -> Sentence {
+        if until.since(since) < 1_000 {
+            return self.text("at ").at(since);
+        }
+        self.text("from ").at(since).text(" to ").at(until)
+    }
+
     /// More of it.
     #[must_use]
     pub fn then(mut self, more: Sentence) -> Sentence {

@@ -2,8 +2,8 @@
 
 use rustc_hash::FxHashMap;
 
+use super::TICK_MS;
 use crate::change::Refusal;
-use crate::instant::Instant;
 use crate::names::{Dimension, NameId, Names};
 use crate::session::{ServerId, Session};
 
@@ -13,9 +13,8 @@ pub(super) const GROUPS_MAX: usize = 10_000;
 /// How far back it is known what had grown.
 pub(super) const GROWTH_MS: i64 = 180_000;
 
-/// Steps in which that is kept: what had grown is known to 15 s.
-const STEPS: usize = 13;
-const STEP_MS: i64 = GROWTH_MS / (STEPS as i64 - 1);
+/// Ticks in which that is kept, the one that goes on among them.
+const TICKS: usize = (GROWTH_MS / TICK_MS) as usize + 1;
 
 /// A group, by its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -54,9 +53,11 @@ pub(super) struct Group {
     pub(super) connects: u64,
     /// Open now, of those that were seen to open.
     pub(super) open: i64,
-    /// What came and went in the last steps, and which of them the last is.
-    steps: [i32; STEPS],
-    step: i64,
+    /// The number of the last tick, and what came and went in it.
+    tick: i64,
+    now: i32,
+    /// The same of those before it.
+    ticks: [i32; TICKS],
 }
 
 impl Default for Groups {
@@ -78,29 +79,29 @@ impl Default for Groups {
 
 impl Groups {
     /// A session opened.
-    pub(super) fn opened(&mut self, session: &Session, at: Instant) -> GroupId {
+    pub(super) fn opened(&mut self, session: &Session, tick: i64) -> GroupId {
         let id = self.of(session);
         let group = &mut self.groups[id.0 as usize];
         group.connects += 1;
-        group.add(at, 1);
+        group.add(tick, 1);
         id
     }
 
     /// It was none.
-    pub(super) fn taken_back(&mut self, session: &Session, at: Instant) -> GroupId {
+    pub(super) fn taken_back(&mut self, session: &Session, tick: i64) -> GroupId {
         let id = self.of(session);
         let group = &mut self.groups[id.0 as usize];
         group.connects = group.connects.saturating_sub(1);
-        group.add(at, -1);
+        group.add(tick, -1);
         id
     }
 
     /// A session ended.
-    pub(super) fn closed(&mut self, session: &Session, at: Instant) -> GroupId {
+    pub(super) fn closed(&mut self, session: &Session, tick: i64) -> GroupId {
         let id = self.of(session);
         // Those that nobody saw come have not been counted.
         if session.was_seen_to_open() {
-            self.groups[id.0 as usize].add(at, -1);
+            self.groups[id.0 as usize].add(tick, -1);
         }
         id
     }
@@ -161,7 +162,7 @@ impl Groups {
 
     /// How many of each name of this dimension are open now on a server, and how many more than [`GROWTH_MS`] ago, the
     /// most first.
-    pub(super) fn held(&self, server: ServerId, dimension: Dimension, at: Instant) -> Vec<Held> {
+    pub(super) fn held(&self, server: ServerId, dimension: Dimension, tick: i64) -> Vec<Held> {
         let mut by: FxHashMap<NameId, Held> = FxHashMap::default();
         for (_, group) in self.iter().filter(|(_, group)| group.key.server == server) {
             if group.open > 0 {
@@ -172,7 +173,7 @@ impl Groups {
                     grown: 0,
                 });
                 held.open += group.open;
-                held.grown += group.grown(at);
+                held.grown += group.grown(tick);
             }
         }
         let mut held: Vec<Held> = by.into_values().collect();
@@ -216,34 +217,74 @@ impl Group {
             key,
             connects: 0,
             open: 0,
-            steps: [0; STEPS],
-            step: i64::MIN,
+            tick: i64::MIN,
+            now: 0,
+            ticks: [0; TICKS],
         }
     }
 
-    fn add(&mut self, at: Instant, n: i32) {
+    fn add(&mut self, tick: i64, n: i32) {
         self.open += i64::from(n);
-        let step = at.0.div_euclid(STEP_MS);
-        if step > self.step {
-            let by = step.saturating_sub(self.step).min(STEPS as i64);
-            for skipped in 0..by {
-                self.steps[(step - skipped).rem_euclid(STEPS as i64) as usize] = 0;
-            }
-            self.step = step;
-        }
-        // What comes late counts in its step as long as that is kept.
-        if self.step - step < STEPS as i64 {
-            self.steps[step.rem_euclid(STEPS as i64) as usize] += n;
+        if tick == self.tick {
+            self.now += n;
+        } else if tick > self.tick {
+            self.reach(tick);
+            self.now = n;
+        } else if self.tick.saturating_sub(tick) < TICKS as i64 {
+            // What comes late counts in its tick as long as that is kept.
+            self.ticks[place(tick)] += n;
         }
     }
 
-    /// How many more there are now than [`GROWTH_MS`] before `at`.
-    fn grown(&self, at: Instant) -> i64 {
-        let now = at.0.div_euclid(STEP_MS);
-        let oldest = now - (STEPS as i64 - 1);
-        let first_kept = self.step.saturating_sub(STEPS as i64 - 1);
-        let kept = oldest.max(first_kept)..=self.step.min(now);
-        kept.map(|step| i64::from(self.steps[step.rem_euclid(STEPS as i64) as usize]))
-            .sum()
+    #[cold]
+    fn reach(&mut self, tick: i64) {
+        if let Some(last) = (self.tick != i64::MIN).then(|| place(self.tick)) {
+            self.ticks[last] = self.now;
+        }
+        let by = tick.saturating_sub(self.tick).min(TICKS as i64);
+        (0..by).for_each(|skipped| self.ticks[place(tick.saturating_sub(skipped))] = 0);
+        self.tick = tick;
+    }
+
+    /// How many more there are now than [`GROWTH_MS`] before this tick.
+    fn grown(&self, tick: i64) -> i64 {
+        let oldest = tick.saturating_sub(TICKS as i64 - 1);
+        let kept = self.tick.saturating_sub(TICKS as i64 - 1);
+        let before = oldest.max(kept)..self.tick.min(tick + 1);
+        let before: i64 = before.map(|tick| i64::from(self.ticks[place(tick)])).sum();
+        let is_kept = (oldest..=tick).contains(&self.tick);
+        before + if is_kept { i64::from(self.now) } else { 0 }
+    }
+}
+
+/// Where what came in a tick is kept.
+fn place(tick: i64) -> usize {
+    tick.rem_euclid(TICKS as i64) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn growth_is_that_of_the_last_three_minutes() {
+        let mut group = Group::new(Groups::default().groups[0].key);
+        for (tick, n) in [(100, 5), (100, 1), (110, 2), (117, -1), (118, 3), (112, 1)] {
+            group.add(tick, n);
+        }
+        assert_eq!(group.open, 11);
+        for (tick, grown) in [
+            (118, 11),
+            (119, 5),
+            (128, 5),
+            (129, 3),
+            (130, 3),
+            (131, 2),
+            (136, 3),
+            (137, 0),
+            (500, 0),
+        ] {
+            assert_eq!(group.grown(tick), grown, "{tick}");
+        }
     }
 }

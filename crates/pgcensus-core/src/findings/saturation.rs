@@ -68,9 +68,15 @@ pub(super) struct Saturation {
     limits: BTreeMap<(ServerId, Limit), Vec<Stretch>>,
     /// Attempts of each role and database in the stretch of [`SHARE_MS`] that is going on.
     attempts: FxHashMap<(ServerId, Dimension, NameId), Attempts>,
-    peaks: FxHashMap<ServerId, Peaks>,
-    /// Sessions that are open, by server: those that were seen to open.
-    open: FxHashMap<ServerId, i64>,
+    /// By [`ServerId`].
+    servers: Vec<Server>,
+}
+
+/// The sessions of one server that were seen to open.
+#[derive(Default)]
+struct Server {
+    open: i64,
+    peaks: Peaks,
 }
 
 /// A time in which clients were refused.
@@ -97,10 +103,12 @@ struct Attempts {
     worst: Option<(f64, u64, Instant)>,
 }
 
-/// The most that were open on each day, counted from the first change.
+/// The most that were open on each day, counted from the first connect.
 #[derive(Default)]
 struct Peaks {
     first: Option<Instant>,
+    /// When the last of `days` is over.
+    until: Instant,
     days: Vec<i64>,
 }
 
@@ -108,26 +116,32 @@ impl Saturation {
     pub(super) fn observe(&mut self, seen: &Seen<'_>, groups: &Groups) {
         match seen.what {
             What::Opened(session) => {
-                let open = self.open.entry(session.server).or_default();
-                *open += 1;
-                let open = *open;
-                let peaks = self.peaks.entry(session.server).or_default();
-                peaks.observe(seen.at, open);
+                let server = self.server(session.server);
+                server.open += 1;
+                server.peaks.observe(seen.at, server.open);
                 if !self.attempts.is_empty() {
                     self.attempted(session, seen.at);
                 }
             }
-            What::TakenBack(session) => *self.open.entry(session.server).or_default() -= 1,
+            What::TakenBack(session) => self.server(session.server).open -= 1,
             What::Closed(session) if session.was_seen_to_open() => {
-                *self.open.entry(session.server).or_default() -= 1;
+                self.server(session.server).open -= 1;
             }
             What::Refused(refusal) => {
                 if let Some(limit) = Limit::of(refusal) {
-                    self.refused(refusal, limit, seen.at, groups);
+                    self.refused(refusal, limit, seen, groups);
                 }
             }
             What::Closed(_) | What::Probe(_) | What::Server(..) => {}
         }
+    }
+
+    fn server(&mut self, server: ServerId) -> &mut Server {
+        let server = usize::from(server.0);
+        if server >= self.servers.len() {
+            self.servers.resize_with(server + 1, Server::default);
+        }
+        &mut self.servers[server]
     }
 
     /// An attempt that was no refusal, of a role or database that had one.
@@ -140,7 +154,8 @@ impl Saturation {
         }
     }
 
-    fn refused(&mut self, refusal: &Refusal, limit: Limit, at: Instant, groups: &Groups) {
+    fn refused(&mut self, refusal: &Refusal, limit: Limit, seen: &Seen<'_>, groups: &Groups) {
+        let at = seen.at;
         let server = refusal.server;
         let of = match limit {
             Limit::Role(name) => Some((Dimension::User, name)),
@@ -157,14 +172,14 @@ impl Saturation {
         if self.limits.len() >= LIMITS_MAX && !self.limits.contains_key(&key) {
             return;
         }
+        let open = self.server(server).open;
         let stretches = self.limits.entry(key).or_default();
         let goes_on = stretches.len() >= STRETCHES_MAX;
         let last = stretches.last_mut();
         match last.filter(|last| goes_on || at.since(last.until) <= QUIET_MS) {
             Some(last) => last.refused(refusal, at),
             None => {
-                let open = self.open.get(&server).copied().unwrap_or_default();
-                let mut stretch = Stretch::new(at, open, groups, server);
+                let mut stretch = Stretch::new(seen, open, groups, server);
                 stretch.refused(refusal, at);
                 stretches.push(stretch);
             }
@@ -178,9 +193,10 @@ impl Saturation {
                 found.push(self.full(judge, server, limit, stretches, worst));
             }
         }
-        for (&server, peaks) in &self.peaks {
-            let is_full = self.limits.contains_key(&(server, Limit::Server));
-            if !is_full && let Some(finding) = peaks.verdict(judge, server) {
+        for (id, server) in self.servers.iter().enumerate() {
+            let id = ServerId(id as u16);
+            let is_full = self.limits.contains_key(&(id, Limit::Server));
+            if !is_full && let Some(finding) = server.peaks.verdict(judge, id) {
                 found.push(finding);
             }
         }
@@ -201,8 +217,7 @@ impl Saturation {
         let mut who = Who::default();
         let (what, severity, test, advice) = match limit {
             Limit::Server => {
-                // Who held the most is who to look at.
-                let first = worst.applications.first();
+                let first = blamed(&worst.applications);
                 who.application_name =
                     first.map(|held| text(Dimension::ApplicationName, held.name).into());
                 (
@@ -250,13 +265,11 @@ impl Saturation {
             ),
         };
         let mut said = what
-            .text(" from ")
-            .at(worst.since)
-            .text(" to ")
-            .at(worst.until)
+            .text(" ")
+            .during(worst.since, worst.until)
             .text(": ")
-            .count(worst.connections)
-            .text(" connections refused");
+            .counted(worst.connections, "connection", "connections")
+            .text(" refused");
         if stretches.len() > 1 {
             said = said
                 .text(", ")
@@ -361,25 +374,35 @@ impl Saturation {
     }
 }
 
-/// `; checkout held 41 (35 more than three minutes before), api 20`
+/// Who to look at: who had grown the most, if that was by half of what it held; else who held the most.
+fn blamed(applications: &[Held]) -> Option<&Held> {
+    let grown = applications.iter().max_by_key(|held| held.grown);
+    let grown = grown.filter(|held| 2 * held.grown >= held.open);
+    grown.or(applications.first())
+}
+
+/// `; checkout had grown by 35 in 3 min 0 s; the connections were held by checkout 41, api 20`
 fn held(applications: &[Held], judge: &Judge<'_>) -> Sentence {
     let names = judge.known.names;
     let mut said = Sentence::default();
+    if let [.., _, _] = applications
+        && let Some(blamed) = blamed(applications).filter(|blamed| blamed.grown > 0)
+    {
+        let name = names.text_of(Dimension::ApplicationName, blamed.name);
+        said = said.text("; ").name(name).text(" had grown by ");
+        said = said.count(blamed.grown as u64).text(" in ").ms(GROWTH_MS);
+    }
     for (i, held) in applications.iter().take(3).enumerate() {
         let name = names.text_of(Dimension::ApplicationName, held.name);
         said = said
-            .text(if i == 0 { "; " } else { ", " })
+            .text(if i == 0 {
+                "; the connections were held by "
+            } else {
+                ", "
+            })
             .name(name)
-            .text(if i == 0 { " held " } else { " " })
+            .text(" ")
             .count(held.open.max(0) as u64);
-        if held.grown > 0 {
-            said = said
-                .text(" (")
-                .count(held.grown as u64)
-                .text(" more than ")
-                .ms(GROWTH_MS)
-                .text(" before)");
-        }
     }
     said
 }
@@ -405,15 +428,15 @@ impl Limit {
 }
 
 impl Stretch {
-    fn new(at: Instant, open: i64, groups: &Groups, server: ServerId) -> Stretch {
+    fn new(seen: &Seen<'_>, open: i64, groups: &Groups, server: ServerId) -> Stretch {
         let held = |dimension| {
-            let mut held = groups.held(server, dimension, at);
+            let mut held = groups.held(server, dimension, seen.tick);
             held.truncate(HELD_MAX);
             held
         };
         Stretch {
-            since: at,
-            until: at,
+            since: seen.at,
+            until: seen.at,
             attempts: 0,
             connections: 0,
             open: open.max(0) as u64,
@@ -460,12 +483,14 @@ impl Attempts {
 
 impl Peaks {
     fn observe(&mut self, at: Instant, open: i64) {
-        let first = *self.first.get_or_insert(at);
-        let day = (at.since(first) / DAY_MS).max(0) as usize;
-        if day >= self.days.len() && day < DAYS_MAX {
+        if at >= self.until {
+            let first = *self.first.get_or_insert(at);
+            let day = (at.since(first) / DAY_MS).min(DAYS_MAX as i64) as usize;
             self.days.resize(day + 1, 0);
+            self.until = first.plus_ms((day as i64 + 1) * DAY_MS);
         }
-        if let Some(peak) = self.days.get_mut(day) {
+        // What comes late is of the day that goes on.
+        if let Some(peak) = self.days.last_mut() {
             *peak = (*peak).max(open);
         }
     }

@@ -1,6 +1,7 @@
 //! Storm: many clients connect at once, far more than usual.
 //!
-//! Connects are counted in windows of 10 s. What is usual is the median of all windows of the log, the empty ones too; a
+//! Connects are counted in ticks of 10 s: long enough that a pool which reconnects is in one or two, short enough that an hour
+//! of traffic is not. What is usual is the median of all windows of the log, the empty ones too; a
 //! window that lies far above the median so far is kept, and judged by that of the whole log at the end. Windows close to each
 //! other are one storm. One that comes back at the same minute of the hour, or of the day, is a job and no storm.
 
@@ -9,14 +10,11 @@ use rustc_hash::FxHashMap;
 
 use super::finding::{Argument, Figure, Finding, Kind, Sentence, Severity, Who};
 use super::groups::{GroupId, Groups};
-use super::{Judge, SESSIONS_MIN, Seen};
+use super::{Judge, SESSIONS_MIN, Seen, TICK_MS};
 use crate::change::What;
 use crate::instant::Instant;
 use crate::names::{Dimension, NameId};
 use crate::session::{RefusalReason, ServerId};
-
-/// A window: long enough that a pool which reconnects is in one or two, short enough that an hour of traffic is not.
-const WINDOW_MS: i64 = 10_000;
 
 /// So many connects in a window: a pool or two; fewer, a server forks without being noticed.
 const CONNECTS_MIN: u32 = 50;
@@ -102,7 +100,7 @@ impl Storm {
         if server >= self.servers.len() {
             self.servers.resize_with(server + 1, Server::default);
         }
-        let number = seen.at.0.div_euclid(WINDOW_MS);
+        let number = seen.tick;
         let server = &mut self.servers[server];
         if server.window.number != Some(number) {
             // A change that comes late counts in the window that is going on.
@@ -144,7 +142,7 @@ impl Storm {
                 continue;
             }
             let (first, last) = judge.known.span;
-            let windows = (last.since(first) / WINDOW_MS).max(0) as u64 + 1;
+            let windows = (last.since(first) / TICK_MS).max(0) as u64 + 1;
             let usual = server.usual.of(windows);
             let is_far = |burst: &&Burst| u64::from(burst.most) >= TIMES * usual;
             let bursts: Vec<&Burst> = server.bursts.iter().filter(is_far).collect();
@@ -294,7 +292,7 @@ impl Server {
         let Some(number) = window.number else { return };
         self.usual.add(window.connects, number);
         let has_room = self.bursts.len() < BURSTS_MAX;
-        let since = Instant(number * WINDOW_MS);
+        let since = Instant(number * TICK_MS);
         let last = self.bursts.last_mut();
         let last = last.filter(|last| since.since(last.until) <= APART_MS);
         let is_burst = window.connects >= CONNECTS_MIN

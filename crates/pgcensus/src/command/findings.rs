@@ -9,6 +9,7 @@ use super::{Asked, counts, lives};
 use crate::cli::OutputFormat;
 use crate::pipeline::{Outcome, Run, Sink};
 use crate::report::connections_max;
+use crate::view::findings::Found;
 use crate::{time_spec, view};
 
 impl Sink for Findings {
@@ -43,18 +44,15 @@ impl Asked<'_> {
         if span.1.since(span.0) < LOG_MIN_MS {
             gates.push("The log is shorter than 30 minutes: only refusals were judged.");
         }
-        self.write(&outcome, |show, format, out| {
-            let report = view::findings::Report {
-                findings: &findings,
-                input: &report,
-                gates: &gates,
-                inputs: &self.inputs(),
-            };
-            match format {
-                OutputFormat::Text => view::findings::text(&report, show, out),
-                OutputFormat::Json => view::findings::jsonl(&report, show, out),
-                OutputFormat::Csv => view::findings::csv(&report, show, out),
-            }
+        let found = Found {
+            findings: &findings,
+            inputs: &self.inputs(),
+            gates: &gates,
+        };
+        self.write(&outcome, |show, format, out| match format {
+            OutputFormat::Text => view::findings::text(&found, &report, show, out),
+            OutputFormat::Json => view::findings::jsonl(&found, show, out),
+            OutputFormat::Csv => view::findings::csv(&found, show, out),
         })?;
         Ok((outcome, findings))
     }

@@ -21,26 +21,26 @@ use super::{InputReport, Show, Tone, json, partial_first};
 /// Lines of findings in `summary`.
 const LINES: usize = 5;
 
-/// What `findings` shows.
-pub(crate) struct Report<'r> {
+/// What was found.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Found<'f> {
     /// The most severe first.
-    pub(crate) findings: &'r [Finding],
-    /// What was read, in words: `23 Nov 02:00 to 03:03 UTC; 1 file, 1.2 MB`.
-    pub(crate) input: &'r InputReport,
-    /// Why some tests could not judge, in sentences.
-    pub(crate) gates: &'r [&'static str],
+    pub(crate) findings: &'f [Finding],
     /// The words of a command line that name this input.
-    pub(crate) inputs: &'r [String],
+    pub(crate) inputs: &'f [String],
+    /// Why some tests could not judge, in sentences.
+    pub(crate) gates: &'f [&'static str],
 }
 
 /// For people.
 pub(crate) fn text(
-    report: &Report<'_>,
+    found: &Found<'_>,
+    report: &InputReport,
     show: &Show<'_>,
     out: &mut impl io::Write,
 ) -> io::Result<()> {
-    partial_first(report.input, show, out)?;
-    let findings = report.findings;
+    partial_first(report, show, out)?;
+    let findings = found.findings;
     let of = |severity| {
         let n = findings.iter().filter(|f| f.severity == severity).count();
         (n > 0).then(|| format!("{n} {}", severity.as_str()))
@@ -56,12 +56,12 @@ pub(crate) fn text(
     paragraph(out, show, (0, 0), &[(Tone::Headline, &head)])?;
     for finding in &findings[..show.rows(findings.len(), usize::MAX)] {
         writeln!(out)?;
-        one(finding, report, show, out)?;
+        one(finding, found.inputs, show, out)?;
     }
-    if !report.gates.is_empty() {
+    if !found.gates.is_empty() {
         writeln!(out)?;
     }
-    for gate in report.gates {
+    for gate in found.gates {
         paragraph(out, show, (0, 0), &[(Tone::Dim, gate)])?;
     }
     Ok(())
@@ -69,7 +69,7 @@ pub(crate) fn text(
 
 fn one(
     finding: &Finding,
-    report: &Report<'_>,
+    inputs: &[String],
     show: &Show<'_>,
     out: &mut impl io::Write,
 ) -> io::Result<()> {
@@ -100,7 +100,7 @@ fn one(
     for (label, text) in [
         ("why  ", words(&finding.test, show)),
         ("do   ", words(&finding.advice, show)),
-        ("see  ", command(finding, report.inputs, show)),
+        ("see  ", command(finding, inputs, show)),
     ] {
         write!(out, "    ")?;
         let parts = [(Tone::Dim, label), (Tone::Plain, &*text)];
@@ -110,12 +110,12 @@ fn one(
 }
 
 /// The lines of `summary`: what is of level warning and critical.
-pub(crate) fn lines(
-    findings: &[Finding],
+pub(super) fn lines(
+    found: &Found<'_>,
     show: &Show<'_>,
     out: &mut impl io::Write,
 ) -> io::Result<()> {
-    let severe = findings.iter().filter(|f| f.severity > Severity::Info);
+    let severe = found.findings.iter().filter(is_severe);
     let severe: Vec<&Finding> = severe.collect();
     for finding in severe.iter().take(LINES) {
         let severity = format!("{}: ", finding.severity.as_str());
@@ -128,6 +128,19 @@ pub(crate) fn lines(
         paragraph(out, show, (0, 2), &[(Tone::Dim, &text)])?;
     }
     Ok(())
+}
+
+/// Those of `summary`, as data.
+pub(super) fn severe(found: &Found<'_>, show: &Show<'_>) -> Vec<Object> {
+    let severe = found.findings.iter().filter(is_severe);
+    severe
+        .map(|finding| Object::new(finding, found.inputs, show))
+        .collect()
+}
+
+/// What is of level info is never in `summary`.
+fn is_severe(finding: &&Finding) -> bool {
+    finding.severity > Severity::Info
 }
 
 fn tone(severity: Severity) -> Tone {
@@ -191,12 +204,12 @@ fn quoted(word: &str) -> String {
 
 /// JSON Lines.
 pub(crate) fn jsonl(
-    report: &Report<'_>,
+    found: &Found<'_>,
     show: &Show<'_>,
     out: &mut impl io::Write,
 ) -> io::Result<()> {
-    for finding in report.findings {
-        json::write_line(&Object::new(finding, report.inputs, show), out)?;
+    for finding in found.findings {
+        json::write_line(&Object::new(finding, found.inputs, show), out)?;
     }
     Ok(())
 }
@@ -218,7 +231,7 @@ pub(super) struct Object {
 }
 
 impl Object {
-    pub(super) fn new(finding: &Finding, inputs: &[String], show: &Show<'_>) -> Object {
+    fn new(finding: &Finding, inputs: &[String], show: &Show<'_>) -> Object {
         let Who {
             application_name,
             user,
@@ -267,14 +280,10 @@ fn figure(figure: &Figure, show: &Show<'_>) -> Value {
 }
 
 /// A row each; figures are in JSON.
-pub(crate) fn csv(
-    report: &Report<'_>,
-    show: &Show<'_>,
-    out: &mut impl io::Write,
-) -> io::Result<()> {
+pub(crate) fn csv(found: &Found<'_>, show: &Show<'_>, out: &mut impl io::Write) -> io::Result<()> {
     let mut lines = b"kind,severity,server,since,until,application_name,user,database,client_host,message,test,advice,command\n".to_vec();
-    for finding in report.findings {
-        let object = Object::new(finding, report.inputs, show);
+    for finding in found.findings {
+        let object = Object::new(finding, found.inputs, show);
         let mut row = Row::begin(RowForm::Csv, &mut lines);
         row.word("kind", Some(object.kind));
         row.word("severity", Some(object.severity));
