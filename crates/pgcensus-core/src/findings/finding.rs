@@ -18,7 +18,7 @@ pub struct Finding {
     pub until: Instant,
     /// Who.
     pub who: Who,
-    /// What happens, in a sentence.
+    /// What happened, in a sentence; `since` and `until` say when.
     pub said: Sentence,
     /// The numbers, by their names in JSON: `open_start`, `rate_per_s`.
     pub figures: Vec<(&'static str, Figure)>,
@@ -166,15 +166,6 @@ impl Sentence {
     pub fn counted(self, count: u64, one: &str, many: &str) -> Sentence {
         self.count(count)
             .text(format!(" {}", if count == 1 { one } else { many }))
-    }
-
-    /// When: `at 02:40:58`, or from when to when.
-    #[must_use]
-    pub fn during(self, since: Instant, until: Instant) -> Sentence {
-        if until.since(since) < 1_000 {
-            return self.text("at ").at(since);
-        }
-        self.text("from ").at(since).text(" to ").at(until)
     }
 
     /// More of it.

@@ -265,8 +265,6 @@ impl Saturation {
             ),
         };
         let mut said = what
-            .text(" ")
-            .during(worst.since, worst.until)
             .text(": ")
             .counted(worst.connections, "connection", "connections")
             .text(" refused");

@@ -74,16 +74,7 @@ fn one(
     out: &mut impl io::Write,
 ) -> io::Result<()> {
     let severity = finding.severity.as_str();
-    let until = match show.same_day(finding.since, finding.until) {
-        true => format!(
-            "{} {}",
-            show.clock_s(finding.until),
-            show.zone.abbreviation(finding.until)
-        ),
-        false => show.zoned(finding.until),
-    };
-    let when = format!("{} to {until}", show.second(finding.since));
-    let mut head = format!("  {}, {}", finding.kind.as_str(), glued(&when));
+    let mut head = format!("  {}, {}", finding.kind.as_str(), when(finding, show));
     if show.servers.len() > 1 {
         let server = shown(show.server(finding.server).as_bytes()).into_owned();
         head += &format!(", {server}");
@@ -109,6 +100,17 @@ fn one(
     Ok(())
 }
 
+/// `23 Nov 02:40:58 to 02:41:07 UTC`
+fn when(finding: &Finding, show: &Show<'_>) -> String {
+    let Finding { since, until, .. } = *finding;
+    let end = match show.same_day(since, until) {
+        _ if until.since(since) < 1_000 => return glued(&show.zoned(since)),
+        true => format!("{} {}", show.clock_s(until), show.zone.abbreviation(until)),
+        false => show.zoned(until),
+    };
+    glued(&format!("{} to {end}", show.second(since)))
+}
+
 /// The lines of `summary`: what is of level warning and critical.
 pub(super) fn lines(
     found: &Found<'_>,
@@ -118,9 +120,10 @@ pub(super) fn lines(
     let severe = found.findings.iter().filter(is_severe);
     let severe: Vec<&Finding> = severe.collect();
     for finding in severe.iter().take(LINES) {
-        let severity = format!("{}: ", finding.severity.as_str());
+        let severity = finding.severity.as_str();
         let said = words(&finding.said, show);
-        let parts = [(tone(finding.severity), &*severity), (Tone::Plain, &*said)];
+        let said = format!(" {}: {said}", when(finding, show));
+        let parts = [(tone(finding.severity), severity), (Tone::Plain, &*said)];
         paragraph(out, show, (0, 2), &parts)?;
     }
     if let Some(more) = severe.len().checked_sub(LINES + 1) {
@@ -303,4 +306,119 @@ pub(crate) fn csv(found: &Found<'_>, show: &Show<'_>, out: &mut impl io::Write) 
         lines.clear();
     }
     out.write_all(&lines)
+}
+
+#[cfg(test)]
+mod tests {
+    use pgcensus_core::findings::Kind;
+    use pgcensus_core::session::ServerId;
+    use unicode_width::UnicodeWidthStr;
+
+    use super::*;
+    use crate::view::example;
+
+    fn findings() -> Vec<Finding> {
+        let (since, until) = (example::at(2, 40, 58), example::at(2, 41, 7));
+        let hostile = b"it's\x1b[2J\nLOG:  forged";
+        let full = Finding {
+            kind: Kind::Saturation,
+            severity: Severity::Critical,
+            server: ServerId(0),
+            since,
+            until,
+            who: Who {
+                application_name: Some(hostile[..].into()),
+                ..Who::default()
+            },
+            said: Sentence::from("no connection was left: ")
+                .counted(1_180, "connection", "connections")
+                .text(" refused; ")
+                .name(hostile)
+                .text(" had grown by 35 in ")
+                .ms(180_000),
+            figures: vec![
+                ("connections", Figure::Count(1_180)),
+                ("share", Figure::Number(0.25)),
+                ("first", Figure::At(since)),
+                ("reason", Figure::Word("too_many_clients")),
+                ("user", Figure::Ranking(vec![(hostile[..].into(), 41)])),
+            ],
+            test: Sentence::from("the server refused clients with SQLSTATE 53300"),
+            advice: Sentence::from(
+                "bound the pool of who grew, and put a pooler before the server",
+            ),
+            command: vec![
+                Argument::Word("sessions"),
+                Argument::Named("--app", hostile[..].into()),
+                Argument::At("--at", since),
+            ],
+        };
+        let storm = Finding {
+            kind: Kind::Storm,
+            severity: Severity::Info,
+            said: Sentence::from("120 connects in ").ms(8_000),
+            who: Who::default(),
+            figures: Vec::new(),
+            command: vec![Argument::Word("events")],
+            ..full.clone()
+        };
+        vec![full, storm]
+    }
+
+    fn found<'f>(findings: &'f [Finding], inputs: &'f [String]) -> Found<'f> {
+        Found {
+            findings,
+            inputs,
+            gates: &["The log is shorter than 30 minutes: only refusals were judged."],
+        }
+    }
+
+    fn rendered(view: impl Fn(&mut Vec<u8>) -> io::Result<()>) -> String {
+        let mut out = Vec::new();
+        view(&mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn each_finding_says_who_when_why_and_what_to_do_and_nothing_hostile() {
+        let (findings, zone) = (findings(), example::zone());
+        let inputs = ["pg log/*.log".to_owned()];
+        let found = found(&findings, &inputs);
+        for width in [80, 120] {
+            let show = example::show(&zone, width);
+            let text = rendered(|out| text(&found, &example::report(), &show, out));
+            assert!(text.lines().all(|line| line.width() <= width), "{text}");
+            assert!(!text.contains('\x1b'), "{text}");
+            insta::assert_snapshot!(format!("findings_{width}"), text);
+        }
+        let show = example::show(&zone, 80);
+        insta::assert_snapshot!("findings_jsonl", rendered(|out| jsonl(&found, &show, out)));
+        insta::assert_snapshot!("findings_csv", rendered(|out| csv(&found, &show, out)));
+        insta::assert_snapshot!(
+            "findings_in_summary",
+            rendered(|out| lines(&found, &show, out))
+        );
+    }
+
+    #[test]
+    fn nothing_found_is_said_in_a_line() {
+        let zone = example::zone();
+        let show = example::show(&zone, 80);
+        let text = rendered(|out| text(&Found::default(), &example::report(), &show, out));
+        assert_eq!(text, "Nothing found.\n");
+    }
+
+    #[test]
+    fn a_command_can_be_pasted_into_a_shell() {
+        for (word, expected) in [
+            ("pg.log", "pg.log"),
+            ("a b", "'a b'"),
+            ("it's", r"'it'\''s'"),
+            ("$(reboot)", "'$(reboot)'"),
+            ("", "''"),
+        ] {
+            assert_eq!(quoted(word), expected);
+        }
+        assert_eq!(pattern(b"a\nb\xff"), "a*b*");
+    }
 }
