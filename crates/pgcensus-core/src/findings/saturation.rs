@@ -24,7 +24,7 @@ const STRETCHES_MAX: usize = 1_000;
 /// Limits of roles and databases that are followed at most; refusals by others are not told.
 const LIMITS_MAX: usize = 1_000;
 
-/// Names that held the connections, kept of a stretch.
+/// Names that held the most connections, kept of a stretch; beside them who had grown the most.
 const HELD_MAX: usize = 5;
 
 /// A limit of a role or a database is often a wanted throttle. It is more than that where it turns away more than this share
@@ -43,6 +43,9 @@ const NEAR: f64 = 0.9;
 /// A pool of a fixed size sits near its limit by design; what calls for somebody is that each day's peak is higher than that of
 /// the day before, so many days in a row: of fewer, chance makes one in two.
 const RISING_DAYS: usize = 3;
+
+/// Who grew by so much of all connections that are held filled them up; less is what goes on all the time.
+const GROWN_SHARE: f64 = 0.1;
 
 const DAY_MS: i64 = 24 * 3_600_000;
 
@@ -372,23 +375,25 @@ impl Saturation {
     }
 }
 
-/// Who to look at: who had grown the most, if that was by half of what it held; else who held the most.
+/// Who to look at: who had grown the most, if that was by some of all connections; else who held the most.
 fn blamed(applications: &[Held]) -> Option<&Held> {
+    grown(applications).or(applications.first())
+}
+
+fn grown(applications: &[Held]) -> Option<&Held> {
+    let all: i64 = applications.iter().map(|held| held.open).sum();
     let grown = applications.iter().max_by_key(|held| held.grown);
-    let grown = grown.filter(|held| 2 * held.grown >= held.open);
-    grown.or(applications.first())
+    grown.filter(|held| held.grown as f64 >= GROWN_SHARE * all as f64 && held.grown > 1)
 }
 
 /// `; checkout had grown by 35 in 3 min 0 s; the connections were held by checkout 41, api 20`
 fn held(applications: &[Held], judge: &Judge<'_>) -> Sentence {
     let names = judge.known.names;
     let mut said = Sentence::default();
-    if let [.., _, _] = applications
-        && let Some(blamed) = blamed(applications).filter(|blamed| blamed.grown > 0)
-    {
-        let name = names.text_of(Dimension::ApplicationName, blamed.name);
+    if let Some(grown) = grown(applications) {
+        let name = names.text_of(Dimension::ApplicationName, grown.name);
         said = said.text("; ").name(name).text(" had grown by ");
-        said = said.count(blamed.grown as u64).text(" in ").ms(GROWTH_MS);
+        said = said.count(grown.grown as u64).text(" in ").ms(GROWTH_MS);
     }
     for (i, held) in applications.iter().take(3).enumerate() {
         let name = names.text_of(Dimension::ApplicationName, held.name);
@@ -429,7 +434,10 @@ impl Stretch {
     fn new(seen: &Seen<'_>, open: i64, groups: &Groups, server: ServerId) -> Stretch {
         let held = |dimension| {
             let mut held = groups.held(server, dimension, seen.tick);
+            let grown = held.iter().copied().max_by_key(|held| held.grown);
             held.truncate(HELD_MAX);
+            let more = grown.filter(|grown| !held.contains(grown));
+            held.extend(more);
             held
         };
         Stretch {
