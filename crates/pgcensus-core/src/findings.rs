@@ -13,9 +13,14 @@
 //! on a stretch whose count is not exact; walsenders are left out, and so is what is folded as noise. For [`MUTE_MS`]
 //! after a server event that event is the cause, and a finding about sessions that come and go is silent.
 
+mod churn;
 mod finding;
 mod groups;
+mod leak;
+mod long_lived;
+mod pool_size;
 mod saturation;
+mod series;
 mod storm;
 
 pub use finding::{Argument, Figure, Finding, Kind, Sentence, Severity, Who, Word};
@@ -30,7 +35,11 @@ use crate::names::{NameId, Names};
 use crate::session::{ServerId, Session};
 use crate::snapshot::Certainty;
 use crate::window::Window;
+use churn::Churn;
 use groups::{GroupId, Groups};
+use leak::Leak;
+use long_lived::LongLived;
+use pool_size::PoolSize;
 use saturation::Saturation;
 use storm::Storm;
 
@@ -59,6 +68,10 @@ pub struct Findings {
     server_events: Vec<(Instant, ServerId, ServerEvent)>,
     saturation: Saturation,
     storm: Storm,
+    leak: Leak,
+    churn: Churn,
+    pool_size: PoolSize,
+    long_lived: LongLived,
 }
 
 /// The stretch of [`TICK_MS`] that a change falls into: it is reckoned when it ends, and not for each change.
@@ -102,6 +115,10 @@ impl Findings {
             server_events: Vec::new(),
             saturation: Saturation::default(),
             storm: Storm::default(),
+            leak: Leak::default(),
+            churn: Churn::default(),
+            pool_size: PoolSize::default(),
+            long_lived: LongLived::default(),
         }
     }
 
@@ -144,10 +161,19 @@ impl Findings {
         };
         self.saturation.observe(&seen, &self.groups);
         self.storm.observe(&seen, &self.groups);
+        self.leak.observe(&seen, &self.groups);
+        self.churn.observe(&seen, &self.groups);
+        self.pool_size.observe(&seen);
+        self.long_lived.observe(&seen);
     }
 
     /// A session that is open at the end.
-    pub fn still_open(&mut self, _session: &Session, _end: Instant) {}
+    pub fn still_open(&mut self, session: &Session, end: Instant) {
+        if !session.walsender {
+            let group = self.groups.of(session);
+            self.long_lived.still_open(session, group, end);
+        }
+    }
 
     /// All verdicts, the most severe first, then the earliest.
     pub fn verdicts(&mut self, known: &Known<'_>) -> Vec<Finding> {
@@ -159,6 +185,10 @@ impl Findings {
         let mut findings = Vec::new();
         self.saturation.verdicts(&judge, &mut findings);
         self.storm.verdicts(&judge, &mut findings);
+        self.leak.verdicts(&judge, &mut findings);
+        self.churn.verdicts(&judge, &mut findings);
+        self.pool_size.verdicts(&judge, &mut findings);
+        self.long_lived.verdicts(&judge, &mut findings);
         findings.sort_by_key(|finding: &Finding| {
             (
                 std::cmp::Reverse(finding.severity),
@@ -196,6 +226,23 @@ impl Judge<'_> {
         last.since(first) >= LOG_MIN_MS
     }
 
+    /// Sessions of this server that were seen to open.
+    fn sessions(&self, server: ServerId) -> u64 {
+        let groups = self.groups.iter().map(|(_, group)| group);
+        let own = groups.filter(|group| group.key.server == server);
+        own.map(|group| group.connects).sum()
+    }
+
+    /// Every end of this stretch is in the log, whatever was open before it: what is said of sessions that were seen
+    /// is exact, though there may have been others.
+    fn is_complete(&self, server: ServerId, since: Instant, until: Instant) -> bool {
+        let mut lives = self.known.lives.iter().filter(|(id, _)| *id == server);
+        lives.any(|(_, lives)| {
+            let certainty = lives.between(since, until.plus_ms(1));
+            matches!(certainty, Certainty::Exact | Certainty::AtLeast)
+        })
+    }
+
     /// Every beginning and every end of this stretch is in the log of this server.
     fn is_exact(&self, server: ServerId, since: Instant, until: Instant) -> bool {
         let mut lives = self.known.lives.iter().filter(|(id, _)| *id == server);
@@ -204,6 +251,11 @@ impl Judge<'_> {
 
     /// All these applications are folded as noise.
     fn are_noise(&self, _server: ServerId, _names: &FxHashMap<NameId, u64>) -> bool {
+        false
+    }
+
+    /// This group is folded as noise.
+    fn is_noise(&self, _group: GroupId) -> bool {
         false
     }
 

@@ -37,6 +37,14 @@ pub enum Kind {
     Saturation,
     /// Many connects at once.
     Storm,
+    /// Open sessions that only grow.
+    Leak,
+    /// Sessions that are opened for a moment, one after another.
+    Churn,
+    /// Sessions open for a day that somebody may have forgotten.
+    LongLived,
+    /// How many server connections would do.
+    PoolSize,
 }
 
 impl Kind {
@@ -45,6 +53,10 @@ impl Kind {
         match self {
             Kind::Saturation => "saturation",
             Kind::Storm => "storm",
+            Kind::Leak => "leak",
+            Kind::Churn => "churn",
+            Kind::LongLived => "long_lived",
+            Kind::PoolSize => "pool_size",
         }
     }
 }
@@ -138,6 +150,25 @@ impl Sentence {
     pub fn name(mut self, name: &[u8]) -> Sentence {
         self.0.push(Word::Name(name.into()));
         self
+    }
+
+    /// A name as SQL has it: `"web"`.
+    #[must_use]
+    pub fn identifier(self, name: &[u8]) -> Sentence {
+        self.quoted(name, b'"')
+    }
+
+    /// A name as a text of SQL: `'web'`.
+    #[must_use]
+    pub fn literal(self, name: &[u8]) -> Sentence {
+        self.quoted(name, b'\'')
+    }
+
+    fn quoted(self, name: &[u8], quote: u8) -> Sentence {
+        let double = |&byte: &u8| std::iter::repeat_n(byte, 1 + usize::from(byte == quote));
+        let name: Vec<u8> = name.iter().flat_map(double).collect();
+        let quote = char::from(quote);
+        self.text(quote).name(&name).text(quote)
     }
 
     /// An instant.

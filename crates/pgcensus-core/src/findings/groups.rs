@@ -3,6 +3,7 @@
 use rustc_hash::FxHashMap;
 
 use super::TICK_MS;
+use super::finding::{Argument, Who};
 use crate::change::Refusal;
 use crate::names::{Dimension, NameId, Names};
 use crate::session::{ServerId, Session};
@@ -107,7 +108,7 @@ impl Groups {
     }
 
     /// The group of a session.
-    fn of(&mut self, session: &Session) -> GroupId {
+    pub(super) fn of(&mut self, session: &Session) -> GroupId {
         self.id(Key {
             server: session.server,
             application_name: session.name(Dimension::ApplicationName),
@@ -182,6 +183,20 @@ impl Groups {
     }
 }
 
+impl Who {
+    /// The flags of pgcensus that keep to it.
+    pub(super) fn flags(&self) -> impl Iterator<Item = Argument> {
+        let names = [
+            ("--app", &self.application_name),
+            ("--user", &self.user),
+            ("--db", &self.database),
+            ("--host", &self.client_host),
+        ];
+        let known = names.into_iter();
+        known.filter_map(|(flag, name)| Some(Argument::Named(flag, name.clone()?)))
+    }
+}
+
 /// What a name held at an instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Held {
@@ -201,6 +216,24 @@ impl Key {
             Dimension::Server => self.server.into(),
             // A client that changes its database is the same client.
             Dimension::Database => NameId::ABSENT,
+        }
+    }
+
+    /// Its application, which is its user where the log has no application name.
+    pub(super) fn application(self) -> (ServerId, NameId, NameId) {
+        match self.application_name {
+            NameId::ABSENT => (self.server, NameId::ABSENT, self.user),
+            name => (self.server, name, NameId::ABSENT),
+        }
+    }
+
+    /// All that is known of it, for a finding.
+    pub(super) fn who(self, names: &Names) -> Who {
+        Who {
+            application_name: self.text(Dimension::ApplicationName, names),
+            user: self.text(Dimension::User, names),
+            database: None,
+            client_host: self.text(Dimension::ClientHost, names),
         }
     }
 
