@@ -25,6 +25,12 @@ const SESSIONS_MAX: u32 = 50_000;
 /// Where half of the sessions are longer than this, clients have pools already.
 const LONG_MS: i64 = 600_000;
 
+/// There is something to gain where an hour has more sessions than this, one each six seconds…
+const OFTEN: u32 = 600;
+
+/// … or where more are open at once than PgBouncer's default_pool_size would hold without a thought.
+const MANY: u32 = 20;
+
 /// A wait that nobody notices…
 const WAIT_MS: u32 = 100;
 
@@ -192,6 +198,9 @@ impl Server {
         let mut hours = vec![highest];
         if busiest.begin != highest.begin {
             hours.push(busiest);
+        }
+        if self.peak <= MANY && hours.iter().all(|hour| hour.opened <= OFTEN) {
+            return None;
         }
         let is_exact = |hour: &&Hour| judge.is_exact(id, hour.begin, hour.end.plus_ms(-1));
         if !hours.iter().all(is_exact) || !judge.is_exact(id, self.peak_at, self.peak_at) {
