@@ -71,7 +71,6 @@ struct Growth {
 }
 
 /// Which slot it is.
-#[derive(Default)]
 struct Clock {
     /// The first change.
     first: Option<Instant>,
@@ -82,32 +81,38 @@ struct Clock {
 
 impl Leak {
     pub(super) fn observe(&mut self, seen: &Seen<'_>, groups: &Groups) {
-        let server = match seen.what {
-            What::Opened(session) | What::TakenBack(session) => session.server,
+        match seen.what {
+            What::Opened(session) => {
+                let now = self.clock.reach(seen.at);
+                self.series(seen, session.server).opened(now);
+            }
             What::Closed(session) if session.was_seen_to_open() => {
                 if session.end == Some(End::Server) {
                     self.life_ends(session.server, seen.at, groups);
                 }
-                session.server
+                let now = self.clock.reach(seen.at);
+                let opened = self.clock.slot_of(session.opened_at());
+                self.series(seen, session.server).closed(now, opened);
             }
-            What::Server(server, ..) => return self.life_ends(*server, seen.at, groups),
-            What::Closed(_) | What::Refused(_) | What::Probe(_) => return,
-        };
-        let now = self.clock.reach(seen.at);
-        self.life(server).get_or_insert(seen.at);
+            What::TakenBack(session) => {
+                let now = self.clock.reach(seen.at);
+                let opened = self.clock.slot_of(session.opened_at());
+                self.series(seen, session.server).taken_back(now, opened);
+            }
+            What::Server(server, ..) => self.life_ends(*server, seen.at, groups),
+            What::Closed(_) | What::Refused(_) | What::Probe(_) => {}
+        }
+    }
+
+    #[inline]
+    fn series(&mut self, seen: &Seen<'_>, server: ServerId) -> &mut Series {
         let id = seen.group.0 as usize;
         if id >= self.series.len() {
+            // The first change of a server is that of a new group.
+            self.life(server).get_or_insert(seen.at);
             self.series.resize_with(id + 1, Series::default);
         }
-        let series = &mut self.series[id];
-        match seen.what {
-            What::Opened(_) => series.opened(now),
-            What::Closed(session) => series.closed(now, self.clock.slot_of(session.opened_at())),
-            What::TakenBack(session) => {
-                series.taken_back(now, self.clock.slot_of(session.opened_at()));
-            }
-            _ => {}
-        }
+        &mut self.series[id]
     }
 
     fn life(&mut self, server: ServerId) -> &mut Option<Instant> {
@@ -241,10 +246,22 @@ impl Growth {
     }
 }
 
+impl Default for Clock {
+    fn default() -> Clock {
+        Clock {
+            first: None,
+            slot: 0,
+            begin: Instant::UNKNOWN,
+            end: Instant::UNKNOWN,
+        }
+    }
+}
+
 impl Clock {
     /// The slot of a change that comes now.
+    #[inline]
     fn reach(&mut self, at: Instant) -> u32 {
-        if at >= self.end || self.first.is_none() {
+        if at >= self.end {
             let first = *self.first.get_or_insert(at);
             self.slot = u32::try_from(at.since(first) / SLOT_MS).unwrap_or(u32::MAX);
             self.begin = first.plus_ms(i64::from(self.slot) * SLOT_MS);
@@ -254,6 +271,7 @@ impl Clock {
     }
 
     /// The slot of one that came before; `None`: before all.
+    #[inline]
     fn slot_of(&self, at: Option<Instant>) -> Option<u32> {
         let at = at?;
         if at >= self.begin {

@@ -60,12 +60,12 @@ struct Server {
 }
 
 /// The sessions of an hour; times are milliseconds since its begin.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 struct Hour {
     begin: Instant,
     end: Instant,
     peak: u32,
-    /// Session time that passed in it.
+    /// Session time of those that ended in it, as far as it passed in it.
     busy_ms: i64,
     /// Open when it began.
     before: u32,
@@ -74,8 +74,6 @@ struct Hour {
     /// How many opened in it, and the begin and end of those that ended.
     opened: u32,
     sessions: Vec<(u32, u32)>,
-    /// When `open` last changed, and how many are.
-    changed: Instant,
 }
 
 impl PoolSize {
@@ -114,12 +112,6 @@ impl Server {
         if at >= self.now.end || self.now.opened >= SESSIONS_MAX {
             self.turn(at);
         }
-        let hour = &mut self.now;
-        let passed = at.since(hour.changed).max(0);
-        hour.busy_ms = hour
-            .busy_ms
-            .saturating_add(passed.saturating_mul(self.open.into()));
-        hour.changed = hour.changed.max(at);
     }
 
     fn opened(&mut self, at: Instant) {
@@ -139,10 +131,11 @@ impl Server {
 
     fn closed(&mut self, session: &Session, at: Instant) {
         self.open = self.open.saturating_sub(1);
-        let begin = session.opened_at().unwrap_or(at).min(at);
+        let begin = session.authorized_at.unwrap_or(at).min(at);
         self.ended += 1;
         self.long += u64::from(at.since(begin) > LONG_MS);
         let now = &mut self.now;
+        now.busy_ms += at.since(begin.max(now.begin)).max(0);
         if begin >= now.begin {
             now.sessions.push((now.ms(begin), now.ms(at)));
             return;
@@ -158,15 +151,7 @@ impl Server {
 
     /// Another hour begins.
     fn turn(&mut self, at: Instant) {
-        let next = Hour {
-            begin: at,
-            end: at.plus_ms(HOUR_MS),
-            peak: self.open,
-            before: self.open,
-            changed: at,
-            ..Hour::default()
-        };
-        let mut over = std::mem::replace(&mut self.now, next);
+        let mut over = std::mem::replace(&mut self.now, Hour::new(at, self.open));
         over.end = over.end.min(at);
         let Some(last) = self.last.replace(over).filter(|last| last.opened > 0) else {
             return;
@@ -202,6 +187,10 @@ impl Server {
         if self.peak <= MANY && hours.iter().all(|hour| hour.opened <= OFTEN) {
             return None;
         }
+        // Most of what is open at the peak stays: pools, or a leak. No pooler can do with less.
+        if 2 * highest.stay() > highest.peak {
+            return None;
+        }
         let is_exact = |hour: &&Hour| judge.is_exact(id, hour.begin, hour.end.plus_ms(-1));
         if !hours.iter().all(is_exact) || !judge.is_exact(id, self.peak_at, self.peak_at) {
             return None;
@@ -224,6 +213,7 @@ impl Server {
             said = said
                 .text("; with ")
                 .count(few.into())
+                .text(", ")
                 .then(long_waits.told());
         }
         let (since, until) = judge.known.span;
@@ -270,7 +260,27 @@ impl Server {
     }
 }
 
+impl Default for Hour {
+    /// One that was over before everything.
+    fn default() -> Hour {
+        Hour::new(Instant::UNKNOWN, 0)
+    }
+}
+
 impl Hour {
+    fn new(begin: Instant, open: u32) -> Hour {
+        Hour {
+            begin,
+            end: begin.plus_ms(HOUR_MS),
+            peak: open,
+            busy_ms: 0,
+            before: open,
+            ends: Vec::new(),
+            opened: 0,
+            sessions: Vec::new(),
+        }
+    }
+
     fn ms(&self, at: Instant) -> u32 {
         u32::try_from(at.since(self.begin).max(0)).unwrap_or(u32::MAX)
     }
@@ -281,13 +291,17 @@ impl Hour {
         self.busy_ms as f64 / long(self) > other.busy_ms as f64 / long(other)
     }
 
+    /// How many of its sessions have not ended by the end of the next hour.
+    fn stay(&self) -> u32 {
+        let ended = self.ends.len() as u32 + self.sessions.len() as u32;
+        (self.before + self.opened).saturating_sub(ended)
+    }
+
     /// Its sessions as they come to a pooler.
     fn queue(&self) -> queue::Queue {
         let whole = u32::MAX / 2;
-        let ended = self.ends.len() as u32 + self.sessions.len() as u32;
-        let stay = (self.before + self.opened).saturating_sub(ended);
         let mut there = self.ends.clone();
-        there.extend((0..stay).map(|_| whole));
+        there.extend((0..self.stay()).map(|_| whole));
         queue::Queue::new(there, self.sessions.clone())
     }
 }

@@ -44,6 +44,7 @@ pub(super) struct Series {
 
 impl Series {
     /// A session opened in this slot.
+    #[inline]
     pub(super) fn opened(&mut self, now: u32) {
         let slot = self.at(now);
         slot.opened += 1;
@@ -52,9 +53,14 @@ impl Series {
     }
 
     /// A session ended in this slot that had opened in that one; `None`: before all.
+    #[inline]
     pub(super) fn closed(&mut self, now: u32, opened: Option<u32>) {
-        self.at(now).net -= 1;
-        if let Some(slot) = opened.and_then(|opened| self.of(opened)) {
+        let slot = self.at(now);
+        slot.net -= 1;
+        // Most are short.
+        if opened == Some(slot.begin) {
+            slot.kept -= 1;
+        } else if let Some(slot) = opened.and_then(|opened| self.of(opened)) {
             slot.kept -= 1;
         }
     }
@@ -73,19 +79,25 @@ impl Series {
     }
 
     /// The slot that is going on. What comes late counts in it.
+    #[inline]
     fn at(&mut self, now: u32) -> &mut Slot {
         if self.slots.last().is_none_or(|last| last.begin < now) {
-            if self.slots.len() >= self.full {
-                self.coarsen(now);
-                self.full = self.slots.len() + SLACK;
-            }
-            self.slots.push(Slot {
-                begin: now,
-                ..Slot::default()
-            });
+            self.reach(now);
         }
         let last = self.slots.len() - 1;
         &mut self.slots[last]
+    }
+
+    #[cold]
+    fn reach(&mut self, now: u32) {
+        if self.slots.len() >= self.full {
+            self.coarsen(now);
+            self.full = self.slots.len() + SLACK;
+        }
+        self.slots.push(Slot {
+            begin: now,
+            ..Slot::default()
+        });
     }
 
     /// The block in which this slot lies.

@@ -89,7 +89,9 @@ impl Log {
     fn said(&self) -> Vec<String> {
         let findings = self.findings();
         // What a pool would do depends on all there is, and has tests of its own.
-        let said = findings.iter().filter(|finding| finding.kind != Kind::PoolSize);
+        let said = findings
+            .iter()
+            .filter(|finding| finding.kind != Kind::PoolSize);
         let said = said.map(|finding| {
             let who = &finding.who;
             let names = [

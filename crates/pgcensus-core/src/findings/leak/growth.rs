@@ -84,6 +84,13 @@ pub(super) fn of(
         sum.is_established(series, middle).then_some(figures)
     })?;
     sum.trim(&mut figures);
+    // Its quarters are those that are told, where they tell the same.
+    if let Some(trimmed) = sum.growth(sum.edge(figures.begin)) {
+        figures = Figures {
+            days: figures.days,
+            ..trimmed
+        };
+    }
     let begin = figures.begin;
     let added = |slots: &&[Slot]| {
         let slots = slots.iter().filter(|slot| slot.begin >= begin);

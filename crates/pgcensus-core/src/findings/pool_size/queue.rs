@@ -82,16 +82,17 @@ impl Waits {
         (share * 1e4).round() / 1e4
     }
 
-    /// ` 3.1 % would have waited, one in a hundred for more than 40 ms, none for more than 1.2 s`
+    /// `3.1 % would have waited, the longest 1.2 s, one in a hundred over 40 ms`
     pub(super) fn told(&self) -> Sentence {
-        Sentence::from("")
-            .text(format!(
-                " {:.1} % would have waited, one in a hundred longer than ",
-                self.share() * 100.0
-            ))
-            .ms(self.p99_ms.into())
-            .text(", the longest ")
-            .ms(self.max_ms.into())
+        let waited = format!(
+            "{:.1} % would have waited, the longest ",
+            self.share() * 100.0
+        );
+        let said = Sentence::from("").text(waited).ms(self.max_ms.into());
+        match self.p99_ms {
+            0 => said,
+            ms => said.text(", one in a hundred over ").ms(ms.into()),
+        }
     }
 }
 

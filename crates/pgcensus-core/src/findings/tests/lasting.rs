@@ -60,13 +60,7 @@ impl Plan {
     }
 
     /// One each so often that stays.
-    fn leak(
-        &mut self,
-        application: &'static str,
-        host: u32,
-        (from, to): (i64, i64),
-        every: i64,
-    ) {
+    fn leak(&mut self, application: &'static str, host: u32, (from, to): (i64, i64), every: i64) {
         let times = (from..to).step_by(every as usize);
         times.for_each(|at| self.open(application, host, at, None));
     }
@@ -94,7 +88,9 @@ impl Plan {
     /// The same, so much later.
     fn later(&self, by: i64) -> Plan {
         let mut plan = self.clone();
-        plan.sessions.iter_mut().for_each(|session| session.from += by);
+        plan.sessions
+            .iter_mut()
+            .for_each(|session| session.from += by);
         plan.crashes.iter_mut().for_each(|at| *at += by);
         plan.until += by;
         plan
@@ -105,16 +101,28 @@ impl Plan {
         let mut lives = Lives::default();
         let mut changes: Vec<(i64, u8, What)> = Vec::new();
         let mut still_open = Vec::new();
-        let begin = self.sessions.iter().map(|session| session.from).min().unwrap_or_default();
+        let begin = self
+            .sessions
+            .iter()
+            .map(|session| session.from)
+            .min()
+            .unwrap_or_default();
         let begin = begin - SECOND;
         lives.begin(Instant(begin), Marker::Start);
         lives.saw_authorized();
         lives.saw_disconnection();
-        for planned in self.sessions.iter().filter(|planned| planned.from <= self.until) {
+        for planned in self
+            .sessions
+            .iter()
+            .filter(|planned| planned.from <= self.until)
+        {
             let opened = Rc::new(planned.opened(&mut names));
             changes.push((planned.from, 0, What::Opened(opened.clone())));
             let end = planned.long.map_or(i64::MAX, |long| planned.from + long);
-            let crash = self.crashes.iter().find(|&&at| planned.from < at && at <= end);
+            let crash = self
+                .crashes
+                .iter()
+                .find(|&&at| planned.from < at && at <= end);
             let end = crash.map_or((end, End::Client), |&at| (at, End::Server));
             if end.0 > self.until {
                 still_open.push(opened);
@@ -188,7 +196,10 @@ impl Planned {
 /// `warning leak of reports 10.0.0.7`
 fn short(finding: &Finding) -> String {
     let names = [&finding.who.application_name, &finding.who.client_host];
-    let names = names.into_iter().flatten().map(|name| String::from_utf8_lossy(name));
+    let names = names
+        .into_iter()
+        .flatten()
+        .map(|name| String::from_utf8_lossy(name));
     let names: Vec<_> = names.collect();
     let (severity, kind) = (finding.severity.as_str(), finding.kind.as_str());
     format!("{severity} {kind} of {}", names.join(" "))
@@ -197,7 +208,9 @@ fn short(finding: &Finding) -> String {
 fn figure<'f>(finding: &'f Finding, name: &str) -> &'f Figure {
     let mut figures = finding.figures.iter();
     let figure = figures.find(|(of, _)| *of == name);
-    &figure.unwrap_or_else(|| panic!("{name} in {:?}", finding.figures)).1
+    &figure
+        .unwrap_or_else(|| panic!("{name} in {:?}", finding.figures))
+        .1
 }
 
 /// One session of `reports` in two minutes stays.
@@ -212,7 +225,11 @@ fn sessions_that_only_grow_are_a_leak() {
     let plan = leak();
     assert_eq!(plan.said(), ["warning leak of reports 10.0.0.7"]);
     let leak = &plan.of(&[Kind::Leak])[0];
-    assert!((leak.since.0 - HOUR).abs() <= 10 * MINUTE, "{:?}", leak.since);
+    assert!(
+        (leak.since.0 - HOUR).abs() <= 10 * MINUTE,
+        "{:?}",
+        leak.since
+    );
     assert_eq!(leak.until, Instant(5 * HOUR));
     assert_eq!(figure(leak, "open"), &Figure::Count(120));
 }
@@ -229,7 +246,12 @@ fn a_leak_is_found_among_short_sessions_and_beside_a_pool() {
 fn a_leak_of_an_application_on_several_hosts_is_one() {
     let mut plan = Plan::new(6 * HOUR);
     for host in 10..20 {
-        plan.leak("web", host, (i64::from(host) * SECOND, 6 * HOUR), 20 * MINUTE);
+        plan.leak(
+            "web",
+            host,
+            (i64::from(host) * SECOND, 6 * HOUR),
+            20 * MINUTE,
+        );
     }
     assert_eq!(plan.said(), ["warning leak of web"]);
 }
@@ -290,38 +312,61 @@ fn innocent() -> Vec<(&'static str, Plan)> {
             plan.open("api", 7, n * 30 * SECOND, None);
         }
     });
-    add("a pool that warms up slowly, less and less", 6, &|plan, _| {
-        for n in 0..100 {
-            let share = f64::from(n) / 101.0;
-            let at = -(1.0 - share).ln() * HOUR as f64;
-            plan.open("api", 7, at as i64, None);
-        }
-    });
+    add(
+        "a pool that warms up slowly, less and less",
+        6,
+        &|plan, _| {
+            for n in 0..100 {
+                let share = f64::from(n) / 101.0;
+                let at = -(1.0 - share).ln() * HOUR as f64;
+                plan.open("api", 7, at as i64, None);
+            }
+        },
+    );
     add("a pool of a fixed size", 6, &|plan, end| {
         plan.pool("api", 7, (0, end), (40, 30 * MINUTE));
     });
-    add("a pool that grows with the traffic and replaces its sessions", 8, &|plan, end| {
-        for n in 0..40 {
-            plan.pool("api", 7, (n * 10 * MINUTE, end), (1, 30 * MINUTE));
-        }
-    });
+    add(
+        "a pool that grows with the traffic and replaces its sessions",
+        8,
+        &|plan, end| {
+            for n in 0..40 {
+                plan.pool("api", 7, (n * 10 * MINUTE, end), (1, 30 * MINUTE));
+            }
+        },
+    );
     add("servers that come with a pool each", 10, &|plan, end| {
         for n in 0..12 {
             for _ in 0..5 {
-                plan.open("web", 20 + n, i64::from(n) * 40 * MINUTE + SECOND, Some(end));
+                plan.open(
+                    "web",
+                    20 + n,
+                    i64::from(n) * 40 * MINUTE + SECOND,
+                    Some(end),
+                );
             }
         }
     });
     add("people who come in the morning", 12, &|plan, _| {
         for n in 0..60 {
-            plan.open("crm", 30 + n, 6 * HOUR + i64::from(n) * 3 * MINUTE, Some(9 * HOUR));
+            plan.open(
+                "crm",
+                30 + n,
+                6 * HOUR + i64::from(n) * 3 * MINUTE,
+                Some(9 * HOUR),
+            );
         }
     });
     add("a pool that is bigger by day", 24 * 3 + 11, &|plan, _| {
         for day in 0..4 {
             for n in 0..40 {
                 let from = day * DAY + 6 * HOUR + n * 7 * MINUTE;
-                plan.open("api", 7, from, Some(day * DAY + 20 * HOUR + n * 5 * MINUTE - from));
+                plan.open(
+                    "api",
+                    7,
+                    from,
+                    Some(day * DAY + 20 * HOUR + n * 5 * MINUTE - from),
+                );
             }
         }
     });
@@ -388,14 +433,20 @@ fn a_session_for_each_request_is_churn_as_long_as_it_goes_on() {
         (330, 8, 50, &[]),
         (330, 25, 2_000, &[]),
     ] {
-        assert_eq!(churn(every, minutes, long).said(), said, "{every} {minutes} {long}");
+        assert_eq!(
+            churn(every, minutes, long).said(),
+            said,
+            "{every} {minutes} {long}"
+        );
     }
 }
 
 #[test]
 fn churn_whose_setup_is_not_logged_is_good_to_know() {
     let mut plan = churn(330, 25, 50);
-    plan.sessions.iter_mut().for_each(|session| session.setup_us = 0);
+    plan.sessions
+        .iter_mut()
+        .for_each(|session| session.setup_us = 0);
     assert_eq!(plan.said(), ["info churn of php"]);
 }
 
@@ -429,16 +480,18 @@ fn what_is_open_for_a_day_is_told_of_tools_and_of_those_whose_others_are_short()
     let mut plan = Plan::new(32 * HOUR);
     plan.pool("web", 7, (0, 32 * HOUR), (5, 100 * HOUR));
     plan.rhythm("jobs", 7, (0, 32 * HOUR), 15 * MINUTE, 6 * MINUTE);
-    let said = |plan: &Plan| -> Vec<String> {
-        plan.of(&[Kind::LongLived]).iter().map(short).collect()
-    };
+    let said =
+        |plan: &Plan| -> Vec<String> { plan.of(&[Kind::LongLived]).iter().map(short).collect() };
     assert_eq!(said(&plan), [""; 0]);
     plan.open("psql", 9, HOUR, Some(30 * HOUR));
     plan.open("jobs", 7, 2 * HOUR, None);
     plan.open("DBeaver 24.1 - Main", 9, 9 * HOUR, None);
     assert_eq!(
         said(&plan),
-        ["info long_lived of psql 10.0.0.9", "info long_lived of jobs 10.0.0.7"]
+        [
+            "info long_lived of psql 10.0.0.9",
+            "info long_lived of jobs 10.0.0.7"
+        ]
     );
 }
 
