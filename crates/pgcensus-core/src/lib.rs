@@ -9,6 +9,7 @@
 pub mod census;
 pub mod change;
 pub mod filter;
+pub mod findings;
 pub mod history;
 pub mod hold;
 pub mod instant;

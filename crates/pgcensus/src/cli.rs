@@ -25,6 +25,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 use clap::{ColorChoice, FromArgMatches as _, ValueEnum};
 use pgcensus_core::filter::{Filter, PatternError, edit_distance};
+use pgcensus_core::findings::Severity;
 use pgcensus_core::names::Dimension;
 use pgcensus_log::translation::{self, LANGUAGES};
 
@@ -62,18 +63,21 @@ pub(crate) enum Command {
     Watch,
     /// The full-screen dashboard.
     Top,
+    /// What calls for somebody, with the evidence.
+    Findings,
     /// The servers of this machine, and what they log.
     Servers,
 }
 
 impl Command {
-    pub(crate) const ALL: [Command; 7] = [
+    pub(crate) const ALL: [Command; 8] = [
         Command::Summary,
         Command::History,
         Command::Sessions,
         Command::Events,
         Command::Watch,
         Command::Top,
+        Command::Findings,
         Command::Servers,
     ];
 
@@ -86,13 +90,14 @@ impl Command {
             Command::Events => "events",
             Command::Watch => "watch",
             Command::Top => "top",
+            Command::Findings => "findings",
             Command::Servers => "servers",
         }
     }
 }
 
 /// Words that a later version knows as commands.
-const LATER: [&str; 5] = ["refused", "serve", "report", "findings", "compare"];
+const LATER: [&str; 4] = ["refused", "serve", "report", "compare"];
 
 /// All flags, as clap sees them.
 #[derive(Debug, clap::Parser)]
@@ -384,6 +389,16 @@ pub(crate) struct ShowArgs {
     /// watch: each event, on a terminal too
     #[arg(long)]
     pub(crate) all: bool,
+    /// findings: exit status 3 from this level on (warning)
+    #[arg(
+        long,
+        value_name = "LEVEL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "warning",
+        value_parser = severity
+    )]
+    pub(crate) fail_on: Option<Severity>,
     /// sessions: by age, start or session time
     #[arg(long, value_name = "KEY", hide_possible_values = true)]
     pub(crate) sort: Option<Sort>,
@@ -568,6 +583,12 @@ fn dimension(text: &str) -> Result<Dimension, String> {
     }
 }
 
+fn severity(text: &str) -> Result<Severity, String> {
+    let mut all = Severity::ALL.into_iter();
+    all.find(|severity| severity.as_str() == text)
+        .ok_or_else(|| "not one of info, warning, critical".to_owned())
+}
+
 fn at_least_one(text: &str) -> Result<NonZeroUsize, String> {
     text.parse()
         .map_err(|_| "not a number from 1 on".to_owned())
@@ -616,7 +637,7 @@ impl Args {
         words: impl IntoIterator<Item = OsString>,
         exists: impl Fn(&Path) -> bool,
     ) -> Result<Args, Stop> {
-        let words: Vec<OsString> = words.into_iter().collect();
+        let words = with_level(words.into_iter().collect());
         let flags = help::command()
             .try_get_matches_from(&words)
             .and_then(|matches| Flags::from_arg_matches(&matches));
@@ -658,6 +679,19 @@ impl Args {
     }
 }
 
+/// `--fail-on critical` is `--fail-on=critical`; alone it has a level of its own, so clap takes no word after it.
+fn with_level(mut words: Vec<OsString>) -> Vec<OsString> {
+    let flag = words.iter().position(|word| word == "--fail-on");
+    if let Some(flag) = flag
+        && let Some(level) = words.get(flag + 1).and_then(|word| word.to_str())
+        && severity(level).is_ok()
+    {
+        words[flag] = format!("--fail-on={level}").into();
+        words.remove(flag + 1);
+    }
+    words
+}
+
 /// The first word, if it is a command: it wins over a file of that name, which is `./history`.
 fn take_command(
     inputs: &mut Vec<PathBuf>,
@@ -681,7 +715,7 @@ fn take_command(
     }
     if LATER.contains(&word) {
         return Err(Stop::Usage(format!(
-            "'{word}' is not in this version; it has summary, history, sessions, events, watch, top and servers"
+            "'{word}' is not in this version; it has summary, history, sessions, events, watch, top, findings and servers"
         )));
     }
     let meant = Command::ALL

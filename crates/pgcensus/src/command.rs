@@ -1,6 +1,7 @@
 //! From what was asked to what is shown: the input is found, the window settled, the pipeline run into the
 //! fold of the command, and the views word the result.
 
+mod findings;
 mod input;
 mod rows;
 mod servers;
@@ -40,6 +41,9 @@ use input::{Spool, ends, input_request, time_zone, unread_ends, window_request};
 /// The default bucket of `history`, and how many of them are its default window.
 const BUCKET_S: u64 = 15 * 60;
 const BUCKETS: i64 = 4;
+
+/// The exit status of `--fail-on`, where there is a finding of that level.
+const FAILS_STATUS: u8 = 3;
 
 /// Runs a command to its end.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
@@ -212,6 +216,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         servers,
         connections_max: choice.connections_max,
     };
+    let mut fails = false;
     let outcome = match args.command {
         Command::Summary => asked.summary(run, window)?,
         Command::History => asked.history(run, window, bucket_s)?,
@@ -219,6 +224,12 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Command::Events => asked.events(run, window)?,
         Command::Watch => asked.watch(run, window, &input, piped_in)?,
         Command::Top => return asked.top(run, window, &input, last, kept.as_ref()),
+        Command::Findings => {
+            let (outcome, findings) = asked.findings(run, window)?;
+            let level = args.show.fail_on;
+            fails = level.is_some_and(|level| findings.iter().any(|f| f.severity >= level));
+            outcome
+        }
         Command::Servers => unreachable!("it reads no log, and has returned"),
     };
     let mut err = io::stderr().lock();
@@ -249,6 +260,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
     if asked.partial(&outcome).is_some() {
         return Ok(ExitCode::from(interrupt::EXIT_STATUS));
+    }
+    if fails {
+        return Ok(ExitCode::from(FAILS_STATUS));
     }
     let all = matches!(plan.readable(), Readable::All) && !failed;
     Ok(if all {

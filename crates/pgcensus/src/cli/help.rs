@@ -36,6 +36,10 @@ const COMMANDS: Rows = &[
         "all of it on a full screen, at any instant of the log",
     ),
     (
+        "findings",
+        "what calls for somebody: who, since when, why, what to do",
+    ),
+    (
         "servers",
         "the servers of this machine, and whether they log what is needed",
     ),
@@ -80,6 +84,7 @@ const STATUS: Rows = &[
     ("0", "done"),
     ("1", "done, but some input was missing, truncated or no log"),
     ("2", "no input could be read, or wrong usage"),
+    ("3", "findings --fail-on: there is one of that level"),
 ];
 
 const EXAMPLES: Rows = &[

@@ -83,7 +83,10 @@ pub(super) fn check(args: &Args) -> Result<(), String> {
         if let Some((flag, _)) = asks_for_window.iter().find(|(_, value)| value.is_some()) {
             return Err(format!("--at: one instant; it does not go with {flag}"));
         }
-        if matches!(command, Command::History | Command::Events | Command::Watch) {
+        if matches!(
+            command,
+            Command::History | Command::Events | Command::Watch | Command::Findings
+        ) {
             return Err(format!(
                 "--at: one instant, for summary, sessions and top; {} takes --since, --until and --last",
                 command.as_str()
@@ -133,6 +136,7 @@ pub(super) fn check(args: &Args) -> Result<(), String> {
         ("--all", show.all, Command::Watch),
         ("--sort", show.sort.is_some(), Command::Sessions),
         ("--bucket", show.bucket.is_some(), Command::History),
+        ("--fail-on", show.fail_on.is_some(), Command::Findings),
     ] {
         if given && *command != wanted {
             let wanted = wanted.as_str();
@@ -145,7 +149,7 @@ pub(super) fn check(args: &Args) -> Result<(), String> {
         [] => {}
         _ if matches!(
             command,
-            Command::Sessions | Command::Events | Command::Watch
+            Command::Sessions | Command::Events | Command::Watch | Command::Findings
         ) =>
         {
             return Err(format!(

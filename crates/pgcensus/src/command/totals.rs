@@ -2,6 +2,7 @@
 
 use pgcensus_core::census::Census;
 use pgcensus_core::change::Change;
+use pgcensus_core::findings::Findings;
 use pgcensus_core::history::History;
 use pgcensus_core::instant::Instant;
 use pgcensus_core::names::Names;
@@ -11,18 +12,21 @@ use pgcensus_core::window::Window;
 use super::{Asked, BUCKET_S, bounds, counts, lives};
 use crate::cli::OutputFormat;
 use crate::pipeline::{Outcome, Run, Sink};
+use crate::view::findings::Found;
 use crate::{time_spec, view};
 
 /// Columns of the sparkline of `summary`.
 const TIMELINE: usize = 60;
 
 /// What `summary` and `history` add up.
-struct Both {
+struct Totals {
     census: Census,
     history: History,
+    /// For `summary`.
+    findings: Option<Findings>,
 }
 
-impl Sink for Both {
+impl Sink for Totals {
     fn begins(&mut self, first: Instant) {
         self.census.begins(first);
         self.history.begins(first);
@@ -31,12 +35,18 @@ impl Sink for Both {
     fn change(&mut self, _: &Names, change: &Change) -> anyhow::Result<()> {
         self.census.observe(change);
         self.history.observe(change);
+        if let Some(findings) = &mut self.findings {
+            findings.observe(change);
+        }
         Ok(())
     }
 
     fn ends(&mut self, last: Instant) {
         self.census.ends(last);
         self.history.ends(last);
+        if let Some(findings) = &mut self.findings {
+            findings.ends(last);
+        }
     }
 }
 impl Asked<'_> {
@@ -50,7 +60,7 @@ impl Asked<'_> {
             _ => None,
         };
         let (since, until) = (window.since, window.until);
-        let mut both = Both {
+        let mut totals = Totals {
             census: Census::new(self.daily.limit(since, until), cross, self.servers.len()),
             history: History::timeline(
                 Window {
@@ -61,23 +71,33 @@ impl Asked<'_> {
                 TIMELINE,
                 self.zone.clone(),
             ),
+            findings: Some(Findings::new(self.daily.limit(since, until))),
         };
-        let outcome = self.read(run, &mut both, false)?;
+        let outcome = self.read(run, &mut totals, false)?;
         if !self.is_known(&outcome, since) {
             return Ok(outcome);
         }
-        let census = Self::census_snapshot(both.census, &outcome);
+        let findings = totals.findings.take();
+        let findings = findings.map_or_else(Vec::new, |fold| self.verdicts(fold, &outcome, window));
+        let census = Self::census_snapshot(totals.census, &outcome);
         let lives = lives(&outcome);
-        let history = both
+        let history = totals
             .history
             .snapshot(&lives, outcome.input, census.peak.clone());
         let most = history.buckets.iter().map(|bucket| bucket.open_max);
         let timeline = most.filter(|_| census.open.count.is_some()).collect();
         let census = CensusSnapshot { timeline, ..census };
         let report = self.report(&outcome);
+        let found = Found {
+            findings: &findings,
+            inputs: &self.inputs(),
+            gates: &[],
+        };
         self.write(&outcome, |show, format, out| match format {
-            OutputFormat::Text => view::summary::text(&census, &report, &outcome.names, show, out),
-            OutputFormat::Json => view::json::summary(&census, &report, show, out),
+            OutputFormat::Text => {
+                view::summary::text(&census, &found, &report, &outcome.names, show, out)
+            }
+            OutputFormat::Json => view::json::summary(&census, &found, &report, show, out),
             OutputFormat::Csv => view::csv::summary(&census, show, out),
         })?;
         Ok(outcome)
@@ -91,17 +111,19 @@ impl Asked<'_> {
     ) -> anyhow::Result<Outcome> {
         let bucket_s = bucket_s.or(self.is_default_window.then_some(BUCKET_S));
         let (since, until) = (window.since, window.until);
-        let mut both = Both {
+        let mut totals = Totals {
             census: Census::new(self.daily.limit(since, until), None, self.servers.len()),
             history: History::new(self.daily.limit(since, until), bucket_s, self.zone.clone()),
+            findings: None,
         };
-        let outcome = self.read(run, &mut both, false)?;
+        let outcome = self.read(run, &mut totals, false)?;
         if !self.is_known(&outcome, since) {
             return Ok(outcome);
         }
-        let census = Self::census_snapshot(both.census, &outcome);
+        let census = Self::census_snapshot(totals.census, &outcome);
         let history: HistorySnapshot =
-            both.history
+            totals
+                .history
                 .snapshot(&lives(&outcome), outcome.input, census.peak);
         let report = self.report(&outcome);
         self.write(&outcome, |show, format, out| match format {

@@ -14,12 +14,14 @@ use pgcensus_core::snapshot::{
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
+use super::findings::{self, Found};
 use super::text::is_hidden;
 use super::{InputReport, Show, table};
 
 /// The census as one object.
 pub(crate) fn summary(
     census: &CensusSnapshot,
+    found: &Found<'_>,
     report: &InputReport,
     show: &Show<'_>,
     out: &mut impl io::Write,
@@ -69,6 +71,7 @@ pub(crate) fn summary(
         session_time_histogram: histogram(&census.session_time.histogram),
         open_by_age: counts(AGES.into_iter().zip(census.open_by_age)),
         cross: cross(census),
+        findings: findings::severe(found, show),
         bounds: &census.bounds,
     };
     write(&object, out)
@@ -117,6 +120,7 @@ struct Summary<'a> {
     session_time_ms: SessionTime,
     session_time_histogram: Vec<Value>,
     open_by_age: Counts,
+    findings: Vec<findings::Object>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cross: Option<Value>,
     bounds: &'a [String],
@@ -452,7 +456,17 @@ fn cross(census: &CensusSnapshot) -> Option<Value> {
 /// Writes the object over several lines. Characters that do not show can only be inside strings; they are
 /// escaped, since the output may reach a terminal.
 pub(super) fn write(object: &impl Serialize, out: &mut impl io::Write) -> io::Result<()> {
-    let mut text = serde_json::to_string_pretty(object).map_err(io::Error::from)?;
+    let text = serde_json::to_string_pretty(object).map_err(io::Error::from)?;
+    writeln!(out, "{}", escaped(text))
+}
+
+/// Writes the object on one line, likewise.
+pub(super) fn write_line(object: &impl Serialize, out: &mut impl io::Write) -> io::Result<()> {
+    let text = serde_json::to_string(object).map_err(io::Error::from)?;
+    writeln!(out, "{}", escaped(text))
+}
+
+fn escaped(mut text: String) -> String {
     if text.chars().any(|c| c != '\n' && is_hidden(c)) {
         text = text
             .chars()
@@ -467,7 +481,7 @@ pub(super) fn write(object: &impl Serialize, out: &mut impl io::Write) -> io::Re
                 text
             });
     }
-    writeln!(out, "{text}")
+    text
 }
 
 #[cfg(test)]
@@ -502,6 +516,7 @@ mod tests {
         let mut out = Vec::new();
         summary(
             &census,
+            &Found::default(),
             &example::report(),
             &example::show(&zone, 80),
             &mut out,
@@ -534,6 +549,7 @@ mod tests {
         let mut out = Vec::new();
         summary(
             &CensusSnapshot::default(),
+            &Found::default(),
             &InputReport::default(),
             &example::show(&zone, 80),
             &mut out,
@@ -561,6 +577,7 @@ mod tests {
         let mut out = Vec::new();
         summary(
             &census,
+            &Found::default(),
             &example::report(),
             &example::show(&zone, 80),
             &mut out,

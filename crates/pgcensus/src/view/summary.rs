@@ -13,6 +13,7 @@ use pgcensus_core::session::End;
 use pgcensus_core::snapshot::{CensusSnapshot, Certainty, Marker, OpenSnapshot, PeakSnapshot};
 use unicode_width::UnicodeWidthStr;
 
+use super::findings::{self, Found};
 use super::sessions::Layout;
 use super::text::{
     bar, counted, duration, glued, paragraph, right, shown, size, sparkline, thousands,
@@ -22,6 +23,7 @@ use super::{InputReport, Show, Tone, partial_first, table};
 /// The census of a window, for people.
 pub(crate) fn text(
     census: &CensusSnapshot,
+    found: &Found<'_>,
     report: &InputReport,
     names: &Names,
     show: &Show<'_>,
@@ -40,6 +42,7 @@ pub(crate) fn text(
     headline(census, report, show, out)?;
     input(census, report, show, out)?;
     timeline(census, show, out)?;
+    findings::lines(found, show, out)?;
     writeln!(out)?;
     totals(census, show, out)?;
     writeln!(out)?;
@@ -627,7 +630,7 @@ mod tests {
         show: &Show<'_>,
     ) -> String {
         let mut out = Vec::new();
-        text(census, report, names, show, &mut out).unwrap();
+        text(census, &Found::default(), report, names, show, &mut out).unwrap();
         String::from_utf8(out).unwrap()
     }
 

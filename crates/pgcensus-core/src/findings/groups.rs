@@ -1,0 +1,323 @@
+//! Groups: who comes and goes, by server, application, user and client host together.
+
+use rustc_hash::FxHashMap;
+
+use super::TICK_MS;
+use super::finding::{Argument, Who};
+use crate::change::Refusal;
+use crate::names::{Dimension, NameId, Names};
+use crate::session::{ServerId, Session};
+
+/// Groups told apart at most; whoever comes after them shares [`GroupId::REST`], of which nothing is said.
+pub(super) const GROUPS_MAX: usize = 10_000;
+
+/// How far back it is known what had grown.
+pub(super) const GROWTH_MS: i64 = 180_000;
+
+/// Ticks in which that is kept, the one that goes on among them.
+const TICKS: usize = (GROWTH_MS / TICK_MS) as usize + 1;
+
+/// A group, by its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct GroupId(pub(super) u32);
+
+impl GroupId {
+    /// What belongs to no group, and groups beyond the bound.
+    pub(super) const REST: GroupId = GroupId(0);
+}
+
+/// Who a group is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Key {
+    pub(super) server: ServerId,
+    pub(super) application_name: NameId,
+    pub(super) user: NameId,
+    pub(super) client_host: NameId,
+}
+
+/// All groups.
+pub(super) struct Groups {
+    ids: FxHashMap<Key, GroupId>,
+    /// By [`GroupId`]; the first is that of the rest.
+    groups: Vec<Group>,
+    /// Clients often come in a row.
+    last: Option<(Key, GroupId)>,
+    /// Some found no room.
+    pub(super) overflowed: bool,
+}
+
+/// What every test may ask of a group.
+#[derive(Clone, Debug)]
+pub(super) struct Group {
+    pub(super) key: Key,
+    /// Sessions that were seen to open.
+    pub(super) connects: u64,
+    /// Open now, of those that were seen to open.
+    pub(super) open: i64,
+    /// The number of the last tick, and what came and went in it.
+    tick: i64,
+    now: i32,
+    /// The same of those before it.
+    ticks: [i32; TICKS],
+}
+
+impl Default for Groups {
+    fn default() -> Self {
+        let nobody = Key {
+            server: ServerId::default(),
+            application_name: NameId::OTHER,
+            user: NameId::OTHER,
+            client_host: NameId::OTHER,
+        };
+        Groups {
+            ids: FxHashMap::default(),
+            groups: vec![Group::new(nobody)],
+            last: None,
+            overflowed: false,
+        }
+    }
+}
+
+impl Groups {
+    /// A session opened.
+    pub(super) fn opened(&mut self, session: &Session, tick: i64) -> GroupId {
+        let id = self.of(session);
+        let group = &mut self.groups[id.0 as usize];
+        group.connects += 1;
+        group.add(tick, 1);
+        id
+    }
+
+    /// It was none.
+    pub(super) fn taken_back(&mut self, session: &Session, tick: i64) -> GroupId {
+        let id = self.of(session);
+        let group = &mut self.groups[id.0 as usize];
+        group.connects = group.connects.saturating_sub(1);
+        group.add(tick, -1);
+        id
+    }
+
+    /// A session ended.
+    pub(super) fn closed(&mut self, session: &Session, tick: i64) -> GroupId {
+        let id = self.of(session);
+        // Those that nobody saw come have not been counted.
+        if session.was_seen_to_open() {
+            self.groups[id.0 as usize].add(tick, -1);
+        }
+        id
+    }
+
+    /// The group of a session.
+    pub(super) fn of(&mut self, session: &Session) -> GroupId {
+        self.id(Key {
+            server: session.server,
+            application_name: session.name(Dimension::ApplicationName),
+            user: session.name(Dimension::User),
+            client_host: session.name(Dimension::ClientHost),
+        })
+    }
+
+    /// The group of a connection that was refused.
+    pub(super) fn of_refusal(&mut self, refusal: &Refusal) -> GroupId {
+        self.id(Key {
+            server: refusal.server,
+            application_name: refusal.name(Dimension::ApplicationName),
+            user: refusal.name(Dimension::User),
+            client_host: refusal.name(Dimension::ClientHost),
+        })
+    }
+
+    fn id(&mut self, key: Key) -> GroupId {
+        if let Some((last, id)) = self.last
+            && last == key
+        {
+            return id;
+        }
+        let id = match self.ids.get(&key) {
+            Some(&id) => id,
+            None if self.groups.len() > GROUPS_MAX => {
+                self.overflowed = true;
+                GroupId::REST
+            }
+            None => {
+                let id = GroupId(self.groups.len() as u32);
+                self.groups.push(Group::new(key));
+                self.ids.insert(key, id);
+                id
+            }
+        };
+        self.last = Some((key, id));
+        id
+    }
+
+    /// One of them; that of [`GroupId::REST`] is nobody in particular.
+    pub(super) fn get(&self, id: GroupId) -> &Group {
+        &self.groups[id.0 as usize]
+    }
+
+    /// All but the rest, with their numbers.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (GroupId, &Group)> {
+        let numbered = self.groups.iter().enumerate().skip(1);
+        numbered.map(|(id, group)| (GroupId(id as u32), group))
+    }
+
+    /// How many of each name of this dimension are open now on a server, and how many more than [`GROWTH_MS`] ago, the
+    /// most first.
+    pub(super) fn held(&self, server: ServerId, dimension: Dimension, tick: i64) -> Vec<Held> {
+        let mut by: FxHashMap<NameId, Held> = FxHashMap::default();
+        for (_, group) in self.iter().filter(|(_, group)| group.key.server == server) {
+            if group.open > 0 {
+                let name = group.key.name(dimension);
+                let held = by.entry(name).or_insert(Held {
+                    name,
+                    open: 0,
+                    grown: 0,
+                });
+                held.open += group.open;
+                held.grown += group.grown(tick);
+            }
+        }
+        let mut held: Vec<Held> = by.into_values().collect();
+        held.sort_by_key(|held| (std::cmp::Reverse(held.open), held.name));
+        held
+    }
+}
+
+impl Who {
+    /// The flags of pgcensus that keep to it.
+    pub(super) fn flags(&self) -> impl Iterator<Item = Argument> {
+        let names = [
+            ("--app", &self.application_name),
+            ("--user", &self.user),
+            ("--db", &self.database),
+            ("--host", &self.client_host),
+        ];
+        let known = names.into_iter();
+        known.filter_map(|(flag, name)| Some(Argument::Named(flag, name.clone()?)))
+    }
+}
+
+/// What a name held at an instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Held {
+    pub(super) name: NameId,
+    /// Sessions.
+    pub(super) open: i64,
+    /// Of them, how many more than [`GROWTH_MS`] before.
+    pub(super) grown: i64,
+}
+
+impl Key {
+    pub(super) fn name(self, dimension: Dimension) -> NameId {
+        match dimension {
+            Dimension::ApplicationName => self.application_name,
+            Dimension::User => self.user,
+            Dimension::ClientHost => self.client_host,
+            Dimension::Server => self.server.into(),
+            // A client that changes its database is the same client.
+            Dimension::Database => NameId::ABSENT,
+        }
+    }
+
+    /// Its application, which is its user where the log has no application name.
+    pub(super) fn application(self) -> (ServerId, NameId, NameId) {
+        match self.application_name {
+            NameId::ABSENT => (self.server, NameId::ABSENT, self.user),
+            name => (self.server, name, NameId::ABSENT),
+        }
+    }
+
+    /// All that is known of it, for a finding.
+    pub(super) fn who(self, names: &Names) -> Who {
+        Who {
+            application_name: self.text(Dimension::ApplicationName, names),
+            user: self.text(Dimension::User, names),
+            database: None,
+            client_host: self.text(Dimension::ClientHost, names),
+        }
+    }
+
+    /// Its text in this dimension; `None` where it has none.
+    pub(super) fn text(self, dimension: Dimension, names: &Names) -> Option<Box<[u8]>> {
+        let name = self.name(dimension);
+        (name != NameId::ABSENT).then(|| names.text_of(dimension, name).into())
+    }
+}
+
+impl Group {
+    fn new(key: Key) -> Group {
+        Group {
+            key,
+            connects: 0,
+            open: 0,
+            tick: i64::MIN,
+            now: 0,
+            ticks: [0; TICKS],
+        }
+    }
+
+    fn add(&mut self, tick: i64, n: i32) {
+        self.open += i64::from(n);
+        if tick == self.tick {
+            self.now += n;
+        } else if tick > self.tick {
+            self.reach(tick);
+            self.now = n;
+        } else if self.tick.saturating_sub(tick) < TICKS as i64 {
+            // What comes late counts in its tick as long as that is kept.
+            self.ticks[place(tick)] += n;
+        }
+    }
+
+    #[cold]
+    fn reach(&mut self, tick: i64) {
+        if let Some(last) = (self.tick != i64::MIN).then(|| place(self.tick)) {
+            self.ticks[last] = self.now;
+        }
+        let by = tick.saturating_sub(self.tick).min(TICKS as i64);
+        (0..by).for_each(|skipped| self.ticks[place(tick.saturating_sub(skipped))] = 0);
+        self.tick = tick;
+    }
+
+    /// How many more there are now than [`GROWTH_MS`] before this tick.
+    fn grown(&self, tick: i64) -> i64 {
+        let oldest = tick.saturating_sub(TICKS as i64 - 1);
+        let kept = self.tick.saturating_sub(TICKS as i64 - 1);
+        let before = oldest.max(kept)..self.tick.min(tick + 1);
+        let before: i64 = before.map(|tick| i64::from(self.ticks[place(tick)])).sum();
+        let is_kept = (oldest..=tick).contains(&self.tick);
+        before + if is_kept { i64::from(self.now) } else { 0 }
+    }
+}
+
+/// Where what came in a tick is kept.
+fn place(tick: i64) -> usize {
+    tick.rem_euclid(TICKS as i64) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn growth_is_that_of_the_last_three_minutes() {
+        let mut group = Group::new(Groups::default().groups[0].key);
+        for (tick, n) in [(100, 5), (100, 1), (110, 2), (117, -1), (118, 3), (112, 1)] {
+            group.add(tick, n);
+        }
+        assert_eq!(group.open, 11);
+        for (tick, grown) in [
+            (118, 11),
+            (119, 5),
+            (128, 5),
+            (129, 3),
+            (130, 3),
+            (131, 2),
+            (136, 3),
+            (137, 0),
+            (500, 0),
+        ] {
+            assert_eq!(group.grown(tick), grown, "{tick}");
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! Leak: an application or a client host whose open sessions only grow.
+//!
+//! How this works: each group has a [`Series`]; those of an application (of all its users and hosts) and those of a host are
+//! added up when the log or a life of the server ends, and every stretch up to there is looked at, the longest first
+//! (`leak/growth.rs`). Each quarter of it must have grown, and by sessions that are still open: so
+//! a pool that warms up (no growth in the last quarter), one that replaces its sessions, and traffic that
+//! rises (what grew ended long ago) are told apart, and an application that leaks among many short sessions
+//! is found all the same. Growth by clients that came later than the middle is a fleet that scales; growth that earlier
+//! days had at the same hour is a morning.
+
+mod growth;
+mod said;
+
+use std::collections::BTreeMap;
+
+use super::groups::{GroupId, Groups};
+use super::series::{SLOT_MS, Series, Slot, blocks};
+use super::{Judge, SESSIONS_MIN, Seen};
+use crate::change::What;
+use crate::findings::Finding;
+use crate::instant::Instant;
+use crate::names::NameId;
+use crate::session::{End, ServerId};
+
+/// No shorter stretch is a leak: within two hours a pool has warmed up, and a batch is over.
+const STRETCH_MS: i64 = 2 * 3_600_000;
+
+/// Sessions that were added: fewer are a pool that found its size.
+const NET_MIN: i64 = 10;
+
+/// A host's growth is told by itself where the applications that leak do not explain this share of it.
+const EXPLAINED_SHARE: f64 = 0.5;
+
+/// Stretches kept at most: a server that goes down so often has other troubles.
+const GROWTHS_MAX: usize = 1_000;
+
+/// The fold.
+#[derive(Default)]
+pub(super) struct Leak {
+    clock: Clock,
+    /// By [`GroupId`].
+    series: Vec<Series>,
+    /// By [`ServerId`]: when it last came up or went down, else its first change.
+    lives: Vec<Option<Instant>>,
+    /// What had grown when a life ended.
+    grown: Vec<Growth>,
+}
+
+/// Whose sessions are added up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Whose {
+    Application(NameId),
+    /// Where the log has no application name.
+    User(NameId),
+    ClientHost(NameId),
+}
+
+/// Sessions that grew up to an instant.
+struct Growth {
+    server: ServerId,
+    whose: Whose,
+    since: Instant,
+    until: Instant,
+    /// The server went down then.
+    is_ended: bool,
+    figures: growth::Figures,
+    /// All sessions of the server then.
+    server_open: i64,
+    /// What each group added.
+    by: Vec<(GroupId, i64)>,
+}
+
+/// Which slot it is.
+struct Clock {
+    /// The first change.
+    first: Option<Instant>,
+    slot: u32,
+    begin: Instant,
+    end: Instant,
+}
+
+impl Leak {
+    pub(super) fn observe(&mut self, seen: &Seen<'_>, groups: &Groups) {
+        match seen.what {
+            What::Opened(session) => {
+                let now = self.clock.reach(seen.at);
+                self.series(seen, session.server).opened(now);
+            }
+            What::Closed(session) if session.was_seen_to_open() => {
+                if session.end == Some(End::Server) {
+                    self.life_ends(session.server, seen.at, groups);
+                }
+                let now = self.clock.reach(seen.at);
+                let opened = self.clock.slot_of(session.opened_at());
+                self.series(seen, session.server).closed(now, opened);
+            }
+            What::TakenBack(session) => {
+                let now = self.clock.reach(seen.at);
+                let opened = self.clock.slot_of(session.opened_at());
+                self.series(seen, session.server).taken_back(now, opened);
+            }
+            What::Server(server, ..) => self.life_ends(*server, seen.at, groups),
+            What::Closed(_) | What::Refused(_) | What::Probe(_) => {}
+        }
+    }
+
+    #[inline]
+    fn series(&mut self, seen: &Seen<'_>, server: ServerId) -> &mut Series {
+        let id = seen.group.0 as usize;
+        if id >= self.series.len() {
+            // The first change of a server is that of a new group.
+            self.life(server).get_or_insert(seen.at);
+            self.series.resize_with(id + 1, Series::default);
+        }
+        &mut self.series[id]
+    }
+
+    fn life(&mut self, server: ServerId) -> &mut Option<Instant> {
+        let server = usize::from(server.0);
+        if server >= self.lives.len() {
+            self.lives.resize(server + 1, None);
+        }
+        &mut self.lives[server]
+    }
+
+    /// The server comes up or goes down: before it says so or afterwards, all sessions end.
+    fn life_ends(&mut self, server: ServerId, at: Instant, groups: &Groups) {
+        if self.grown.len() < GROWTHS_MAX {
+            let grown = self.judge(server, at, true, groups);
+            self.grown.extend(grown);
+        }
+        *self.life(server) = Some(at);
+    }
+
+    pub(super) fn verdicts(&mut self, judge: &Judge<'_>, found: &mut Vec<Finding>) {
+        let last = judge.known.span.1;
+        for server in 0..self.lives.len() {
+            let grown = self.judge(ServerId(server as u16), last, false, judge.groups);
+            self.grown.extend(grown);
+        }
+        let mut told: BTreeMap<(ServerId, Whose), (&Growth, u64)> = BTreeMap::new();
+        for growth in self.grown.iter().filter(|growth| growth.is_sure(judge)) {
+            // The last one of each is told, with the number of all.
+            let (last, times) = told
+                .entry((growth.server, growth.whose))
+                .or_insert((growth, 0));
+            *last = growth;
+            *times += 1;
+        }
+        found.extend(told.values().map(|(growth, n)| growth.told(judge, *n)));
+    }
+
+    /// What has grown on a server up to now.
+    fn judge(
+        &self,
+        server: ServerId,
+        until: Instant,
+        is_ended: bool,
+        groups: &Groups,
+    ) -> Vec<Growth> {
+        let life = self.lives.get(usize::from(server.0)).copied().flatten();
+        let Some((first, since)) = self.clock.first.zip(life) else {
+            return Vec::new();
+        };
+        if until.since(since) < STRETCH_MS {
+            return Vec::new();
+        }
+        let slot = |at: Instant| u32::try_from(at.since(first) / SLOT_MS).unwrap_or(u32::MAX);
+        let empty = blocks(slot(until).max(self.clock.slot));
+        let mut whose: BTreeMap<Whose, Vec<GroupId>> = BTreeMap::new();
+        let mut server_open = 0;
+        for (id, group) in groups
+            .iter()
+            .filter(|(_, group)| group.key.server == server)
+        {
+            server_open += group.open;
+            let (_, application, user) = group.key.application();
+            let of = match application {
+                NameId::ABSENT => Whose::User(user),
+                name => Whose::Application(name),
+            };
+            whose.entry(of).or_default().push(id);
+            if group.key.client_host != NameId::ABSENT {
+                let host = Whose::ClientHost(group.key.client_host);
+                whose.entry(host).or_default().push(id);
+            }
+        }
+        let mut grown: Vec<Growth> = Vec::new();
+        // Hosts come last: what applications explain of them is known then.
+        for (whose, ids) in whose {
+            let connects: u64 = ids.iter().map(|&id| groups.get(id).connects).sum();
+            if connects < NET_MIN as u64 {
+                continue;
+            }
+            let series: Vec<&[Slot]> = ids.iter().map(|&id| self.slots(id)).collect();
+            let Some(figures) = growth::of(&series, empty.clone(), slot(since), slot(until)) else {
+                continue;
+            };
+            let by: Vec<(GroupId, i64)> = ids.into_iter().zip(figures.by.iter().copied()).collect();
+            let is_explained = |id: &GroupId| {
+                let mut by = grown.iter().flat_map(|growth| &growth.by);
+                by.any(|(of, _)| of == id)
+            };
+            let explained: i64 = by
+                .iter()
+                .filter(|(id, _)| is_explained(id))
+                .map(|by| by.1)
+                .sum();
+            if explained as f64 >= EXPLAINED_SHARE * figures.net() as f64 {
+                continue;
+            }
+            let begin = first.plus_ms(i64::from(figures.begin) * SLOT_MS);
+            grown.push(Growth {
+                server,
+                whose,
+                since: begin.max(since),
+                until,
+                is_ended,
+                figures,
+                server_open,
+                by,
+            });
+        }
+        grown
+    }
+
+    fn slots(&self, id: GroupId) -> &[Slot] {
+        let series = self.series.get(id.0 as usize);
+        series.map_or(&[], Series::slots)
+    }
+}
+
+impl Growth {
+    /// All that a verdict needs besides.
+    fn is_sure(&self, judge: &Judge<'_>) -> bool {
+        let noise: i64 = self
+            .by
+            .iter()
+            .filter(|(id, _)| judge.is_noise(*id))
+            .map(|by| by.1)
+            .sum();
+        judge.has_log()
+            && judge.sessions(self.server) >= SESSIONS_MIN
+            && 2 * noise < self.figures.net()
+            && judge.is_exact(self.server, self.since, self.last())
+    }
+}
+
+impl Default for Clock {
+    fn default() -> Clock {
+        Clock {
+            first: None,
+            slot: 0,
+            begin: Instant::UNKNOWN,
+            end: Instant::UNKNOWN,
+        }
+    }
+}
+
+impl Clock {
+    /// The slot of a change that comes now.
+    #[inline]
+    fn reach(&mut self, at: Instant) -> u32 {
+        if at >= self.end {
+            let first = *self.first.get_or_insert(at);
+            self.slot = u32::try_from(at.since(first) / SLOT_MS).unwrap_or(u32::MAX);
+            self.begin = first.plus_ms(i64::from(self.slot) * SLOT_MS);
+            self.end = self.begin.plus_ms(SLOT_MS);
+        }
+        self.slot
+    }
+
+    /// The slot of one that came before; `None`: before all.
+    #[inline]
+    fn slot_of(&self, at: Option<Instant>) -> Option<u32> {
+        let at = at?;
+        if at >= self.begin {
+            return Some(self.slot);
+        }
+        let before = at.since(self.first?);
+        u32::try_from(before.div_euclid(SLOT_MS)).ok()
+    }
+}

@@ -1,0 +1,534 @@
+//! Sessions that stay and sessions that do not: leak, churn, pool size, long-lived, and what looks like them.
+
+use super::*;
+use crate::session::End;
+
+const DAY: i64 = 24 * HOUR;
+
+/// Sessions as somebody planned them.
+#[derive(Clone, Default)]
+struct Plan {
+    sessions: Vec<Planned>,
+    /// All sessions end then, and the server says so afterwards.
+    crashes: Vec<i64>,
+    until: i64,
+    connections_max: Option<u32>,
+}
+
+#[derive(Clone, Copy)]
+struct Planned {
+    application: &'static str,
+    host: u32,
+    from: i64,
+    /// `None`: it stays.
+    long: Option<i64>,
+    setup_us: u64,
+}
+
+impl Plan {
+    /// Of an operator, from begin to end: a log without a line at its end has ended before.
+    fn new(until: i64) -> Plan {
+        let mut plan = Plan {
+            until,
+            ..Plan::default()
+        };
+        plan.rhythm("cron", 1, (0, until + 1), 10 * MINUTE, SECOND);
+        plan
+    }
+
+    fn open(&mut self, application: &'static str, host: u32, from: i64, long: Option<i64>) {
+        self.sessions.push(Planned {
+            application,
+            host,
+            from,
+            long,
+            setup_us: 5_000,
+        });
+    }
+
+    /// A session each so often.
+    fn rhythm(
+        &mut self,
+        application: &'static str,
+        host: u32,
+        (from, to): (i64, i64),
+        every: i64,
+        long: i64,
+    ) {
+        let times = (from..to).step_by(every as usize);
+        times.for_each(|at| self.open(application, host, at, Some(long)));
+    }
+
+    /// One each so often that stays.
+    fn leak(&mut self, application: &'static str, host: u32, (from, to): (i64, i64), every: i64) {
+        let times = (from..to).step_by(every as usize);
+        times.for_each(|at| self.open(application, host, at, None));
+    }
+
+    /// A pool whose sessions are replaced when they are so old.
+    fn pool(
+        &mut self,
+        application: &'static str,
+        host: u32,
+        (from, to): (i64, i64),
+        (size, long): (i64, i64),
+    ) {
+        for n in 0..size {
+            // They grow old one after the other.
+            let first = (n + 1) * long / size;
+            self.open(application, host, from, Some(first.min(to - from)));
+            let mut at = from + first;
+            while at < to {
+                self.open(application, host, at, Some(long.min(to - at)));
+                at += long;
+            }
+        }
+    }
+
+    /// The same, so much later.
+    fn later(&self, by: i64) -> Plan {
+        let mut plan = self.clone();
+        plan.sessions
+            .iter_mut()
+            .for_each(|session| session.from += by);
+        plan.crashes.iter_mut().for_each(|at| *at += by);
+        plan.until += by;
+        plan
+    }
+
+    fn findings(&self) -> Vec<Finding> {
+        let mut names = Names::of_servers(["pg"]);
+        let mut lives = Lives::default();
+        let mut changes: Vec<(i64, u8, What)> = Vec::new();
+        let mut still_open = Vec::new();
+        let begin = self
+            .sessions
+            .iter()
+            .map(|session| session.from)
+            .min()
+            .unwrap_or_default();
+        let begin = begin - SECOND;
+        lives.begin(Instant(begin), Marker::Start);
+        lives.saw_authorized();
+        lives.saw_disconnection();
+        for planned in self
+            .sessions
+            .iter()
+            .filter(|planned| planned.from <= self.until)
+        {
+            let opened = Rc::new(planned.opened(&mut names));
+            changes.push((planned.from, 0, What::Opened(opened.clone())));
+            let end = planned.long.map_or(i64::MAX, |long| planned.from + long);
+            let crash = self
+                .crashes
+                .iter()
+                .find(|&&at| planned.from < at && at <= end);
+            let end = crash.map_or((end, End::Client), |&at| (at, End::Server));
+            if end.0 > self.until {
+                still_open.push(opened);
+                continue;
+            }
+            let closed = Session {
+                session_end: Some(Instant(end.0)),
+                session_time_ms: Some((end.0 - planned.from) as u64),
+                end: Some(end.1),
+                ..(*opened).clone()
+            };
+            changes.push((end.0, 1, What::Closed(Rc::new(closed))));
+        }
+        let server = |event| What::Server(ServerId(0), None, event);
+        changes.push((begin, 0, server(ServerEvent::Starting { major: Some(17) })));
+        for &at in &self.crashes {
+            changes.push((at, 2, server(ServerEvent::TerminatingOthers)));
+            lives.begin(Instant(at), Marker::Crash);
+        }
+        changes.sort_by_key(|&(at, order, _)| (at, order));
+        let mut findings = Findings::new(Window::default());
+        for (at, _, what) in changes {
+            findings.observe(&Change {
+                at: Some(Instant(at)),
+                what,
+                message: Box::default(),
+            });
+        }
+        for session in still_open {
+            findings.still_open(&session, Instant(self.until));
+        }
+        findings.verdicts(&Known {
+            names: &names,
+            lives: &[(ServerId(0), &lives)],
+            span: (Instant(begin), Instant(self.until)),
+            connections_max: self.connections_max,
+        })
+    }
+
+    /// What was found of one of these kinds.
+    fn of(&self, kinds: &[Kind]) -> Vec<Finding> {
+        let mut findings = self.findings();
+        findings.retain(|finding| kinds.contains(&finding.kind));
+        findings
+    }
+
+    /// Leak and churn, in short.
+    fn said(&self) -> Vec<String> {
+        let findings = self.of(&[Kind::Leak, Kind::Churn]);
+        findings.iter().map(short).collect()
+    }
+}
+
+impl Planned {
+    fn opened(&self, names: &mut Names) -> Session {
+        let host = format!("10.0.{}.{}", self.host / 256, self.host % 256);
+        let application = (!self.application.is_empty())
+            .then(|| names.name(Dimension::ApplicationName, self.application.as_bytes()));
+        Session {
+            application_name: application,
+            user: Some(names.name(Dimension::User, b"app")),
+            client_host: Some(names.name(Dimension::ClientHost, host.as_bytes())),
+            session_start: Some(Instant(self.from)),
+            authorized_at: Some(Instant(self.from)),
+            setup_us: Some(self.setup_us),
+            ..Session::new(ServerId(0), Some(1), None)
+        }
+    }
+}
+
+/// `warning leak of reports 10.0.0.7`
+fn short(finding: &Finding) -> String {
+    let names = [&finding.who.application_name, &finding.who.client_host];
+    let names = names
+        .into_iter()
+        .flatten()
+        .map(|name| String::from_utf8_lossy(name));
+    let names: Vec<_> = names.collect();
+    let (severity, kind) = (finding.severity.as_str(), finding.kind.as_str());
+    format!("{severity} {kind} of {}", names.join(" "))
+}
+
+fn figure<'f>(finding: &'f Finding, name: &str) -> &'f Figure {
+    let mut figures = finding.figures.iter();
+    let figure = figures.find(|(of, _)| *of == name);
+    &figure
+        .unwrap_or_else(|| panic!("{name} in {:?}", finding.figures))
+        .1
+}
+
+/// One session of `reports` in two minutes stays.
+fn leak() -> Plan {
+    let mut plan = Plan::new(5 * HOUR);
+    plan.leak("reports", 7, (HOUR, 5 * HOUR), 2 * MINUTE);
+    plan
+}
+
+#[test]
+fn sessions_that_only_grow_are_a_leak() {
+    let plan = leak();
+    assert_eq!(plan.said(), ["warning leak of reports 10.0.0.7"]);
+    let leak = &plan.of(&[Kind::Leak])[0];
+    assert!(
+        (leak.since.0 - HOUR).abs() <= 10 * MINUTE,
+        "{:?}",
+        leak.since
+    );
+    assert_eq!(leak.until, Instant(5 * HOUR));
+    assert_eq!(figure(leak, "open"), &Figure::Count(120));
+}
+
+#[test]
+fn a_leak_is_found_among_short_sessions_and_beside_a_pool() {
+    let mut plan = leak();
+    plan.rhythm("reports", 7, (0, 5 * HOUR), 5 * SECOND, 3 * SECOND);
+    plan.pool("reports", 7, (0, 5 * HOUR), (20, 30 * MINUTE));
+    assert_eq!(plan.said(), ["warning leak of reports 10.0.0.7"]);
+}
+
+#[test]
+fn a_leak_of_an_application_on_several_hosts_is_one() {
+    let mut plan = Plan::new(6 * HOUR);
+    for host in 10..20 {
+        plan.leak(
+            "web",
+            host,
+            (i64::from(host) * SECOND, 6 * HOUR),
+            20 * MINUTE,
+        );
+    }
+    assert_eq!(plan.said(), ["warning leak of web"]);
+}
+
+#[test]
+fn a_host_is_told_where_no_application_leaks_by_itself() {
+    let mut plan = Plan::new(8 * HOUR);
+    for name in ["a", "b", "c", "d", "e", "f"] {
+        plan.leak(name, 7, (0, 8 * HOUR), 100 * MINUTE);
+        plan.pool(name, 8, (0, 8 * HOUR), (10, HOUR));
+    }
+    assert_eq!(plan.said(), ["warning leak of 10.0.0.7"]);
+}
+
+#[test]
+fn without_application_names_it_is_the_user_that_leaks() {
+    let mut plan = Plan::new(5 * HOUR);
+    plan.leak("", 7, (HOUR, 5 * HOUR), 2 * MINUTE);
+    let leaks = plan.of(&[Kind::Leak]);
+    assert_eq!(leaks.len(), 1);
+    assert_eq!(leaks[0].who.user.as_deref(), Some(&b"app"[..]));
+    assert_eq!(leaks[0].who.application_name, None);
+}
+
+#[test]
+fn a_leak_that_a_crash_ended_is_told_too() {
+    let mut plan = Plan::new(9 * HOUR);
+    plan.leak("reports", 7, (HOUR, 5 * HOUR), 2 * MINUTE);
+    plan.crashes.push(5 * HOUR);
+    assert_eq!(plan.said(), ["warning leak of reports 10.0.0.7"]);
+    assert_eq!(plan.of(&[Kind::Leak])[0].until, Instant(5 * HOUR));
+    plan.leak("reports", 7, (5 * HOUR + SECOND, 9 * HOUR), 2 * MINUTE);
+    let leaks = plan.of(&[Kind::Leak]);
+    assert_eq!(leaks.len(), 1, "one finding for both");
+    assert_eq!(leaks[0].until, Instant(9 * HOUR));
+    assert_eq!(figure(&leaks[0], "times"), &Figure::Count(2));
+}
+
+#[test]
+fn a_leak_that_fills_the_server_within_the_hour_is_critical() {
+    let mut plan = leak();
+    for (max, severity) in [(140, Severity::Critical), (300, Severity::Warning)] {
+        plan.connections_max = Some(max);
+        assert_eq!(plan.of(&[Kind::Leak])[0].severity, severity, "{max}");
+    }
+}
+
+/// All that is no leak.
+fn innocent() -> Vec<(&'static str, Plan)> {
+    let mut all = Vec::new();
+    let mut add = |name, hours: i64, make: &dyn Fn(&mut Plan, i64)| {
+        let mut plan = Plan::new(hours * HOUR);
+        make(&mut plan, hours * HOUR);
+        all.push((name, plan));
+    };
+    add("a pool that warms up", 6, &|plan, _| {
+        for n in 0..40 {
+            plan.open("api", 7, n * 30 * SECOND, None);
+        }
+    });
+    add(
+        "a pool that warms up slowly, less and less",
+        6,
+        &|plan, _| {
+            for n in 0..100 {
+                let share = f64::from(n) / 101.0;
+                let at = -(1.0 - share).ln() * HOUR as f64;
+                plan.open("api", 7, at as i64, None);
+            }
+        },
+    );
+    add("a pool of a fixed size", 6, &|plan, end| {
+        plan.pool("api", 7, (0, end), (40, 30 * MINUTE));
+    });
+    add(
+        "a pool that grows with the traffic and replaces its sessions",
+        8,
+        &|plan, end| {
+            for n in 0..40 {
+                plan.pool("api", 7, (n * 10 * MINUTE, end), (1, 30 * MINUTE));
+            }
+        },
+    );
+    add("servers that come with a pool each", 10, &|plan, end| {
+        for n in 0..12 {
+            for _ in 0..5 {
+                plan.open(
+                    "web",
+                    20 + n,
+                    i64::from(n) * 40 * MINUTE + SECOND,
+                    Some(end),
+                );
+            }
+        }
+    });
+    add("people who come in the morning", 12, &|plan, _| {
+        for n in 0..60 {
+            plan.open(
+                "crm",
+                30 + n,
+                6 * HOUR + i64::from(n) * 3 * MINUTE,
+                Some(9 * HOUR),
+            );
+        }
+    });
+    add("a pool that is bigger by day", 24 * 3 + 11, &|plan, _| {
+        for day in 0..4 {
+            for n in 0..40 {
+                let from = day * DAY + 6 * HOUR + n * 7 * MINUTE;
+                plan.open(
+                    "api",
+                    7,
+                    from,
+                    Some(day * DAY + 20 * HOUR + n * 5 * MINUTE - from),
+                );
+            }
+        }
+    });
+    add("traffic that rises", 6, &|plan, end| {
+        let mut at = 0;
+        while at < end {
+            plan.open("php", 7, at, Some(20 * SECOND));
+            at += 20 * SECOND * HOUR / (at + HOUR / 2);
+        }
+    });
+    add("nine that stay", 8, &|plan, end| {
+        plan.leak("api", 7, (0, end - 1), end / 9);
+    });
+    add("an hour of growth", 3, &|plan, end| {
+        plan.leak("api", 7, (end - HOUR, end), MINUTE);
+    });
+    add("a restart, and everybody comes back", 4, &|plan, end| {
+        plan.pool("api", 7, (0, HOUR), (60, end));
+        plan.crashes.push(HOUR);
+        for n in 0..60 {
+            plan.open("api", 7, HOUR + SECOND + n * 5 * SECOND, None);
+        }
+    });
+    all
+}
+
+#[test]
+fn what_grows_and_stops_or_is_replaced_or_comes_each_day_is_no_leak() {
+    for (name, plan) in innocent() {
+        assert_eq!(plan.said(), [""; 0], "{name}");
+    }
+}
+
+#[test]
+fn a_leak_is_told_above_the_same_hour_of_earlier_days() {
+    let (_, mut plan) = innocent().swap_remove(6);
+    let end = plan.until;
+    plan.leak("api", 7, (end - 6 * HOUR, end), 3 * MINUTE);
+    assert_eq!(plan.said(), ["warning leak of api 10.0.0.7"]);
+    let leak = &plan.of(&[Kind::Leak])[0];
+    assert_eq!(figure(leak, "earlier_days"), &Figure::Count(3));
+}
+
+/// Three sessions a second for 25 minutes.
+fn churn(every: i64, minutes: i64, long: i64) -> Plan {
+    let mut plan = Plan::new(2 * HOUR);
+    let from = 30 * MINUTE + 17 * SECOND;
+    plan.rhythm("php", 7, (from, from + minutes * MINUTE), every, long);
+    plan
+}
+
+#[test]
+fn a_session_for_each_request_is_churn_as_long_as_it_goes_on() {
+    let plan = churn(330, 25, 50);
+    assert_eq!(plan.said(), ["warning churn of php"]);
+    let churn_of = &plan.of(&[Kind::Churn])[0];
+    let since = churn_of.since.0 - (30 * MINUTE + 17 * SECOND);
+    assert!(since.abs() <= MINUTE, "{since}");
+    for (every, minutes, long, said) in [
+        (330, 25, 50, &["warning churn of php"][..]),
+        (950, 25, 50, &["info churn of php"]),
+        (1_100, 60, 50, &[]),
+        (10, 5, 5, &[]),
+        (330, 8, 50, &[]),
+        (330, 25, 2_000, &[]),
+    ] {
+        assert_eq!(
+            churn(every, minutes, long).said(),
+            said,
+            "{every} {minutes} {long}"
+        );
+    }
+}
+
+#[test]
+fn churn_whose_setup_is_not_logged_is_good_to_know() {
+    let mut plan = churn(330, 25, 50);
+    plan.sessions
+        .iter_mut()
+        .for_each(|session| session.setup_us = 0);
+    assert_eq!(plan.said(), ["info churn of php"]);
+}
+
+#[test]
+fn the_pool_that_would_have_served_is_the_peak_and_fewer_mean_waits() {
+    let mut plan = Plan::new(4 * HOUR);
+    // Ten at once, each for a second, each minute.
+    for minute in 0..240 {
+        for _ in 0..10 {
+            plan.open("api", 7, minute * MINUTE + 30 * SECOND, Some(SECOND));
+        }
+    }
+    let found = plan.of(&[Kind::PoolSize]);
+    assert_eq!(found.len(), 1);
+    assert_eq!(figure(&found[0], "without_wait"), &Figure::Count(10));
+    assert_eq!(figure(&found[0], "size"), &Figure::Count(10));
+    // With five, five of ten wait for a second.
+    assert_eq!(figure(&found[0], "few"), &Figure::Count(5));
+    assert_eq!(figure(&found[0], "few_wait_max_ms"), &Figure::Ms(1_000));
+}
+
+#[test]
+fn where_clients_have_pools_nothing_is_said_of_one() {
+    let mut plan = Plan::new(4 * HOUR);
+    plan.pool("api", 7, (0, 4 * HOUR), (40, 30 * MINUTE));
+    assert!(plan.of(&[Kind::PoolSize]).is_empty());
+}
+
+#[test]
+fn what_is_open_for_a_day_is_told_of_tools_and_of_those_whose_others_are_short() {
+    let mut plan = Plan::new(32 * HOUR);
+    plan.pool("web", 7, (0, 32 * HOUR), (5, 100 * HOUR));
+    plan.rhythm("jobs", 7, (0, 32 * HOUR), 15 * MINUTE, 6 * MINUTE);
+    let said =
+        |plan: &Plan| -> Vec<String> { plan.of(&[Kind::LongLived]).iter().map(short).collect() };
+    assert_eq!(said(&plan), [""; 0]);
+    plan.open("psql", 9, HOUR, Some(30 * HOUR));
+    plan.open("jobs", 7, 2 * HOUR, None);
+    plan.open("DBeaver 24.1 - Main", 9, 9 * HOUR, None);
+    assert_eq!(
+        said(&plan),
+        [
+            "info long_lived of psql 10.0.0.9",
+            "info long_lived of jobs 10.0.0.7"
+        ]
+    );
+}
+
+#[test]
+fn neither_ten_times_the_log_nor_another_zone_changes_a_verdict() {
+    let mut all = innocent();
+    all.push(("a leak", leak()));
+    all.push(("churn", churn(330, 25, 50)));
+    all.push(("less churn", churn(950, 25, 50)));
+    for (name, plan) in &all {
+        let said: Vec<String> = plan.findings().iter().map(short).collect();
+        for zone in [-11 * HOUR, HOUR, 5 * HOUR + HOUR / 2, 13 * HOUR] {
+            let later: Vec<String> = plan.later(zone).findings().iter().map(short).collect();
+            assert_eq!(later, said, "{name}, {zone} ms later");
+        }
+    }
+    let rates: [(&str, &dyn Fn(i64) -> Plan); 4] = [
+        ("leak", &|hours| {
+            let mut plan = Plan::new(hours * HOUR);
+            plan.leak("reports", 7, (0, hours * HOUR), 10 * MINUTE);
+            plan.rhythm("reports", 7, (0, hours * HOUR), 30 * SECOND, 2 * SECOND);
+            plan
+        }),
+        ("pool", &|hours| {
+            let mut plan = Plan::new(hours * HOUR);
+            plan.pool("api", 7, (0, hours * HOUR), (20, 30 * MINUTE));
+            plan
+        }),
+        ("traffic", &|hours| {
+            let mut plan = Plan::new(hours * HOUR);
+            plan.rhythm("php", 7, (0, hours * HOUR), 700, 200);
+            plan
+        }),
+        ("quiet", &Plan::new),
+    ];
+    for (name, rate) in rates {
+        let said = |hours| rate(hours * HOUR / HOUR).said();
+        assert_eq!(said(4), said(40), "{name}");
+    }
+}

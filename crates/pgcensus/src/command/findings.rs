@@ -1,0 +1,103 @@
+//! `findings`: the verdicts, with their evidence.
+
+use pgcensus_core::change::Change;
+use pgcensus_core::findings::{Finding, Findings, Known, LOG_MIN_MS};
+use pgcensus_core::instant::Instant;
+use pgcensus_core::names::Names;
+
+use super::{Asked, counts, lives};
+use crate::cli::OutputFormat;
+use crate::pipeline::{Outcome, Run, Sink};
+use crate::report::connections_max;
+use crate::view::findings::Found;
+use crate::{time_spec, view};
+
+impl Sink for Findings {
+    fn begins(&mut self, _: Instant) {}
+
+    fn change(&mut self, _: &Names, change: &Change) -> anyhow::Result<()> {
+        self.observe(change);
+        Ok(())
+    }
+
+    fn ends(&mut self, last: Instant) {
+        Findings::ends(self, last);
+    }
+}
+
+impl Asked<'_> {
+    /// The findings, and what there is of a run that may have been stopped.
+    pub(super) fn findings(
+        &self,
+        run: Run<'_>,
+        window: time_spec::Window,
+    ) -> anyhow::Result<(Outcome, Vec<Finding>)> {
+        let mut fold = Findings::new(self.daily.limit(window.since, window.until));
+        let outcome = self.read(run, &mut fold, false)?;
+        if !self.is_known(&outcome, window.since) {
+            return Ok((outcome, Vec::new()));
+        }
+        let findings = self.verdicts(fold, &outcome, window);
+        let report = self.report(&outcome);
+        let mut gates = Vec::new();
+        let span = outcome.input.unwrap_or_default();
+        if span.1.since(span.0) < LOG_MIN_MS {
+            gates.push("The log is shorter than 30 minutes: only refusals were judged.");
+        }
+        let found = Found {
+            findings: &findings,
+            inputs: &self.inputs(),
+            gates: &gates,
+        };
+        self.write(&outcome, |show, format, out| match format {
+            OutputFormat::Text => view::findings::text(&found, &report, show, out),
+            OutputFormat::Json => view::findings::jsonl(&found, show, out),
+            OutputFormat::Csv => view::findings::csv(&found, show, out),
+        })?;
+        Ok((outcome, findings))
+    }
+
+    /// What the fold says of a window of a log that has been read.
+    pub(super) fn verdicts(
+        &self,
+        mut fold: Findings,
+        outcome: &Outcome,
+        window: time_spec::Window,
+    ) -> Vec<Finding> {
+        let Some((first, last)) = outcome.input else {
+            return Vec::new();
+        };
+        let since = window.since.map_or(first, |since| since.max(first));
+        let until = window.until.map_or(last, |until| until.min(last));
+        let mut filter = outcome.filter.clone();
+        for server in &outcome.servers {
+            for session in server.tracker.open_sessions() {
+                if counts(&mut filter, &outcome.names, session) {
+                    fold.still_open(session, until);
+                }
+            }
+        }
+        fold.verdicts(&Known {
+            names: &outcome.names,
+            lives: &lives(outcome),
+            span: (since, until),
+            connections_max: self.connections_max.or_else(|| connections_max(self.plan)),
+        })
+    }
+
+    /// The words of the command line that name the input.
+    pub(super) fn inputs(&self) -> Vec<String> {
+        let input = &self.args.input;
+        let lists = input.lists.iter();
+        let lists = lists.flat_map(|list| ["-L".to_owned(), list.display().to_string()]);
+        let servers = input.servers.iter().filter_map(|server| {
+            let path = server.path.as_ref()?;
+            Some([
+                "--server".to_owned(),
+                format!("{}={}", server.name, path.display()),
+            ])
+        });
+        let paths = input.inputs.iter().map(|path| path.display().to_string());
+        lists.chain(servers.flatten()).chain(paths).collect()
+    }
+}
