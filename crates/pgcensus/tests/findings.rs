@@ -1,8 +1,120 @@
-//! `findings` as a program: what cron and CI get from it, and that no verdict depends on how a log is written or read. What
-//! is found in which situation is in `situations.rs`.
+//! `findings` as a program: what is found in each situation of `testdata/situations`, what cron and CI get from it, and that
+//! no verdict depends on how a log is written or read.
 
+#[path = "support/program.rs"]
+#[expect(dead_code, reason = "other tests ask for more")]
+mod program;
+#[path = "support/situation.rs"]
+#[expect(dead_code, reason = "what was done is for other tests")]
+mod situation;
+
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+
+use program::{Epoch, Input, json_lines};
+use serde::Deserialize;
+use situation::{Finding, Situation};
+
+/// A finding begins and ends where its situation did, but for so many seconds: what is seen at a client's next attempt.
+const LATE_SECONDS: f64 = 120.0;
+
+/// A finding as it is printed.
+#[derive(Deserialize)]
+struct Found {
+    kind: String,
+    severity: String,
+    since: Epoch,
+    until: Epoch,
+    who: BTreeMap<String, Option<String>>,
+}
+
+impl Found {
+    /// It is what has to be found.
+    fn fits(&self, truth: &Finding) -> bool {
+        let named = |(dimension, name): (&String, &String)| {
+            self.who
+                .get(dimension)
+                .is_none_or(|told| told.as_ref().is_none_or(|told| told == name))
+        };
+        let near = |a: &Epoch, b: &Epoch| (a.0 - b.0).abs() <= LATE_SECONDS;
+        let is_told = truth.who.is_empty() || self.who.values().any(Option::is_some);
+        self.kind == truth.kind
+            && self.severity == truth.severity
+            && is_told
+            && truth.who.iter().all(named)
+            && near(&self.since, &truth.since)
+            && near(&self.until, &truth.until)
+    }
+
+    fn word(&self) -> String {
+        format!("{} {}", self.severity, self.kind)
+    }
+}
+
+/// In each situation exactly what fits is found; what is of level info may be more. The table of it is in the repository:
+/// after a change that is meant, `PGCENSUS_README=write cargo test --test findings` writes it.
+#[test]
+fn each_situation_is_told_and_nothing_else() {
+    let all = Situation::all();
+    let mut table = String::from(TABLE);
+    let (mut missed, mut wrong) = (Vec::new(), Vec::new());
+    for situation in &all {
+        let files = [situation.log.clone()];
+        let args = ["findings", "--json", "--quiet"];
+        let found: Vec<Found> = json_lines(&args, &Input::Files(&files)).expect("findings");
+        let fitting = &situation.truth.findings;
+        let misses = fitting
+            .iter()
+            .filter(|truth| !found.iter().any(|found| found.fits(truth)));
+        let misses: Vec<String> = misses
+            .map(|truth| format!("{} {}", truth.severity, truth.kind))
+            .collect();
+        let severe = found.iter().filter(|found| found.severity != "info");
+        let extra = severe.filter(|found| !fitting.iter().any(|truth| found.fits(truth)));
+        let extra: Vec<String> = extra.map(Found::word).collect();
+        let told: Vec<String> = found.iter().map(Found::word).collect();
+        let or_none = |words: &[String]| match words.join(", ") {
+            none if none.is_empty() => "–".to_owned(),
+            some => some,
+        };
+        table += &format!(
+            "| `{}` | {} | {} | {} | {} |\n",
+            situation.name,
+            situation.truth.about,
+            or_none(&told),
+            or_none(&misses),
+            or_none(&extra)
+        );
+        let name = &situation.name;
+        missed.extend(misses.iter().map(|miss| format!("{name}: {miss}")));
+        wrong.extend(extra.iter().map(|extra| format!("{name}: {extra}")));
+    }
+    let path = testdata("situations/README.md");
+    if std::env::var_os("PGCENSUS_README").is_some_and(|value| value == "write") {
+        std::fs::write(&path, &table).expect("the table is written");
+    }
+    assert!(
+        missed.is_empty(),
+        "not found: {missed:#?}; found and wrong: {wrong:#?}"
+    );
+    assert!(wrong.is_empty(), "found and wrong: {wrong:#?}");
+    let shown = std::fs::read_to_string(path).expect("the table");
+    assert_eq!(
+        shown, table,
+        "testdata/situations/README.md does not show what is found"
+    );
+}
+
+const TABLE: &str = "\
+# What is found in which situation
+
+Logs of servers that were driven into each situation, see [testdata](../README.md#situations), and what `pgcensus findings` says of them.
+Made by a test, which holds it against what the driver did: every warning and everything critical, who it was and when.
+
+| situation | what was done | found | missed | wrong |
+| --- | --- | --- | --- | --- |
+";
 
 fn testdata(path: &str) -> PathBuf {
     let testdata = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata");

@@ -20,6 +20,8 @@ pub(crate) struct Situation {
 #[derive(Deserialize)]
 pub(crate) struct Truth {
     log: String,
+    /// What was done, in words.
+    pub(crate) about: String,
     /// From the first thing that was done to the last.
     pub(crate) since: Epoch,
     pub(crate) until: Epoch,
