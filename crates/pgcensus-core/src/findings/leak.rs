@@ -20,7 +20,7 @@ use crate::change::What;
 use crate::findings::Finding;
 use crate::instant::Instant;
 use crate::names::NameId;
-use crate::session::{End, ServerId};
+use crate::session::{End, RefusalReason, ServerId};
 
 /// No shorter stretch is a leak: within two hours a pool has warmed up, and a batch is over.
 const STRETCH_MS: i64 = 2 * 3_600_000;
@@ -40,10 +40,32 @@ pub(super) struct Leak {
     clock: Clock,
     /// By [`GroupId`].
     series: Vec<Series>,
-    /// By [`ServerId`]: when it last came up or went down, else its first change.
-    lives: Vec<Option<Instant>>,
-    /// What had grown when a life ended.
+    /// By [`ServerId`].
+    lives: Vec<Life>,
+    /// What had grown when a life ended or no more could come.
     grown: Vec<Growth>,
+}
+
+/// From one server event to the next.
+#[derive(Default)]
+struct Life {
+    /// When the server last came up or went down, else its first session.
+    begin: Option<Instant>,
+    /// When it was last looked at because clients were refused.
+    full: Option<Instant>,
+}
+
+/// What ended the growth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stop {
+    /// Nothing: the log ends.
+    Not,
+    /// The server went down.
+    Down,
+    /// The server had no connection left.
+    Full,
+    /// A role or database had none.
+    Limit,
 }
 
 /// Whose sessions are added up.
@@ -61,8 +83,9 @@ struct Growth {
     whose: Whose,
     since: Instant,
     until: Instant,
-    /// The server went down then.
-    is_ended: bool,
+    stop: Stop,
+    /// When the life began in which it grew.
+    life: Instant,
     figures: growth::Figures,
     /// All sessions of the server then.
     server_open: i64,
@@ -99,8 +122,13 @@ impl Leak {
                 let opened = self.clock.slot_of(session.opened_at());
                 self.series(seen, session.server).taken_back(now, opened);
             }
+            What::Refused(refusal) => {
+                if let Some(stop) = Stop::of(refusal.reason) {
+                    self.is_full(refusal.server, stop, seen.at, groups);
+                }
+            }
             What::Server(server, ..) => self.life_ends(*server, seen.at, groups),
-            What::Closed(_) | What::Refused(_) | What::Probe(_) => {}
+            What::Closed(_) | What::Probe(_) => {}
         }
     }
 
@@ -108,57 +136,68 @@ impl Leak {
     fn series(&mut self, seen: &Seen<'_>, server: ServerId) -> &mut Series {
         let id = seen.group.0 as usize;
         if id >= self.series.len() {
-            // The first change of a server is that of a new group.
-            self.life(server).get_or_insert(seen.at);
+            // The first session of a server is that of a new group.
+            self.life(server).begin.get_or_insert(seen.at);
             self.series.resize_with(id + 1, Series::default);
         }
         &mut self.series[id]
     }
 
-    fn life(&mut self, server: ServerId) -> &mut Option<Instant> {
+    fn life(&mut self, server: ServerId) -> &mut Life {
         let server = usize::from(server.0);
         if server >= self.lives.len() {
-            self.lives.resize(server + 1, None);
+            self.lives.resize_with(server + 1, Life::default);
         }
         &mut self.lives[server]
     }
 
     /// The server comes up or goes down: before it says so or afterwards, all sessions end.
     fn life_ends(&mut self, server: ServerId, at: Instant, groups: &Groups) {
-        if self.grown.len() < GROWTHS_MAX {
-            let grown = self.judge(server, at, true, groups);
-            self.grown.extend(grown);
+        self.judge(server, at, Stop::Down, groups);
+        *self.life(server) = Life {
+            begin: Some(at),
+            full: None,
+        };
+    }
+
+    /// No more can come: what grew until now may not grow any more.
+    fn is_full(&mut self, server: ServerId, stop: Stop, at: Instant, groups: &Groups) {
+        let life = self.life(server);
+        // Looked at once in a while, and not at each refusal.
+        if life.full.is_some_and(|full| at.since(full) < STRETCH_MS) {
+            return;
         }
-        *self.life(server) = Some(at);
+        life.full = Some(at);
+        self.judge(server, at, stop, groups);
     }
 
     pub(super) fn verdicts(&mut self, judge: &Judge<'_>, found: &mut Vec<Finding>) {
         let last = judge.known.span.1;
         for server in 0..self.lives.len() {
-            let grown = self.judge(ServerId(server as u16), last, false, judge.groups);
-            self.grown.extend(grown);
+            self.judge(ServerId(server as u16), last, Stop::Not, judge.groups);
         }
         let mut told: BTreeMap<(ServerId, Whose), (&Growth, u64)> = BTreeMap::new();
         for growth in self.grown.iter().filter(|growth| growth.is_sure(judge)) {
-            // The last one of each is told, with the number of all.
-            let (last, times) = told
-                .entry((growth.server, growth.whose))
-                .or_insert((growth, 0));
+            // The last one of each is told, with the number of lives in which it grew.
+            let of = (growth.server, growth.whose);
+            let (last, times) = told.entry(of).or_insert((growth, 1));
+            *times += u64::from(last.life != growth.life);
             *last = growth;
-            *times += 1;
         }
         found.extend(told.values().map(|(growth, n)| growth.told(judge, *n)));
     }
 
-    /// What has grown on a server up to now.
-    fn judge(
-        &self,
-        server: ServerId,
-        until: Instant,
-        is_ended: bool,
-        groups: &Groups,
-    ) -> Vec<Growth> {
-        let life = self.lives.get(usize::from(server.0)).copied().flatten();
+    /// Keeps what has grown on a server up to now.
+    fn judge(&mut self, server: ServerId, until: Instant, stop: Stop, groups: &Groups) {
+        if self.grown.len() < GROWTHS_MAX {
+            let grown = self.grown(server, until, stop, groups);
+            self.grown.extend(grown);
+        }
+    }
+
+    fn grown(&self, server: ServerId, until: Instant, stop: Stop, groups: &Groups) -> Vec<Growth> {
+        let life = self.lives.get(usize::from(server.0));
+        let life = life.and_then(|life| life.begin);
         let Some((first, since)) = self.clock.first.zip(life) else {
             return Vec::new();
         };
@@ -215,7 +254,8 @@ impl Leak {
                 whose,
                 since: begin.max(since),
                 until,
-                is_ended,
+                stop,
+                life: since,
                 figures,
                 server_open,
                 by,
@@ -227,6 +267,16 @@ impl Leak {
     fn slots(&self, id: GroupId) -> &[Slot] {
         let series = self.series.get(id.0 as usize);
         series.map_or(&[], Series::slots)
+    }
+}
+
+impl Stop {
+    fn of(reason: RefusalReason) -> Option<Stop> {
+        match reason {
+            RefusalReason::TooManyClients | RefusalReason::SlotsReserved => Some(Stop::Full),
+            RefusalReason::RoleLimit | RefusalReason::DatabaseLimit => Some(Stop::Limit),
+            _ => None,
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use rustc_hash::FxHashMap;
 
 use super::super::Judge;
 use super::super::finding::{Argument, Figure, Finding, Kind, Sentence, Severity, Who};
-use super::{Growth, Whose};
+use super::{Growth, Stop, Whose};
 use crate::instant::Instant;
 use crate::names::{Dimension, NameId};
 
@@ -46,7 +46,12 @@ impl Growth {
         });
         let mut severity = Severity::Warning;
         match left {
-            _ if self.is_ended => said = said.text(", until the server went down"),
+            _ if self.stop == Stop::Down => said = said.text(", until the server went down"),
+            _ if self.stop == Stop::Limit => said = said.text(", until a limit was reached"),
+            _ if self.stop == Stop::Full => {
+                said = said.text(", until the server was full");
+                severity = Severity::Critical;
+            }
             Some(left) => {
                 said = said.text("; the server is full in ").ms(left);
                 if left < SOON_MS {
@@ -72,7 +77,7 @@ impl Growth {
             ("earlier_days", Figure::Count(figures.days.into())),
             ("times", Figure::Count(times)),
         ];
-        if let (Some(left), false) = (left, self.is_ended) {
+        if let (Some(left), false) = (left, self.stop != Stop::Not) {
             numbers.push(("full_in_ms", Figure::Ms(left.max(0) as u64)));
         }
         let mut test = Sentence::from(
@@ -109,7 +114,7 @@ impl Growth {
 
     /// When they were all there.
     pub(super) fn last(&self) -> Instant {
-        self.until.plus_ms(-i64::from(self.is_ended))
+        self.until.plus_ms(-i64::from(self.stop == Stop::Down))
     }
 
     /// Whoever added more than half.

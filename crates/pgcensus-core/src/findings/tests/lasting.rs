@@ -11,6 +11,8 @@ struct Plan {
     sessions: Vec<Planned>,
     /// All sessions end then, and the server says so afterwards.
     crashes: Vec<i64>,
+    /// Clients are refused, since the server is full.
+    refusals: Vec<i64>,
     until: i64,
     connections_max: Option<u32>,
 }
@@ -141,6 +143,10 @@ impl Plan {
         for &at in &self.crashes {
             changes.push((at, 2, server(ServerEvent::TerminatingOthers)));
             lives.begin(Instant(at), Marker::Crash);
+        }
+        for &at in &self.refusals {
+            let refused = Line::Refused("app", RefusalReason::TooManyClients);
+            changes.push((at, 2, refused.what(at, &mut names)));
         }
         changes.sort_by_key(|&(at, order, _)| (at, order));
         let mut findings = Findings::new(Window::default());
@@ -297,6 +303,16 @@ fn a_leak_that_fills_the_server_within_the_hour_is_critical() {
         plan.connections_max = Some(max);
         assert_eq!(plan.of(&[Kind::Leak])[0].severity, severity, "{max}");
     }
+}
+
+#[test]
+fn a_leak_that_has_filled_the_server_is_told_though_nothing_grows_any_more() {
+    let mut plan = Plan::new(12 * HOUR);
+    plan.leak("reports", 7, (HOUR, 5 * HOUR), 2 * MINUTE);
+    assert_eq!(plan.said(), [""; 0], "it found its size");
+    plan.refusals = (5 * HOUR..12 * HOUR).step_by(30_000).collect();
+    assert_eq!(plan.said(), ["critical leak of reports 10.0.0.7"]);
+    assert_eq!(plan.of(&[Kind::Leak])[0].until, Instant(5 * HOUR));
 }
 
 /// All that is no leak.
