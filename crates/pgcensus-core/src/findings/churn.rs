@@ -344,11 +344,11 @@ fn pool(open: f64) -> u64 {
 
 impl Stretch {
     fn since(&self) -> Instant {
-        Instant(self.first * MINUTE_MS)
+        Instant(self.first.saturating_mul(MINUTE_MS))
     }
 
     fn until(&self) -> Instant {
-        Instant((self.last + 1) * MINUTE_MS)
+        Instant((self.last + 1).saturating_mul(MINUTE_MS))
     }
 }
 

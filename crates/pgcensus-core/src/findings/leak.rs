@@ -14,7 +14,7 @@ mod said;
 use std::collections::BTreeMap;
 
 use super::groups::{GroupId, Groups};
-use super::series::{SLOT_MS, Series, Slot, blocks};
+use super::series::{SLOT_MS, Series, Slot, blocks, slot};
 use super::{Judge, SESSIONS_MIN, Seen};
 use crate::change::What;
 use crate::findings::Finding;
@@ -204,7 +204,7 @@ impl Leak {
         if until.since(since) < STRETCH_MS {
             return Vec::new();
         }
-        let slot = |at: Instant| u32::try_from(at.since(first) / SLOT_MS).unwrap_or(u32::MAX);
+        let slot = |at: Instant| slot(at.since(first));
         let empty = blocks(slot(until).max(self.clock.slot));
         let mut whose: BTreeMap<Whose, Vec<GroupId>> = BTreeMap::new();
         let mut server_open = 0;
@@ -313,7 +313,7 @@ impl Clock {
     fn reach(&mut self, at: Instant) -> u32 {
         if at >= self.end {
             let first = *self.first.get_or_insert(at);
-            self.slot = u32::try_from(at.since(first) / SLOT_MS).unwrap_or(u32::MAX);
+            self.slot = slot(at.since(first));
             self.begin = first.plus_ms(i64::from(self.slot) * SLOT_MS);
             self.end = self.begin.plus_ms(SLOT_MS);
         }
@@ -328,6 +328,6 @@ impl Clock {
             return Some(self.slot);
         }
         let before = at.since(self.first?);
-        u32::try_from(before.div_euclid(SLOT_MS)).ok()
+        (before >= 0).then(|| slot(before))
     }
 }

@@ -8,6 +8,9 @@
 /// A slot: two hours have twenty-four of them.
 pub(super) const SLOT_MS: i64 = 5 * 60_000;
 
+/// Slots that are told apart, 20,000 years; what comes later comes in the last one.
+const SLOTS_MAX: i64 = u32::MAX as i64 / 2;
+
 /// A block is at most a sixteenth as long as it is old: a quarter of any stretch up to now is known to a quarter of itself.
 const AGE_MIN: u32 = 16;
 
@@ -47,7 +50,7 @@ impl Series {
     #[inline]
     pub(super) fn opened(&mut self, now: u32) {
         let slot = self.at(now);
-        slot.opened += 1;
+        slot.opened = slot.opened.saturating_add(1);
         slot.kept += 1;
         slot.net += 1;
     }
@@ -132,10 +135,15 @@ impl Series {
 impl Slot {
     /// Takes in what came and went in another one.
     pub(super) fn add(&mut self, other: Slot) {
-        self.opened += other.opened;
+        self.opened = self.opened.saturating_add(other.opened);
         self.kept += other.kept;
         self.net += other.net;
     }
+}
+
+/// The slot so many milliseconds after the first begins.
+pub(super) fn slot(ms: i64) -> u32 {
+    (ms / SLOT_MS).clamp(0, SLOTS_MAX) as u32
 }
 
 /// The block of a slot at this time: its first slot, and how many it has.

@@ -548,3 +548,16 @@ fn neither_ten_times_the_log_nor_another_zone_changes_a_verdict() {
         assert_eq!(said(4), said(40), "{name}");
     }
 }
+
+#[test]
+fn clocks_that_jump_to_the_ends_of_time_do_no_harm() {
+    let mut plan = leak();
+    for at in [-(1_i64 << 61), 1 << 61] {
+        for n in 0..50 {
+            plan.open("reports", 7, at + n, Some(n));
+        }
+    }
+    plan.until = i64::MAX - HOUR;
+    plan.crashes = vec![i64::MAX - DAY];
+    plan.findings();
+}
