@@ -225,5 +225,5 @@ pub(super) fn is_tool(application: &[u8]) -> bool {
         let begin = application.get(..tool.len());
         begin.is_some_and(|begin| begin.eq_ignore_ascii_case(tool.as_bytes()))
     };
-    TOOLS.iter().any(|tool| is(&tool))
+    TOOLS.iter().any(is)
 }

@@ -19,8 +19,8 @@ use crate::session::{ServerId, Session};
 /// A stretch whose queue is run: overload builds up within minutes, and rush hours are an hour.
 const HOUR_MS: i64 = 3_600_000;
 
-/// Sessions of an hour that are kept, by server; one with more is cut short.
-const SESSIONS_MAX: u32 = 50_000;
+/// Sessions of an hour that are kept, by server; one with more is cut short. To queue so many a dozen times takes some 10 ms.
+const SESSIONS_MAX: u32 = 20_000;
 
 /// Where half of the sessions are longer than this, clients have pools already.
 const LONG_MS: i64 = 600_000;
@@ -28,7 +28,7 @@ const LONG_MS: i64 = 600_000;
 /// There is something to gain where an hour has more sessions than this, one each six seconds…
 const OFTEN: u32 = 600;
 
-/// … or where more are open at once than PgBouncer's default_pool_size would hold without a thought.
+/// … or where more are open at once than `PgBouncer`'s `default_pool_size` would hold without a thought.
 const MANY: u32 = 20;
 
 /// A wait that nobody notices…

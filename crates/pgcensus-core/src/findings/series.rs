@@ -106,11 +106,11 @@ impl Series {
     /// The block in which this slot lies.
     fn of(&mut self, slot: u32) -> Option<&mut Slot> {
         let last = self.slots.len().checked_sub(1)?;
-        let at = match self.slots[last].begin <= slot {
-            true => last,
-            false => self.slots[..last]
-                .partition_point(|block| block.begin <= slot)
-                .checked_sub(1)?,
+        let at = if self.slots[last].begin <= slot {
+            last
+        } else {
+            let before = self.slots[..last].partition_point(|block| block.begin <= slot);
+            before.checked_sub(1)?
         };
         Some(&mut self.slots[at])
     }
@@ -195,16 +195,13 @@ mod tests {
             let (mut coarse, mut expected) = (Series::default(), blocks(now));
             for (at, sign, from) in changes {
                 let place = |slot| blocks(now).partition_point(|b| b.begin <= slot) - 1;
-                match sign {
-                    1 => {
+                if sign == 1 {
                         coarse.opened(at);
                         expected[place(at)].add(Slot { begin: 0, opened: 1, kept: 1, net: 1 });
-                    }
-                    _ => {
+                } else {
                         coarse.closed(at, Some(from));
                         expected[place(at)].net -= 1;
                         expected[place(from)].kept -= 1;
-                    }
                 }
             }
             let mut told = blocks(now);

@@ -102,12 +102,11 @@ pub(super) fn size(queues: &mut [Queue], enough: u32, wait_ms: u32) -> u32 {
     let (mut few, mut enough) = (0, enough.max(1));
     while enough - few > 1 {
         let half = few + (enough - few) / 2;
-        match queues
-            .iter_mut()
-            .all(|queue| queue.run(half).p99_ms <= wait_ms)
-        {
-            true => enough = half,
-            false => few = half,
+        let mut queues = queues.iter_mut();
+        if queues.all(|queue| queue.run(half).p99_ms <= wait_ms) {
+            enough = half;
+        } else {
+            few = half;
         }
     }
     enough
