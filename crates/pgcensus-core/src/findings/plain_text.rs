@@ -21,6 +21,9 @@ use crate::session::{ServerId, Session, SessionAuth};
 /// Lines of `pg_hba.conf` that one group is seen to use; of further ones nothing is said.
 const LINES_MAX: usize = 8;
 
+/// Who has not come for so many times its usual gap comes no more.
+const GAPS: i64 = 3;
+
 /// The fold.
 #[derive(Default)]
 pub(super) struct PlainText {
@@ -204,6 +207,13 @@ impl Times {
         self.last = at;
     }
 
+    /// The last, or the end of the log where the next one was not due yet.
+    fn until(&self, end: Instant) -> Instant {
+        let gap = self.last.since(self.first) / (self.count as i64 - 1).max(1);
+        let goes_on = end.since(self.last) <= gap.saturating_mul(GAPS);
+        if goes_on { end } else { self.last }
+    }
+
     fn and(&mut self, other: &Times) {
         if self.count == 0 {
             *self = *other;
@@ -303,7 +313,7 @@ impl Evidence {
             severity,
             server,
             since: self.times.first,
-            until: self.times.last,
+            until: self.times.until(judge.known.span.1),
             who,
             said,
             figures,

@@ -363,13 +363,14 @@ fn alone(judge: &Judge<'_>, server: ServerId, guesser: &Guesser<'_>) -> Finding 
             .text(" passwords"),
     };
     if *kind != Kind::SuccessAfterFailures {
-        if let Some(first) = first {
+        let most = users.first().filter(|(_, n)| 2 * n > unexplained.failures);
+        if let Some(&(user, _)) = most {
             let of = if users.len() == 1 {
                 " of role "
             } else {
                 ", most of role "
             };
-            said = said.text(of).name(user_text(first));
+            said = said.text(of).name(user_text(user));
         }
         if attack.got_in.is_none() {
             said = said.text(", and did not get in");
@@ -400,14 +401,6 @@ fn alone(judge: &Judge<'_>, server: ServerId, guesser: &Guesser<'_>) -> Finding 
             ("failures", Figure::Count(unexplained.failures)),
             ("users", Figure::Count(users.len() as u64)),
             ("user", judge.figure(Dimension::User, &users)),
-            (
-                "is_public",
-                Figure::Word(if is_public_host(judge, guesser.host) {
-                    "yes"
-                } else {
-                    "no"
-                }),
-            ),
         ],
         test: test(*kind),
         advice: advice(*kind, host, attack.got_in.map(|(_, user)| user_text(user))),
@@ -645,10 +638,10 @@ impl Judge<'_> {
     /// The one application that logs in as these users from there; a refusal does not say whose it is.
     fn application_of(&self, program: &Program<'_>) -> Option<Box<[u8]>> {
         let pairs: FxHashSet<Pair> = program.failing.iter().map(|&(pair, _)| pair).collect();
-        let groups = self.groups.iter().map(|(_, group)| group);
-        let theirs = groups.filter(|group| group.connects > 0 && pairs.contains(&group.key.into()));
-        let applications: BTreeSet<NameId> =
-            theirs.map(|group| group.key.application_name).collect();
+        let keys = self.groups.iter().map(|(_, group)| group.key);
+        let theirs = keys.filter(|&key| pairs.contains(&key.into()));
+        let names = theirs.map(|key| key.application_name);
+        let applications: BTreeSet<NameId> = names.filter(|&name| name != NameId::ABSENT).collect();
         match applications.len() {
             1 => self.who(Dimension::ApplicationName, *applications.first()?),
             _ => None,
