@@ -399,10 +399,10 @@ pub(crate) struct ShowArgs {
         value_parser = severity
     )]
     pub(crate) fail_on: Option<Severity>,
-    /// findings: a role of persons, who should be on one host at a time; repeatable
+    /// findings: a person's role, on one host at a time
     #[arg(long, value_name = "GLOB")]
     pub(crate) personal_user: Vec<String>,
-    /// findings: instead a line for each wrong password: fail2ban
+    /// findings: wrong passwords, in lines for fail2ban
     #[arg(long, value_name = "FOR", hide_possible_values = true)]
     pub(crate) emit: Option<Emit>,
     /// sessions: by age, start or session time
