@@ -360,7 +360,7 @@ fn printable(name: &[u8]) -> String {
 
 /// One pattern, with the text that the operator typed.
 #[derive(Clone, Debug)]
-struct Pattern {
+pub(crate) struct Pattern {
     text: String,
     rule: Rule,
 }
@@ -378,7 +378,7 @@ enum Rule {
 }
 
 impl Pattern {
-    fn parse(dimension: Dimension, text: &str) -> Result<Pattern, PatternError> {
+    pub(crate) fn parse(dimension: Dimension, text: &str) -> Result<Pattern, PatternError> {
         if text.is_empty() {
             return Err(PatternError::Empty);
         }
@@ -392,7 +392,7 @@ impl Pattern {
         })
     }
 
-    fn matches(&self, name: &[u8]) -> bool {
+    pub(crate) fn matches(&self, name: &[u8]) -> bool {
         match &self.rule {
             Rule::Exact(text) => name == text,
             Rule::Wildcard(parts) => wildcard_matches(parts, name),
@@ -451,7 +451,7 @@ impl Rule {
 }
 
 /// The address in a client host; `::ffff:10.0.0.7` is `10.0.0.7`, the zone of `fe80::1%eth0` is left off.
-fn address(host: &[u8]) -> Option<IpAddr> {
+pub(crate) fn address(host: &[u8]) -> Option<IpAddr> {
     // A name never begins like this, and most names need not be looked at further.
     host.first()
         .filter(|byte| byte.is_ascii_hexdigit() || **byte == b':')?;

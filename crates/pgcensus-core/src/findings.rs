@@ -13,22 +13,35 @@
 //! on a stretch whose count is not exact; walsenders are left out, and so is what is folded as noise. For [`MUTE_MS`]
 //! after a server event that event is the cause, and a finding about sessions that come and go is silent.
 
+mod address;
 mod churn;
+mod evidence;
 mod finding;
+mod first_seen;
 mod groups;
+mod guesses;
+mod guessing;
 mod leak;
+mod logins;
 mod long_lived;
+mod lost_clients;
+mod plain_text;
 mod pool_size;
 mod saturation;
+#[cfg(test)]
+mod scene;
 mod series;
+mod several_hosts;
 mod storm;
 
 pub use finding::{Argument, Figure, Finding, Kind, Sentence, Severity, Who, Word};
+pub use guesses::Guesses;
 
 use pgcensus_log::event::ServerEvent;
 use rustc_hash::FxHashMap;
 
 use crate::change::{Change, What};
+use crate::filter::PatternError;
 use crate::instant::Instant;
 use crate::lives::Lives;
 use crate::names::{NameId, Names};
@@ -36,11 +49,17 @@ use crate::session::{ServerId, Session};
 use crate::snapshot::Certainty;
 use crate::window::Window;
 use churn::Churn;
+use first_seen::FirstSeen;
 use groups::{GroupId, Groups};
+use guessing::Guessing;
 use leak::Leak;
+use logins::Logins;
 use long_lived::LongLived;
+use lost_clients::LostClients;
+use plain_text::PlainText;
 use pool_size::PoolSize;
 use saturation::Saturation;
+use several_hosts::SeveralHosts;
 use storm::Storm;
 
 /// No verdict on fewer sessions: of so few, a share of 5 % is one.
@@ -72,6 +91,12 @@ pub struct Findings {
     churn: Churn,
     pool_size: PoolSize,
     long_lived: LongLived,
+    logins: Logins,
+    guessing: Guessing,
+    first_seen: FirstSeen,
+    several_hosts: SeveralHosts,
+    plain_text: PlainText,
+    lost_clients: LostClients,
 }
 
 /// The stretch of [`TICK_MS`] that a change falls into: it is reckoned when it ends, and not for each change.
@@ -119,7 +144,21 @@ impl Findings {
             churn: Churn::default(),
             pool_size: PoolSize::default(),
             long_lived: LongLived::default(),
+            logins: Logins::default(),
+            guessing: Guessing::default(),
+            first_seen: FirstSeen::default(),
+            several_hosts: SeveralHosts::default(),
+            plain_text: PlainText::default(),
+            lost_clients: LostClients::default(),
         }
+    }
+
+    /// Users that this pattern matches are persons: one of them on several hosts at once is a finding.
+    ///
+    /// # Errors
+    /// The pattern is empty.
+    pub fn personal_user(&mut self, pattern: &str) -> Result<(), PatternError> {
+        self.several_hosts.add(pattern)
     }
 
     /// The input is cut off: what comes after this instant does not count.
@@ -165,6 +204,12 @@ impl Findings {
         self.churn.observe(&seen, &self.groups);
         self.pool_size.observe(&seen);
         self.long_lived.observe(&seen);
+        let first = self.logins.observe(&seen, &self.groups);
+        self.guessing.observe(&seen, first, &self.logins);
+        self.first_seen.observe(&seen, &self.groups);
+        self.several_hosts.observe(&seen, &self.groups);
+        self.plain_text.observe(&seen);
+        self.lost_clients.observe(&seen, &self.groups);
     }
 
     /// A session that is open at the end.
@@ -189,6 +234,11 @@ impl Findings {
         self.churn.verdicts(&judge, &mut findings);
         self.pool_size.verdicts(&judge, &mut findings);
         self.long_lived.verdicts(&judge, &mut findings);
+        self.guessing.verdicts(&judge, &self.logins, &mut findings);
+        self.first_seen.verdicts(&judge, &mut findings);
+        self.several_hosts.verdicts(&judge, &mut findings);
+        self.plain_text.verdicts(&judge, &mut findings);
+        self.lost_clients.verdicts(&judge, &mut findings);
         findings.sort_by_key(|finding: &Finding| {
             (
                 std::cmp::Reverse(finding.severity),

@@ -399,6 +399,12 @@ pub(crate) struct ShowArgs {
         value_parser = severity
     )]
     pub(crate) fail_on: Option<Severity>,
+    /// findings: a person's role, on one host at a time
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) personal_user: Vec<String>,
+    /// findings: wrong passwords, in lines for fail2ban
+    #[arg(long, value_name = "FOR", hide_possible_values = true)]
+    pub(crate) emit: Option<Emit>,
     /// sessions: by age, start or session time
     #[arg(long, value_name = "KEY", hide_possible_values = true)]
     pub(crate) sort: Option<Sort>,
@@ -434,6 +440,13 @@ pub(crate) enum Sort {
     Start,
     /// The longest first.
     Time,
+}
+
+/// `--emit`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Emit {
+    /// Time and address of each wrong password.
+    Fail2ban,
 }
 
 /// One place where the result goes.

@@ -224,6 +224,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Command::Events => asked.events(run, window)?,
         Command::Watch => asked.watch(run, window, &input, piped_in)?,
         Command::Top => return asked.top(run, window, &input, last, kept.as_ref()),
+        Command::Findings if args.show.emit.is_some() => asked.guesses(run, window)?,
         Command::Findings => {
             let (outcome, findings) = asked.findings(run, window)?;
             let level = args.show.fail_on;

@@ -17,6 +17,7 @@
 
 pub(crate) mod csv;
 pub(crate) mod events;
+pub(crate) mod fail2ban;
 pub(crate) mod findings;
 pub(crate) mod history;
 pub(crate) mod json;

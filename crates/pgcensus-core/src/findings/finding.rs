@@ -45,6 +45,26 @@ pub enum Kind {
     LongLived,
     /// How many server connections would do.
     PoolSize,
+    /// A host tries passwords.
+    BruteForce,
+    /// A host tries many roles.
+    Spraying,
+    /// A host logs in after many wrong passwords.
+    SuccessAfterFailures,
+    /// An application has an old password.
+    StaleSecret,
+    /// A health check asks for a role or database that does not exist.
+    WrongHealthCheck,
+    /// A user, network or application that a week of log had not.
+    FirstSeen,
+    /// A person's role on several hosts at once.
+    SeveralHosts,
+    /// Without TLS from a public address.
+    PlainText,
+    /// `trust`, `password` without TLS, `md5`.
+    WeakAuthentication,
+    /// Sessions of an application that end without a goodbye.
+    LostClients,
 }
 
 impl Kind {
@@ -57,6 +77,16 @@ impl Kind {
             Kind::Churn => "churn",
             Kind::LongLived => "long_lived",
             Kind::PoolSize => "pool_size",
+            Kind::BruteForce => "brute_force",
+            Kind::Spraying => "spraying",
+            Kind::SuccessAfterFailures => "success_after_failures",
+            Kind::StaleSecret => "stale_secret",
+            Kind::WrongHealthCheck => "wrong_health_check",
+            Kind::FirstSeen => "first_seen",
+            Kind::SeveralHosts => "several_hosts",
+            Kind::PlainText => "plain_text",
+            Kind::WeakAuthentication => "weak_authentication",
+            Kind::LostClients => "lost_clients",
         }
     }
 }

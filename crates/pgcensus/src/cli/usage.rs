@@ -137,6 +137,12 @@ pub(super) fn check(args: &Args) -> Result<(), String> {
         ("--sort", show.sort.is_some(), Command::Sessions),
         ("--bucket", show.bucket.is_some(), Command::History),
         ("--fail-on", show.fail_on.is_some(), Command::Findings),
+        (
+            "--personal-user",
+            !show.personal_user.is_empty(),
+            Command::Findings,
+        ),
+        ("--emit", show.emit.is_some(), Command::Findings),
     ] {
         if given && *command != wanted {
             let wanted = wanted.as_str();
@@ -144,6 +150,16 @@ pub(super) fn check(args: &Args) -> Result<(), String> {
                 "{flag}: goes with {wanted}: pgcensus {wanted} {flag} …"
             ));
         }
+    }
+    if show.personal_user.iter().any(String::is_empty) {
+        return Err(
+            "--personal-user: no name; give a role, or a pattern such as 'dev_*'".to_owned(),
+        );
+    }
+    if show.emit.is_some() && (show.json || show.csv || show.fail_on.is_some()) {
+        return Err(
+            "--emit: its lines have one form; --json, --csv and --fail-on go without it".to_owned(),
+        );
     }
     match show.by[..] {
         [] => {}

@@ -1,11 +1,14 @@
 //! `findings`: the verdicts, with their evidence.
 
+use std::io::Write;
+
 use pgcensus_core::change::Change;
-use pgcensus_core::findings::{Finding, Findings, Known, LOG_MIN_MS};
+use pgcensus_core::findings::{Finding, Findings, Guesses, Known, LOG_MIN_MS};
 use pgcensus_core::instant::Instant;
 use pgcensus_core::names::Names;
+use pgcensus_core::zone::DisplayZone;
 
-use super::{Asked, counts, lives};
+use super::{Asked, counts, lives, open};
 use crate::cli::OutputFormat;
 use crate::pipeline::{Outcome, Run, Sink};
 use crate::report::connections_max;
@@ -25,6 +28,30 @@ impl Sink for Findings {
     }
 }
 
+/// Wrong passwords, which are written as they come.
+struct GuessRows<'r> {
+    guesses: Guesses,
+    zone: &'r DisplayZone,
+    outputs: &'r mut [Box<dyn Write>],
+}
+
+impl Sink for GuessRows<'_> {
+    fn begins(&mut self, _: Instant) {}
+
+    fn change(&mut self, names: &Names, change: &Change) -> anyhow::Result<()> {
+        if let Some((at, refusal)) = self.guesses.observe(change) {
+            for out in &mut *self.outputs {
+                view::fail2ban::row(refusal, at, names, self.zone, out)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn ends(&mut self, last: Instant) {
+        self.guesses.ends(last);
+    }
+}
+
 impl Asked<'_> {
     /// The findings, and what there is of a run that may have been stopped.
     pub(super) fn findings(
@@ -33,6 +60,10 @@ impl Asked<'_> {
         window: time_spec::Window,
     ) -> anyhow::Result<(Outcome, Vec<Finding>)> {
         let mut fold = Findings::new(self.daily.limit(window.since, window.until));
+        for pattern in &self.args.show.personal_user {
+            fold.personal_user(pattern)
+                .map_err(|err| anyhow::anyhow!("--personal-user {pattern}: {err}"))?;
+        }
         let outcome = self.read(run, &mut fold, false)?;
         if !self.is_known(&outcome, window.since) {
             return Ok((outcome, Vec::new()));
@@ -55,6 +86,31 @@ impl Asked<'_> {
             OutputFormat::Csv => view::findings::csv(&found, show, out),
         })?;
         Ok((outcome, findings))
+    }
+
+    /// A line for each wrong password, as they come.
+    pub(super) fn guesses(
+        &self,
+        run: Run<'_>,
+        window: time_spec::Window,
+    ) -> anyhow::Result<Outcome> {
+        let mut outputs = Vec::new();
+        for output in self.outputs {
+            outputs.push(open(output)?);
+        }
+        let mut rows = GuessRows {
+            guesses: Guesses::new(self.daily.limit(window.since, window.until)),
+            zone: &self.zone,
+            outputs: &mut outputs,
+        };
+        let outcome = self.read(run, &mut rows, false)?;
+        if self.is_known(&outcome, window.since) {
+            for out in &mut outputs {
+                out.flush()?;
+            }
+            self.tell(&outcome);
+        }
+        Ok(outcome)
     }
 
     /// What the fold says of a window of a log that has been read.

@@ -1,0 +1,123 @@
+//! Client hosts as addresses: which are of this machine, which of everybody, and which are near each other.
+
+use std::net::IpAddr;
+
+pub(super) use crate::filter::address;
+
+/// It never leaves the machine.
+pub(super) fn is_loopback(address: IpAddr) -> bool {
+    address.is_loopback()
+}
+
+/// Anybody may have it. Not of these: RFC 1918, loopback, link-local, shared (CGNAT, RFC 6598), benchmarks (RFC 2544),
+/// multicast and reserved, and in IPv6 all but global unicast, so unique local ones too.
+///
+/// Addresses for documentation (RFC 5737, 3849) are public: no network has them, and examples and tests need some.
+pub(super) fn is_public(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => {
+            let [a, b, ..] = address.octets();
+            let is_shared = a == 100 && b & 0xc0 == 64;
+            let is_benchmark = a == 198 && b & 0xfe == 18;
+            !(address.is_private()
+                || address.is_loopback()
+                || address.is_link_local()
+                || is_shared
+                || is_benchmark
+                || a == 0
+                || a >= 224)
+        }
+        // 2000::/3
+        IpAddr::V6(address) => address.segments()[0] & 0xe000 == 0x2000,
+    }
+}
+
+/// Hosts of one network are one: `10.1.2.0/24`, `2001:db8:1:2::/64`. The name of a host loses its numbers, as
+/// [`folded`] says.
+pub(super) fn network(host: &[u8]) -> Box<[u8]> {
+    match address(host) {
+        Some(IpAddr::V4(address)) => {
+            let [a, b, c, _] = address.octets();
+            format!("{a}.{b}.{c}.0/24").into_bytes().into()
+        }
+        Some(IpAddr::V6(address)) => {
+            let network = address.to_bits() >> 64 << 64;
+            let network = std::net::Ipv6Addr::from_bits(network);
+            format!("{network}/64").into_bytes().into()
+        }
+        None => folded(host),
+    }
+}
+
+/// Each run of digits is one `#`: `worker-17` and `worker-4` are `worker-#`.
+pub(super) fn folded(name: &[u8]) -> Box<[u8]> {
+    let mut folded: Vec<u8> = Vec::with_capacity(name.len());
+    let mut in_number = false;
+    for &byte in name {
+        let is_digit = byte.is_ascii_digit();
+        if !is_digit {
+            folded.push(byte);
+        } else if !in_number {
+            folded.push(b'#');
+        }
+        in_number = is_digit;
+    }
+    folded.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_anybody_may_have_is_public() {
+        for (text, public) in [
+            ("203.0.113.7", true),
+            ("8.8.8.8", true),
+            ("2001:db8::7", true),
+            ("::ffff:8.8.8.8", true),
+            ("10.0.0.1", false),
+            ("172.31.0.1", false),
+            ("172.32.0.1", true),
+            ("192.168.3.4", false),
+            ("127.0.0.9", false),
+            ("169.254.1.1", false),
+            ("100.64.0.1", false),
+            ("100.127.255.255", false),
+            ("100.128.0.1", true),
+            ("198.19.0.1", false),
+            ("0.0.0.0", false),
+            ("240.0.0.1", false),
+            ("::1", false),
+            ("fe80::1%eth0", false),
+            ("fd00::1", false),
+            ("::ffff:10.0.0.1", false),
+        ] {
+            let parsed = address(text.as_bytes()).expect(text);
+            assert_eq!(is_public(parsed), public, "{text}");
+        }
+        for name in [
+            "[local]",
+            "db.example.com",
+            "unknown",
+            "",
+            "10.0.0.1.evil.example",
+        ] {
+            assert_eq!(address(name.as_bytes()), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn hosts_of_a_network_are_one() {
+        for (host, wanted) in [
+            ("10.1.2.3", "10.1.2.0/24"),
+            ("::ffff:10.1.2.3", "10.1.2.0/24"),
+            ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+            ("web-17.example.com", "web-#.example.com"),
+            ("[local]", "[local]"),
+        ] {
+            let network = network(host.as_bytes());
+            assert_eq!(String::from_utf8_lossy(&network), wanted, "{host}");
+        }
+    }
+}

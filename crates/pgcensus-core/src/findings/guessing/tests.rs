@@ -1,0 +1,316 @@
+//! Who guesses and who only looks like it.
+
+use proptest::prelude::*;
+
+use super::super::finding::{Figure, Kind};
+use super::super::scene::{Client, HOUR, How, MINUTE, SECOND, Scene, client};
+use crate::instant::Instant;
+use crate::session::RefusalReason;
+
+/// A server whose application logs in twice a minute.
+fn quiet() -> Scene {
+    let mut scene = Scene::default();
+    scene.traffic(&client("api", "app", "10.0.0.7"), 0, 2 * HOUR, 30 * SECOND);
+    scene
+}
+
+fn with(change: impl FnOnce(&mut Scene)) -> Vec<String> {
+    let mut scene = quiet();
+    change(&mut scene);
+    scene.said()
+}
+
+fn guesser(user: &'static str) -> Client {
+    client("", user, "203.0.113.9")
+}
+
+/// Gaps as a guesser has them, who waits for answers.
+fn uneven(i: i64) -> i64 {
+    i * 700 + (i * i * 37) % 300
+}
+
+#[test]
+fn many_wrong_passwords_from_a_host_that_never_logged_in_are_brute_force() {
+    let often = |times: i64, every: i64| {
+        with(move |scene| {
+            scene.fails_often(HOUR, &guesser("postgres"), times, every);
+        })
+    };
+    assert_eq!(quiet().said(), [""; 0]);
+    assert_eq!(often(19, SECOND), [""; 0]);
+    assert_eq!(
+        often(20, SECOND),
+        ["warning brute_force of postgres, 203.0.113.9"]
+    );
+    assert_eq!(often(50, 40 * SECOND), [""; 0], "slower than a program");
+    let known = with(|scene| {
+        scene.session(MINUTE, &client("psql", "joe", "203.0.113.9"), MINUTE);
+        scene.fails_often(HOUR, &guesser("postgres"), 40, SECOND);
+    });
+    assert_eq!(known, [""; 0], "somebody logs in from there");
+}
+
+#[test]
+fn a_rhythm_from_a_public_address_is_brute_force_and_from_inside_a_health_check() {
+    let from = |host: &str, every: i64| {
+        let prober = client("", "monitor", host);
+        with(|scene| {
+            scene.fails_often(HOUR, &prober, 100, every);
+        })
+    };
+    assert_eq!(
+        from("10.0.0.9", 5 * SECOND),
+        ["warning wrong_health_check of monitor, 10.0.0.9"]
+    );
+    assert_eq!(
+        from("203.0.113.9", 5 * SECOND),
+        ["warning brute_force of monitor, 203.0.113.9"]
+    );
+    assert_eq!(
+        from("10.0.0.9", 100),
+        ["warning brute_force of monitor, 10.0.0.9"],
+        "no timer is so fast"
+    );
+    let other = with(|scene| {
+        scene.session(MINUTE, &client("psql", "monitor", "10.0.0.5"), MINUTE);
+        scene.fails_often(HOUR, &client("", "monitor", "10.0.0.9"), 100, 5 * SECOND);
+    });
+    assert_eq!(
+        other,
+        ["warning brute_force of monitor, 10.0.0.9"],
+        "the role exists and is used"
+    );
+}
+
+#[test]
+fn a_check_that_asks_for_what_does_not_exist_is_told_once_whatever_it_is_asked_from() {
+    let checks = |reason| {
+        with(move |scene| {
+            for i in 0..60 {
+                for host in ["10.0.0.20", "10.0.0.21"] {
+                    scene.refused(HOUR + i * 10 * SECOND, &client("", "root", host), reason);
+                }
+            }
+        })
+    };
+    assert_eq!(
+        checks(RefusalReason::RoleUnknown),
+        ["warning wrong_health_check of root"]
+    );
+    assert_eq!(
+        checks(RefusalReason::DatabaseUnknown),
+        ["warning wrong_health_check of root, shop"]
+    );
+}
+
+#[test]
+fn an_application_whose_password_was_changed_has_a_stale_secret() {
+    let api = client("api", "app", "10.0.0.7");
+    let mut scene = Scene::default();
+    scene.traffic(&api, 0, HOUR, 30 * SECOND);
+    scene.fails_often(HOUR, &api, 120, 10 * SECOND);
+    assert_eq!(scene.said(), ["warning stale_secret of api, app, 10.0.0.7"]);
+    assert_eq!(scene.findings()[0].since, Instant(HOUR));
+    // Somebody has put it right.
+    scene.traffic(&api, HOUR + 30 * MINUTE, 2 * HOUR, 30 * SECOND);
+    assert_eq!(scene.said(), ["warning stale_secret of api, app, 10.0.0.7"]);
+    // A person who mistypes now and then.
+    let typing = with(|scene| {
+        for i in 0..60 {
+            scene.fails(i * 2 * MINUTE + 1, &api);
+        }
+    });
+    assert_eq!(typing, [""; 0]);
+    // Two applications with one user on one host: one of them has the old one.
+    let two = with(|scene| {
+        scene.fails_often(HOUR, &api, 300, 10 * SECOND);
+    });
+    assert_eq!(two, ["warning stale_secret of api, app, 10.0.0.7"]);
+}
+
+#[test]
+fn who_was_connected_before_the_log_began_has_logged_in() {
+    let api = client("api", "app", "10.0.0.8");
+    let said = with(|scene| {
+        let older = How {
+            is_older: true,
+            ..How::default()
+        };
+        scene.session_as(-HOUR, &api, 3 * HOUR - MINUTE, older);
+        scene.fails_often(HOUR, &api, 120, 7 * SECOND);
+    });
+    assert_eq!(said, ["warning stale_secret of api, app, 10.0.0.8"]);
+}
+
+#[test]
+fn a_host_that_tries_five_roles_is_spraying_unless_it_is_a_pooler() {
+    let roles = ["a", "b", "c", "d", "e"];
+    let spray = |roles: &[&'static str], every: i64| {
+        let mut scene = quiet();
+        for (i, role) in (0..).zip(roles) {
+            scene.fails(HOUR + i * every, &guesser(role));
+        }
+        scene
+    };
+    assert_eq!(
+        spray(&roles, 5 * MINUTE).said(),
+        ["warning spraying of 203.0.113.9"]
+    );
+    assert_eq!(spray(&roles[1..], 5 * MINUTE).said(), [""; 0]);
+    assert_eq!(
+        spray(&roles, 30 * MINUTE).said(),
+        [""; 0],
+        "five people in a morning"
+    );
+    let mut pooler = spray(&roles, MINUTE);
+    for user in ["x", "y", "z"] {
+        pooler.session(MINUTE, &client("web", user, "203.0.113.9"), MINUTE);
+    }
+    assert_eq!(pooler.said(), [""; 0]);
+}
+
+#[test]
+fn a_login_after_many_failures_is_told_with_whose_it_is() {
+    let mut scene = quiet();
+    for i in 0..40 {
+        scene.fails(HOUR + uneven(i), &guesser("postgres"));
+    }
+    let at = HOUR + 2 * MINUTE;
+    let mut got_in = scene.clone();
+    got_in.session(at, &guesser("postgres"), MINUTE);
+    assert_eq!(
+        got_in.said(),
+        ["critical success_after_failures of postgres, 203.0.113.9"]
+    );
+    assert!(
+        got_in.findings()[0]
+            .figures
+            .contains(&("failures", Figure::Count(40)))
+    );
+    // A program that tries again each second until its password is put right.
+    let mut deploy = quiet();
+    deploy.fails_often(HOUR, &client("", "new", "10.0.0.9"), 60, SECOND);
+    deploy.session(HOUR + 2 * MINUTE, &client("new", "new", "10.0.0.9"), MINUTE);
+    assert_eq!(
+        deploy.said(),
+        ["warning success_after_failures of new, 10.0.0.9"]
+    );
+    // What is refused after it was authorized did not get in.
+    let mut refused = scene.clone();
+    refused.taken_back(at, &guesser("postgres"));
+    assert_eq!(
+        refused.said(),
+        ["warning brute_force of postgres, 203.0.113.9"]
+    );
+    // Hours later it is somebody else who has this address.
+    let mut later = scene.clone();
+    later.session(at + 3 * HOUR, &guesser("joe"), MINUTE);
+    assert_eq!(
+        later.said(),
+        ["warning brute_force of postgres, 203.0.113.9"]
+    );
+}
+
+#[test]
+fn a_role_that_is_tried_from_many_addresses_is_told_once() {
+    let hosts = |n: i64, tries: i64| {
+        let mut scene = quiet();
+        for i in 0..n * tries {
+            let host = format!("198.51.100.{}", i % n);
+            scene.fails(HOUR + uneven(i), &client("", "postgres", &host));
+        }
+        scene.said()
+    };
+    assert_eq!(
+        hosts(40, 2),
+        ["warning brute_force of postgres"],
+        "each of them tries little"
+    );
+    assert_eq!(
+        hosts(40, 30),
+        ["warning brute_force"],
+        "each of them tries much"
+    );
+    assert_eq!(hosts(4, 5), [""; 0]);
+}
+
+#[test]
+fn new_hosts_of_a_role_that_logs_in_no_more_have_a_stale_secret() {
+    let mut scene = Scene::default();
+    scene.traffic(&client("api", "app", "10.0.1.1"), 0, HOUR, 30 * SECOND);
+    for i in 0..60 {
+        let host = format!("10.0.2.{}", i % 12);
+        scene.fails(HOUR + MINUTE + uneven(i), &client("api", "app", &host));
+    }
+    assert_eq!(scene.said(), ["warning stale_secret of app"]);
+    // Guessers who come when the application is silent are nobody's new hosts.
+    let mut scene = Scene::default();
+    scene.traffic(&client("api", "app", "10.0.1.1"), 0, HOUR, 30 * SECOND);
+    for i in 0..60 {
+        let host = format!("198.51.100.{}", i % 12);
+        scene.fails(HOUR + MINUTE + uneven(i), &client("", "app", &host));
+    }
+    assert_eq!(scene.said(), ["warning brute_force of app"]);
+}
+
+#[test]
+fn without_hosts_users_are_judged_and_nobody_sprays() {
+    let nowhere = |user| client("", user, "");
+    let mut scene = quiet();
+    for (i, user) in (0..).zip(["a", "b", "c", "d", "e", "f"]) {
+        scene.fails(HOUR + i * SECOND, &nowhere(user));
+    }
+    assert_eq!(scene.said(), [""; 0]);
+    for i in 0..30 {
+        scene.fails(HOUR + uneven(i), &nowhere("postgres"));
+    }
+    assert_eq!(scene.said(), ["warning brute_force of postgres"]);
+}
+
+#[test]
+fn any_number_of_hosts_and_users_is_a_handful_of_findings() {
+    let mut scene = quiet();
+    for i in 0..30_000 {
+        let host = format!("198.18.{}.{}", i / 250 % 250, i % 250);
+        let user: &'static str = ["a", "b", "c", "d", "e", "f", "g"][i as usize % 7];
+        scene.fails(HOUR + i * 100, &client("", user, &host));
+    }
+    assert!(scene.findings().len() < 10);
+    assert!(
+        scene
+            .findings()
+            .iter()
+            .all(|finding| finding.kind == Kind::BruteForce)
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// Ten times the duration at the same rate, another zone, another order of lines: the same verdicts.
+    #[test]
+    fn no_verdict_depends_on_the_length_of_the_log_its_zone_or_its_files(
+        every in 1_000..120_000i64,
+        roles in 1..8usize,
+        is_known in any::<bool>(),
+        hours in -12..=12i64,
+    ) {
+        const ROLES: [&str; 8] = ["a", "b", "c", "d", "e", "f", "g", "h"];
+        let scene = |length: i64| {
+            let mut scene = Scene::default();
+            scene.traffic(&client("api", "app", "10.0.0.7"), 0, length, 30 * SECOND);
+            if is_known {
+                scene.traffic(&client("api", "a", "10.0.0.9"), 0, length, 10 * MINUTE);
+            }
+            for at in (MINUTE..length).step_by(every as usize) {
+                let role = ROLES[(at / every) as usize % roles];
+                scene.fails(at, &client("", role, "10.0.0.9"));
+            }
+            scene
+        };
+        let short = scene(3 * HOUR);
+        let said = short.said();
+        prop_assert_eq!(&scene(30 * HOUR).said(), &said);
+        prop_assert_eq!(&short.moved(hours * HOUR).said(), &said);
+    }
+}

@@ -1,0 +1,169 @@
+//! Logins: who has logged in from where, when first and when last. A session that began before the log counts from then.
+
+use rustc_hash::FxHashMap;
+
+use super::Seen;
+use super::groups::{GroupId, Groups, Key};
+use crate::change::What;
+use crate::instant::Instant;
+use crate::names::NameId;
+use crate::session::ServerId;
+
+/// Users with their hosts kept at most. Of whoever comes after them it is not known that they logged in.
+const PAIRS_MAX: usize = 100_000;
+
+/// The number of a [`Login`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct LoginId(u32);
+
+impl LoginId {
+    /// Of no login, or of one that found no room.
+    const NONE: LoginId = LoginId(u32::MAX);
+}
+
+/// A user with the host that it logs in from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Pair {
+    pub(super) server: ServerId,
+    pub(super) user: NameId,
+    pub(super) client_host: NameId,
+}
+
+/// When a pair logged in.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Login {
+    pub(super) pair: Pair,
+    pub(super) first: Instant,
+    pub(super) last: Instant,
+}
+
+/// All of them.
+#[derive(Default)]
+pub(super) struct Logins {
+    /// By [`GroupId`]; applications of one user on one host share their login.
+    groups: Vec<LoginId>,
+    logins: Vec<Login>,
+    ids: FxHashMap<Pair, LoginId>,
+    /// The first of anybody.
+    hosts: FxHashMap<(ServerId, NameId), Instant>,
+}
+
+impl From<Key> for Pair {
+    fn from(key: Key) -> Pair {
+        Pair {
+            server: key.server,
+            user: key.user,
+            client_host: key.client_host,
+        }
+    }
+}
+
+impl Logins {
+    /// Takes in a change; the pair that has logged in for the first time, if it has.
+    pub(super) fn observe(&mut self, seen: &Seen<'_>, groups: &Groups) -> Option<Pair> {
+        let at = match seen.what {
+            What::Opened(_) => seen.at,
+            What::Closed(session) if !session.was_seen_to_open() => {
+                session.session_start.unwrap_or(seen.at)
+            }
+            What::TakenBack(session) => {
+                self.taken_back(seen.group, session.authorized_at, groups);
+                return None;
+            }
+            What::Closed(_) | What::Refused(_) | What::Probe(_) | What::Server(..) => return None,
+        };
+        let id = self.groups.get(seen.group.0 as usize).copied();
+        if let Some(login) = id.and_then(|id| self.logins.get_mut(id.0 as usize)) {
+            login.last = login.last.max(at);
+            if at < login.first {
+                login.first = at;
+                let pair = login.pair;
+                self.first_of_host(pair, at);
+            }
+            return None;
+        }
+        if seen.group == GroupId::REST {
+            return None;
+        }
+        self.add(seen.group, Pair::from(groups.get(seen.group).key), at)
+    }
+
+    fn first_of_host(&mut self, pair: Pair, at: Instant) {
+        let first = self.hosts.entry((pair.server, pair.client_host));
+        first
+            .and_modify(|first| *first = at.min(*first))
+            .or_insert(at);
+    }
+
+    /// A group that has not logged in yet; its pair, if that has not either.
+    fn add(&mut self, group: GroupId, pair: Pair, at: Instant) -> Option<Pair> {
+        let known = self.ids.get(&pair).copied();
+        if known.is_none() && self.logins.len() >= PAIRS_MAX {
+            return None;
+        }
+        let id = known.unwrap_or(LoginId(self.logins.len() as u32));
+        let group = group.0 as usize;
+        if group >= self.groups.len() {
+            self.groups.resize(group + 1, LoginId::NONE);
+        }
+        self.groups[group] = id;
+        let login = Login {
+            pair,
+            first: at,
+            last: at,
+        };
+        match self.logins.get_mut(id.0 as usize) {
+            // It was taken back before.
+            Some(known) if known.first > known.last => *known = login,
+            Some(known) => {
+                known.last = known.last.max(at);
+                return None;
+            }
+            None => {
+                self.logins.push(login);
+                self.ids.insert(pair, id);
+            }
+        }
+        self.first_of_host(pair, at);
+        Some(pair)
+    }
+
+    /// What was taken for the first login was none; that is known within milliseconds, before anybody else is likely to log in.
+    fn taken_back(&mut self, group: GroupId, at: Option<Instant>, groups: &Groups) {
+        let id = self.groups.get(group.0 as usize).copied();
+        let id = id.unwrap_or(LoginId::NONE);
+        let Some(login) = self.logins.get_mut(id.0 as usize) else {
+            return;
+        };
+        let is_only = at == Some(login.first) && login.first == login.last;
+        if !is_only || groups.get(group).connects > 0 {
+            return;
+        }
+        let host = (login.pair.server, login.pair.client_host);
+        if self.hosts.get(&host) == at.as_ref() {
+            self.hosts.remove(&host);
+        }
+        // No login: it ends before it begins.
+        login.first = Instant(i64::MAX);
+        login.last = Instant(i64::MIN);
+        self.groups[group.0 as usize] = LoginId::NONE;
+    }
+
+    /// That of a pair, if it ever logged in.
+    pub(super) fn get(&self, pair: Pair) -> Option<Login> {
+        let id = self.ids.get(&pair)?;
+        let login = self.logins.get(id.0 as usize).copied();
+        login.filter(|login| login.first <= login.last)
+    }
+
+    /// When the first user logged in from a host.
+    pub(super) fn first_from(&self, server: ServerId, client_host: NameId) -> Option<Instant> {
+        self.hosts.get(&(server, client_host)).copied()
+    }
+
+    /// All pairs.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Login> {
+        let logins = self.logins.iter();
+        logins.filter(|login| login.first <= login.last)
+    }
+}

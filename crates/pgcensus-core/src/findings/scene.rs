@@ -1,0 +1,266 @@
+//! Made-up logs for tests of who logs in from where: sessions and refusals of any user, host and application, in any order.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::*;
+use crate::change::Refusal;
+use crate::names::{Dimension, Name};
+use crate::session::{EndReason, RefusalReason, SessionAuth, SessionTls};
+use crate::snapshot::Marker;
+
+pub(super) const SECOND: i64 = 1_000;
+pub(super) const MINUTE: i64 = 60 * SECOND;
+pub(super) const HOUR: i64 = 60 * MINUTE;
+pub(super) const DAY: i64 = 24 * HOUR;
+
+/// Who connects: application, user, host.
+pub(super) type Client = (&'static str, &'static str, String);
+
+/// How a session came and went.
+#[derive(Clone, Copy, Default)]
+pub(super) struct How {
+    /// `Some(false)`: it is known to have none.
+    pub(super) tls: Option<bool>,
+    /// Method and line of `pg_hba.conf`.
+    pub(super) auth: Option<(&'static str, &'static str)>,
+    pub(super) end: Option<EndReason>,
+    /// Its begin was before the log.
+    pub(super) is_older: bool,
+}
+
+#[derive(Clone)]
+enum Line {
+    Opened(Client, How),
+    TakenBack(Client, i64),
+    Closed(Client, How, i64),
+    Refused(Client, RefusalReason, bool),
+    Server(ServerEvent),
+}
+
+/// A log that is written line by line, in any order.
+#[derive(Clone, Default)]
+pub(super) struct Scene {
+    lines: Vec<(i64, Line)>,
+    personal: Vec<&'static str>,
+}
+
+pub(super) fn client(application: &'static str, user: &'static str, host: &str) -> Client {
+    (application, user, host.to_owned())
+}
+
+impl Scene {
+    pub(super) fn session(&mut self, at: i64, client: &Client, length: i64) -> &mut Scene {
+        self.session_as(at, client, length, How::default())
+    }
+
+    pub(super) fn session_as(
+        &mut self,
+        at: i64,
+        client: &Client,
+        length: i64,
+        how: How,
+    ) -> &mut Scene {
+        if !how.is_older {
+            self.lines.push((at, Line::Opened(client.clone(), how)));
+        }
+        let closed = Line::Closed(client.clone(), how, at);
+        self.lines.push((at + length, closed));
+        self
+    }
+
+    /// A session that was opened and refused after that.
+    pub(super) fn taken_back(&mut self, at: i64, client: &Client) -> &mut Scene {
+        let opened = Line::Opened(client.clone(), How::default());
+        self.lines.push((at, opened));
+        self.lines
+            .push((at + 1, Line::TakenBack(client.clone(), at)));
+        self
+    }
+
+    /// Sessions of 5 s, one each so often.
+    pub(super) fn traffic(
+        &mut self,
+        client: &Client,
+        from: i64,
+        to: i64,
+        every: i64,
+    ) -> &mut Scene {
+        for at in (from..to).step_by(every as usize) {
+            self.session(at, client, 5 * SECOND);
+        }
+        self
+    }
+
+    pub(super) fn refused(
+        &mut self,
+        at: i64,
+        client: &Client,
+        reason: RefusalReason,
+    ) -> &mut Scene {
+        let line = Line::Refused(client.clone(), reason, false);
+        self.lines.push((at, line));
+        self
+    }
+
+    /// A wrong password, tried twice by `sslmode=prefer`.
+    pub(super) fn fails(&mut self, at: i64, client: &Client) -> &mut Scene {
+        self.refused(at, client, RefusalReason::PasswordFailed);
+        let again = Line::Refused(client.clone(), RefusalReason::PasswordFailed, true);
+        self.lines.push((at + 5, again));
+        self
+    }
+
+    /// So many wrong passwords, one each so often.
+    pub(super) fn fails_often(
+        &mut self,
+        from: i64,
+        client: &Client,
+        times: i64,
+        every: i64,
+    ) -> &mut Scene {
+        for i in 0..times {
+            self.fails(from + i * every, client);
+        }
+        self
+    }
+
+    pub(super) fn server(&mut self, at: i64, event: ServerEvent) -> &mut Scene {
+        self.lines.push((at, Line::Server(event)));
+        self
+    }
+
+    pub(super) fn personal(&mut self, pattern: &'static str) -> &mut Scene {
+        self.personal.push(pattern);
+        self
+    }
+
+    /// The same with all times so much later, and its lines the other way round.
+    pub(super) fn moved(&self, by: i64) -> Scene {
+        let mut scene = self.clone();
+        scene.lines.reverse();
+        for (at, line) in &mut scene.lines {
+            *at += by;
+            if let Line::Closed(_, _, opened) | Line::TakenBack(_, opened) = line {
+                *opened += by;
+            }
+        }
+        scene
+    }
+
+    pub(super) fn findings(&self) -> Vec<Finding> {
+        let mut names = Names::of_servers(["pg"]);
+        let mut lines = self.lines.clone();
+        lines.sort_by_key(|(at, _)| *at);
+        let span = (Instant(lines[0].0), Instant(lines[lines.len() - 1].0));
+        let mut lives = Lives::default();
+        lives.begin(span.0, Marker::Start);
+        lives.saw_authorized();
+        lives.saw_disconnection();
+        let mut findings = Findings::new(Window::default());
+        for pattern in &self.personal {
+            findings.personal_user(pattern).expect("a pattern");
+        }
+        for (at, line) in lines {
+            findings.observe(&Change {
+                at: Some(Instant(at)),
+                what: line.what(at, &mut names),
+                message: Box::default(),
+            });
+        }
+        findings.verdicts(&Known {
+            names: &names,
+            lives: &[(ServerId(0), &lives)],
+            span,
+            connections_max: None,
+        })
+    }
+
+    /// What was found, in short: `warning brute_force of app, 10.0.0.7`, in the order of the alphabet.
+    pub(super) fn said(&self) -> Vec<String> {
+        let short = |finding: &Finding| {
+            let who = &finding.who;
+            let names = [
+                &who.application_name,
+                &who.user,
+                &who.database,
+                &who.client_host,
+            ];
+            let names: Vec<_> = names
+                .into_iter()
+                .flatten()
+                .map(|name| String::from_utf8_lossy(name))
+                .collect();
+            let (severity, kind) = (finding.severity.as_str(), finding.kind.as_str());
+            match names.is_empty() {
+                true => format!("{severity} {kind}"),
+                false => format!("{severity} {kind} of {}", names.join(", ")),
+            }
+        };
+        let mut said: Vec<String> = self.findings().iter().map(short).collect();
+        said.sort();
+        said
+    }
+}
+
+impl Line {
+    fn what(self, at: i64, names: &mut Names) -> What {
+        let mut name = |dimension, text: &str| -> Option<Name> {
+            (!text.is_empty()).then(|| names.name(dimension, text.as_bytes()))
+        };
+        let mut session = |client: &Client, how: How, opened: i64| Session {
+            application_name: name(Dimension::ApplicationName, client.0),
+            user: name(Dimension::User, client.1),
+            client_host: name(Dimension::ClientHost, &client.2),
+            session_start: Some(Instant(opened)),
+            authorized_at: (!how.is_older).then_some(Instant(opened)),
+            tls: how.tls.map(|tls| {
+                tls.then(|| {
+                    Arc::new(SessionTls {
+                        protocol: Box::default(),
+                        cipher: Box::default(),
+                        bits: None,
+                    })
+                })
+            }),
+            auth: how.auth.map(|(method, hba)| {
+                Arc::new(SessionAuth {
+                    identity: None,
+                    method: method.as_bytes().into(),
+                    hba: hba.as_bytes().into(),
+                })
+            }),
+            ..Session::new(ServerId(0), Some(1), None)
+        };
+        match self {
+            Line::Opened(client, how) => What::Opened(Rc::new(session(&client, how, at))),
+            Line::TakenBack(client, opened) => {
+                What::TakenBack(Rc::new(session(&client, How::default(), opened)))
+            }
+            Line::Closed(client, how, opened) => What::Closed(Rc::new(Session {
+                session_end: Some(Instant(at)),
+                session_time_ms: Some((at - opened) as u64),
+                end: Some(crate::session::End::Client),
+                end_reason: Some(how.end.unwrap_or(EndReason::Closed)),
+                ..session(&client, how, opened)
+            })),
+            Line::Refused(client, reason, is_retry) => What::Refused(Box::new(Refusal {
+                server: ServerId(0),
+                pid: Some(2),
+                session_id: None,
+                walsender: false,
+                user: name(Dimension::User, client.1),
+                database: name(Dimension::Database, "shop"),
+                application_name: None,
+                client_host: name(Dimension::ClientHost, &client.2),
+                client_port: None,
+                received_at: None,
+                reason,
+                sqlstate: None,
+                takes_back: false,
+                is_retry,
+            })),
+            Line::Server(event) => What::Server(ServerId(0), None, event),
+        }
+    }
+}
