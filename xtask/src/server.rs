@@ -192,7 +192,11 @@ impl Server {
             command.arg("--clear-groups");
         }
         command.args(["--", "env"]);
-        command.args(variables.iter().map(|(name, value)| format!("{name}={value}")));
+        command.args(
+            variables
+                .iter()
+                .map(|(name, value)| format!("{name}={value}")),
+        );
         command.arg(self.bin.join(program));
         command.env_remove("PGOPTIONS").env_remove("PGDATA");
         command.env("LC_ALL", "C").current_dir("/");

@@ -112,11 +112,13 @@ impl Situation {
     fn record(&self, bin: Option<&Path>) -> Result<()> {
         let server = match bin {
             Some(bin) => bin.to_owned(),
-            None => servers::find_or_install()?
-                .into_iter()
-                .find(|server| server.major == self.major)
-                .context("no such server")?
-                .bin,
+            None => {
+                servers::find_or_install()?
+                    .into_iter()
+                    .find(|server| server.major == self.major)
+                    .context("no such server")?
+                    .bin
+            }
         };
         let mut plan = Plan::default();
         (self.make)(&mut plan);

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use crate::server::Format;
 use super::logs::{BUFFER_BYTES, Load, Log, Logs, create};
+use crate::server::Format;
 
 /// Every session has one of so many application names, each as often as the others. The names have the same
 /// length whatever their number.

@@ -10,8 +10,8 @@ use super::measure::{self, Call};
 use super::table::{Table, shown};
 use super::tools::Bars;
 use super::{Bench, grown};
-use crate::server::Format;
 use crate::said;
+use crate::server::Format;
 
 /// Counted runs of each row.
 const ROUNDS: u32 = 3;

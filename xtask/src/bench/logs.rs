@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 
-use super::repeat::{self, Shift, Survey};
 use super::grown;
+use super::repeat::{self, Shift, Survey};
 use super::server::{self, Clients, PASSWORD, Stretch};
 use crate::server::{Format, Server};
 use crate::{said, servers};
@@ -290,10 +290,7 @@ fn prepare(server: &Server) -> Result<()> {
             application_name: "",
             tcp: false,
         };
-        said(
-            server::pgbench(server, tables)?
-                .args(["--initialize", "--quiet", "--scale=8"]),
-        )?;
+        said(server::pgbench(server, tables)?.args(["--initialize", "--quiet", "--scale=8"]))?;
     }
     Ok(())
 }

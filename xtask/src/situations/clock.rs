@@ -80,8 +80,7 @@ fn library() -> Result<String> {
     let pattern = || -> Option<PathBuf> {
         let dirs = std::fs::read_dir("/usr/lib").ok()?;
         let libraries = dirs.filter_map(Result::ok);
-        let mut libraries =
-            libraries.map(|entry| entry.path().join("faketime/libfaketime.so.1"));
+        let mut libraries = libraries.map(|entry| entry.path().join("faketime/libfaketime.so.1"));
         libraries.find(|path| path.exists())
     };
     if pattern().is_none() {

@@ -11,7 +11,8 @@ use super::plan::{HOUR, MINUTE, Plan, password, who};
 use super::{Format, Situation};
 
 /// Most of them: the superuser without a password on the machine itself, all others with one.
-const HBA: &str = "local all postgres trust\nlocal all all scram-sha-256\nhost all all all scram-sha-256\n";
+const HBA: &str =
+    "local all postgres trust\nlocal all all scram-sha-256\nhost all all all scram-sha-256\n";
 
 /// The first Monday of March: no clock is changed near it.
 const MONDAY: &str = "2026-03-02T00:00:00Z";
@@ -115,7 +116,7 @@ pub(super) const ALL: &[Situation] = &[
     Situation {
         name: "role_limit",
         about: "a role whose CONNECTION LIMIT is reached now and then",
-        major: 15,
+        major: 17,
         format: Format::Jsonlog,
         make: limits::role_limit,
         ..USUAL

@@ -35,7 +35,12 @@ pub(in crate::situations) fn success(plan: &mut Plan) {
 }
 
 /// Wrong passwords, one about every eight seconds; when the last was.
-fn guesses(plan: &mut Plan, from: f64, count: u32, guesser: &crate::situations::client::Who) -> f64 {
+fn guesses(
+    plan: &mut Plan,
+    from: f64,
+    count: u32,
+    guesser: &crate::situations::client::Who,
+) -> f64 {
     let mut at = from;
     for n in 0..count {
         if n > 0 {
@@ -51,7 +56,9 @@ pub(in crate::situations) fn many_users(plan: &mut Plan) {
     let from = 1.25 * HOUR;
     let mut at = from;
     // Two of them exist.
-    let users = ["admin", "root", "postgres", "web", "test", "oracle", "backup", "cron"];
+    let users = [
+        "admin", "root", "postgres", "web", "test", "oracle", "backup", "cron",
+    ];
     for _ in 0..4 {
         for user in users {
             plan.guess(at, &who("", user, "postgres", "203.0.113.80"));

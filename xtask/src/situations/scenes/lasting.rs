@@ -46,11 +46,7 @@ pub(in crate::situations) fn pool_warm_up(plan: &mut Plan) {
 pub(in crate::situations) fn quiet(plan: &mut Plan) {
     const HOURS: f64 = 26.0;
     shop(plan, HOURS);
-    make(
-        plan,
-        &["exporter", "batch", "alice"],
-        &["billing"],
-    );
+    make(plan, &["exporter", "batch", "alice"], &["billing"]);
     let ready = who("pg_isready", "web", "shop", "[local]");
     let mut at = 1.0;
     while at < HOURS * HOUR {
@@ -109,7 +105,12 @@ pub(in crate::situations) fn autoscaling(plan: &mut Plan) {
 pub(in crate::situations) fn long_lived(plan: &mut Plan) {
     const HOURS: f64 = 32.0;
     make(plan, &["web", "jobs", "alice"], &["shop"]);
-    plan.pool(0.0, HOURS * HOUR, 5, &who("web", "web", "shop", "10.0.1.21"));
+    plan.pool(
+        0.0,
+        HOURS * HOUR,
+        5,
+        &who("web", "web", "shop", "10.0.1.21"),
+    );
     let jobs = who("jobs", "jobs", "shop", "10.0.3.3");
     plan.rhythm(30.0, HOURS * HOUR, 15.0 * MINUTE, 6.0 * MINUTE, &jobs);
     let alice = who("psql", "alice", "shop", "10.0.8.8");
