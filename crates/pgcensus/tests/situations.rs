@@ -2,6 +2,7 @@
 //! was refused, the peak, and who it was.
 
 #[path = "support/program.rs"]
+#[expect(dead_code, reason = "other tests ask for more")]
 mod program;
 #[path = "support/situation.rs"]
 #[expect(dead_code, reason = "what is to be found is for other tests")]

@@ -5,7 +5,7 @@
 //! connecting to it.
 
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
@@ -51,8 +51,22 @@ pub(super) enum End {
     Reset,
 }
 
-trait Stream: Read + Write {}
-impl<S: Read + Write> Stream for S {}
+trait Stream: Read + Write {
+    /// Says that nothing more will come.
+    fn hang_up(&self) -> io::Result<()>;
+}
+
+impl Stream for TcpStream {
+    fn hang_up(&self) -> io::Result<()> {
+        self.shutdown(Shutdown::Write)
+    }
+}
+
+impl Stream for UnixStream {
+    fn hang_up(&self) -> io::Result<()> {
+        self.shutdown(Shutdown::Write)
+    }
+}
 
 impl Client {
     /// Asks for a session.
@@ -92,7 +106,7 @@ impl Client {
             answer.is_some_and(|(kind, body)| kind == b'R' && body[..4] != [0; 4]),
             "{who:?} is not asked for a password"
         );
-        send(&mut stream, b'X', &[])?;
+        stream.hang_up()?;
         ends(&mut stream)
     }
 

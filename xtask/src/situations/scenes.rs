@@ -116,7 +116,7 @@ pub(super) const ALL: &[Situation] = &[
     Situation {
         name: "role_limit",
         about: "a role whose CONNECTION LIMIT is reached now and then",
-        major: 15,
+        major: 17,
         format: Format::Jsonlog,
         make: limits::role_limit,
         ..USUAL
