@@ -56,6 +56,8 @@ pub(crate) enum Command {
     History,
     /// One line per session.
     Sessions,
+    /// Why connections failed.
+    Refused,
     /// One line per event.
     Events,
     /// The same, as they happen.
@@ -67,10 +69,11 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    pub(crate) const ALL: [Command; 7] = [
+    pub(crate) const ALL: [Command; 8] = [
         Command::Summary,
         Command::History,
         Command::Sessions,
+        Command::Refused,
         Command::Events,
         Command::Watch,
         Command::Top,
@@ -83,6 +86,7 @@ impl Command {
             Command::Summary => "summary",
             Command::History => "history",
             Command::Sessions => "sessions",
+            Command::Refused => "refused",
             Command::Events => "events",
             Command::Watch => "watch",
             Command::Top => "top",
@@ -92,7 +96,7 @@ impl Command {
 }
 
 /// Words that a later version knows as commands.
-const LATER: [&str; 5] = ["refused", "serve", "report", "findings", "compare"];
+const LATER: [&str; 4] = ["serve", "report", "findings", "compare"];
 
 /// All flags, as clap sees them.
 #[derive(Debug, clap::Parser)]
@@ -681,7 +685,7 @@ fn take_command(
     }
     if LATER.contains(&word) {
         return Err(Stop::Usage(format!(
-            "'{word}' is not in this version; it has summary, history, sessions, events, watch, top and servers"
+            "'{word}' is not in this version; it has summary, history, sessions, refused, events, watch, top and servers"
         )));
     }
     let meant = Command::ALL

@@ -2,6 +2,7 @@
 //! fold of the command, and the views word the result.
 
 mod input;
+mod refused;
 mod rows;
 mod servers;
 mod top;
@@ -216,6 +217,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Command::Summary => asked.summary(run, window)?,
         Command::History => asked.history(run, window, bucket_s)?,
         Command::Sessions => asked.sessions(run, window)?,
+        Command::Refused => asked.refused(run, window)?,
         Command::Events => asked.events(run, window)?,
         Command::Watch => asked.watch(run, window, &input, piped_in)?,
         Command::Top => return asked.top(run, window, &input, last, kept.as_ref()),

@@ -83,7 +83,10 @@ pub(super) fn check(args: &Args) -> Result<(), String> {
         if let Some((flag, _)) = asks_for_window.iter().find(|(_, value)| value.is_some()) {
             return Err(format!("--at: one instant; it does not go with {flag}"));
         }
-        if matches!(command, Command::History | Command::Events | Command::Watch) {
+        if matches!(
+            command,
+            Command::History | Command::Refused | Command::Events | Command::Watch
+        ) {
             return Err(format!(
                 "--at: one instant, for summary, sessions and top; {} takes --since, --until and --last",
                 command.as_str()
@@ -106,7 +109,8 @@ pub(super) fn check(args: &Args) -> Result<(), String> {
         }
         if !show.by.is_empty() {
             return Err(
-                "top: it has every dimension; --by goes with summary and history".to_owned(),
+                "top: it has every dimension; --by goes with summary, history and refused"
+                    .to_owned(),
             );
         }
     }
@@ -149,7 +153,7 @@ pub(super) fn check(args: &Args) -> Result<(), String> {
         ) =>
         {
             return Err(format!(
-                "--by: goes with summary and history; {} are listed one by one",
+                "--by: goes with summary, history and refused; {} are listed one by one",
                 command.as_str()
             ));
         }
