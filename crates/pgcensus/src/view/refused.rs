@@ -103,12 +103,10 @@ fn retries(tally: &Tally) -> String {
 
 /// `; busiest 10 s: 12 from 23 Nov 02:40:50 UTC`
 fn burst(tally: &Tally, burst: Option<Burst>, show: &Show<'_>) -> String {
-    let Some(burst) = burst.filter(|burst| burst.connections > 1) else {
+    let Some(burst) = burst.filter(|burst| (2..tally.connections).contains(&burst.connections))
+    else {
         return String::new();
     };
-    if burst.connections == tally.connections {
-        return format!("; {}", glued(&format!("all within {BURST_S} s")));
-    }
     let most = thousands(burst.connections);
     let busiest = glued(&format!("busiest {BURST_S} s: {most}"));
     format!("; {busiest} from {}", glued(&show.zoned(burst.start)))
@@ -169,9 +167,7 @@ fn section(
     if let Some(rate) = tally.per_minute().filter(|_| tally.connections >= RATE_MIN) {
         rest += &format!(", {}", glued(&rate_of(rate)));
     }
-    if tally.connections > 2 {
-        rest += &burst(tally, reason.burst, show);
-    }
+    rest += &burst(tally, reason.burst, show);
     let parts = [
         (Tone::Title, reason.reason.as_str()),
         (Tone::Refused, &*count),
@@ -196,7 +192,7 @@ fn span(tally: &Tally, show: &Show<'_>) -> String {
     let (Some(first), Some(last)) = (tally.first, tally.last) else {
         return String::new();
     };
-    if tally.connections == 1 {
+    if show.second(first) == show.second(last) {
         return format!(", {}", glued(&show.zoned(last)));
     }
     let zone = show.zone.abbreviation(last);

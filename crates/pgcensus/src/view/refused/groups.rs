@@ -38,22 +38,22 @@ pub(super) fn text(
     let columns = Columns::of(groups, refused, show);
     writeln!(out, "{}", columns.head(show))?;
     for group in groups {
-        writeln!(out, "{}", columns.line(group, refused, show))?;
+        let (line, width) = columns.line(group, refused, show);
         let hba = group.hba.as_ref().filter(|_| shared.is_none()).map(worded);
         let detail = group
             .detail
             .as_deref()
             .map(|detail| shown(detail).into_owned());
         let said: Vec<_> = detail.into_iter().chain(hba).collect();
-        if !said.is_empty() {
+        let said = said.join(" ");
+        if said.is_empty() {
+            writeln!(out, "{}", line.trim_end())?;
+        } else if width + 2 + said.width() <= show.width {
+            writeln!(out, "{line}  {}", show.paint(Tone::Dim, &said))?;
+        } else {
             let indent = columns.count + 4;
-            write!(out, "{:indent$}", "")?;
-            paragraph(
-                out,
-                show,
-                (indent, indent + 2),
-                &[(Tone::Dim, &said.join(" "))],
-            )?;
+            write!(out, "{}\n{:indent$}", line.trim_end(), "")?;
+            paragraph(out, show, (indent, indent + 2), &[(Tone::Dim, &said)])?;
         }
     }
     more(reason.groups.len() - groups.len(), show, out)
@@ -68,9 +68,9 @@ pub(super) fn more(more: usize, show: &Show<'_>, out: &mut impl io::Write) -> io
     writeln!(out, "{}", show.paint(Tone::Dim, &more))
 }
 
-/// `line 4 of /data/pg_hba.conf: host all all 127.0.0.1/32 md5`
+/// `Line 4 of /data/pg_hba.conf: host all all 127.0.0.1/32 md5`
 fn worded(hba: &HbaSnapshot) -> String {
-    let place = format!("line {} of {}", hba.line, shown(&hba.file));
+    let place = format!("Line {} of {}", hba.line, shown(&hba.file));
     match &hba.text {
         Some(text) => format!("{place}: {}", shown(text)),
         None => place,
@@ -94,9 +94,10 @@ impl Columns {
             .iter()
             .map(|group| column_time(group.tally.last, refused, show).width());
         let last = times.max().unwrap_or(0);
-        // An application is hardly ever known of who was refused.
+        // Much is hardly ever known of who was refused; that the host is not, is worth a word.
         let is_shown = |dimension: Dimension| {
-            dimension != Dimension::ApplicationName
+            dimension == Dimension::ClientHost
+                || refused.dimensions.len() <= 2
                 || groups.iter().any(|group| group.name(dimension).is_some())
         };
         let dimensions = refused.dimensions.iter().copied();
@@ -133,19 +134,28 @@ impl Columns {
         show.paint(Tone::Dim, line.trim_end()).to_string()
     }
 
-    fn line(&self, group: &GroupSnapshot, refused: &RefusedSnapshot, show: &Show<'_>) -> String {
+    /// A row, and how wide it is.
+    fn line(
+        &self,
+        group: &GroupSnapshot,
+        refused: &RefusedSnapshot,
+        show: &Show<'_>,
+    ) -> (String, usize) {
         let count = right(&thousands(group.tally.connections), self.count);
         let mut line = format!("  {}", show.paint(Tone::Refused, &count));
-        for &(dimension, width) in &self.names {
+        let mut width = 2 + self.count;
+        for &(dimension, columns) in &self.names {
             let tone = match group.name(dimension) {
                 Some(_) => Tone::Plain,
                 None => Tone::Dim,
             };
-            let name = left(&name(group, dimension), width);
+            let name = left(&name(group, dimension), columns);
             line += &format!("  {}", show.paint(tone, &name));
+            width += 2 + columns;
         }
-        line += &format!("  {}", column_time(group.tally.last, refused, show));
-        line.trim_end().to_owned()
+        let last = column_time(group.tally.last, refused, show);
+        line += &format!("  {}", left(&last, self.last));
+        (line, width + 2 + self.last)
     }
 }
 
