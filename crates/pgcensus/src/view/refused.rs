@@ -77,6 +77,9 @@ fn headline(
     };
     let mut rest = connections.to_owned();
     rest += &retries(&refused.all);
+    if refused.all.attempts < refused.all.connections {
+        rest += &glued(", the others retries");
+    }
     rest += &burst(&refused.all, refused.burst, show);
     if refused.pending > 0 {
         rest += &format!("; {} not decided yet", thousands(refused.pending));
@@ -89,15 +92,14 @@ fn headline(
     paragraph(out, show, (0, LABEL.len()), &parts)
 }
 
-/// `, 24 attempts`, where some were retries.
+/// `, 24 attempts`, where some connections were retries.
 fn retries(tally: &Tally) -> String {
     if tally.attempts == tally.connections {
         return String::new();
     }
-    let attempts = counted(tally.attempts, "attempt", "attempts");
     format!(
         ", {}",
-        glued(&format!("{attempts} (sslmode=prefer tries twice)"))
+        glued(&counted(tally.attempts, "attempt", "attempts"))
     )
 }
 

@@ -35,6 +35,9 @@ pub(super) fn text(
         write!(out, "  ")?;
         paragraph(out, show, (2, 4), &[(Tone::Dim, &worded(hba))])?;
     }
+    let mut states = reason.groups.iter().map(|group| group.sqlstate);
+    let state = states.next().flatten();
+    let has_several_states = states.any(|other| other != state);
     let columns = Columns::of(groups, refused, show);
     writeln!(out, "{}", columns.head(show))?;
     for group in groups {
@@ -44,7 +47,9 @@ pub(super) fn text(
             .detail
             .as_deref()
             .map(|detail| shown(detail).into_owned());
-        let said: Vec<_> = detail.into_iter().chain(hba).collect();
+        let sqlstate = group.sqlstate.filter(|_| has_several_states);
+        let sqlstate = sqlstate.map(|sqlstate| format!("SQLSTATE {}.", sqlstate.as_str()));
+        let said: Vec<_> = sqlstate.into_iter().chain(detail).chain(hba).collect();
         let said = said.join(" ");
         if said.is_empty() {
             writeln!(out, "{}", line.trim_end())?;
