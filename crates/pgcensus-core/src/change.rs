@@ -1,13 +1,14 @@
 //! Changes: what the tracker says happened. Folds add them up; `events` and `sessions` show them.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use pgcensus_log::event::{ProbeReason, RefusalReason, ServerEvent};
 use pgcensus_log::record::{SessionId, Sqlstate};
 
 use crate::instant::Instant;
 use crate::names::{Dimension, Name, NameId};
-use crate::session::{ServerId, Session};
+use crate::session::{ServerId, Session, SessionAuth};
 
 /// One thing that happened, in the order of the log.
 #[derive(Clone, Debug)]
@@ -64,10 +65,27 @@ pub struct Refusal {
     pub reason: RefusalReason,
     /// As logged, else by the text.
     pub sqlstate: Option<Sqlstate>,
+    /// `connection authenticated`, where the log has it.
+    pub auth: Option<Arc<SessionAuth>>,
+    /// The record that says so, shared by those who keep it.
+    pub record: Rc<RefusalRecord>,
     /// It took back a session that had been opened.
     pub takes_back: bool,
     /// It is the second connection of one attempt: libpq's `sslmode=prefer` retried it.
     pub is_retry: bool,
+}
+
+/// The record of a refusal, as the log has it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RefusalRecord {
+    /// Its file, by position among those of its server.
+    pub file: u32,
+    /// Where it begins there, in bytes of what was decoded.
+    pub offset: u64,
+    /// Its first [`RECORD_KEPT_MAX`](pgcensus_log::event::RECORD_KEPT_MAX) bytes.
+    pub text: Box<[u8]>,
+    /// The DETAIL, of a longer one as many bytes; empty: it has none.
+    pub detail: Box<[u8]>,
 }
 
 impl Refusal {

@@ -17,6 +17,7 @@ pub mod lives;
 pub mod names;
 pub mod present;
 pub mod recent;
+pub mod refusals;
 pub mod session;
 pub mod snapshot;
 pub mod texts;

@@ -1,5 +1,7 @@
 //! Snapshot: plain, sorted data; all that a view may know of a census or a history.
 
+pub mod refused;
+
 use pgcensus_log::event::RefusalReason;
 
 use crate::instant::Instant;

@@ -19,14 +19,16 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use pgcensus_log::batch::{Slot, TextId};
-use pgcensus_log::event::{EndReason, Event, EventKind, ProbeReason, RefusalReason};
+use pgcensus_log::event::{
+    EndReason, Event, EventKind, ProbeReason, RECORD_KEPT_MAX, RefusalReason,
+};
 use pgcensus_log::record::BackendType;
 use rustc_hash::FxHashMap;
 
 use backend::{Backend, Fatal, RecentRefusal, Stage};
 use slots::Slots;
 
-use crate::change::{Change, Refusal, What};
+use crate::change::{Change, Refusal, RefusalRecord, What};
 use crate::instant::Instant;
 use crate::lives::Lives;
 use crate::names::Dimension;
@@ -56,6 +58,8 @@ const SPARE_MAX: usize = 1024;
 #[derive(Debug)]
 pub struct Tracker {
     server: ServerId,
+    /// The file at hand, by position.
+    file: u32,
     backends: FxHashMap<u32, Backend>,
     /// Those of whole sessions, which are not among `backends`.
     slots: Slots,
@@ -104,6 +108,7 @@ impl Tracker {
     pub fn new(server: ServerId) -> Tracker {
         Tracker {
             server,
+            file: 0,
             backends: FxHashMap::default(),
             slots: Slots::default(),
             pending: VecDeque::new(),
@@ -159,6 +164,11 @@ impl Tracker {
     /// Which lines the log had.
     pub fn saw(&self) -> Saw {
         self.saw
+    }
+
+    /// The events that come next are of this file, by position among those of the server.
+    pub fn reads_file(&mut self, file: usize) {
+        self.file = file as u32;
     }
 
     /// The log, or one of its files, has its first record here.
@@ -641,12 +651,7 @@ impl Tracker {
         else {
             return;
         };
-        let fatal = Fatal {
-            at,
-            refusal: *reason,
-            sqlstate: event.sqlstate,
-            message: texts.text(event.message).into(),
-        };
+        let fatal = self.fatal(*reason, event, at, texts);
         if let Some(backend) = self.backends.get(&pid)
             && backend.is(event)
             && backend.stage == Stage::Open
@@ -694,6 +699,32 @@ impl Tracker {
         self.refuse(&session, received_at, &fatal, false, out);
     }
 
+    /// What a FATAL says, as a refusal for this reason.
+    fn fatal(
+        &self,
+        refusal: RefusalReason,
+        event: &Event<TextId>,
+        at: Instant,
+        texts: &Texts<'_>,
+    ) -> Fatal {
+        let text = |id: Option<TextId>| {
+            let text = id.map_or(&b""[..], |id| texts.text(id));
+            text[..text.len().min(RECORD_KEPT_MAX)].into()
+        };
+        Fatal {
+            at,
+            refusal,
+            sqlstate: event.sqlstate,
+            message: texts.text(event.message).into(),
+            record: Rc::new(RefusalRecord {
+                file: self.file,
+                offset: event.offset,
+                text: text(event.record),
+                detail: text(event.detail),
+            }),
+        }
+    }
+
     /// Authorized was not connected.
     fn take_back(&mut self, backend: Backend, fatal: &Fatal, out: &mut Vec<Change>) {
         let session = backend.session;
@@ -735,6 +766,8 @@ impl Tracker {
             received_at,
             reason: fatal.refusal,
             sqlstate: fatal.sqlstate,
+            auth: session.auth.clone(),
+            record: fatal.record.clone(),
             takes_back,
             is_retry: false,
         };
@@ -784,14 +817,8 @@ impl Tracker {
         if self.backends.get(&pid).is_some_and(|b| !b.is(event)) {
             self.pid_returns(pid, at, out);
         }
-        let last_word = fatal.then(|| {
-            Box::new(Fatal {
-                at,
-                refusal: RefusalReason::TerminatedInStartup,
-                sqlstate: event.sqlstate,
-                message: texts.text(event.message).into(),
-            })
-        });
+        let terminated = RefusalReason::TerminatedInStartup;
+        let last_word = fatal.then(|| Box::new(self.fatal(terminated, event, at, texts)));
         match self.backends.get_mut(&pid) {
             Some(backend) if backend.stage == Stage::Done => return,
             Some(backend)

@@ -3,7 +3,7 @@
 
 use std::num::NonZeroU32;
 
-use crate::event::{Event, EventKind, TextOf};
+use crate::event::{Event, EventKind, RECORD_KEPT_MAX, TextOf};
 use crate::line_prefix::Head;
 use crate::log_time::LogTime;
 use crate::record::{Client, Record, Sqlstate};
@@ -183,28 +183,31 @@ impl Batch {
             backend_type: None,
             message: TextId::EMPTY,
             detail: None,
+            record: None,
             kind,
         };
         self.push(Item::Event(event, None));
     }
 
-    /// Adds what a record at `offset` says, with the SQLSTATE that its text implies.
+    /// Adds what a record at `offset`, of these bytes, says, with the SQLSTATE that its text implies.
     pub(crate) fn push_record(
         &mut self,
         offset: u64,
+        bytes: &[u8],
         record: &Record<'_>,
         kind: EventKind<&[u8]>,
         sqlstate: Option<Sqlstate>,
     ) {
         let Batch { texts, last, .. } = self;
         let kind = kind.map(&mut |text, of| keep(texts, last, text, of));
-        self.push_kind(offset, record, kind, sqlstate);
+        self.push_kind(offset, bytes, record, kind, sqlstate);
     }
 
     /// The same for what is kept already.
     pub(crate) fn push_kind(
         &mut self,
         offset: u64,
+        bytes: &[u8],
         record: &Record<'_>,
         kind: EventKind<TextId>,
         sqlstate: Option<Sqlstate>,
@@ -250,6 +253,10 @@ impl Batch {
                 .as_ref()
                 .filter(|_| has_text)
                 .map(|detail| keep(detail, TextOf::Other)),
+            record: kind.may_refuse().then(|| {
+                let kept = &bytes[..bytes.len().min(RECORD_KEPT_MAX)];
+                keep(kept.trim_ascii_end(), TextOf::Other)
+            }),
             kind,
         };
         self.push(Item::Event(event, None));

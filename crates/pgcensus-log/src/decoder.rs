@@ -226,11 +226,12 @@ impl Out<'_> {
     /// Adds what a record says; false where its message contradicts its prefix or columns.
     fn record(&mut self, start: usize, end: usize, record: &Record<'_>) -> bool {
         let offset = self.base + start as u64;
+        let bytes = &self.chunk[start..end.max(start)];
         if let Some(kind) = self.batch.plain(&record.message)
             && message::plain::is_trusted(record, &kind, |id| self.batch.text(id))
         {
             let sqlstate = Some(Sqlstate(*b"00000"));
-            self.batch.push_kind(offset, record, kind, sqlstate);
+            self.batch.push_kind(offset, bytes, record, kind, sqlstate);
             return true;
         }
         let (kind, sqlstate) = match message::classify(record) {
@@ -242,7 +243,8 @@ impl Out<'_> {
             Classified::Untrusted => return false,
             Classified::Event(kind, sqlstate) => (kind, sqlstate),
         };
-        self.batch.push_record(offset, record, kind, sqlstate);
+        self.batch
+            .push_record(offset, bytes, record, kind, sqlstate);
         true
     }
 

@@ -6,6 +6,9 @@
 use crate::log_time::LogTime;
 use crate::record::{BackendType, Client, SessionId, Sqlstate};
 
+/// Of the record of a refusal, so many bytes are kept to be shown.
+pub const RECORD_KEPT_MAX: usize = 2 << 10;
+
 /// What one record says, with what its prefix or columns carry.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Event<T> {
@@ -33,6 +36,8 @@ pub struct Event<T> {
     pub message: T,
     /// The DETAIL.
     pub detail: Option<T>,
+    /// The record as the log has it, of a FATAL that may be a refusal: its first [`RECORD_KEPT_MAX`] bytes.
+    pub record: Option<T>,
     /// What it says.
     pub kind: EventKind<T>,
 }
@@ -329,6 +334,7 @@ impl<T> Event<T> {
             backend_type: self.backend_type,
             message: text(self.message, TextOf::Other),
             detail: self.detail.map(|detail| text(detail, TextOf::Other)),
+            record: self.record.map(|record| text(record, TextOf::Other)),
             kind: self.kind.map(text),
         }
     }
@@ -345,6 +351,14 @@ impl<T> Client<T> {
 }
 
 impl<T> EventKind<T> {
+    /// It may end a connection before it becomes a session.
+    pub(crate) fn may_refuse(&self) -> bool {
+        matches!(
+            self,
+            EventKind::Refused { .. } | EventKind::Ending { fatal: true, .. }
+        )
+    }
+
     pub(crate) fn map<U>(self, text: &mut impl FnMut(T, TextOf) -> U) -> EventKind<U> {
         match self {
             EventKind::Received { client } => EventKind::Received {

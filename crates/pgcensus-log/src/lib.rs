@@ -12,6 +12,7 @@ mod candidate;
 mod csvlog;
 mod cursor;
 pub mod decoder;
+pub mod detail;
 pub mod envelope;
 pub mod event;
 pub mod format;

@@ -57,6 +57,8 @@ pub(crate) enum Command {
     History,
     /// One line per session.
     Sessions,
+    /// Why connections failed.
+    Refused,
     /// One line per event.
     Events,
     /// The same, as they happen.
@@ -70,10 +72,11 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    pub(crate) const ALL: [Command; 8] = [
+    pub(crate) const ALL: [Command; 9] = [
         Command::Summary,
         Command::History,
         Command::Sessions,
+        Command::Refused,
         Command::Events,
         Command::Watch,
         Command::Top,
@@ -87,6 +90,7 @@ impl Command {
             Command::Summary => "summary",
             Command::History => "history",
             Command::Sessions => "sessions",
+            Command::Refused => "refused",
             Command::Events => "events",
             Command::Watch => "watch",
             Command::Top => "top",
@@ -97,7 +101,7 @@ impl Command {
 }
 
 /// Words that a later version knows as commands.
-const LATER: [&str; 4] = ["refused", "serve", "report", "compare"];
+const LATER: [&str; 3] = ["serve", "report", "compare"];
 
 /// All flags, as clap sees them.
 #[derive(Debug, clap::Parser)]
@@ -728,7 +732,7 @@ fn take_command(
     }
     if LATER.contains(&word) {
         return Err(Stop::Usage(format!(
-            "'{word}' is not in this version; it has summary, history, sessions, events, watch, top, findings and servers"
+            "'{word}' is not in this version; it has summary, history, sessions, refused, events, watch, top, findings and servers"
         )));
     }
     let meant = Command::ALL

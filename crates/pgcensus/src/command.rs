@@ -3,6 +3,7 @@
 
 mod findings;
 mod input;
+mod refused;
 mod rows;
 mod servers;
 mod top;
@@ -221,6 +222,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Command::Summary => asked.summary(run, window)?,
         Command::History => asked.history(run, window, bucket_s)?,
         Command::Sessions => asked.sessions(run, window)?,
+        Command::Refused => asked.refused(run, window)?,
         Command::Events => asked.events(run, window)?,
         Command::Watch => asked.watch(run, window, &input, piped_in)?,
         Command::Top => return asked.top(run, window, &input, last, kept.as_ref()),

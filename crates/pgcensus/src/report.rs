@@ -1,9 +1,10 @@
 //! What was read, and what could not be: the facts about the input that every view tells.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::io::{self, Write};
 use std::path::Path;
 
+use pgcensus_core::snapshot::refused::{RecordSnapshot, RefusedSnapshot};
 use pgcensus_log::batch::Why;
 use pgcensus_log::envelope::Envelope;
 use pgcensus_log::format::Format;
@@ -12,9 +13,9 @@ use pgcensus_log::log_time::Zone;
 use crate::pipeline::{Outcome, UnreadableSpan};
 use crate::settings;
 use crate::source::Plan;
-use crate::source::file::Kind;
+use crate::source::file::{Kind, LogFile};
 use crate::view::text::{cut, shown, thousands};
-use crate::view::{InputReport, SourceReport};
+use crate::view::{InputReport, Place, SourceReport};
 
 /// Columns that are shown of what could not be read.
 const EXCERPT: usize = 100;
@@ -183,14 +184,43 @@ pub(crate) fn unreadable(plan: &Plan, outcome: &Outcome, out: &mut dyn Write) ->
     }
 }
 
-/// `pg.log:88121`; `syslog, line 812 of the server's text` below an envelope; where the file cannot be read again, `-, byte 1042`.
-fn place(plan: &Plan, span: &UnreadableSpan) -> String {
+fn place(plan: &Plan, span: &UnreadableSpan) -> Place {
     let log = &plan.servers[span.server].files[span.file];
-    match log.line_number(span.offset) {
-        Some(line) if log.envelope.is_some() => {
-            format!("{}, line {line} of the server's text", log.display)
+    Place::of(log, span.offset, log.line_number(span.offset))
+}
+
+impl Place {
+    fn of(log: &LogFile, byte: u64, line: Option<u64>) -> Place {
+        Place {
+            path: log.display.clone(),
+            line,
+            byte,
+            is_unwrapped: log.envelope.is_some(),
         }
-        Some(line) => format!("{}:{line}", log.display),
-        None => format!("{}, byte {}", log.display, span.offset),
     }
+}
+
+/// Where the records of refusals are, reason by reason as they stand there. Each file is read once.
+pub(crate) fn places(plan: &Plan, refused: &RefusedSnapshot) -> Vec<Place> {
+    let records = || refused.reasons.iter().flat_map(|reason| &reason.records);
+    let mut offsets: BTreeMap<(usize, usize), Vec<u64>> = BTreeMap::new();
+    let file = |record: &RecordSnapshot| (usize::from(record.server.0), record.file as usize);
+    for record in records() {
+        offsets.entry(file(record)).or_default().push(record.offset);
+    }
+    let lines = offsets.into_iter().map(|((server, file), mut offsets)| {
+        offsets.sort_unstable();
+        let lines = plan.servers[server].files[file].line_numbers(&offsets);
+        ((server, file), (offsets, lines))
+    });
+    let lines: BTreeMap<_, _> = lines.collect();
+    let places = records().map(|record| {
+        let (server, file) = file(record);
+        let log = &plan.servers[server].files[file];
+        let (offsets, lines) = &lines[&(server, file)];
+        let at = offsets.binary_search(&record.offset).ok();
+        let line = at.and_then(|at| Some(lines.as_ref()?[at]));
+        Place::of(log, record.offset, line)
+    });
+    places.collect()
 }

@@ -16,6 +16,7 @@ pub(crate) mod file;
 pub(crate) mod growing;
 pub(crate) mod input;
 mod judge;
+mod lines;
 mod lz4;
 pub(crate) mod names;
 mod overlap;

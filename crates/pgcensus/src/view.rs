@@ -3,6 +3,7 @@
 //! ```text
 //! CensusSnapshot  ─► summary::text, json::summary, csv::summary
 //! HistorySnapshot ─► history::text, json::history, csv::history
+//! RefusedSnapshot ─► refused::text, refused::data::json, refused::data::csv
 //! Session, Change ─► sessions::Sessions, events::Events    (streams)
 //! discover::Server ─► servers::text, servers::json, servers::csv
 //! ```
@@ -21,6 +22,7 @@ pub(crate) mod fail2ban;
 pub(crate) mod findings;
 pub(crate) mod history;
 pub(crate) mod json;
+pub(crate) mod refused;
 pub(crate) mod row;
 pub(crate) mod servers;
 pub(crate) mod sessions;
@@ -150,6 +152,33 @@ pub(crate) struct SourceReport {
     pub(crate) last: Option<Instant>,
     /// Its bytes, decompressed.
     pub(crate) bytes: u64,
+}
+
+/// Where a record is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// The file, as it was given or found.
+    pub(crate) path: String,
+    /// The line at which it begins, counted from 1; `None`: the file cannot be read again.
+    pub(crate) line: Option<u64>,
+    /// The byte of what was decoded, decompressed and without what others put around it.
+    pub(crate) byte: u64,
+    /// The line is one of the server's text, in an envelope.
+    pub(crate) is_unwrapped: bool,
+}
+
+/// `pg.log:88121`; `syslog, line 812 of the server's text` below an envelope; where the file cannot be read again, `-, byte 1042`.
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = text::shown(self.path.as_bytes());
+        match self.line {
+            Some(line) if self.is_unwrapped => {
+                write!(f, "{path}, line {line} of the server's text")
+            }
+            Some(line) => write!(f, "{path}:{line}"),
+            None => write!(f, "{path}, byte {}", self.byte),
+        }
+    }
 }
 
 /// What a colour means.

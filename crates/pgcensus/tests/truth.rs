@@ -182,6 +182,10 @@ fn check_log(wrong: &mut Wrong<'_>) -> Option<Vec<Session>> {
     true_sessions(wrong, &sessions);
     let events: Vec<Event> = wrong.keep(json_lines(&["events", "--json"], &whole))?;
     refusals(wrong, &events);
+    let refused = wrong.keep(json_object(&["refused", "--json"], &whole))?;
+    sums::of_refused(&refused, &events, &mut |right, what| {
+        wrong.unless(right, || what);
+    });
     forgeries(wrong, &sessions, &events);
     let mut sums = |right: bool, what: String| wrong.unless(right, || what);
     sums::of_summary(&summary, &sessions, &events, log.run.logs_all(), &mut sums);
@@ -508,6 +512,10 @@ fn refusals(wrong: &mut Wrong<'_>, events: &[Event]) {
             off + if guessed { 0.2 } else { 0.0 } + if event.user.is_none() { 0.05 } else { 0.0 },
         )
     };
+    let settings = &log.run.truth.settings;
+    let has_host_names = settings
+        .get("log_hostname")
+        .is_some_and(|value| value == "on");
     let required = log.run.refusals.len();
     let truths: Vec<_> = log
         .run
@@ -525,9 +533,17 @@ fn refusals(wrong: &mut Wrong<'_>, events: &[Event]) {
         wrong.unless(unseen || event.sqlstate == truth.sqlstate, || {
             format!("{truth}: reported with sqlstate {:?}", event.sqlstate)
         });
+        // Where the log has the host anywhere, be it in another record of the backend, it is known of the refusal.
+        let host = truth.host.as_deref().unwrap_or("[local]");
+        let reported = event.client_host.as_deref();
+        let is_host = reported == Some(host) || has_host_names;
+        wrong.unless(is_host || !log.carries.host, || {
+            format!("{truth}: reported with host {reported:?}")
+        });
         let is_word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
         let reason = event.reason.as_deref().unwrap_or_default();
-        wrong.unless(!reason.is_empty() && reason.chars().all(is_word), || {
+        let is_known = !reason.is_empty() && reason != "other";
+        wrong.unless(is_known && reason.chars().all(is_word), || {
             format!("{truth}: reported with reason {:?}", event.reason)
         });
     }

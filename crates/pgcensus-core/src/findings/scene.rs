@@ -255,6 +255,8 @@ impl Line {
                 client_host: name(Dimension::ClientHost, &client.2),
                 client_port: None,
                 received_at: None,
+                auth: None,
+                record: Rc::default(),
                 reason,
                 sqlstate: None,
                 takes_back: false,

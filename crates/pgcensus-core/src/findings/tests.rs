@@ -146,6 +146,8 @@ impl Line {
                 client_port: None,
                 received_at: None,
                 reason,
+                auth: None,
+                record: Rc::default(),
                 sqlstate: None,
                 takes_back: false,
                 is_retry: false,

@@ -7,7 +7,7 @@ use pgcensus_log::event::{EndReason, Event, EventKind, ProbeReason, RefusalReaso
 use pgcensus_log::record::{BackendType, Client, Sqlstate};
 
 use super::{PENDING_MAX_MS, START_TOLERANCE_MS};
-use crate::change::{Change, Probe, Refusal, What};
+use crate::change::{Change, Probe, Refusal, RefusalRecord, What};
 use crate::instant::Instant;
 use crate::names::Dimension;
 use crate::session::{End, Session, SessionTls};
@@ -44,6 +44,7 @@ pub(super) struct Fatal {
     pub(super) refusal: RefusalReason,
     pub(super) sqlstate: Option<Sqlstate>,
     pub(super) message: Box<[u8]>,
+    pub(super) record: Rc<RefusalRecord>,
 }
 
 #[derive(Debug)]

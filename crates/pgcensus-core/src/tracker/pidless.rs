@@ -5,7 +5,6 @@ use std::rc::Rc;
 use pgcensus_log::batch::TextId;
 use pgcensus_log::event::{Event, EventKind};
 
-use super::backend::Fatal;
 use super::{FATAL_MS, Tracker};
 use crate::change::{Change, Probe, What};
 use crate::instant::Instant;
@@ -55,12 +54,7 @@ impl Tracker {
                 database,
                 ..
             } => {
-                let fatal = Fatal {
-                    at,
-                    refusal: *reason,
-                    sqlstate: event.sqlstate,
-                    message: texts.text(event.message).into(),
-                };
+                let fatal = self.fatal(*reason, event, at, texts);
                 let opened = self.last_without_pid.take().filter(|s| {
                     *after_authorized && at.since(s.opened_at().unwrap_or(at)) <= FATAL_MS
                 });

@@ -27,6 +27,10 @@ const COMMANDS: Rows = &[
     ),
     ("sessions", "one line per session"),
     (
+        "refused",
+        "why connections failed: by reason, whom, from where, since when",
+    ),
+    (
         "events",
         "in order: [+] connected, [-] disconnected, [!] refused",
     ),
@@ -98,6 +102,10 @@ const EXAMPLES: Rows = &[
     (
         "pgcensus sessions --open pg.log",
         "the oldest sessions first",
+    ),
+    (
+        "pgcensus refused --last 1h pg.log",
+        "why connections failed lately",
     ),
     (
         "pgcensus events --user 'app*' -",

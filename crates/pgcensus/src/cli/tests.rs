@@ -198,7 +198,7 @@ fn each_mistake_has_its_sentence() {
         (&["--by", "db,user,app"], "--by: two dimensions at most"),
         (
             &["sessions", "--by", "db"],
-            "--by: goes with summary and history; sessions are listed one by one",
+            "--by: goes with summary, history and refused; sessions are listed one by one",
         ),
         (
             &["--open"],
@@ -272,7 +272,7 @@ fn each_mistake_has_its_sentence() {
         ),
         (
             &["serve", "pg.log"],
-            "'serve' is not in this version; it has summary, history, sessions, events, watch, top, findings and servers",
+            "'serve' is not in this version; it has summary, history, sessions, refused, events, watch, top, findings and servers",
         ),
         (
             &["sesions", "pg.log"],

@@ -85,7 +85,11 @@ pub(super) fn check(args: &Args) -> Result<(), String> {
         }
         if matches!(
             command,
-            Command::History | Command::Events | Command::Watch | Command::Findings
+            Command::History
+                | Command::Refused
+                | Command::Events
+                | Command::Watch
+                | Command::Findings
         ) {
             return Err(format!(
                 "--at: one instant, for summary, sessions and top; {} takes --since, --until and --last",
@@ -109,7 +113,8 @@ pub(super) fn check(args: &Args) -> Result<(), String> {
         }
         if !show.by.is_empty() {
             return Err(
-                "top: it has every dimension; --by goes with summary and history".to_owned(),
+                "top: it has every dimension; --by goes with summary, history and refused"
+                    .to_owned(),
             );
         }
     }
@@ -169,7 +174,7 @@ pub(super) fn check(args: &Args) -> Result<(), String> {
         ) =>
         {
             return Err(format!(
-                "--by: goes with summary and history; {} are listed one by one",
+                "--by: goes with summary, history and refused; {} are listed one by one",
                 command.as_str()
             ));
         }

@@ -16,7 +16,7 @@ use crate::view::findings::Found;
 use crate::{time_spec, view};
 
 /// Columns of the sparkline of `summary`.
-const TIMELINE: usize = 60;
+pub(super) const TIMELINE: usize = 60;
 
 /// What `summary` and `history` add up.
 struct Totals {

@@ -289,6 +289,7 @@ impl<'a, 's> Fold<'a, 's> {
         let times = buffers.batch.log_times;
         {
             let state = &mut self.servers[server];
+            state.tracker.reads_file(file);
             let outcome = &mut state.files[file];
             outcome.bytes += after.bytes;
             if after.error.is_some() {

@@ -15,6 +15,7 @@ use super::ahead::Ahead;
 use super::compressed::{self, Compression, Damaged, MAGIC_MAX, Magic};
 use super::enveloped::{self, Order, Unwrapped};
 use super::input::{Counted, Input, Reading};
+use super::lines::Lines;
 use super::section::{OpenSection, Section};
 use super::take::Learned;
 use super::tar;
@@ -584,24 +585,30 @@ impl LogFile {
     /// The number of the line that begins at a byte of what is decoded, counted only now that a message needs it.
     /// `None` for what cannot be read again.
     pub(crate) fn line_number(&self, offset: u64) -> Option<u64> {
+        self.line_numbers(&[offset])?.pop()
+    }
+
+    /// The same of several bytes, in ascending order: the file is read once.
+    pub(crate) fn line_numbers(&self, offsets: &[u64]) -> Option<Vec<u64>> {
         if matches!(self.kind, Kind::Stream(_)) {
             return None;
         }
-        let reader = self.open_as_written().ok()?;
+        let mut reader = self.open_as_written().ok()?;
+        let mut lines = Lines::up_to(offsets);
         if let Some(translated) = &self.translated {
             let mut undone: Undone = translated.undo(reader, &self.format);
-            return undone.line_number(offset as usize).ok();
+            undone.count_lines(&mut lines).ok()?;
+            return Some(lines.finish());
         }
-        let mut input = reader.take(offset);
         let mut buffer = vec![0; 1 << 16];
-        let mut lines = 1;
-        loop {
-            match input.read(&mut buffer) {
-                Ok(0) => return Some(lines),
-                Ok(n) => lines += memchr::memchr_iter(b'\n', &buffer[..n]).count() as u64,
+        while !lines.are_found() {
+            match reader.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(n) => lines.pass(&buffer[..n], &[]),
                 Err(_) => return None,
             }
         }
+        Some(lines.finish())
     }
 
     /// Plain bytes on disk, from where their text begins, after a byte order mark: they can be read in any order. `None`

@@ -11,6 +11,8 @@ use pgcensus_log::translation::{
     Catalog, Rewriter, Rewritten, Shape, Translation, may_be_translated,
 };
 
+use super::lines::Lines;
+
 /// What is read at a time.
 const STEP: usize = 64 << 10;
 
@@ -144,17 +146,13 @@ pub(crate) struct Undone {
 }
 
 impl Undone {
-    /// The line of the log at which `offset` bytes of it in English end, counted from 1.
-    pub(crate) fn line_number(&mut self, mut offset: usize) -> io::Result<u64> {
-        let mut lines = 1;
+    /// Counts the lines of the log up to places in its English text.
+    pub(crate) fn count_lines(&mut self, lines: &mut Lines<'_>) -> io::Result<()> {
         loop {
-            let text = &self.out.text[..self.out.text.len().min(offset)];
-            let joined = self.out.joined.partition_point(|&at| at <= offset);
-            lines += (memchr::memchr_iter(b'\n', text).count() + joined) as u64;
-            offset -= text.len();
+            lines.pass(&self.out.text, &self.out.joined);
             self.at = self.out.text.len();
-            if offset == 0 || !self.fill()? {
-                return Ok(lines);
+            if lines.are_found() || !self.fill()? {
+                return Ok(());
             }
         }
     }

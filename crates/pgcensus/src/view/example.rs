@@ -1,5 +1,6 @@
 //! Handmade numbers for the tests of the views.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use pgcensus_core::change::{Change, Probe, Refusal, What};
@@ -358,6 +359,8 @@ pub(crate) fn refusal(session: &Session, reason: RefusalReason, takes_back: bool
         received_at: session.session_start,
         reason,
         sqlstate: Sqlstate::parse(b"53300"),
+        auth: session.auth.clone(),
+        record: Rc::default(),
         takes_back,
         is_retry: false,
     }

@@ -54,6 +54,8 @@ fn address(host: &str) -> Option<IpAddr> {
 
 #[cfg(test)]
 mod tests {
+    use std::rc::Rc;
+
     use super::*;
     use pgcensus_core::session::{RefusalReason, ServerId};
 
@@ -71,6 +73,8 @@ mod tests {
             client_port: Some(5_000),
             received_at: None,
             reason: RefusalReason::PasswordFailed,
+            auth: None,
+            record: Rc::default(),
             sqlstate: None,
             takes_back: false,
             is_retry: false,

@@ -138,7 +138,7 @@ struct History<'a> {
 }
 
 #[derive(Serialize)]
-struct Input<'a> {
+pub(super) struct Input<'a> {
     files: usize,
     bytes: u64,
     events: u64,
@@ -150,7 +150,7 @@ struct Input<'a> {
 }
 
 impl<'a> Input<'a> {
-    fn new(report: &'a InputReport, show: &Show<'_>) -> Input<'a> {
+    pub(super) fn new(report: &'a InputReport, show: &Show<'_>) -> Input<'a> {
         Input {
             files: report.files,
             bytes: report.bytes,
@@ -344,7 +344,7 @@ struct Names {
 }
 
 #[derive(Serialize)]
-struct NameCount {
+pub(super) struct NameCount {
     name: String,
     count: u64,
 }
@@ -362,7 +362,7 @@ impl Names {
     }
 }
 
-fn name_counts(ranking: &Ranking) -> Vec<NameCount> {
+pub(super) fn name_counts(ranking: &Ranking) -> Vec<NameCount> {
     ranking
         .iter()
         .map(|(name, count)| NameCount {
@@ -413,7 +413,7 @@ pub(super) fn time(at: Option<Instant>, show: &Show<'_>) -> Option<String> {
 }
 
 /// Counts by a word, in this order.
-struct Counts(Vec<(&'static str, u64)>);
+pub(super) struct Counts(Vec<(&'static str, u64)>);
 
 impl Serialize for Counts {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -421,7 +421,7 @@ impl Serialize for Counts {
     }
 }
 
-fn counts(counts: impl IntoIterator<Item = (&'static str, u64)>) -> Counts {
+pub(super) fn counts(counts: impl IntoIterator<Item = (&'static str, u64)>) -> Counts {
     Counts(counts.into_iter().collect())
 }
 

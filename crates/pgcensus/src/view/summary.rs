@@ -278,12 +278,23 @@ fn input(
     show: &Show<'_>,
     out: &mut impl io::Write,
 ) -> io::Result<()> {
-    let mut text = match census.window.or(census.input) {
+    input_of(census.window, census.input, report, show, out)
+}
+
+/// The same of any window of an input.
+pub(super) fn input_of(
+    window: Option<(Instant, Instant)>,
+    input: Option<(Instant, Instant)>,
+    report: &InputReport,
+    show: &Show<'_>,
+    out: &mut impl io::Write,
+) -> io::Result<()> {
+    let mut text = match window.or(input) {
         Some((since, until)) => span(since, until, show),
         None if report.bytes > 0 => "the log carries no time".to_owned(),
         None => String::new(),
     };
-    if let (Some(window), Some((first, last))) = (census.window, census.input)
+    if let (Some(window), Some((first, last))) = (window, input)
         && (window.0 > first || window.1 < last)
     {
         text += &format!(", part of {}", whole(first, last, window, show));
@@ -365,20 +376,29 @@ fn whole(first: Instant, last: Instant, window: (Instant, Instant), show: &Show<
 }
 
 fn timeline(census: &CensusSnapshot, show: &Show<'_>, out: &mut impl io::Write) -> io::Result<()> {
-    if census.timeline.len() < 2 || census.timeline.iter().all(|&n| n == 0) {
+    line_of(&census.timeline, (Tone::Connected, "open"), show, out)
+}
+
+/// How a number went over the window: `▁▃█▂  open, up to 93`.
+pub(super) fn line_of(
+    timeline: &[u64],
+    (tone, what): (Tone, &str),
+    show: &Show<'_>,
+    out: &mut impl io::Write,
+) -> io::Result<()> {
+    if timeline.len() < 2 || timeline.iter().all(|&n| n == 0) {
         return Ok(());
     }
     // A narrow line has fewer, longer stretches.
-    let stretch = census.timeline.len().div_ceil(show.width.max(1));
-    let most_open: Vec<u64> = census
-        .timeline
+    let stretch = timeline.len().div_ceil(show.width.max(1));
+    let most: Vec<u64> = timeline
         .chunks(stretch)
         .map(|stretch| stretch.iter().copied().max().unwrap_or(0))
         .collect();
-    let line = sparkline(&most_open);
-    let bars = show.paint(Tone::Connected, &line);
-    let most = census.timeline.iter().max().copied().unwrap_or(0);
-    let scale = format!("  open, up to {}", thousands(most));
+    let line = sparkline(&most);
+    let bars = show.paint(tone, &line);
+    let most = timeline.iter().max().copied().unwrap_or(0);
+    let scale = format!("  {what}, up to {}", thousands(most));
     let room = show.width.saturating_sub(line.width());
     let scale = if scale.width() <= room {
         scale

@@ -76,9 +76,9 @@ impl Situation {
     pub(crate) fn all() -> Vec<Situation> {
         let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/situations");
         let dirs = std::fs::read_dir(dir).expect("situations");
-        let mut all: Vec<Situation> = dirs
-            .map(|dir| Situation::read(&dir.expect("readable").path()))
-            .collect();
+        let dirs = dirs.map(|dir| dir.expect("readable").path());
+        let dirs = dirs.filter(|path| path.is_dir());
+        let mut all: Vec<Situation> = dirs.map(|dir| Situation::read(&dir)).collect();
         all.sort_by(|a, b| a.name.cmp(&b.name));
         all
     }

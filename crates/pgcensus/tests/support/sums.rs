@@ -176,6 +176,88 @@ pub(crate) fn of_summary(
     }
 }
 
+/// `refused --json` against itself and the events of the same log.
+#[allow(dead_code, reason = "for those who ask for refusals")]
+pub(crate) fn of_refused(refused: &Value, events: &[Event], right: Report<'_>) {
+    let of = |kind: &'static str| events.iter().filter(move |event| event.event == kind);
+    let whole = of("refused").count() as u64;
+    right(
+        refused["connections"].as_u64() == Some(whole),
+        format!("refused: {} of {whole}", refused["connections"]),
+    );
+    let reasons = refused["reasons"].as_array().map_or(&[][..], Vec::as_slice);
+    let by_reason = refused["by_reason"]
+        .as_object()
+        .map_or(0, serde_json::Map::len);
+    right(
+        by_reason == reasons.len(),
+        format!("refused: {by_reason} reasons, and {}", reasons.len()),
+    );
+    for reason in reasons {
+        let name = reason["reason"].as_str().unwrap_or_default();
+        let told = |event: &&Event| event.reason.as_deref() == Some(name);
+        let told: Vec<_> = of("refused").filter(told).collect();
+        for key in ["attempts", "connections"] {
+            let groups = reason["groups"].as_array().map_or(&[][..], Vec::as_slice);
+            let sum: u64 = groups.iter().filter_map(|group| group[key].as_u64()).sum();
+            right(
+                reason[key].as_u64() == Some(sum),
+                format!(
+                    "refused: {key} of {name} sum to {sum}, not to {}",
+                    reason[key]
+                ),
+            );
+        }
+        for group in reason["groups"].as_array().into_iter().flatten() {
+            let is_of = |event: &&&Event| {
+                group["user"].as_str() == event.user.as_deref()
+                    && group["database"].as_str() == event.database.as_deref()
+                    && group["client_host"].as_str() == event.client_host.as_deref()
+            };
+            let most = told.iter().filter(is_of).count() as u64;
+            let connections = group["connections"].as_u64();
+            right(
+                connections.is_some_and(|n| (1..=most).contains(&n)),
+                format!("refused: {group} of {name}, in events {most}"),
+            );
+        }
+        let all = told.len() as u64;
+        let counted = [&reason["connections"], &refused["by_reason"][name]];
+        right(
+            counted.iter().all(|n| n.as_u64() == Some(all)),
+            format!("refused: {counted:?} of {name}, in events {all}"),
+        );
+        let records = reason["records"].as_array().map_or(&[][..], Vec::as_slice);
+        right(
+            records.len() as u64 == all.min(3),
+            format!("refused: {} records of {all} of {name}", records.len()),
+        );
+        let last = told.iter().rev().take(3).rev();
+        for (record, event) in records.iter().zip(last) {
+            let text = record["record"].as_str().unwrap_or_default();
+            let is_of = event.pid.is_some_and(|pid| {
+                text.contains(&pid.to_string()) || text.contains(&format!("{pid:x}"))
+            });
+            let is_placed = record["line"].as_u64().is_some_and(|line| line > 0);
+            right(
+                is_of && is_placed,
+                format!("refused: record {record} of {name} is not of {event:?}"),
+            );
+        }
+    }
+    let probes = of("probe").count() as u64;
+    let hosts = refused["probes"]["client_hosts"].as_array();
+    let hosts = hosts
+        .into_iter()
+        .flatten()
+        .filter_map(|host| host["count"].as_u64());
+    let hosts: u64 = hosts.sum();
+    right(
+        refused["probes"]["total"].as_u64() == Some(probes) && hosts == probes,
+        format!("refused: {hosts} probes of {probes}"),
+    );
+}
+
 /// `history --json`: each bucket balances and begins where the last one ended.
 pub(crate) fn of_history(history: &Value, summary: &Value, right: Report<'_>) {
     let Some(buckets) = history["buckets"].as_array() else {
