@@ -1,4 +1,4 @@
-//! Groups: who comes and goes, by server, application, user and client host together.
+//! Groups: who comes and goes, by server, database, application, user and client host together.
 
 use rustc_hash::FxHashMap;
 
@@ -30,6 +30,7 @@ impl GroupId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Key {
     pub(super) server: ServerId,
+    pub(super) database: NameId,
     pub(super) application_name: NameId,
     pub(super) user: NameId,
     pub(super) client_host: NameId,
@@ -65,6 +66,7 @@ impl Default for Groups {
     fn default() -> Self {
         let nobody = Key {
             server: ServerId::default(),
+            database: NameId::OTHER,
             application_name: NameId::OTHER,
             user: NameId::OTHER,
             client_host: NameId::OTHER,
@@ -111,6 +113,7 @@ impl Groups {
     pub(super) fn of(&mut self, session: &Session) -> GroupId {
         self.id(Key {
             server: session.server,
+            database: session.name(Dimension::Database),
             application_name: session.name(Dimension::ApplicationName),
             user: session.name(Dimension::User),
             client_host: session.name(Dimension::ClientHost),
@@ -121,6 +124,7 @@ impl Groups {
     pub(super) fn of_refusal(&mut self, refusal: &Refusal) -> GroupId {
         self.id(Key {
             server: refusal.server,
+            database: refusal.name(Dimension::Database),
             application_name: refusal.name(Dimension::ApplicationName),
             user: refusal.name(Dimension::User),
             client_host: refusal.name(Dimension::ClientHost),
@@ -214,8 +218,7 @@ impl Key {
             Dimension::User => self.user,
             Dimension::ClientHost => self.client_host,
             Dimension::Server => self.server.into(),
-            // A client that changes its database is the same client.
-            Dimension::Database => NameId::ABSENT,
+            Dimension::Database => self.database,
         }
     }
 

@@ -9,11 +9,11 @@ use rustc_hash::FxHashMap;
 
 use super::finding::{Argument, Figure, Finding, Kind, Sentence, Severity, Who};
 use super::groups::{GROWTH_MS, Groups, Held};
-use super::{Judge, Seen};
+use super::{Judge, Seen, TICK_MS};
 use crate::change::{Refusal, What};
 use crate::instant::Instant;
 use crate::names::{Dimension, NameId};
-use crate::session::{RefusalReason, ServerId, Session};
+use crate::session::{RefusalReason, ServerId};
 
 /// Clients that find no connection try again within seconds or a minute: after five without a refusal it was over.
 const QUIET_MS: i64 = 5 * 60_000;
@@ -66,11 +66,15 @@ enum Limit {
 }
 
 /// The fold.
-#[derive(Default)]
 pub(super) struct Saturation {
     limits: BTreeMap<(ServerId, Limit), Vec<Stretch>>,
-    /// Attempts of each role and database in the stretch of [`SHARE_MS`] that is going on.
+    /// Attempts of the roles and databases that were refused in the stretch of [`SHARE_MS`] that is going on.
     attempts: FxHashMap<(ServerId, Dimension, NameId), Attempts>,
+    /// Which stretch, and the tick that it was reckoned for.
+    share: i64,
+    tick: i64,
+    /// By [`GroupId`]: the stretch in which it last connected, and how often.
+    connects: Vec<(i64, u32)>,
     /// By [`ServerId`].
     servers: Vec<Server>,
 }
@@ -96,13 +100,12 @@ struct Stretch {
     hosts: Vec<Held>,
 }
 
-/// Attempts in stretches of [`SHARE_MS`], counted from 1970.
+/// Attempts of a role or database.
 #[derive(Default)]
 struct Attempts {
-    number: i64,
-    all: u64,
+    /// Those that were refused in the stretch that is going on.
     refused: u64,
-    /// The largest share that was refused in one of them, and of which attempts.
+    /// The largest share of a stretch that was refused, of how many attempts, and when it began.
     worst: Option<(f64, u64, Instant)>,
 }
 
@@ -115,6 +118,19 @@ struct Peaks {
     days: Vec<i64>,
 }
 
+impl Default for Saturation {
+    fn default() -> Saturation {
+        Saturation {
+            limits: BTreeMap::new(),
+            attempts: FxHashMap::default(),
+            share: i64::MIN,
+            tick: i64::MIN,
+            connects: Vec::new(),
+            servers: Vec::new(),
+        }
+    }
+}
+
 impl Saturation {
     pub(super) fn observe(&mut self, seen: &Seen<'_>, groups: &Groups) {
         match seen.what {
@@ -122,9 +138,7 @@ impl Saturation {
                 let server = self.server(session.server);
                 server.open += 1;
                 server.peaks.observe(seen.at, server.open);
-                if !self.attempts.is_empty() {
-                    self.attempted(session, seen.at);
-                }
+                self.connected(seen, groups);
             }
             What::TakenBack(session) => self.server(session.server).open -= 1,
             What::Closed(session) if session.was_seen_to_open() => {
@@ -147,17 +161,56 @@ impl Saturation {
         &mut self.servers[server]
     }
 
-    /// An attempt that was no refusal, of a role or database that had one.
-    fn attempted(&mut self, session: &Session, at: Instant) {
-        for dimension in [Dimension::User, Dimension::Database] {
-            let key = (session.server, dimension, session.name(dimension));
-            if let Some(attempts) = self.attempts.get_mut(&key) {
-                attempts.observe(at, false);
+    /// An attempt that was no refusal.
+    fn connected(&mut self, seen: &Seen<'_>, groups: &Groups) {
+        self.reach(seen.tick, groups);
+        let id = seen.group.0 as usize;
+        if id >= self.connects.len() {
+            self.connects.resize(id + 1, (i64::MIN, 0));
+        }
+        let connects = &mut self.connects[id];
+        if connects.0 != self.share {
+            *connects = (self.share, 0);
+        }
+        connects.1 += 1;
+    }
+
+    /// The stretch of this tick begins: what was before is judged.
+    fn reach(&mut self, tick: i64, groups: &Groups) {
+        if tick == self.tick {
+            return;
+        }
+        self.tick = tick;
+        let share = tick.div_euclid(SHARE_MS / TICK_MS);
+        if share > self.share {
+            self.settle(groups);
+            self.share = share;
+        }
+    }
+
+    /// Judges the stretch that is going on as if it were over.
+    fn settle(&mut self, groups: &Groups) {
+        let at = Instant(self.share.saturating_mul(SHARE_MS));
+        for (&(server, dimension, name), attempts) in &mut self.attempts {
+            if attempts.refused == 0 {
+                continue;
             }
+            let connects = groups.iter().filter(|(_, group)| {
+                group.key.server == server && group.key.name(dimension) == name
+            });
+            let connects = connects.filter_map(|(id, _)| self.connects.get(id.0 as usize));
+            let connects = connects.filter(|(share, _)| *share == self.share);
+            let all = attempts.refused + connects.map(|(_, n)| u64::from(*n)).sum::<u64>();
+            let share = attempts.refused as f64 / all as f64;
+            if all >= ATTEMPTS_MIN && attempts.worst.is_none_or(|(worst, ..)| share > worst) {
+                attempts.worst = Some((share, all, at));
+            }
+            attempts.refused = 0;
         }
     }
 
     fn refused(&mut self, refusal: &Refusal, limit: Limit, seen: &Seen<'_>, groups: &Groups) {
+        self.reach(seen.tick, groups);
         let at = seen.at;
         let server = refusal.server;
         let of = match limit {
@@ -168,7 +221,7 @@ impl Saturation {
         if let Some((dimension, name)) = of {
             let key = (server, dimension, name);
             if self.attempts.len() < LIMITS_MAX || self.attempts.contains_key(&key) {
-                self.attempts.entry(key).or_default().observe(at, true);
+                self.attempts.entry(key).or_default().refused += 1;
             }
         }
         let key = (server, limit);
@@ -189,7 +242,8 @@ impl Saturation {
         }
     }
 
-    pub(super) fn verdicts(&self, judge: &Judge<'_>, found: &mut Vec<Finding>) {
+    pub(super) fn verdicts(&mut self, judge: &Judge<'_>, found: &mut Vec<Finding>) {
+        self.settle(judge.groups);
         for (&(server, limit), stretches) in &self.limits {
             let worst = stretches.iter().max_by_key(|stretch| stretch.connections);
             if let Some(worst) = worst {
@@ -351,7 +405,7 @@ impl Saturation {
         name: NameId,
     ) -> (Severity, Sentence) {
         let worst = self.attempts.get(&(server, dimension, name));
-        let worst = worst.and_then(Attempts::worst);
+        let worst = worst.and_then(|attempts| attempts.worst);
         let percent = REFUSED_SHARE * 100.0;
         match worst.filter(|&(share, all, _)| share > REFUSED_SHARE && all >= ATTEMPTS_MIN) {
             Some((share, all, at)) => (
@@ -458,32 +512,6 @@ impl Stretch {
         self.connections += 1;
         self.attempts += u64::from(!refusal.is_retry);
         *self.reasons.entry(refusal.reason).or_default() += 1;
-    }
-}
-
-impl Attempts {
-    fn observe(&mut self, at: Instant, is_refused: bool) {
-        let number = at.0.div_euclid(SHARE_MS);
-        if number != self.number {
-            self.worst = self.worst();
-            *self = Attempts {
-                number,
-                worst: self.worst,
-                ..Attempts::default()
-            };
-        }
-        self.all += 1;
-        self.refused += u64::from(is_refused);
-    }
-
-    /// With the stretch that is going on.
-    fn worst(&self) -> Option<(f64, u64, Instant)> {
-        let now = (self.all >= ATTEMPTS_MIN).then(|| {
-            let share = self.refused as f64 / self.all as f64;
-            (share, self.all, Instant(self.number * SHARE_MS))
-        });
-        let worst = self.worst.into_iter().chain(now);
-        worst.max_by(|(a, ..), (b, ..)| a.total_cmp(b))
     }
 }
 
