@@ -191,8 +191,16 @@ fn a_limit_of_a_role_is_a_throttle_unless_it_turns_away_many() {
         log.refused(at, "app", RefusalReason::RoleLimit);
     }
     assert_eq!(log.said(), ["info saturation of app"]);
-    for i in 0..20 {
-        log.refused(30 * MINUTE + i * SECOND, "app", RefusalReason::RoleLimit);
+    for i in 0..6 {
+        log.refused(20 * MINUTE + i * SECOND, "app", RefusalReason::RoleLimit);
+    }
+    assert_eq!(log.said(), ["info saturation of app"], "for a moment");
+    for i in 0..25 {
+        log.refused(
+            30 * MINUTE + i * 30 * SECOND,
+            "app",
+            RefusalReason::RoleLimit,
+        );
     }
     assert_eq!(log.said(), ["warning saturation of app"]);
 }
@@ -276,7 +284,7 @@ proptest! {
             log.traffic(from, from + length, every);
             deploy(&mut log, from + HOUR / 2, connects);
             for i in 0..refused {
-                log.refused(from + HOUR + i * SECOND, "app", RefusalReason::RoleLimit);
+                log.refused(from + HOUR + i * 25 * SECOND, "app", RefusalReason::RoleLimit);
             }
             log
         };
