@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::{make, operator, shop};
+use crate::situations::client::Who;
 use crate::situations::plan::{Act, Finding, HOUR, MINUTE, Plan, password, who};
 
 pub(in crate::situations) fn one_host(plan: &mut Plan) {
@@ -35,12 +36,7 @@ pub(in crate::situations) fn success(plan: &mut Plan) {
 }
 
 /// Wrong passwords, one about every eight seconds; when the last was.
-fn guesses(
-    plan: &mut Plan,
-    from: f64,
-    count: u32,
-    guesser: &crate::situations::client::Who,
-) -> f64 {
+fn guesses(plan: &mut Plan, from: f64, count: u32, guesser: &Who) -> f64 {
     let mut at = from;
     for n in 0..count {
         if n > 0 {
@@ -81,7 +77,7 @@ pub(in crate::situations) fn many_hosts(plan: &mut Plan) {
     let mut failures = 0;
     for host in 1..=60 {
         let guesser = who("", "postgres", "postgres", &format!("198.51.100.{host}"));
-        for _ in 0..1 + host % 2 {
+        for _ in 0..=host % 2 {
             let at = plan.between(from, to);
             plan.guess(at, &guesser);
             failures += 1;

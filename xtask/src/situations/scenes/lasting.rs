@@ -76,8 +76,8 @@ pub(in crate::situations) fn quiet(plan: &mut Plan) {
 }
 
 pub(in crate::situations) fn autoscaling(plan: &mut Plan) {
-    make(plan, &["web", "cron"], &["shop"]);
     const HOURS: f64 = 48.0;
+    make(plan, &["web", "cron"], &["shop"]);
     let cron = who("cron", "cron", "shop", "[local]");
     plan.rhythm(5.0, HOURS * HOUR, 5.0 * MINUTE, 1.0, &cron);
     for server in 0..12_u32 {
