@@ -44,7 +44,7 @@ impl Judge<'_> {
     }
 
     /// `from 10.0.0.7`, `from 7 hosts`
-    pub(super) fn from_hosts(&self, said: Sentence, ranked: &[(NameId, u64)]) -> Sentence {
+    pub(super) fn say_hosts(&self, said: Sentence, ranked: &[(NameId, u64)]) -> Sentence {
         match ranked {
             [(NameId::ABSENT, _)] => said.text("from a host that the log does not name"),
             [(host, _)] => said

@@ -87,7 +87,7 @@ impl FirstSeen {
                 Dimension::ClientHost,
                 Dimension::ApplicationName,
             ] {
-                found.extend(self.new(judge, server, dimension, begin.plus_ms(WEEK_MS)));
+                found.extend(self.who_is_new(judge, server, dimension, begin.plus_ms(WEEK_MS)));
             }
         }
     }
@@ -97,7 +97,7 @@ impl FirstSeen {
     }
 
     /// Who of a dimension came after this instant only.
-    fn new(
+    fn who_is_new(
         &self,
         judge: &Judge<'_>,
         server: ServerId,

@@ -212,7 +212,7 @@ fn stale_secret(
     let is_over = again.len() == program.failing.len() && end.since(until) >= STALE_MS;
     let text = judge.text(Dimension::User, user);
     let mut said = Sentence::from("role ").name(text).text(" fails ");
-    said = judge.from_hosts(said, &program.hosts());
+    said = judge.say_hosts(said, &program.hosts());
     said = said
         .text(", where it used to log in: ")
         .count(failures)
@@ -277,7 +277,7 @@ fn wrong_check(
         ),
     };
     let said = said.text(" every ").ms(program.rhythm_ms.into()).text(" ");
-    let said = judge.from_hosts(said, &program.hosts());
+    let said = judge.say_hosts(said, &program.hosts());
     let mut said = said.text(", ").count(failures).text(" times");
     if failure == Failure::Password {
         said = said.text("; it never logged in");
@@ -496,14 +496,16 @@ fn from_many(
     let is_inside = !hosts.iter().any(|&(host, _)| is_public_host(judge, host));
     let is_stale = is_inside && login.is_some_and(|login| login.last <= attack.since);
     let said = Sentence::from("role ").name(text);
-    let said = match is_stale {
-        true => said.text(" fails, and logs in no more: "),
-        false => said.text(" was tried: "),
+    let said = if is_stale {
+        said.text(" fails, and logs in no more: ")
+    } else {
+        said.text(" was tried: ")
     };
     let said = said.count(passwords).text(" wrong passwords ");
-    let said = match has_no_host {
-        true => judge.from_hosts(said, &hosts),
-        false => judge.from_hosts(said, &hosts).text(" that never logged in"),
+    let said = if has_no_host {
+        judge.say_hosts(said, &hosts)
+    } else {
+        judge.say_hosts(said, &hosts).text(" that never logged in")
     };
     let kind = if is_stale {
         Kind::StaleSecret
@@ -529,10 +531,7 @@ fn from_many(
         test: Sentence::default().text(format!(
             "{GUESSES_MIN} wrong passwords of one role within ten minutes, from {SPREAD_MIN} hosts or more that never logged in"
         )),
-        advice: match is_stale {
-            true => Sentence::from("its hosts are new and it logged in from others until then: give the application the right password"),
-            false => Sentence::from("let only known networks reach the port (firewall, pg_hba.conf), and give ").name(text).text(" a long random password; pgcensus findings --emit fail2ban prints a line for each failure"),
-        },
+        advice: if is_stale { Sentence::from("its hosts are new and it logged in from others until then: give the application the right password") } else { Sentence::from("let only known networks reach the port (firewall, pg_hba.conf), and give ").name(text).text(" a long random password; pgcensus findings --emit fail2ban prints a line for each failure") },
         command: vec![
             Argument::Word("events"),
             Argument::Named("--user", text.into()),
