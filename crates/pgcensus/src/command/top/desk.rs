@@ -60,6 +60,15 @@ impl Desk {
         self.state().is_closed
     }
 
+    /// What was asked for is not wanted any more.
+    pub(super) fn give_up(&self) {
+        let mut state = self.state();
+        state.waiting = None;
+        if let Some((_, reading)) = &state.answered {
+            reading.interrupt.end();
+        }
+    }
+
     /// Wakes who answers: there is something else to do.
     pub(super) fn wake(&self) {
         if let Some(wake) = &self.state().wake {

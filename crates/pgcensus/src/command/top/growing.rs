@@ -378,8 +378,9 @@ impl Following<'_, '_> {
             let dropped = kept.recent.dropped_before().filter(|_| !is_counted);
             self.earlier = Earlier::of(ask, dropped, now.folds.since());
         }
-        if let Some(earlier) = self.earlier.ask(ask) {
-            self.growing.again.ask(earlier);
+        match self.earlier.ask(ask) {
+            Some(earlier) => self.growing.again.ask(earlier),
+            None => self.growing.again.give_up(),
         }
         true
     }
