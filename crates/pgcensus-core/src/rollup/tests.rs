@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::census::Census;
 use crate::history::History;
+use crate::snapshot::PeakSnapshot;
 use crate::window::Window;
 use crate::zone::DisplayZone;
 
@@ -125,7 +126,9 @@ impl Counted {
         census.session_time.max = None;
         census.oldest.clear();
         census.open_by_age = [0; 4];
-        let history = self.history.snapshot(&[], Some(input), Default::default());
+        let history = self
+            .history
+            .snapshot(&[], Some(input), PeakSnapshot::default());
         let buckets = history.buckets.iter();
         // The least within a second is not kept.
         let buckets: Vec<_> = buckets
@@ -152,7 +155,7 @@ fn told(rollup: &Rollup, names: &Names, since: Option<Instant>, until: Instant) 
     };
     let mut counted = Counted::new(since, until);
     rollup.tell(names, &mut Filter::default(), stretch, |change| {
-        counted.observe(change)
+        counted.observe(change);
     });
     counted
 }
@@ -166,12 +169,16 @@ proptest! {
         let changes = changes(&mut names, &lives);
         let mut rollup = Rollup::default();
         rollup.begins(Instant(10_000));
-        changes.iter().for_each(|change| rollup.observe(change));
+        for change in &changes {
+    rollup.observe(change);
+}
         let last = changes.last().and_then(|change| change.at).expect("there is one");
         let until = Instant(since.unwrap_or(10_000) + length);
         let since = since.map(Instant);
         let mut counted = Counted::new(since, until);
-        changes.iter().for_each(|change| counted.observe(change));
+        for change in &changes {
+    counted.observe(change);
+}
         let input = (Instant(10_000), last);
         prop_assert_eq!(
             told(&rollup, &names, since, until).seen(&names, input),
@@ -191,7 +198,9 @@ proptest! {
         let changes = changes(&mut names, &lives);
         let mut rollup = Rollup::new(40);
         rollup.begins(Instant(10_000));
-        changes.iter().for_each(|change| rollup.observe(change));
+        for change in &changes {
+    rollup.observe(change);
+}
         let last = changes.last().and_then(|change| change.at).expect("there is one");
         let since = Instant(since * 1_000);
         let until = since.plus_ms(length * 1_000);
@@ -201,7 +210,9 @@ proptest! {
             return Ok(());
         }
         let mut counted = Counted::new(Some(since), until);
-        changes.iter().for_each(|change| counted.observe(change));
+        for change in &changes {
+    counted.observe(change);
+}
         let input = (Instant(10_000), last);
         prop_assert_eq!(
             told(&rollup, &names, Some(since), until).seen(&names, input),
@@ -223,7 +234,9 @@ fn rows_of_a_second_become_few_and_then_the_oldest_are_dropped() {
     let changes = changes(&mut names, &lives);
     let mut rollup = Rollup::new(1_000);
     rollup.begins(Instant(10_000));
-    changes.iter().for_each(|change| rollup.observe(change));
+    for change in &changes {
+        rollup.observe(change);
+    }
     assert!(rollup.rows.len() < 1_000);
     let whole = Stretch::default();
     assert!(rollup.tells(whole, &[Instant(12_000)], false));
@@ -236,7 +249,9 @@ fn rows_of_a_second_become_few_and_then_the_oldest_are_dropped() {
         "of some of them"
     );
     let mut rollup = Rollup::new(8);
-    changes.iter().for_each(|change| rollup.observe(change));
+    for change in &changes {
+        rollup.observe(change);
+    }
     assert!(!rollup.tells(whole, &[], false), "from the begin on");
     let late = Stretch {
         since: Some(Instant(15_000)),
