@@ -10,12 +10,22 @@ use crate::view::top::moment::{Ask, Detail, Details, EventRow, Moment, SessionRo
 /// The earlier part of what is asked for.
 #[derive(Default)]
 pub(super) struct Earlier {
-    /// It is asked for, up to this instant; `None`: all that was.
-    wanted: Option<Option<Instant>>,
+    wanted: Wanted,
     /// Lists begin here.
     since: Option<Instant>,
     /// What was read.
     read: Option<Moment>,
+}
+
+/// What is asked for.
+#[derive(Clone, Copy, Default)]
+enum Wanted {
+    #[default]
+    Nothing,
+    /// What a log says of a backend: lists have the rest.
+    Lines,
+    /// All that lists lack, up to this instant.
+    Before(Instant),
 }
 
 impl Earlier {
@@ -27,9 +37,9 @@ impl Earlier {
         let lists_all = matches!(ask.detail, Detail::Overview | Detail::Events);
         let wanted = match &ask.detail {
             // Its lines are nowhere else.
-            Detail::Backend(_) => Some(missing),
-            _ if lists_all && ask.filter.is_empty() => None,
-            _ => missing.map(Some),
+            Detail::Backend(_) => missing.map_or(Wanted::Lines, Wanted::Before),
+            _ if lists_all && ask.filter.is_empty() => Wanted::Nothing,
+            _ => missing.map_or(Wanted::Nothing, Wanted::Before),
         };
         let since = since.filter(|_| !matches!(ask.detail, Detail::Backend(_)));
         Earlier {
@@ -46,9 +56,13 @@ impl Earlier {
 
     /// What is to be read.
     pub(super) fn ask(&self, ask: &Ask) -> Option<Ask> {
-        let until = self.wanted?;
+        let at = match self.wanted {
+            Wanted::Nothing => return None,
+            Wanted::Lines => ask.at,
+            Wanted::Before(until) => Some(until),
+        };
         Some(Ask {
-            at: until.or(ask.at),
+            at,
             view_end: None,
             columns: 1,
             is_earlier: true,
@@ -66,7 +80,11 @@ impl Earlier {
 
     /// Adds it to what is listed since.
     pub(super) fn add_to(&self, moment: &mut Moment) {
-        let Some(until) = self.wanted else { return };
+        let until = match self.wanted {
+            Wanted::Nothing => return,
+            Wanted::Lines => None,
+            Wanted::Before(until) => Some(until),
+        };
         let Some(read) = &self.read else {
             moment.is_partial = true;
             return;

@@ -278,11 +278,10 @@ fn is_rolled_up_as_read(log: &str, rows_max: usize, filter: &str) -> usize {
 
 /// The first lines that are not the same.
 fn differ(a: &str, b: &str) -> String {
-    let pairs = a.lines().zip(b.lines()).enumerate();
-    let other = pairs.filter(|(_, (a, b))| a != b).take(8);
-    other
-        .map(|(n, (a, b))| format!("{n}: {a} | {b}\n"))
-        .collect()
+    let pairs = a.lines().zip(b.lines());
+    let other = pairs.filter(|(a, b)| a != b).take(8);
+    let said: Vec<_> = other.map(|(a, b)| format!("{a} | {b}")).collect();
+    said.join("\n")
 }
 
 /// Recorded runs of several versions, but that whose prefix is empty: it has no times.
