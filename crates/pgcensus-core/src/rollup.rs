@@ -35,6 +35,8 @@ const GRID_MS: i64 = 1_000;
 pub struct Rollup {
     keys: Vec<Key>,
     ids: FxHashMap<Key, u32>,
+    /// That of the last change: the next one is often of the same.
+    last: Option<(Key, u32)>,
     /// Sessions of each key that the rows that were dropped left open.
     left_open: Vec<i64>,
     rows: Vec<Row>,
@@ -123,6 +125,7 @@ impl Rollup {
         Rollup {
             keys: Vec::new(),
             ids: FxHashMap::default(),
+            last: None,
             left_open: Vec::new(),
             rows: Vec::new(),
             rolled: 0,
@@ -192,7 +195,13 @@ impl Rollup {
     /// The number of a key, and whether it is new; `None`: there are too many.
     fn id(&mut self, what: &What) -> Option<(u32, bool)> {
         let key = Key::of(what)?;
+        if let Some((last, id)) = self.last
+            && last == key
+        {
+            return Some((id, false));
+        }
         if let Some(&id) = self.ids.get(&key) {
+            self.last = Some((key, id));
             return Some((id, false));
         }
         if self.keys.len() >= KEYS_MAX {
