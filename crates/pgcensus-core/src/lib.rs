@@ -18,6 +18,7 @@ pub mod names;
 pub mod present;
 pub mod recent;
 pub mod refusals;
+pub mod rollup;
 pub mod session;
 pub mod snapshot;
 pub mod texts;
