@@ -41,25 +41,51 @@ const SOCKET_MAX: usize = 8 + 108 + 2;
 
 /// Reads the records of one chunk.
 #[derive(Debug, Default)]
-pub(crate) struct Reader {
+pub(crate) struct Reader<'c> {
     /// Of the last log time.
     minute: Minute,
+    names: Names<'c>,
+    /// Of the last records, by the length of their command tag: lines of one kind mostly end alike.
+    endings: [Ending<'c>; ENDINGS],
     /// Of the record at hand; kept from one to the next, since clearing them takes as long as reading them.
     columns: [Column; COLUMNS_MAX],
     /// Of the record at hand: the comma before its severity.
     severity: usize,
 }
 
+/// Endings that are known at once: a line without a command tag, one of `authentication` and one of `idle` have places of
+/// their own.
+const ENDINGS: usize = 3;
+
+/// The user and the database of the last record that had both: nearly always the next one has the same, and then they are
+/// not read but compared.
+#[derive(Clone, Copy, Debug, Default)]
+struct Names<'c> {
+    /// `"app","shop",`; empty where none are known.
+    text: &'c [u8],
+    user: &'c [u8],
+    database: &'c [u8],
+}
+
+/// What follows the message of a record, and what it says; the same of it.
+#[derive(Clone, Copy, Debug, Default)]
+struct Ending<'c> {
+    /// `,,,,,,,,,"web","client backend",,0` and the newline; empty where none is known.
+    text: &'c [u8],
+    application_name: &'c [u8],
+    backend_type: Option<BackendType>,
+}
+
 /// Where a record stands: where it begins, and where the next one does.
 pub(crate) type Place = (usize, usize);
 
-impl Reader {
+impl<'c> Reader<'c> {
     /// Reads the record whose message column, or the comma before its severity, stands at `candidate`: where it
     /// is, and `record`. `None`: no record has it there. At `known`, some way before, a record does begin.
     ///
     /// # Errors
     /// Why it could not be read, and where it is.
-    pub(crate) fn read_around<'c>(
+    pub(crate) fn read_around(
         &mut self,
         chunk: &'c [u8],
         known: usize,
@@ -100,7 +126,7 @@ impl Reader {
     ///
     /// # Errors
     /// Why it could not be read, and where to go on.
-    pub(crate) fn read<'c>(
+    pub(crate) fn read(
         &mut self,
         chunk: &'c [u8],
         start: usize,
@@ -115,7 +141,7 @@ impl Reader {
     /// The same for a record as nearly all of sessions are, which begins `text`: of severity LOG, no name with a quote or newline
     /// in it, and behind the message nothing but an application, a backend type and a query id. Columns that are of no
     /// interest are only stepped over. `None`: it is another.
-    fn read_plain<'c>(
+    fn read_plain(
         &mut self,
         chunk: &'c [u8],
         text: &'c [u8],
@@ -125,8 +151,14 @@ impl Reader {
         record.log_time = Some(time);
         let mut at = Cursor { rest: &text[len..] };
         at.pass(b",")?;
-        record.user = not_empty(name(&mut at)?);
-        record.database = not_empty(name(&mut at)?);
+        if at.passes(b",,") {
+            record.user = None;
+            record.database = None;
+        } else {
+            self.names.read(&mut at)?;
+            record.user = not_empty(self.names.user);
+            record.database = not_empty(self.names.database);
+        }
         record.pid = Some(ascii_number(at.digits())?);
         at.pass(b",")?;
         let from = name(&mut at)?;
@@ -136,39 +168,30 @@ impl Reader {
         record.session_id = Some(SessionId::parse(at.until(b',', b'\n')?)?);
         at.digits();
         at.pass(b",")?;
-        record.command_tag = not_empty(name(&mut at)?);
+        let tag = name(&mut at)?;
+        record.command_tag = not_empty(tag);
         for _start_and_transactions in 0..3 {
             let is_quoted = at.rest.starts_with(b"\"");
             at.until(b',', b'\n').filter(|_| !is_quoted)?;
         }
         self.severity = chunk.len() - at.rest.len() - 1;
-        at.pass(b"LOG,")?;
+        // Lines of sessions have no other.
+        at.pass(b"LOG,00000,\"")?;
         record.severity = Severity::Log;
-        record.sqlstate = Some(Sqlstate::parse(at.until(b',', b'\n')?)?);
-        at.pass(b"\"")?;
+        record.sqlstate = Some(Sqlstate(*b"00000"));
         record.message = quoted(&mut at)?;
-        at.pass(b",,,,,,,,,\"")?;
         record.detail = None;
         record.has_context = false;
         record.has_statement = false;
-        record.application_name = not_empty(at.until(b'"', b'\n')?);
-        record.backend_type = None;
-        if at.passes(b",\"") {
-            record.backend_type = Some(BackendType::parse(at.until(b'"', b'\n')?));
-            if at.passes(b",") {
-                // A leader's pid, and the id of a query.
-                at.digits();
-                at.pass(b",")?;
-                at.passes(b"-");
-                at.digits();
-            }
-        }
-        at.pass(b"\n")?;
+        let ending = &mut self.endings[tag.len() % ENDINGS];
+        ending.read(&mut at)?;
+        record.application_name = not_empty(ending.application_name);
+        record.backend_type = ending.backend_type;
         Some(chunk.len() - at.rest.len())
     }
 
     /// The same for a record of any form.
-    fn read_columns<'c>(
+    fn read_columns(
         &mut self,
         chunk: &'c [u8],
         start: usize,
@@ -241,6 +264,64 @@ impl Reader {
     }
 }
 
+impl<'c> Names<'c> {
+    #[inline(always)]
+    fn read(&mut self, at: &mut Cursor<'c>) -> Option<()> {
+        if !self.text.is_empty()
+            && let Some(rest) = at.rest.strip_prefix(self.text)
+        {
+            at.rest = rest;
+            return Some(());
+        }
+        let text = at.rest;
+        let (user, database) = (name(at)?, name(at)?);
+        let text = &text[..text.len() - at.rest.len()];
+        *self = Names {
+            text,
+            user,
+            database,
+        };
+        Some(())
+    }
+}
+
+impl<'c> Ending<'c> {
+    #[inline(always)]
+    fn read(&mut self, at: &mut Cursor<'c>) -> Option<()> {
+        if !self.text.is_empty()
+            && let Some(rest) = at.rest.strip_prefix(self.text)
+        {
+            at.rest = rest;
+            return Some(());
+        }
+        self.read_other(at)
+    }
+
+    fn read_other(&mut self, at: &mut Cursor<'c>) -> Option<()> {
+        let text = at.rest;
+        at.pass(b",,,,,,,,,\"")?;
+        let application_name = at.until(b'"', b'\n')?;
+        let mut backend_type = None;
+        if at.passes(b",\"") {
+            backend_type = Some(BackendType::parse(at.until(b'"', b'\n')?));
+            if at.passes(b",") {
+                // A leader's pid, and the id of a query.
+                at.digits();
+                at.pass(b",")?;
+                at.passes(b"-");
+                at.digits();
+            }
+        }
+        at.pass(b"\n")?;
+        *self = Ending {
+            text: &text[..text.len() - at.rest.len()],
+            application_name,
+            backend_type,
+        };
+        Some(())
+    }
+}
+
 /// A column that is empty, or a name in quotes and without any, and the comma after it.
 #[inline]
 fn name<'c>(at: &mut Cursor<'c>) -> Option<&'c [u8]> {
@@ -268,6 +349,9 @@ fn quoted<'c>(at: &mut Cursor<'c>) -> Option<Cow<'c, [u8]>> {
         end += 2;
     }
     at.rest = &text[end + 1..];
+    if !doubled {
+        return Some(Cow::Borrowed(&text[..end]));
+    }
     let column = Column {
         start: 0,
         end,
@@ -569,7 +653,14 @@ fn client(from: Cow<'_, [u8]>) -> Client<Cow<'_, [u8]>> {
     let colon = if from.starts_with(b"[local]") {
         Some(7).filter(|&n| from.len() > n)
     } else {
-        memrchr(b':', &from)
+        let digits = from
+            .last_chunk()
+            .map_or(0, |text| near::digits_at_end(*text));
+        let before = from.len().saturating_sub(digits + 1);
+        match from.get(before) {
+            Some(b':') => Some(before),
+            _ => memrchr(b':', &from),
+        }
     };
     let Some(colon) = colon else {
         return Client {

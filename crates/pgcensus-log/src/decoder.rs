@@ -258,9 +258,9 @@ impl Out<'_> {
 }
 
 /// Where the record of the candidate ends; `None`: it is none's.
-fn decode_csvlog(
-    reader: &mut csvlog::Reader,
-    chunk: &[u8],
+fn decode_csvlog<'c>(
+    reader: &mut csvlog::Reader<'c>,
+    chunk: &'c [u8],
     done: usize,
     candidate: usize,
     out: &mut Out<'_>,

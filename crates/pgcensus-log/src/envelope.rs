@@ -31,7 +31,7 @@ use idents::Idents;
 use parts::{Added, Numbers, Parts};
 use reader::Reader;
 use stamp::{Stamp, Years};
-use survey::is_labelled;
+use survey::{Course, is_labelled};
 
 pub use stamp::Day;
 pub use survey::{Part, SERVERS_MAX, Split, Survey};
@@ -271,6 +271,7 @@ impl Envelope {
             reader: Reader::new(layer, self.end),
             server: layer.server.clone(),
             stranger: None,
+            course: Course::of(layer.kind).filter(|_| !layer.server.is_empty()),
             parts: Parts::new(layer.numbers, added),
             inner: inner.map(Box::new),
             unwrapped: Vec::new(),
@@ -319,6 +320,8 @@ pub struct Unwrapper {
     server: Vec<u8>,
     /// Another server of PostgreSQL, of which there were lines.
     stranger: Option<Vec<u8>>,
+    /// Where servers are named.
+    course: Option<Course>,
     parts: Parts,
     /// What is around the text that this one gives.
     inner: Option<Box<Unwrapper>>,
@@ -334,6 +337,7 @@ impl Unwrapper {
             reader,
             server,
             stranger,
+            course,
             parts,
             inner,
             unwrapped,
@@ -344,6 +348,9 @@ impl Unwrapper {
             &mut *out
         };
         reader.feed(bytes, &mut entry, |entry, _| {
+            if let Some(course) = course {
+                course.take(entry);
+            }
             if is_of(entry, server, stranger) {
                 parts.take(entry, text);
             }
@@ -358,6 +365,16 @@ impl Unwrapper {
     pub fn stranger(&self) -> Option<&[u8]> {
         let inner = || self.inner.as_ref()?.stranger();
         self.stranger.as_deref().or_else(inner)
+    }
+
+    /// Entries came newest first where servers are named, see [`Survey::is_descending`].
+    pub fn is_descending(&self) -> bool {
+        let inner = || {
+            self.inner
+                .as_ref()
+                .is_some_and(|inner| inner.is_descending())
+        };
+        self.course.as_ref().is_some_and(Course::is_descending) || inner()
     }
 
     /// Nothing has come for a while: appends the records that have been waiting for more. What is torn goes on waiting.
@@ -401,7 +418,7 @@ impl Unwrapper {
 /// Whether an entry is of the server that is wanted. Who else is a server of PostgreSQL is noted.
 fn is_of(entry: &Entry, server: &[u8], stranger: &mut Option<Vec<u8>>) -> bool {
     let is_wanted = server.is_empty() || entry.server == server;
-    if !is_wanted && stranger.is_none() && is_labelled(entry) {
+    if !is_wanted && stranger.is_none() && entry.piece != Piece::Rest && is_labelled(entry) {
         *stranger = Some(entry.server.clone());
     }
     is_wanted

@@ -1,7 +1,7 @@
 //! Finding a byte that is likely to be near: columns and strings of a log are a few bytes long, and then setting up a
 //! vectorised search costs more than the search. And comparing up to eight bytes at once.
 
-use memchr::memchr2;
+use memchr::{memchr_iter, memchr2};
 
 /// Words of eight bytes that are looked at before a vectorised search is.
 const WORDS: usize = 3;
@@ -25,6 +25,12 @@ pub(crate) fn find2(a: u8, b: u8, text: &[u8]) -> Option<usize> {
 #[cold]
 fn far(a: u8, b: u8, text: &[u8], at: usize) -> Option<usize> {
     memchr2(a, b, &text[at..]).map(|found| at + found)
+}
+
+/// Where a text of a few bytes begins whose first one is rare: to set up the search for all of it costs more than to look
+/// through a line.
+pub(crate) fn find<const N: usize>(few: &[u8; N], text: &[u8]) -> Option<usize> {
+    memchr_iter(few[0], text).find(|&at| text[at..].starts_with(few))
 }
 
 /// `byte` is one of these.

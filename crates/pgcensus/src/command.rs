@@ -32,8 +32,8 @@ use crate::interrupt::{self, Interrupt};
 use crate::pipeline::{self, Outcome, Run, ServerOutcome, Sink};
 use crate::progress::{Progress, Work};
 use crate::report;
-use crate::source::input::{Reading, file_of};
-use crate::source::{Plan, Readable, Request, Stdin};
+use crate::source::input::{LateServer, Reading, file_of};
+use crate::source::{Plan, Problem, Readable, Request, Stdin};
 use crate::time_spec::{self, Between, parse_bucket};
 use crate::view::text::shown;
 use crate::view::{self, Form, InputReport, Partial, Show};
@@ -48,6 +48,49 @@ const FAILS_STATUS: u8 = 3;
 
 /// Runs a command to its end.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    // Without signals, Ctrl+C ends the program as ever.
+    let interrupt = Interrupt::listen().unwrap_or_default();
+    // What is added up is printed when all is read; rows and explanations need to know all servers before.
+    let adds_up = matches!(args.command, Command::Summary | Command::History);
+    let mut attempt = Attempt {
+        interrupt: interrupt.clone(),
+        trusts_begins: adds_up && !args.show.explain,
+        is_second: false,
+        said: Vec::new(),
+    };
+    match run_once(args, &mut attempt) {
+        Err(err) if err.is::<LateServer>() => {
+            interrupt.release();
+            attempt.trusts_begins = false;
+            attempt.is_second = true;
+            run_once(args, &mut attempt)
+        }
+        done => done,
+    }
+}
+
+/// A run of a command, which proves to be in vain where a log is of more servers than its begin names: then
+/// another one looks at all of it before.
+struct Attempt {
+    interrupt: Interrupt,
+    trusts_begins: bool,
+    is_second: bool,
+    /// Problems that were said.
+    said: Vec<String>,
+}
+
+impl Attempt {
+    /// What went wrong may do so because the servers are others.
+    fn doubt(plan: &Plan, err: anyhow::Error) -> anyhow::Error {
+        if plan.trusts_begins() {
+            LateServer.into()
+        } else {
+            err
+        }
+    }
+}
+
+fn run_once(args: &Args, attempt: &mut Attempt) -> anyhow::Result<ExitCode> {
     let filter = args.filter()?;
     let outputs = args.show.outputs()?;
     let request = window_request(args)?;
@@ -75,11 +118,11 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     // The screen reads its input more than once.
     let is_top = args.command == Command::Top;
     let needs_end = is_default_window || is_top || request.needs_end();
-    // Without signals, Ctrl+C ends the program as ever.
-    let interrupt = Interrupt::listen().unwrap_or_default();
+    let interrupt = attempt.interrupt.clone();
     let progress = Progress::new(args.show.quiet);
     let mut input = input_request(&args.input, Reading::new(&interrupt))?;
     input.follows = matches!(args.command, Command::Watch | Command::Top);
+    input.trusts_begins = attempt.trusts_begins;
     let mut stdin = Stdin::of_process(&input.reading).context("standard input")?;
     let is_piped = input.is_empty() && stdin.is_piped;
     // It is followed, and not read before.
@@ -96,7 +139,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let choice = if piped_in.is_some() || kept.is_some() {
         Choice::default()
     } else {
-        find_servers(&mut input, &stdin, args.show.quiet)
+        let is_quiet = args.show.quiet || attempt.is_second;
+        find_servers(&mut input, &stdin, is_quiet)
     };
     let spool = if needs_end && !input.follows {
         Spool::of_stdin(&mut input, &mut stdin, &interrupt, &progress)?
@@ -107,6 +151,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let looking = progress.show(Work::Look, &reading);
     let mut plan = Plan::of(&input, stdin);
     drop(looking);
+    reading.late.check()?;
     spool.settle(&mut plan);
     plan.add_problems(choice.problems);
     let mut err = io::stderr().lock();
@@ -122,9 +167,13 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         let text = "standard input was empty; without it (< /dev/null) the servers of this machine are read";
         writeln!(err, "pgcensus: {text}").ok();
     }
-    for problem in &plan.problems {
-        writeln!(err, "pgcensus: {problem}").ok();
+    let problems: Vec<_> = plan.problems.iter().map(Problem::to_string).collect();
+    for problem in &problems {
+        if !attempt.said.contains(problem) {
+            writeln!(err, "pgcensus: {problem}").ok();
+        }
     }
+    attempt.said = problems;
     if args.show.explain {
         for line in plan.explain() {
             writeln!(err, "{line}").ok();
@@ -140,7 +189,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         .iter()
         .map(|server| server.name.clone())
         .collect();
-    some_server_counts(&filter, &servers)?;
+    let doubt = |err| Attempt::doubt(&plan, err);
+    some_server_counts(&filter, &servers).map_err(doubt)?;
 
     // What the heads of the files tell of their times.
     let mut clock = LogClock::new(log_timezone.clone());
@@ -148,7 +198,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         let total = unread_ends(&plan);
         let counted = Reading::new(&interrupt);
         let _line = (total > 0).then(|| progress.show(Work::FindEnd { total }, &counted));
-        ends(&plan, &mut clock, Some(&counted))?
+        ends(&plan, &mut clock, Some(&counted)).map_err(doubt)?
     } else {
         ends(&plan, &mut clock, None)?
     };
@@ -168,7 +218,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             } else {
                 Instant(i64::MAX / 2)
             };
-            let resolved = request.resolve(&zone, first, end)?;
+            let resolved = request.resolve(&zone, first, end).map_err(doubt)?;
             window = resolved;
         } else if is_default_window {
             let since = bucket_start(&zone, BUCKET_S, last)
@@ -181,9 +231,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         && !input.follows
         && plan.servers.iter().any(|server| !server.files.is_empty())
     {
-        anyhow::bail!(
+        return Err(doubt(anyhow::anyhow!(
             "the log has no times (its log_line_prefix has no %m, %t or %n): no window can be taken of it"
-        );
+        )));
     }
 
     let threads = args

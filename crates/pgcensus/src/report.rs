@@ -117,7 +117,7 @@ pub(crate) fn connections_max(plan: &Plan) -> Option<u32> {
     let paths = server.files.iter().filter_map(|log| match &log.kind {
         Kind::File(path) => Some(path.as_path()),
         Kind::Section(_) => Some(Path::new(&log.display)),
-        Kind::Spooled(_) | Kind::Stream(_) => None,
+        Kind::Spooled(_) | Kind::Picked(..) | Kind::Stream(_) => None,
     });
     let mut paths = paths.filter(|path| directories.insert(path.parent()));
     paths.find_map(settings::connections_max)

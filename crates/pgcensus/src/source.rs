@@ -21,6 +21,7 @@ mod lz4;
 pub(crate) mod names;
 mod overlap;
 mod paths;
+mod picked;
 pub(crate) mod section;
 mod spool;
 mod take;
@@ -70,6 +71,8 @@ pub(crate) struct Request {
     pub(crate) reading: Arc<Reading>,
     /// What is read is followed then: of what may go on, whole lines are read.
     pub(crate) follows: bool,
+    /// Whose a log is, its first megabyte tells, where it can be read again: [`Reading::late`] tells whether that was wrong.
+    pub(crate) trusts_begins: bool,
     /// Files that were at some of the paths before they were renamed or deleted: they are read too.
     pub(crate) held: Vec<Held>,
 }
@@ -296,6 +299,10 @@ impl Plan {
                 what: "given twice, read once".to_owned(),
             }));
 
+        let request = &Request {
+            trusts_begins: request.trusts_begins && paths.can_be_found_again(request),
+            ..request.clone()
+        };
         let mut learned = Learned::of(request);
         let mut spool = Spool::default();
         let mut logs = plan.look(request, paths, &mut learned, &mut spool);
@@ -348,7 +355,7 @@ impl Plan {
             let path = match &found.file.kind {
                 Kind::File(path) => Some(path.clone()),
                 Kind::Section(_) => Some(PathBuf::from(&found.file.display)),
-                Kind::Spooled(_) | Kind::Stream(_) => None,
+                Kind::Spooled(_) | Kind::Picked(..) | Kind::Stream(_) => None,
             };
             let canonical = path.and_then(|path| path.canonicalize().ok());
             // The name of an envelope or of an option is another one.
@@ -561,6 +568,12 @@ impl Plan {
     /// There were inputs, and nothing in them.
     pub(crate) fn is_empty(&self) -> bool {
         self.servers.is_empty() && self.empty > 0
+    }
+
+    /// Another server may still come in some log.
+    pub(crate) fn trusts_begins(&self) -> bool {
+        let mut files = self.servers.iter().flat_map(|server| &server.files);
+        files.any(|file| file.late.is_some())
     }
 
     /// Its bytes on disk; `None` where a stream is among them.

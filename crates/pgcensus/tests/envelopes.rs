@@ -667,6 +667,134 @@ fn server_that_comes_late_is_read() {
     );
 }
 
+/// The entries of each log as they are, one of each in turn from where the second one begins: after so many bytes.
+fn joined(logs: &[&[Vec<u8>]], late: usize) -> Vec<u8> {
+    let [first, others @ ..] = logs else {
+        return Vec::new();
+    };
+    let mut joined = Vec::new();
+    let mut first = first.iter();
+    while joined.len() < late
+        && let Some(line) = first.next()
+    {
+        joined.extend_from_slice(line);
+    }
+    let mut others: Vec<_> = others.iter().map(|log| log.iter()).collect();
+    let mut is_over = false;
+    while !std::mem::replace(&mut is_over, true) {
+        for line in [&mut first].into_iter().chain(&mut others) {
+            if let Some(line) = line.next() {
+                joined.extend_from_slice(line);
+                is_over = false;
+            }
+        }
+    }
+    joined
+}
+
+fn entries_of(text: &[u8]) -> Vec<Vec<u8>> {
+    text.split_inclusive(|&b| b == b'\n')
+        .map(<[u8]>::to_vec)
+        .collect()
+}
+
+/// Sums are the same whether its begin is trusted or all of it is looked at before, as it is where that is explained, and
+/// as it is in a pipe.
+fn assert_begin_is_no_matter(log: &[u8], what: &str) {
+    let dir = TempDir::new().expect("a directory");
+    let (plain, packed) = (dir.path().join("all.log"), dir.path().join("all.zst"));
+    std::fs::write(&plain, log).expect("it is written");
+    let compressed = zstd::encode_all(log, 1).expect("it is compressed");
+    std::fs::write(&packed, compressed).expect("it is written");
+    let (piped, _, _) = run(&["summary", "--json"], None, log);
+    for path in [&plain, &packed] {
+        for args in [
+            &["summary", "--json"][..],
+            &["history", "--json"],
+            &["summary", "--json", "--server", "*2"],
+            &["summary", "--json", "--last", "1s"],
+        ] {
+            let explained = [args, &["--explain"]].concat();
+            let (expected, _, status) = run(&explained, Some(path), b"");
+            let (out, err, code) = run(args, Some(path), b"");
+            let how = format!("{what}: {args:?} {}", path.display());
+            assert_eq!((out.as_str(), code), (expected.as_str(), status), "{how}");
+            if status == Some(0) {
+                assert_eq!(err, "", "{how}");
+            }
+        }
+        let (out, _, _) = run(&["summary", "--json"], Some(path), b"");
+        let unnamed = out.replace(&path.display().to_string(), "-");
+        assert_eq!(unnamed, piped, "{what}: {}", path.display());
+    }
+}
+
+/// Wherever in a log its second server begins, of two and of more, each as one file and in two.
+#[test]
+fn servers_are_known_wherever_they_begin() {
+    const BEGIN: usize = 1 << 20;
+    let syslog = |host: &str, run: &str| {
+        let messages = split(&wrapped::recording(recorded(run, "stderr")));
+        entries_of(&wrapped::iso(&messages, host))
+    };
+    let pod =
+        |pod: &str, run: &str| entries_of(&wrapped::cloudnativepg(&recorded(run, "csvlog"), pod));
+    let repeated = |lines: Vec<Vec<u8>>, times| vec![lines; times].concat();
+    let long = repeated(syslog("db01", "16/noise"), 4);
+    assert!(long.iter().map(Vec::len).sum::<usize>() > BEGIN + (256 << 10));
+    let others: Vec<_> = [
+        ("db02", "16/failures"),
+        ("db03", "17/kills"),
+        ("db04", "18/basic"),
+        ("db05", "17/kills"),
+    ]
+    .map(|(host, run)| syslog(host, run))
+    .into();
+    for late in [
+        0,
+        1,
+        64 << 10,
+        BEGIN - 300,
+        BEGIN,
+        BEGIN + (200 << 10),
+        usize::MAX,
+    ] {
+        let two = joined(&[&long, &others[0]], late);
+        assert_begin_is_no_matter(&two, &format!("two, after {late} bytes"));
+    }
+    for count in 2..=others.len() {
+        let all: Vec<&[Vec<u8>]> = [&long]
+            .into_iter()
+            .chain(&others[..count])
+            .map(|log| &log[..])
+            .collect();
+        assert_begin_is_no_matter(&joined(&all, 0), &format!("{count} and one"));
+    }
+    // A third one after the first megabyte, and another program.
+    let three = joined(
+        &[&joined_lines(&[&long, &others[0]]), &others[1]],
+        BEGIN + 4096,
+    );
+    assert_begin_is_no_matter(&three, "a third one");
+    let other = b"2026-11-23T05:00:00+00:00 web7 pgpool[1]: [9-1] LOG: x\n".to_vec();
+    let with_other = joined(
+        &[&joined_lines(&[&long, &others[0]]), &[other]],
+        BEGIN + 4096,
+    );
+    assert_begin_is_no_matter(&with_other, "another program");
+    let pods = [
+        repeated(pod("shop-1", "16/failures"), 9),
+        pod("shop-2", "18/basic"),
+    ];
+    for late in [0, BEGIN, usize::MAX] {
+        assert_begin_is_no_matter(&joined(&[&pods[0], &pods[1]], late), "pods");
+    }
+}
+
+fn joined_lines(logs: &[&[Vec<u8>]]) -> Vec<Vec<u8>> {
+    entries_of(&joined(logs, 0))
+}
+
 /// Whichever layer names them: the pods of records in lines that name none, and in documents that all have one host.
 #[test]
 fn servers_are_named_by_any_layer() {

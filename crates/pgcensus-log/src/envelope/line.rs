@@ -26,6 +26,7 @@ use super::stamp::{Stamp, Years};
 use super::{Entry, Kind, Piece};
 use crate::csvlog::ascii_number;
 use crate::line_prefix::{Label, label};
+use crate::near;
 
 /// No header of syslog is longer: its host has at most 255 bytes, its tag is short.
 const HEADER_MAX: usize = 512;
@@ -168,7 +169,7 @@ impl Lines {
     }
 
     fn read_stamped(&mut self, line: &[u8], entry: &mut Entry) -> bool {
-        let Some((stamp, len)) = Stamp::read_iso(line) else {
+        let Some((stamp, len)) = self.years.read_iso(line) else {
             // An event of several lines has one stamp.
             entry.piece = Piece::Rest;
             entry.server.clone_from(&self.server);
@@ -235,7 +236,7 @@ fn stamp_and_rest<'l>(
                 if let Some(rest) = rest.strip_prefix(b"- ") {
                     return Some((None, rest, true));
                 }
-                let (stamp, len) = Stamp::read_iso(rest)?;
+                let (stamp, len) = years.read_iso(rest)?;
                 return Some((Some(stamp), rest[len..].strip_prefix(b" ")?, true));
             }
             rest
@@ -243,7 +244,7 @@ fn stamp_and_rest<'l>(
         None => rest,
     };
     let (stamp, len) = match rest.first()? {
-        b'0'..=b'9' => Stamp::read_iso(rest)?,
+        b'0'..=b'9' => years.read_iso(rest)?,
         _ => years.read(rest)?,
     };
     Some((Some(stamp), rest[len..].strip_prefix(b" ")?, false))
@@ -277,7 +278,7 @@ fn header<'l>(line: &'l [u8], years: &mut Years) -> Option<Header<'l>> {
 /// `db01 postgres[21966]: …`; without a host where a daemon wrote what a local program had sent.
 fn of_3164(rest: &[u8]) -> Option<Header<'_>> {
     let head = &rest[..rest.len().min(HEADER_MAX)];
-    let end = memchr::memmem::find(head, b"]:")?;
+    let end = near::find(b"]:", head)?;
     let open = memchr::memrchr(b'[', &head[..end])?;
     let tag = &head[..open];
     let (host, ident) = match memchr::memchr(b' ', tag) {
@@ -285,7 +286,7 @@ fn of_3164(rest: &[u8]) -> Option<Header<'_>> {
         None => (&b""[..], tag),
     };
     // `db01 kernel: [12.5] sda[1]:`
-    if ident.is_empty() || memchr::memmem::find(tag, b": ").is_some() {
+    if ident.is_empty() || near::find(b": ", tag).is_some() {
         return None;
     }
     let len = end + 2;
@@ -508,7 +509,7 @@ fn read_named(named: Option<&Named<'_>>, entry: &mut Entry) -> bool {
 /// Whether a text has a severity behind a prefix, in English.
 fn is_labelled(text: &[u8]) -> bool {
     let head = &text[..text.len().min(HEADER_MAX)];
-    let label = memchr::memmem::find(head, b":  ").and_then(|at| label::at_end(&head[..at + 3]));
+    let label = near::find(b":  ", head).and_then(|at| label::at_end(&head[..at + 3]));
     matches!(label, Some(Label::Severity(_)))
 }
 

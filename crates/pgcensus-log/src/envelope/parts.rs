@@ -24,6 +24,7 @@ use std::cell::OnceCell;
 use std::collections::VecDeque;
 
 use super::{Entry, Piece, line};
+use crate::near;
 use crate::translation::LineLabels;
 
 /// Messages after which no part of a record is waited for any more.
@@ -324,10 +325,11 @@ fn line_break(text: &[u8], is_syslog: bool, labels: &Labels) -> Option<(usize, u
     let raw = memchr::memchr(b'\n', text);
     let upto = &text[..raw.unwrap_or(text.len())];
     if is_syslog {
-        let escaped = memchr::memmem::find_iter(upto, b"#012").find(|at| {
+        let breaks = memchr::memchr_iter(b'#', upto).filter(|at| upto[*at..].starts_with(b"#012"));
+        let escaped = { breaks }.find(|at| {
             let next = &text[at + 4..];
             next.starts_with(b"\t") || {
-                let end = memchr::memmem::find(next, b"#012").unwrap_or(next.len());
+                let end = near::find(b"#012", next).unwrap_or(next.len());
                 labels.are_further(&next[..end])
             }
         });
@@ -372,7 +374,7 @@ pub(super) const FURTHER: [&[u8]; 7] = [
 /// `None`: a label before the first English one may decide, or there is none.
 fn is_further_in_english(line: &[u8]) -> Option<bool> {
     // The first label decides: what stands behind it is its text.
-    let at = memchr::memmem::find(line, b":  ")?;
+    let at = near::find(b":  ", line)?;
     let is_further = FURTHER.iter().any(|label| line[..at].ends_with(label));
     is_further.then_some(true)
 }

@@ -6,7 +6,7 @@
 //! 1795411965839                      milliseconds, or microseconds, or seconds, since the epoch
 //! ```
 
-use crate::log_time;
+use crate::log_time::{self, Minute};
 
 const MINUTE_MS: i64 = 60_000;
 const DAY_MS: i64 = 24 * 60 * MINUTE_MS;
@@ -60,12 +60,16 @@ impl Stamp {
 
     /// Reads `2026-11-23T05:16:38[.743336](Z|+00:00|+0000)` at the start of `text`: the stamp and its length.
     pub(super) fn read_iso(text: &[u8]) -> Option<(Stamp, usize)> {
+        Stamp::read_iso_after(&mut Minute::default(), text)
+    }
+
+    fn read_iso_after(minute: &mut Minute, text: &[u8]) -> Option<(Stamp, usize)> {
         let mut wall: [u8; 19] = *text.first_chunk()?;
         if wall[10] != b'T' {
             return None;
         }
         wall[10] = b' ';
-        let (mut wall_ms, _) = log_time::read_wall(&wall)?;
+        let (mut wall_ms, _) = minute.read_wall(&wall)?;
         let mut at = 19;
         if matches!(text.get(at), Some(b'.' | b',')) {
             let (ms, digits) = fraction(&text[at + 1..]);
@@ -149,11 +153,22 @@ pub(super) struct Years {
     end: Day,
     /// Year and month of the stamp before.
     before: Option<(i64, i64)>,
+    /// Of the stamp before, if it has a year.
+    minute: Minute,
 }
 
 impl Years {
     pub(super) fn before(end: Day) -> Years {
-        Years { end, before: None }
+        Years {
+            end,
+            before: None,
+            minute: Minute::default(),
+        }
+    }
+
+    /// Reads a stamp with a year, see [`Stamp::read_iso`].
+    pub(super) fn read_iso(&mut self, text: &[u8]) -> Option<(Stamp, usize)> {
+        Stamp::read_iso_after(&mut self.minute, text)
     }
 
     /// Reads `Nov 23 05:16:38[.743336]` at the start of `text`: the stamp and its length.

@@ -1,8 +1,10 @@
 //! Who wrote into a log, and dealing it out by server.
 
+use std::cmp::Ordering;
+
 use super::reader::Reader;
 use super::stamp::Stamp;
-use super::{Entry, Envelope, Piece, Unwrapper};
+use super::{Entry, Envelope, Kind, Piece, Unwrapper};
 
 impl Envelope {
     /// Finds out who wrote into a log, see [`Survey`].
@@ -10,10 +12,7 @@ impl Envelope {
         Survey {
             entries: self.entries(),
             servers: Vec::new(),
-            before: None,
-            earlier: 0,
-            later: 0,
-            is_export: self.layer(self.telling()).kind.is_json(),
+            course: Course::of(self.layer(self.telling()).kind),
         }
     }
 
@@ -39,6 +38,11 @@ impl Envelope {
         let layers = whole.layers().take(whole.telling());
         let kinds = layers.map(|layer| layer.kind);
         self.taken_off = whole.taken_off.iter().copied().chain(kinds).collect();
+    }
+
+    /// Whether its text is that of this server, as far as the layer that [tells servers apart](Envelope::survey) names it.
+    pub fn is_of(&self, server: &[u8]) -> bool {
+        self.layer(self.telling()).server == server
     }
 
     /// The entries by which servers are told.
@@ -105,11 +109,39 @@ impl Entries {
 pub struct Survey {
     entries: Entries,
     servers: Vec<Seen>,
+    course: Option<Course>,
+}
+
+/// In which order the entries of an export come.
+#[derive(Debug, Default)]
+pub(super) struct Course {
     /// The stamp before, and how often the next one was earlier and later.
     before: Option<i64>,
     earlier: usize,
     later: usize,
-    is_export: bool,
+}
+
+impl Course {
+    /// `None`: what is written as it happens never comes newest first.
+    pub(super) fn of(kind: Kind) -> Option<Course> {
+        kind.is_json().then(Course::default)
+    }
+
+    pub(super) fn take(&mut self, entry: &Entry) {
+        let Some(now) = entry.stamp.map(Stamp::instant_ms) else {
+            return;
+        };
+        match self.before.map(|before| now.cmp(&before)) {
+            Some(Ordering::Less) => self.earlier += 1,
+            Some(Ordering::Greater) => self.later += 1,
+            _ => {}
+        }
+        self.before = Some(now);
+    }
+
+    pub(super) fn is_descending(&self) -> bool {
+        self.earlier > 4 * self.later
+    }
 }
 
 /// A server that was seen.
@@ -129,19 +161,11 @@ impl Survey {
         let Survey {
             entries,
             servers,
-            before,
-            earlier,
-            later,
-            is_export: _,
+            course,
         } = self;
         entries.feed(bytes, |entry, _| {
-            if let Some(now) = entry.stamp.map(Stamp::instant_ms) {
-                match before.map(|before| now.cmp(&before)) {
-                    Some(std::cmp::Ordering::Less) => *earlier += 1,
-                    Some(std::cmp::Ordering::Greater) => *later += 1,
-                    _ => {}
-                }
-                *before = Some(now);
+            if let Some(course) = course {
+                course.take(entry);
             }
             if entry.piece == Piece::Rest {
                 return;
@@ -169,6 +193,14 @@ impl Survey {
         labelled.map(|seen| &*seen.name)
     }
 
+    /// The names of all who wrote into it, if each is a server of PostgreSQL for sure.
+    pub fn only_servers(&self) -> Option<Vec<&[u8]>> {
+        let names = self.servers.iter();
+        { names }
+            .map(|seen| seen.has_label.then_some(&*seen.name))
+            .collect()
+    }
+
     /// Several servers were seen.
     pub fn is_mixed(&self) -> bool {
         self.servers().nth(1).is_some()
@@ -179,9 +211,9 @@ impl Survey {
         self.servers().any(|name| !name.is_empty())
     }
 
-    /// Entries come newest first, as some exports are ordered; what is written as it happens never does.
+    /// Entries come newest first, as some exports are ordered.
     pub fn is_descending(&self) -> bool {
-        self.is_export && self.earlier > 4 * self.later
+        self.course.as_ref().is_some_and(Course::is_descending)
     }
 }
 
@@ -191,8 +223,10 @@ pub(super) fn is_labelled(entry: &Entry) -> bool {
     // A word of any language, in capitals where it has them.
     let is_word = |b: &u8| b.is_ascii_uppercase() || matches!(b, b' ' | b')' | 0x80..);
     let has_label = || {
-        let mut ends = memchr::memmem::find_iter(&entry.text, b":  ");
-        ends.any(|end| entry.text[..end].last().is_some_and(is_word))
+        let text = &entry.text;
+        let mut ends =
+            memchr::memchr_iter(b':', text).filter(|&end| text[end..].starts_with(b":  "));
+        ends.any(|end| text[..end].last().is_some_and(is_word))
     };
     let has_severity = || memchr::memmem::find(&entry.text, b",LOG,00000,").is_some();
     has_label() || has_severity() || entry.text.starts_with(b"{\"")
@@ -211,8 +245,7 @@ pub struct Part<'f> {
     pub server: &'f [u8],
     /// A line without its end, an object, or an entry of the journal with the empty line behind it.
     pub frame: &'f [u8],
-    /// It shows that its writer is a server of PostgreSQL.
-    pub is_labelled: bool,
+    entry: &'f Entry,
 }
 
 impl<'f> Part<'f> {
@@ -220,8 +253,13 @@ impl<'f> Part<'f> {
         Part {
             server: &entry.server,
             frame,
-            is_labelled: is_labelled(entry),
+            entry,
         }
+    }
+
+    /// It shows that its writer is a server of PostgreSQL.
+    pub fn is_labelled(&self) -> bool {
+        is_labelled(self.entry)
     }
 }
 

@@ -84,6 +84,7 @@ pub(super) fn input_request(input: &InputArgs, reading: Arc<Reading>) -> anyhow:
         languages: input.languages(),
         reading,
         follows: false,
+        trusts_begins: false,
         held: Vec::new(),
     })
 }
@@ -124,6 +125,8 @@ impl Spool {
         }
         request.reading = Reading::new(interrupt);
         request.paths.retain(|path| !is_stdin(path));
+        // It does not come again.
+        request.trusts_begins = false;
         request
             .servers
             .push(("stdin".to_owned(), file.path().to_owned()));

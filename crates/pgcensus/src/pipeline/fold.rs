@@ -198,6 +198,7 @@ impl<'a, 's> Fold<'a, 's> {
             done => done.ok(),
         };
         while let Some(done) = next().or_else(|| results.recv().ok()) {
+            self.reading().late.check()?;
             let server = done.server;
             self.servers[server].early.insert(done.number, done);
             while let Some(done) = self.servers[server].take_next() {

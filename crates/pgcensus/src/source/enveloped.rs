@@ -2,7 +2,7 @@
 //! servers dealt out, so that each is read as if it had come alone.
 //!
 //! ```text
-//! file ─► (decompressed) ─► Unwrapped ─► reader               one server, in its order
+//! file ─► (decompressed) ─► Unwrapped ─► reader               one server, in its order; of a few, `picked.rs`
 //! file ─► (decompressed) ─► deal_out ─► spool: a section for each server ─► Unwrapped ─► reader
 //! ```
 //!
@@ -11,8 +11,15 @@
 //! Whose lines are in a central log is known when all of it has been read, the servers of one plan must be known
 //! before, and what is piped can be read only once. So a log that is seen to be of several servers, or newest first, is
 //! dealt out into the spool, the lines of each server as they are; from there on nothing is special. What is piped in is dealt out
-//! wherever its envelope names servers: another one may come at its end. A
-//! pass for each server over one file was the other way: fifty hosts would mean fifty passes.
+//! wherever its envelope names servers: another one may come at its end.
+//!
+//! # Whose a log is
+//!
+//! Where it can be read again, and all that is asked for is sums, the first megabyte tells. A server that comes later
+//! is [noticed](Unwrapped) when it is read: what was read is in vain then, and all of it is looked at before it is
+//! read once more. To add the server to the run as it goes on was the other way; but its
+//! files, second formats and copies are to be known before, and changes of several servers are told in order of
+//! time, which those of the others have passed by then.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
@@ -22,6 +29,7 @@ use std::time::SystemTime;
 
 use pgcensus_log::envelope::{Day, Envelope, Part, SERVERS_MAX, Split, Survey, Unwrapper};
 
+use super::input::Late;
 use super::section::Section;
 use super::spool::{self, Spool};
 
@@ -30,6 +38,8 @@ const BLOCK: usize = 128 << 10;
 /// The begin of a log by which its envelope is told, and how far it is read on where little of it is a server's.
 const HEAD: usize = 64 << 10;
 const HEAD_MAX: usize = 1 << 20;
+/// The begin of a log by which it is told whose it is, where it can be read again if that proves wrong.
+pub(super) const BEGIN: u64 = 1 << 20;
 /// So much of the server's text is enough.
 const TEXT_MIN: usize = 8 << 10;
 
@@ -80,18 +90,39 @@ pub(super) struct Unwrapped {
     is_over: bool,
     /// Comes after the text before it.
     failure: Option<io::Error>,
+    /// Its begin alone was looked at for servers.
+    late: Option<Late>,
 }
 
 impl Unwrapped {
-    pub(super) fn new(envelope: &Envelope, inner: Box<dyn Read + Send>) -> Unwrapped {
+    pub(super) fn new(
+        envelope: &Envelope,
+        inner: Box<dyn Read + Send>,
+        late: Option<Late>,
+    ) -> Unwrapped {
         Unwrapped {
             inner,
+            late,
             unwrapper: envelope.unwrapper(),
             block: Vec::new(),
             text: Vec::new(),
             at: 0,
             is_over: false,
             failure: None,
+        }
+    }
+}
+
+impl Unwrapped {
+    /// Goes on as long as the log is what its begin was.
+    fn believe(&mut self, is_descending: bool) -> io::Result<()> {
+        match &self.late {
+            Some(late) if is_descending || self.unwrapper.stranger().is_some() => {
+                self.is_over = true;
+                self.text.clear();
+                Err(late.comes())
+            }
+            _ => Ok(()),
         }
     }
 }
@@ -112,6 +143,7 @@ impl Read for Unwrapped {
                 Ok(0) => {
                     self.is_over = true;
                     self.unwrapper.finish(&mut self.text);
+                    self.believe(self.unwrapper.is_descending())?;
                     self.failure = self.unwrapper.stranger().map(|name| {
                         let name = String::from_utf8_lossy(name);
                         io::Error::other(format!(
@@ -119,12 +151,16 @@ impl Read for Unwrapped {
                         ))
                     });
                 }
-                Ok(n) => self.unwrapper.feed(&self.block[..n], &mut self.text),
+                Ok(n) => {
+                    self.unwrapper.feed(&self.block[..n], &mut self.text);
+                    self.believe(false)?;
+                }
                 Err(err) if err.kind() == io::ErrorKind::Interrupted => return Err(err),
                 Err(err) => {
                     // What came before damage is whole.
                     self.is_over = true;
                     self.unwrapper.finish(&mut self.text);
+                    self.believe(self.unwrapper.is_descending())?;
                     self.failure = Some(err);
                 }
             }
@@ -157,21 +193,33 @@ impl Order {
     }
 }
 
-/// Looks for other servers in all of a log, until there is one.
-pub(super) fn survey_all(envelope: &Envelope, mut bytes: impl Read) -> io::Result<Option<Order>> {
+/// Looks for other servers in a log, or a part of it, until there is one.
+pub(super) fn survey_all(envelope: &Envelope, bytes: impl Read) -> io::Result<Option<Order>> {
     let mut survey = envelope.survey();
+    each_block(bytes, |block| {
+        survey.feed(block);
+        !survey.is_mixed()
+    })?;
+    Ok(Order::of(&survey))
+}
+
+/// Hands on bytes as long as they are wanted.
+pub(super) fn each_block(
+    mut bytes: impl Read,
+    mut take: impl FnMut(&[u8]) -> bool,
+) -> io::Result<()> {
     let mut block = vec![0; BLOCK];
-    while !survey.is_mixed() {
+    loop {
         match bytes.read(&mut block) {
-            Ok(0) => break,
-            Ok(n) => survey.feed(&block[..n]),
+            Ok(0) => return Ok(()),
+            Ok(n) if take(&block[..n]) => {}
+            Ok(_) => return Ok(()),
             Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
             // Reading it will say so.
-            Err(err) if super::compressed::damage(&err).is_some() => break,
+            Err(err) if super::compressed::damage(&err).is_some() => return Ok(()),
             Err(err) => return Err(err),
         }
     }
-    Ok(Order::of(&survey))
 }
 
 /// The part of a log that is one server's: its lines, with their envelope, in the order in which they were written.
@@ -211,7 +259,8 @@ pub(super) fn deal_out(
     while !is_over && failed.is_none() {
         let take = |part: Part<'_>| {
             if failed.is_none() {
-                failed = table.take(&part).err();
+                let is_labelled = || part.is_labelled();
+                failed = table.take(part.server, part.frame, is_labelled).err();
             }
         };
         match reader.read(&mut block) {
@@ -272,11 +321,13 @@ impl Table {
         })
     }
 
-    fn take(&mut self, part: &Part<'_>) -> io::Result<()> {
-        let known = self
-            .hands
-            .iter()
-            .rposition(|hand| hand.server == part.server);
+    fn take(
+        &mut self,
+        server: &[u8],
+        frame: &[u8],
+        is_labelled: impl FnOnce() -> bool,
+    ) -> io::Result<()> {
+        let known = self.hands.iter().rposition(|hand| hand.server == server);
         let place = match known {
             Some(place) => place,
             None if self.hands.len() == SERVERS_MAX => {
@@ -284,14 +335,14 @@ impl Table {
                 return Ok(());
             }
             None => {
-                self.hands.push(Hand::of(part.server));
+                self.hands.push(Hand::of(server));
                 self.hands.len() - 1
             }
         };
         self.last = place;
         let hand = &mut self.hands[place];
-        hand.is_labelled |= part.is_labelled;
-        hand.block.extend_from_slice(part.frame);
+        hand.is_labelled = hand.is_labelled || is_labelled();
+        hand.block.extend_from_slice(frame);
         hand.block.push(b'\n');
         hand.ends.push(hand.block.len());
         if hand.block.len() >= BLOCK {
@@ -383,12 +434,8 @@ mod tests {
         for order in [Order::Ascending, Order::Descending] {
             let mut table = Table::new(order).expect("a file");
             for line in &lines {
-                let part = Part {
-                    server: b"a",
-                    frame: line.as_bytes(),
-                    is_labelled: true,
-                };
-                table.take(&part).expect("it is written");
+                let taken = table.take(b"a", line.as_bytes(), || true);
+                taken.expect("it is written");
             }
             let (mut dealt, _) = table.clear(&mut Spool::default()).expect("it is gathered");
             let dealt = dealt.pop().expect("a server");

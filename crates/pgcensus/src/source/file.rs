@@ -14,8 +14,9 @@ use pgcensus_log::log_time::{LogTime, Zone};
 use super::ahead::Ahead;
 use super::compressed::{self, Compression, Damaged, MAGIC_MAX, Magic};
 use super::enveloped::{self, Order, Unwrapped};
-use super::input::{Counted, Input, Reading};
+use super::input::{Counted, Input, Late, Reading};
 use super::lines::Lines;
+use super::picked::Pick;
 use super::section::{OpenSection, Section};
 use super::take::Learned;
 use super::tar;
@@ -72,6 +73,8 @@ pub(crate) struct LogFile {
     pub(crate) skip: Vec<(i64, i64)>,
     /// What was piped in until Ctrl+C came: the log goes on after it.
     pub(crate) is_cut: bool,
+    /// Its begin alone was looked at for servers: this is told when another one comes.
+    pub(super) late: Option<Late>,
     /// What is wrong with it behind the last of its bytes, where they do not tell themselves.
     pub(super) broken: Option<Damaged>,
     /// Its times have milliseconds.
@@ -92,6 +95,8 @@ pub(crate) enum Kind {
     /// One of a tar that came compressed, or was compressed itself, or what was dealt out: kept in a temporary file, as
     /// [`SPOOLED_BY`] has it.
     Spooled(Section),
+    /// One of the few servers that a plain file is of.
+    Picked(Section, Pick),
     /// Stdin, a pipe or a device: can be read once.
     Stream(Stream),
 }
@@ -103,7 +108,9 @@ impl Kind {
     fn section(&self) -> Option<Section> {
         match self {
             Kind::File(path) => Some(Section::of_file(path.clone())),
-            Kind::Section(section) | Kind::Spooled(section) => Some(section.clone()),
+            Kind::Section(section) | Kind::Spooled(section) | Kind::Picked(section, _) => {
+                Some(section.clone())
+            }
             Kind::Stream(_) => None,
         }
     }
@@ -120,6 +127,7 @@ impl Kind {
         let section = self.open_section()?;
         match self {
             Kind::Spooled(_) => SPOOLED_BY.undo(section),
+            Kind::Picked(_, pick) => Ok(Box::new(pick.of(Box::new(section)))),
             _ => Ok(Box::new(section)),
         }
     }
@@ -150,6 +158,8 @@ pub(super) struct Opened {
     pub(super) end: Day,
     /// It was dealt out of another one: its outermost layer tells of one server.
     is_part: bool,
+    /// See [`LogFile::late`].
+    pub(super) late: Option<Late>,
 }
 
 /// Opens something again, from its first byte.
@@ -169,6 +179,8 @@ pub(super) struct Head {
     whole: Option<Vec<u8>>,
     /// The sample is a shorter head and lines from further on.
     is_composed: bool,
+    /// See [`LogFile::late`].
+    pub(super) late: Option<Late>,
     /// It is written as the logs beside it are.
     pub(super) as_others: Option<Inference>,
     /// Why reading stopped before [`SAMPLE_MAX`], when that was not the end.
@@ -204,6 +216,7 @@ impl Opened {
             is_tar,
             end,
             is_part: false,
+            late: None,
         })
     }
 
@@ -222,7 +235,8 @@ impl Opened {
     }
 
     /// Whether it must be dealt out, by which of its layers, and how: its first bytes tell, and after them what `all` gives, all
-    /// of it from the first byte. `None` for what can be read once: where it names servers, others may come.
+    /// of it from the first byte; where it is told when another server comes `late`, its begin. `None` for what can be read
+    /// once: where it names servers, others may come.
     pub(super) fn survey(&self, all: Option<&Again<'_>>) -> io::Result<Option<(Envelope, Order)>> {
         let mut envelope = self.envelope.clone();
         if self.is_part {
@@ -234,7 +248,13 @@ impl Opened {
             let mut order = Order::of(&survey);
             if order.is_none() && survey.names_servers() {
                 order = match all {
-                    Some(all) => enveloped::survey_all(&outer, all()?)?,
+                    Some(all) => {
+                        let only = survey.servers().next();
+                        let is_told =
+                            self.late.is_some() && only.is_some_and(|only| outer.is_of(only));
+                        let len = if is_told { enveloped::BEGIN } else { u64::MAX };
+                        enveloped::survey_all(&outer, all()?.take(len))?
+                    }
                     None => Some(Order::Ascending),
                 };
             }
@@ -260,6 +280,7 @@ impl Head {
     /// Reads the head of what has been begun at a path.
     pub(super) fn read(opened: Opened, learned: &mut Learned, path: &Path) -> Head {
         let (magic, envelope) = (opened.magic, opened.envelope.clone());
+        let late = opened.late.clone().filter(|_| envelope.is_some());
         let rest = opened.into_reader();
         let mut head = Head {
             magic,
@@ -270,10 +291,13 @@ impl Head {
             as_others: None,
             failure: None,
             rest: match &envelope {
-                Some(envelope) => Box::new(Unwrapped::new(envelope, without_bom(rest))),
+                Some(envelope) => {
+                    Box::new(Unwrapped::new(envelope, without_bom(rest), late.clone()))
+                }
                 None => rest,
             },
             envelope,
+            late,
         };
         head.grow_to(SAMPLE);
         head.translated = learned.languages.of(&head.sample);
@@ -515,7 +539,7 @@ impl LogFile {
     /// The same in its own language.
     pub(crate) fn open_as_written(&self) -> io::Result<Box<dyn Read + Send>> {
         let reader: Box<dyn Read + Send> = match &self.kind {
-            Kind::File(_) | Kind::Section(_) | Kind::Spooled(_) => {
+            Kind::File(_) | Kind::Section(_) | Kind::Spooled(_) | Kind::Picked(..) => {
                 self.undone(self.open_section()?)?
             }
             Kind::Stream(Stream(reader)) => reader
@@ -533,9 +557,17 @@ impl LogFile {
             Some(compression) => compression.undo(bytes)?,
             None => Box::new(bytes),
         };
+        let bytes = match &self.kind {
+            Kind::Picked(_, pick) => Box::new(pick.of(bytes)),
+            _ => bytes,
+        };
         let bytes = with_its_end(bytes, self.broken);
         Ok(match &self.envelope {
-            Some(envelope) => Box::new(Unwrapped::new(envelope, without_bom(bytes))),
+            Some(envelope) => Box::new(Unwrapped::new(
+                envelope,
+                without_bom(bytes),
+                self.late.clone(),
+            )),
             None => bytes,
         })
     }
@@ -548,12 +580,16 @@ impl LogFile {
 
     /// Its bytes are those that the server wrote, in whatever language.
     fn is_as_written(&self) -> bool {
-        self.undone_by().is_none() && self.envelope.is_none()
+        self.undone_by().is_none() && self.envelope.is_none() && !self.is_picked()
+    }
+
+    fn is_picked(&self) -> bool {
+        matches!(self.kind, Kind::Picked(..))
     }
 
     /// Its end is found by reading all of it.
     pub(crate) fn is_compressed(&self) -> bool {
-        self.undone_by().is_some()
+        self.undone_by().is_some() || self.is_picked()
     }
 
     /// What its bytes on disk are compressed by.

@@ -10,7 +10,7 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::interrupt::Interrupt;
 
@@ -20,6 +20,38 @@ pub(crate) struct Reading {
     bytes: AtomicU64,
     files: AtomicU64,
     pub(crate) interrupt: Interrupt,
+    pub(crate) late: Late,
+}
+
+/// Whether another server came in a log that was read as that of the one server which its begin names: then all that was read
+/// is in vain, since it is to be known before which servers there are.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Late(Arc<AtomicBool>);
+
+/// See [`Late`].
+#[derive(Debug)]
+pub(crate) struct LateServer;
+
+impl Late {
+    pub(super) fn comes(&self) -> io::Error {
+        self.0.store(true, Ordering::SeqCst);
+        io::Error::other(LateServer)
+    }
+
+    /// # Errors
+    /// One came.
+    pub(crate) fn check(&self) -> Result<(), LateServer> {
+        let has_come = self.0.load(Ordering::SeqCst);
+        if has_come { Err(LateServer) } else { Ok(()) }
+    }
+}
+
+impl std::error::Error for LateServer {}
+
+impl std::fmt::Display for LateServer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("it is of more servers than its begin names")
+    }
 }
 
 impl Reading {

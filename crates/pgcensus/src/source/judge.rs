@@ -49,6 +49,7 @@ impl LogFile {
             last: None,
             skip: Vec::new(),
             is_cut: false,
+            late: head.late.clone(),
             broken: None,
             has_ms,
             is_malformed,

@@ -61,6 +61,13 @@ pub(super) struct Paths {
 }
 
 impl Paths {
+    /// All of it is there for a second look: no pipe, and no list out of one.
+    pub(super) fn can_be_found_again(&self, request: &Request) -> bool {
+        let candidates = self.candidates.iter().map(|candidate| &candidate.path);
+        let is_file = |path: &PathBuf| fs::metadata(path).is_ok_and(|path| path.is_file());
+        self.stdin.is_none() && candidates.chain(&request.log_lists).all(is_file)
+    }
+
     /// Follows all paths of a request. Those with a server's name come first, so that a file that is
     /// also given without one keeps it.
     pub(super) fn find(request: &Request) -> Paths {

@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use pgcensus_log::envelope::{Envelope, SERVERS_MAX};
+use pgcensus_log::envelope::{Day, Envelope, SERVERS_MAX};
 use pgcensus_log::line_prefix::{Inference, Known, LinePrefix};
 
 use super::archive::{Look, Tar};
@@ -17,6 +17,7 @@ use super::growing::Growing;
 use super::input::{Piped, Reading};
 use super::judge::judge;
 use super::paths::{Candidate, Way};
+use super::picked::Pick;
 use super::section::Section;
 use super::spool::Spool;
 use super::translated::Languages;
@@ -183,7 +184,7 @@ impl Stored {
 
 /// What is on disk, and was opened to see what it is. Where it is dealt out, by which layer of its envelope is told.
 pub(super) fn take_stored(
-    opened: Opened,
+    mut opened: Opened,
     stored: Stored,
     take: Take<'_>,
     learned: &mut Learned,
@@ -194,15 +195,61 @@ pub(super) fn take_stored(
         Some(compression) => compression.undo(stored.open()?),
         None => stored.open(),
     };
+    opened.late = take
+        .request
+        .trusts_begins
+        .then(|| take.request.reading.late.clone());
     match opened.survey(Some(&again)) {
         Ok(None) => vec![take_opened(opened, stored, take, learned).into()],
         Ok(Some((by, order))) => {
-            let parts = take_dealt(&by, order, opened, take, spool);
+            let parts = match picks(&by, order, &opened, &stored) {
+                Some(picks) => take_picked(&by, picks, &stored, opened.end, take, spool),
+                None => take_dealt(&by, order, opened, take, spool),
+            };
             *dealt_by = Some(by);
             parts
         }
         Err(err) => vec![Taken::Problem(Problem::of(take.path, &err).message).into()],
     }
+}
+
+/// Whose lines are picked out of a log each time it is read; `None`: it is dealt out.
+fn picks(by: &Envelope, order: Order, opened: &Opened, stored: &Stored) -> Option<Vec<Pick>> {
+    let late = opened.late.as_ref()?;
+    let is_plain = stored.compression.is_none() && stored.broken.is_none();
+    let is_there = matches!(stored.kind, Kind::File(_) | Kind::Section(_));
+    if !is_plain || !is_there || order != Order::Ascending {
+        return None;
+    }
+    let begin = stored.open().ok()?.take(enveloped::BEGIN);
+    // What fails now, dealing it out will say.
+    Pick::each(by, begin, late).ok().flatten()
+}
+
+/// Takes what is picked for each server as a log of its own.
+fn take_picked(
+    by: &Envelope,
+    picks: Vec<Pick>,
+    whole: &Stored,
+    end: Day,
+    take: Take<'_>,
+    spool: &mut Spool,
+) -> Vec<Part> {
+    let section = match &whole.kind {
+        Kind::Section(section) => section.clone(),
+        _ => Section::of_file(take.path.to_owned()),
+    };
+    let each = picks.into_iter().map(|pick| {
+        let server = String::from_utf8_lossy(&pick.server).into_owned();
+        let stored = Stored {
+            kind: Kind::Picked(section.clone(), pick),
+            compression: None,
+            size: whole.size,
+            broken: None,
+        };
+        (server, true, stored)
+    });
+    take_parts(by, each, false, end, take, spool)
 }
 
 pub(super) fn take_tar(opened: Opened, mut look: Look<'_>) -> Taken {
@@ -309,39 +356,16 @@ fn take_dealt(
         .filter(|dealt| dealt.is_labelled)
         .count()
         < 2;
-    let mut parts = Vec::new();
-    for dealt in deal.servers {
+    let each = deal.servers.into_iter().map(|dealt| {
         let stored = Stored {
             kind: Kind::Spooled(dealt.section),
             compression,
             size: dealt.len,
             broken: None,
         };
-        let opened = stored.open().and_then(|bytes| Opened::part(bytes, end, by));
-        let taken = match opened {
-            Ok(opened) => {
-                let learned = &mut Learned::of(take.request);
-                take_stored(opened, stored, take, learned, spool, &mut None)
-            }
-            Err(err) => problem(said(&err)),
-        };
-        let outer = Some(&*dealt.server).filter(|name| !name.is_empty());
-        let is_single = taken.len() == 1;
-        for Part { taken, server } in taken {
-            // Other programs write into such a log too.
-            if !dealt.is_labelled && matches!(taken, Taken::Problem(_) | Taken::LeftOut(_)) {
-                continue;
-            }
-            let server = match (outer, server) {
-                (Some(outer), Some(inner)) if !is_alone && !is_single => {
-                    Some(format!("{outer}/{inner}"))
-                }
-                (Some(outer), _) if !is_alone => Some(outer.to_owned()),
-                (outer, inner) => inner.or(outer.map(str::to_owned)),
-            };
-            parts.push(Part { taken, server });
-        }
-    }
+        (dealt.server, dealt.is_labelled, stored)
+    });
+    let mut parts = take_parts(by, each, is_alone, end, take, spool);
     if let Some(err) = deal.failure {
         let message = match compressed::damage(&err) {
             Some(damaged) => damaged.to_string(),
@@ -354,6 +378,46 @@ fn take_dealt(
         parts.extend(problem(format!(
             "it is of more than {SERVERS_MAX} servers: {lines} lines of further ones are not read; give it in parts"
         )));
+    }
+    parts
+}
+
+/// Takes the part of each server, of which it is sure or not that it is one, as a log of its own. It `is_alone`: there is one
+/// that is sure.
+fn take_parts(
+    by: &Envelope,
+    each: impl Iterator<Item = (String, bool, Stored)>,
+    is_alone: bool,
+    end: Day,
+    take: Take<'_>,
+    spool: &mut Spool,
+) -> Vec<Part> {
+    let mut parts = Vec::new();
+    for (name, is_labelled, stored) in each {
+        let opened = stored.open().and_then(|bytes| Opened::part(bytes, end, by));
+        let taken = match opened {
+            Ok(opened) => {
+                let learned = &mut Learned::of(take.request);
+                take_stored(opened, stored, take, learned, spool, &mut None)
+            }
+            Err(err) => vec![Taken::Problem(Problem::of(take.path, &err).message).into()],
+        };
+        let outer = Some(&*name).filter(|name| !name.is_empty());
+        let is_single = taken.len() == 1;
+        for Part { taken, server } in taken {
+            // Other programs write into such a log too.
+            if !is_labelled && matches!(taken, Taken::Problem(_) | Taken::LeftOut(_)) {
+                continue;
+            }
+            let server = match (outer, server) {
+                (Some(outer), Some(inner)) if !is_alone && !is_single => {
+                    Some(format!("{outer}/{inner}"))
+                }
+                (Some(outer), _) if !is_alone => Some(outer.to_owned()),
+                (outer, inner) => inner.or(outer.map(str::to_owned)),
+            };
+            parts.push(Part { taken, server });
+        }
     }
     parts
 }
