@@ -544,6 +544,8 @@ fn refused(key: &Key, reason: RefusalReason, is_retry: bool) -> What {
         sqlstate: None,
         takes_back: false,
         is_retry,
+        auth: None,
+        record: Rc::default(),
     }))
 }
 
