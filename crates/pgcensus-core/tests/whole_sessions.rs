@@ -79,9 +79,11 @@ fn told<'t>(pieces: impl Iterator<Item = &'t str>) -> (Vec<String>, usize) {
         }
         told.push(format!("{:?} {what:?}", change.at));
     };
+    let mut base = 0;
     for piece in pieces {
         batch.clear();
-        decoder.decode(piece.as_bytes(), 0, &mut batch);
+        decoder.decode(piece.as_bytes(), base, &mut batch);
+        base += piece.len() as u64;
         known.begin(&batch);
         for item in &batch.items {
             let Item::Event(event, slot) = item else {

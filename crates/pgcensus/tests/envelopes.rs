@@ -180,11 +180,11 @@ fn said(bytes: &[u8]) -> Vec<Value> {
     said
 }
 
-/// Leaves out the names of servers; how many sessions ended with one stays.
+/// Leaves out the names of servers, and of inputs in commands; how many sessions ended with one stays.
 fn forget_server(value: &mut Value) {
     match value {
         Value::Object(keys) => {
-            keys.retain(|key, value| key != "server" || value.is_number());
+            keys.retain(|key, value| key != "command" && (key != "server" || value.is_number()));
             keys.values_mut().for_each(forget_server);
         }
         Value::Array(values) => values.iter_mut().for_each(forget_server),

@@ -633,6 +633,13 @@ fn pid_of(client: &mut Client) -> i64 {
 fn census(log: &std::path::Path) -> Result<Value, String> {
     let mut summary = json_object(&["summary", "--json"], &Input::Files(&[log.to_owned()]))?;
     summary.as_object_mut().expect("an object").remove("input");
+    let findings = summary["findings"].as_array_mut().expect("a list");
+    for finding in findings {
+        finding
+            .as_object_mut()
+            .expect("an object")
+            .remove("command");
+    }
     Ok(summary)
 }
 

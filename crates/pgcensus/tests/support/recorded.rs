@@ -254,7 +254,7 @@ impl Run {
         for version in entries(&root).into_iter().filter(|dir| dir.is_dir()) {
             for dir in entries(&version)
                 .into_iter()
-                .filter(|dir| pick(&file_name(dir)))
+                .filter(|dir| pick(&file_name(dir)) && dir.join("truth.json.zst").is_file())
             {
                 let name = format!("{}/{}", file_name(&version), file_name(&dir));
                 let standby = dir.join("standby");
