@@ -5,7 +5,7 @@
 //! ```
 //!
 //! What belongs together is a [`Group`]: one server, application, user, database and client host, and either sessions that
-//! ended, probes or refusals. A group is noise where it is short and in rhythm ([`rhythm`]) for long enough; a [known name](known)
+//! ended, probes or refusals. A group is noise where it is short and in rhythm (`noise/rhythm.rs`) for long enough; a known name (`noise/known.rs`)
 //! lowers what is asked for, and never decides alone. So a job that runs for minutes is none, nor are users of a web
 //! application, who come when they like, nor a client that connects for each transaction, which comes too fast.
 //!
@@ -32,7 +32,7 @@ use crate::window::Window;
 use lengths::Lengths;
 use rhythm::{Beat, Rhythm};
 
-/// Groups that are followed at most. Past it those that have not been seen for [`FORGOTTEN_MS`] and have no rhythm are
+/// Groups that are followed at most. Past it those that have not been seen for an hour and have no rhythm are
 /// forgotten; where that makes no room, further groups are not followed and never noise ([`Folded::unfollowed`]). A client can
 /// invent an application for each connection; servers with more names than this that recur within an hour are not known.
 pub const GROUPS_MAX: usize = 10_000;
@@ -143,6 +143,8 @@ pub struct Folded {
 pub struct NoiseRow {
     /// Who.
     pub group: Group,
+    /// Its names in the order of [`Dimension::NAMED`]; `unknown` where it has none.
+    pub names: [Box<[u8]>; Dimension::NAMED.len()],
     /// So often…
     pub count: u64,
     /// …which is this share, 0 to 1, of all connections of the window that came to something: sessions that ended, probes and
@@ -262,6 +264,8 @@ impl Noise {
         let lengths = followed.lengths.as_ref();
         Some(NoiseRow {
             group,
+            names: Dimension::NAMED
+                .map(|dimension| names.text_of(dimension, group.name(dimension)).into()),
             count: followed.count,
             share: followed.count as f64 / self.total as f64,
             period_ms: beat.period_ms,
@@ -303,13 +307,16 @@ impl Followed {
         let Some(ms) = ms else { return };
         self.short += u64::from(ms < SHORT_MS);
         self.brief += u64::from(ms < BRIEF_MS);
-        if self.count > 1 {
-            self.lengths.get_or_insert_default().add(ms);
-        }
         if let Some(started) = started.filter(|_| ms < BRIEF_MS) {
             self.first = self.first.min(started);
             self.last = self.last.max(started);
+            if self.rhythm.is_fast(started) {
+                return;
+            }
             self.rhythm.add(started, at);
+        }
+        if self.count > 1 {
+            self.lengths.get_or_insert_default().add(ms);
         }
     }
 

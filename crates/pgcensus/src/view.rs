@@ -19,6 +19,7 @@ pub(crate) mod csv;
 pub(crate) mod events;
 pub(crate) mod history;
 pub(crate) mod json;
+pub(crate) mod noise;
 pub(crate) mod row;
 pub(crate) mod servers;
 pub(crate) mod sessions;

@@ -26,6 +26,9 @@ const TOLERANCE: f64 = 0.2;
 /// jitter. What comes faster is a client that works.
 const BEAT_MIN_MS: i64 = 450;
 
+/// From one start to the [`LAGS`]th next where they come faster than that.
+const FAST_MS: i64 = LAGS as i64 * BEAT_MIN_MS;
+
 /// The slowest. Checks of monitoring systems come every five minutes, seldom every ten; what is slower is as likely a job, and takes
 /// hours to be believed.
 pub(super) const BEAT_MAX_MS: i64 = 660_000;
@@ -51,6 +54,8 @@ pub(super) struct Rhythm {
     lags: [Lag; LAGS],
     /// Starts that came too fast to be judged.
     fast: u32,
+    /// So are those before this instant: who comes too fast costs next to nothing.
+    fast_until: Option<Instant>,
     /// Some log time had a part of a second.
     has_fractions: bool,
 }
@@ -89,7 +94,18 @@ impl Rhythm {
         }
     }
 
-    /// One more start, told by a record of the time `at`.
+    /// Whether this start comes so fast behind others that it is only counted.
+    pub(super) fn is_fast(&mut self, start: Instant) -> bool {
+        let since = |until: Instant| until.since(start);
+        let is_fast = self
+            .fast_until
+            .map(since)
+            .is_some_and(|ms| (1..=2 * FAST_MS).contains(&ms));
+        self.fast += u32::from(is_fast);
+        is_fast
+    }
+
+    /// One more start that is not [fast](Self::is_fast), told by a record of the time `at`.
     pub(super) fn add(&mut self, start: Instant, at: Instant) {
         self.has_fractions |= at.0 % 1000 != 0;
         if self.starts.len() >= self.waiting {
@@ -100,7 +116,22 @@ impl Rhythm {
                 let place = self.starts.partition_point(|&earlier| earlier <= start);
                 self.starts.insert(place, start);
             }
-            _ => self.starts.push_back(start),
+            _ => {
+                self.starts.push_back(start);
+                self.skip_if_fast(start);
+            }
+        }
+    }
+
+    /// Where the last starts came too fast, they are not judged, nor the next for as long.
+    fn skip_if_fast(&mut self, last: Instant) {
+        let Some(first) = self.starts.len().checked_sub(LAGS + 1) else {
+            return;
+        };
+        if last.since(self.starts[first]) < FAST_MS {
+            self.fast += (self.starts.len() - first) as u32;
+            self.starts.truncate(first);
+            self.fast_until = Some(last.plus_ms(FAST_MS));
         }
     }
 
@@ -134,7 +165,7 @@ impl Rhythm {
             return;
         };
         if let Some(last) = self.starts.get(LAGS - 1)
-            && last.since(start) < LAGS as i64 * BEAT_MIN_MS
+            && last.since(start) < FAST_MS
         {
             self.fast += 1;
             return;

@@ -5,6 +5,7 @@ use pgcensus_core::change::Change;
 use pgcensus_core::history::History;
 use pgcensus_core::instant::Instant;
 use pgcensus_core::names::Names;
+use pgcensus_core::noise::{GROUPS_MAX, Noise};
 use pgcensus_core::snapshot::{CensusSnapshot, HistorySnapshot};
 use pgcensus_core::window::Window;
 
@@ -20,6 +21,8 @@ const TIMELINE: usize = 60;
 struct Both {
     census: Census,
     history: History,
+    /// `summary` folds it.
+    noise: Option<Noise>,
 }
 
 impl Sink for Both {
@@ -31,12 +34,18 @@ impl Sink for Both {
     fn change(&mut self, _: &Names, change: &Change) -> anyhow::Result<()> {
         self.census.observe(change);
         self.history.observe(change);
+        if let Some(noise) = &mut self.noise {
+            noise.observe(change);
+        }
         Ok(())
     }
 
     fn ends(&mut self, last: Instant) {
         self.census.ends(last);
         self.history.ends(last);
+        if let Some(noise) = &mut self.noise {
+            noise.ends(last);
+        }
     }
 }
 impl Asked<'_> {
@@ -61,6 +70,7 @@ impl Asked<'_> {
                 TIMELINE,
                 self.zone.clone(),
             ),
+            noise: Some(Noise::new(self.daily.limit(since, until))),
         };
         let outcome = self.read(run, &mut both, false)?;
         if !self.is_known(&outcome, since) {
@@ -73,10 +83,25 @@ impl Asked<'_> {
             .snapshot(&lives, outcome.input, census.peak.clone());
         let most = history.buckets.iter().map(|bucket| bucket.open_max);
         let timeline = most.filter(|_| census.open.count.is_some()).collect();
-        let census = CensusSnapshot { timeline, ..census };
+        let mut census = CensusSnapshot { timeline, ..census };
+        if let Some(noise) = both.noise {
+            let folded = noise.folded(&outcome.names);
+            census.noise = folded.rows;
+            if folded.unfollowed > 0 {
+                census.bounds.push(format!(
+                    "more than {GROUPS_MAX} clients at once by their names, or names past those that are kept: whether {} of their connections are checks is not known",
+                    folded.unfollowed
+                ));
+            }
+        }
+        let unfolded = self.args.show.no_fold.then(|| CensusSnapshot {
+            noise: Vec::new(),
+            ..census.clone()
+        });
+        let shown = unfolded.as_ref().unwrap_or(&census);
         let report = self.report(&outcome);
         self.write(&outcome, |show, format, out| match format {
-            OutputFormat::Text => view::summary::text(&census, &report, &outcome.names, show, out),
+            OutputFormat::Text => view::summary::text(shown, &report, &outcome.names, show, out),
             OutputFormat::Json => view::json::summary(&census, &report, show, out),
             OutputFormat::Csv => view::csv::summary(&census, show, out),
         })?;
@@ -94,6 +119,7 @@ impl Asked<'_> {
         let mut both = Both {
             census: Census::new(self.daily.limit(since, until), None, self.servers.len()),
             history: History::new(self.daily.limit(since, until), bucket_s, self.zone.clone()),
+            noise: None,
         };
         let outcome = self.read(run, &mut both, false)?;
         if !self.is_known(&outcome, since) {

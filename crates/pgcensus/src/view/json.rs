@@ -15,7 +15,7 @@ use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use super::text::is_hidden;
-use super::{InputReport, Show, table};
+use super::{InputReport, Show, noise, table};
 
 /// The census as one object.
 pub(crate) fn summary(
@@ -69,6 +69,7 @@ pub(crate) fn summary(
         session_time_histogram: histogram(&census.session_time.histogram),
         open_by_age: counts(AGES.into_iter().zip(census.open_by_age)),
         cross: cross(census),
+        noise: noise::json(&census.noise, show),
         bounds: &census.bounds,
     };
     write(&object, out)
@@ -119,6 +120,7 @@ struct Summary<'a> {
     open_by_age: Counts,
     #[serde(skip_serializing_if = "Option::is_none")]
     cross: Option<Value>,
+    noise: Vec<Value>,
     bounds: &'a [String],
 }
 
