@@ -9,6 +9,7 @@ use pgcensus_core::change::{Change, What};
 use pgcensus_core::history::History;
 use pgcensus_core::hold::Hold;
 use pgcensus_core::names::Names;
+use pgcensus_core::noise::Noise;
 use pgcensus_core::session::ServerId;
 use pgcensus_core::texts::{KnownTexts, Texts};
 use pgcensus_core::tracker::Tracker;
@@ -76,6 +77,16 @@ fn tracker(bencher: Bencher) {
 
 #[divan::bench]
 fn tracker_hold_census_and_history(bencher: Bencher) {
+    tracker_hold_census_history(bencher, || None);
+}
+
+/// All that `summary` adds up.
+#[divan::bench]
+fn tracker_hold_census_history_and_noise(bencher: Bencher) {
+    tracker_hold_census_history(bencher, || Some(Noise::new(Window::default())));
+}
+
+fn tracker_hold_census_history(bencher: Bencher, noise: fn() -> Option<Noise>) {
     let batch = events();
     let count = ItemsCount::new(batch.items.len());
     bencher.counter(count).bench_local(|| {
@@ -83,6 +94,7 @@ fn tracker_hold_census_and_history(bencher: Bencher) {
         let mut census = Census::new(Window::default(), None, 1);
         let zone = DisplayZone::Zone(jiff::tz::TimeZone::UTC);
         let mut history = History::timeline(Window::default(), 60, zone);
+        let mut noise = noise();
         track(
             black_box(&batch),
             &mut Names::default(),
@@ -90,6 +102,9 @@ fn tracker_hold_census_and_history(bencher: Bencher) {
                 hold.push(change, |change| {
                     census.observe(&change);
                     history.observe(&change);
+                    if let Some(noise) = &mut noise {
+                        noise.observe(&change);
+                    }
                     give_back(tracker, change);
                 });
             },

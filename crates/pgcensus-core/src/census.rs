@@ -482,6 +482,7 @@ impl Census {
                 .cross
                 .map(|dimensions| clients.cross_rows(names, dimensions)),
             timeline: Vec::new(),
+            noise: Vec::new(),
             bounds: Vec::new(),
         }
     }

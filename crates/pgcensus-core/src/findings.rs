@@ -45,12 +45,13 @@ use crate::filter::PatternError;
 use crate::instant::Instant;
 use crate::lives::Lives;
 use crate::names::{NameId, Names};
+use crate::noise;
 use crate::session::{ServerId, Session};
 use crate::snapshot::Certainty;
 use crate::window::Window;
 use churn::Churn;
 use first_seen::FirstSeen;
-use groups::{GroupId, Groups};
+use groups::{Group, GroupId, Groups};
 use guessing::Guessing;
 use leak::Leak;
 use logins::Logins;
@@ -125,6 +126,8 @@ pub struct Known<'k> {
     pub span: (Instant, Instant),
     /// `max_connections`, where there is one server and it is known.
     pub connections_max: Option<u32>,
+    /// What is folded: nothing is said of it.
+    pub noise: &'k noise::Folded,
 }
 
 impl Findings {
@@ -299,15 +302,25 @@ impl Judge<'_> {
         lives.any(|(_, lives)| lives.between(since, until.plus_ms(1)) == Certainty::Exact)
     }
 
-    /// All these applications are folded as noise.
-    fn are_noise(&self, _server: ServerId, _names: &FxHashMap<NameId, u64>) -> bool {
-        false
+    /// Whoever has one of these application names is folded as noise.
+    fn are_noise(&self, server: ServerId, applications: &FxHashMap<NameId, u64>) -> bool {
+        let groups = self.groups.iter().filter(|(_, Group { key, .. })| {
+            key.server == server && applications.contains_key(&key.application_name)
+        });
+        groups.into_iter().all(|(id, _)| self.is_noise(id))
     }
 
     /// This group is folded as noise.
-    #[expect(clippy::unused_self, reason = "nothing is folded yet")]
-    fn is_noise(&self, _group: GroupId) -> bool {
-        false
+    fn is_noise(&self, id: GroupId) -> bool {
+        let key = self.groups.get(id).key;
+        self.known.noise.has(&noise::Group {
+            kind: noise::Kind::Sessions,
+            server: key.server,
+            application_name: key.application_name,
+            user: key.user,
+            database: key.database,
+            client_host: key.client_host,
+        })
     }
 
     /// The last server event within [`MUTE_MS`] before this instant: it is why sessions come and go.

@@ -15,6 +15,7 @@ pub mod hold;
 pub mod instant;
 pub mod lives;
 pub mod names;
+pub mod noise;
 pub mod present;
 pub mod recent;
 pub mod refusals;

@@ -6,6 +6,7 @@ use pgcensus_log::event::RefusalReason;
 
 use crate::instant::Instant;
 use crate::names::Dimension;
+use crate::noise::NoiseRow;
 use crate::session::{End, ServerId, Session};
 
 /// How certain a count of open sessions is.
@@ -86,6 +87,8 @@ pub struct CensusSnapshot {
     pub cross: Option<Cross>,
     /// Largest number open in each of up to 60 equal stretches of the window.
     pub timeline: Vec<u64>,
+    /// What may be folded, the most frequent first; it is in all other numbers too.
+    pub noise: Vec<NoiseRow>,
     /// Bounds that were reached, in words for the reader: `100,000 names are kept; others are counted as (other)`.
     pub bounds: Vec<String>,
 }

@@ -390,6 +390,9 @@ pub(crate) struct ShowArgs {
     /// sessions: those still open, oldest first
     #[arg(long)]
     pub(crate) open: bool,
+    /// summary: do not fold health checks and the like
+    #[arg(long)]
+    pub(crate) no_fold: bool,
     /// watch: each event, on a terminal too
     #[arg(long)]
     pub(crate) all: bool,

@@ -22,6 +22,7 @@ pub(crate) mod fail2ban;
 pub(crate) mod findings;
 pub(crate) mod history;
 pub(crate) mod json;
+pub(crate) mod noise;
 pub(crate) mod refused;
 pub(crate) mod row;
 pub(crate) mod servers;

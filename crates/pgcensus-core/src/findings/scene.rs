@@ -173,6 +173,7 @@ impl Scene {
             lives: &[(ServerId(0), &lives)],
             span,
             connections_max: None,
+            noise: &noise::Folded::default(),
         })
     }
 

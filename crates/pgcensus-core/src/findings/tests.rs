@@ -82,6 +82,7 @@ impl Log {
             lives: &[(ServerId(0), &lives)],
             span: (Instant(span.0), Instant(span.1)),
             connections_max: self.connections_max,
+            noise: &noise::Folded::default(),
         })
     }
 

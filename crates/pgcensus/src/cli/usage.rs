@@ -139,6 +139,7 @@ pub(super) fn check(args: &Args) -> Result<(), String> {
     for (flag, given, wanted) in [
         ("--open", show.open, Command::Sessions),
         ("--all", show.all, Command::Watch),
+        ("--no-fold", show.no_fold, Command::Summary),
         ("--sort", show.sort.is_some(), Command::Sessions),
         ("--bucket", show.bucket.is_some(), Command::History),
         ("--fail-on", show.fail_on.is_some(), Command::Findings),

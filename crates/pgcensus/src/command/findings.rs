@@ -6,6 +6,7 @@ use pgcensus_core::change::Change;
 use pgcensus_core::findings::{Finding, Findings, Guesses, Known, LOG_MIN_MS};
 use pgcensus_core::instant::Instant;
 use pgcensus_core::names::Names;
+use pgcensus_core::noise::{Folded, Noise};
 use pgcensus_core::zone::DisplayZone;
 
 use super::{Asked, counts, lives, open};
@@ -15,16 +16,24 @@ use crate::report::connections_max;
 use crate::view::findings::Found;
 use crate::{time_spec, view};
 
-impl Sink for Findings {
+/// What is found, and what is noise: of that nothing is said.
+struct Folds {
+    findings: Findings,
+    noise: Noise,
+}
+
+impl Sink for Folds {
     fn begins(&mut self, _: Instant) {}
 
     fn change(&mut self, _: &Names, change: &Change) -> anyhow::Result<()> {
-        self.observe(change);
+        self.findings.observe(change);
+        self.noise.observe(change);
         Ok(())
     }
 
     fn ends(&mut self, last: Instant) {
-        Findings::ends(self, last);
+        self.findings.ends(last);
+        self.noise.ends(last);
     }
 }
 
@@ -59,16 +68,23 @@ impl Asked<'_> {
         run: Run<'_>,
         window: time_spec::Window,
     ) -> anyhow::Result<(Outcome, Vec<Finding>)> {
-        let mut fold = Findings::new(self.daily.limit(window.since, window.until));
+        let limit = || self.daily.limit(window.since, window.until);
+        let mut folds = Folds {
+            findings: Findings::new(limit()),
+            noise: Noise::new(limit()),
+        };
         for pattern in &self.args.show.personal_user {
-            fold.personal_user(pattern)
+            let findings = &mut folds.findings;
+            findings
+                .personal_user(pattern)
                 .map_err(|err| anyhow::anyhow!("--personal-user {pattern}: {err}"))?;
         }
-        let outcome = self.read(run, &mut fold, false)?;
+        let outcome = self.read(run, &mut folds, false)?;
         if !self.is_known(&outcome, window.since) {
             return Ok((outcome, Vec::new()));
         }
-        let findings = self.verdicts(fold, &outcome, window);
+        let noise = folds.noise.folded(&outcome.names);
+        let findings = self.verdicts(folds.findings, &noise, &outcome, window);
         let report = self.report(&outcome);
         let mut gates = Vec::new();
         let span = outcome.input.unwrap_or_default();
@@ -117,6 +133,7 @@ impl Asked<'_> {
     pub(super) fn verdicts(
         &self,
         mut fold: Findings,
+        noise: &Folded,
         outcome: &Outcome,
         window: time_spec::Window,
     ) -> Vec<Finding> {
@@ -137,6 +154,7 @@ impl Asked<'_> {
             names: &outcome.names,
             lives: &lives(outcome),
             span: (since, until),
+            noise,
             connections_max: self.connections_max.or_else(|| connections_max(self.plan)),
         })
     }

@@ -6,6 +6,7 @@ use pgcensus_core::findings::Findings;
 use pgcensus_core::history::History;
 use pgcensus_core::instant::Instant;
 use pgcensus_core::names::Names;
+use pgcensus_core::noise::{GROUPS_MAX, Noise};
 use pgcensus_core::snapshot::{CensusSnapshot, HistorySnapshot};
 use pgcensus_core::window::Window;
 
@@ -24,6 +25,8 @@ struct Totals {
     history: History,
     /// For `summary`.
     findings: Option<Findings>,
+    /// `summary` folds it.
+    noise: Option<Noise>,
 }
 
 impl Sink for Totals {
@@ -38,6 +41,9 @@ impl Sink for Totals {
         if let Some(findings) = &mut self.findings {
             findings.observe(change);
         }
+        if let Some(noise) = &mut self.noise {
+            noise.observe(change);
+        }
         Ok(())
     }
 
@@ -46,6 +52,9 @@ impl Sink for Totals {
         self.history.ends(last);
         if let Some(findings) = &mut self.findings {
             findings.ends(last);
+        }
+        if let Some(noise) = &mut self.noise {
+            noise.ends(last);
         }
     }
 }
@@ -72,13 +81,20 @@ impl Asked<'_> {
                 self.zone.clone(),
             ),
             findings: Some(Findings::new(self.daily.limit(since, until))),
+            noise: Some(Noise::new(self.daily.limit(since, until))),
         };
         let outcome = self.read(run, &mut totals, false)?;
         if !self.is_known(&outcome, since) {
             return Ok(outcome);
         }
+        let noise = totals
+            .noise
+            .take()
+            .map(|noise| noise.folded(&outcome.names));
+        let noise = noise.unwrap_or_default();
         let findings = totals.findings.take();
-        let findings = findings.map_or_else(Vec::new, |fold| self.verdicts(fold, &outcome, window));
+        let findings = findings.map(|fold| self.verdicts(fold, &noise, &outcome, window));
+        let findings = findings.unwrap_or_default();
         let census = Self::census_snapshot(totals.census, &outcome);
         let lives = lives(&outcome);
         let history = totals
@@ -86,7 +102,19 @@ impl Asked<'_> {
             .snapshot(&lives, outcome.input, census.peak.clone());
         let most = history.buckets.iter().map(|bucket| bucket.open_max);
         let timeline = most.filter(|_| census.open.count.is_some()).collect();
-        let census = CensusSnapshot { timeline, ..census };
+        let mut census = CensusSnapshot { timeline, ..census };
+        census.noise = noise.rows;
+        if noise.unfollowed > 0 {
+            census.bounds.push(format!(
+                "more than {GROUPS_MAX} clients at once by their names, or names past those that are kept: whether {} of their connections are checks is not known",
+                noise.unfollowed
+            ));
+        }
+        let unfolded = self.args.show.no_fold.then(|| CensusSnapshot {
+            noise: Vec::new(),
+            ..census.clone()
+        });
+        let shown = unfolded.as_ref().unwrap_or(&census);
         let report = self.report(&outcome);
         let found = Found {
             findings: &findings,
@@ -95,7 +123,7 @@ impl Asked<'_> {
         };
         self.write(&outcome, |show, format, out| match format {
             OutputFormat::Text => {
-                view::summary::text(&census, &found, &report, &outcome.names, show, out)
+                view::summary::text(shown, &found, &report, &outcome.names, show, out)
             }
             OutputFormat::Json => view::json::summary(&census, &found, &report, show, out),
             OutputFormat::Csv => view::csv::summary(&census, show, out),
@@ -115,6 +143,7 @@ impl Asked<'_> {
             census: Census::new(self.daily.limit(since, until), None, self.servers.len()),
             history: History::new(self.daily.limit(since, until), bucket_s, self.zone.clone()),
             findings: None,
+            noise: None,
         };
         let outcome = self.read(run, &mut totals, false)?;
         if !self.is_known(&outcome, since) {

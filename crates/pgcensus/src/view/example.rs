@@ -236,6 +236,7 @@ pub(crate) fn census(names: &mut Names) -> CensusSnapshot {
             12, 11, 10, 9, 9, 12, 16, 25, 33, 41, 44, 42, 40, 38, 36, 35, 30, 24, 15, 12, 11, 10,
             9, 9, 10, 14, 18, 26, 35, 43, 46, 44, 41, 39, 60, 93, 93, 3,
         ],
+        noise: Vec::new(),
         bounds: Vec::new(),
     }
 }

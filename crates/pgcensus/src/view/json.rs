@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::findings::{self, Found};
 use super::text::is_hidden;
-use super::{InputReport, Show, table};
+use super::{InputReport, Show, noise, table};
 
 /// The census as one object.
 pub(crate) fn summary(
@@ -72,6 +72,7 @@ pub(crate) fn summary(
         open_by_age: counts(AGES.into_iter().zip(census.open_by_age)),
         cross: cross(census),
         findings: findings::severe(found, show),
+        noise: noise::json(&census.noise, show),
         bounds: &census.bounds,
     };
     write(&object, out)
@@ -123,6 +124,7 @@ struct Summary<'a> {
     findings: Vec<findings::Object>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cross: Option<Value>,
+    noise: Vec<Value>,
     bounds: &'a [String],
 }
 

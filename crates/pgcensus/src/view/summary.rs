@@ -18,7 +18,7 @@ use super::sessions::Layout;
 use super::text::{
     bar, counted, duration, glued, paragraph, right, shown, size, sparkline, thousands,
 };
-use super::{InputReport, Show, Tone, partial_first, table};
+use super::{InputReport, Show, Tone, noise, partial_first, table};
 
 /// The census of a window, for people.
 pub(crate) fn text(
@@ -57,6 +57,7 @@ pub(crate) fn text(
         (None, [Dimension::Server]) => table::servers::text(census, show, out)?,
         (None, dimensions) => table::tables(census, dimensions, show, out)?,
     }
+    noise::text(&census.noise, show, out)?;
     session_time(census, show, out)?;
     ages(census, names, show, out)?;
     missing.text(report, show, out)?;

@@ -10,7 +10,7 @@ use pgcensus_core::snapshot::{CensusSnapshot, Certainty, Cross};
 use unicode_width::UnicodeWidthStr;
 
 use super::text::{glued, left, right, shown, thousands};
-use super::{Show, Tone};
+use super::{Show, Tone, noise};
 
 /// Rows of a table where `--limit` does not say.
 const ROWS_DEFAULT: usize = 10;
@@ -31,6 +31,18 @@ pub(crate) struct TableRow<'c> {
     pub(crate) connects: u64,
     /// Refused connections.
     pub(crate) refused: u64,
+}
+
+impl TableRow<'_> {
+    /// As in [`HEADS`].
+    pub(super) fn numbers(&self) -> Vec<Option<u64>> {
+        vec![
+            self.open,
+            self.at_peak,
+            Some(self.connects),
+            Some(self.refused),
+        ]
+    }
 }
 
 /// The rankings of a dimension joined by name: most open first, then at the peak, then connects, then
@@ -123,18 +135,23 @@ pub(crate) fn tables(
         .iter()
         .map(|&dimension| {
             let rows = rows(census, dimension);
+            let nothing_else = noise::names(&census.noise, dimension);
+            let (folded, rows): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| {
+                nothing_else
+                    .get(row.name)
+                    .is_some_and(|noise| noise.is_all(row))
+            });
             let shown_rows = show.rows(rows.len(), ROWS_DEFAULT);
+            let name = |row: &TableRow<'_>| (shown(row.name).into_owned(), row.numbers());
+            let together = (!folded.is_empty()).then(|| noise::together(&folded));
             Table {
                 title: title(dimension).to_owned(),
                 heads: HEADS,
                 more: rows.len() - shown_rows,
                 rows: rows[..shown_rows]
                     .iter()
-                    .map(|row| {
-                        let numbers =
-                            [row.open, row.at_peak, Some(row.connects), Some(row.refused)];
-                        (shown(row.name).into_owned(), numbers.to_vec())
-                    })
+                    .map(name)
+                    .chain(together)
                     .collect(),
                 tones: TONES,
             }

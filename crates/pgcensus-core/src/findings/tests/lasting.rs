@@ -165,6 +165,7 @@ impl Plan {
             lives: &[(ServerId(0), &lives)],
             span: (Instant(begin), Instant(self.until)),
             connections_max: self.connections_max,
+            noise: &noise::Folded::default(),
         })
     }
 
