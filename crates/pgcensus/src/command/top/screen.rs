@@ -158,6 +158,83 @@ fn base64(bytes: &[u8]) -> String {
 mod tests {
     use super::base64;
 
+    /// What the test below starts of itself, on a terminal: set to the thread that panics.
+    #[cfg(unix)]
+    const PANICS: &str = "PGCENSUS_TEST_PANICS";
+
+    /// The panic is the test's own: it starts itself once more, under a shell on a terminal.
+    #[cfg(unix)]
+    #[test]
+    fn a_panic_gives_the_terminal_back_before_it_is_told() {
+        use std::io::Read;
+
+        match std::env::var(PANICS).as_deref() {
+            Ok("this") => {
+                let _screen = super::Screen::take().expect("a terminal");
+                panic!("on purpose");
+            }
+            Ok(_) => {
+                let screen = super::Screen::take().expect("a terminal");
+                let other = std::thread::spawn(|| panic!("on purpose"));
+                other.join().expect_err("it panics");
+                // Nobody takes it again, nor gives it back twice.
+                return drop(screen);
+            }
+            Err(_) => {}
+        }
+        let name = "command::top::screen::tests::a_panic_gives_the_terminal_back_before_it_is_told";
+        for thread in ["this", "other"] {
+            let (mut pty, pts) = pty_process::blocking::open().expect("a terminal");
+            pty.resize(pty_process::Size::new(24, 80))
+                .expect("its size");
+            let script = format!("stty -a; \"$TEST\" --exact {name} --nocapture; echo; stty -a");
+            let mut shell = pty_process::blocking::Command::new("sh")
+                .args(["-c", &script])
+                .env("TERM", "xterm-256color")
+                .env("TEST", std::env::current_exe().expect("this test"))
+                .env(PANICS, thread)
+                .spawn(pts)
+                .expect("a shell");
+            let mut written = Vec::new();
+            let mut buffer = [0; 1 << 12];
+            // At the end of whoever writes to it, a terminal fails.
+            while let Ok(n @ 1..) = pty.read(&mut buffer) {
+                written.extend(&buffer[..n]);
+            }
+            shell.wait().expect("its end");
+            let text = String::from_utf8_lossy(&written);
+            let place = |part: &str| {
+                text.find(part)
+                    .unwrap_or_else(|| panic!("{part} in {text}"))
+            };
+            let (taken, left) = (place("\x1b[?1049h"), place("\x1b[?1049l"));
+            assert!(taken < left && left < place("on purpose"), "{text}");
+            assert_eq!(text.matches("\x1b[?1049l").count(), 1, "{text}");
+            let mut parser = vt100::Parser::new(
+                std::num::NonZeroU16::new(24).expect("rows"),
+                std::num::NonZeroU16::new(80).expect("columns"),
+                0,
+            );
+            parser.process(&written);
+            let screen = parser.screen();
+            assert!(
+                !screen.alternate_screen() && !screen.hide_cursor(),
+                "{text}"
+            );
+            assert!(!screen.bracketed_paste(), "{text}");
+            assert_eq!(screen.mouse_protocol_mode(), vt100::MouseProtocolMode::None);
+            // Raw mode is over: lines are edited, echoed and interrupted as before.
+            let modes: Vec<&str> = text.split("speed ").skip(1).collect();
+            let [before, after] = modes[..] else {
+                panic!("{text}");
+            };
+            for mode in ["icanon", "echo", "isig", "opost", "icrnl"] {
+                let is_on = |modes: &str| modes.split_whitespace().any(|word| word == mode);
+                assert!(is_on(before) && is_on(after), "{mode}: {text}");
+            }
+        }
+    }
+
     #[test]
     fn base64_is_that_of_rfc_4648() {
         for (text, expected) in [
