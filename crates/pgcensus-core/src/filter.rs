@@ -168,6 +168,11 @@ impl Filter {
             && Dimension::ALL.iter().all(|&d| !self.has_patterns(d))
     }
 
+    /// It looks at names alone, and so is the same for all sessions that have the same.
+    pub fn is_of_names(&self) -> bool {
+        self.pids.is_empty() && self.session_ids.is_empty()
+    }
+
     /// Whether this one counts. `names` are those that made the names in `who`.
     pub fn matches(&mut self, names: &Names, who: &Who) -> bool {
         let mut matched = (self.pids.is_empty()

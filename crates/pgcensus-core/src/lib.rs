@@ -16,6 +16,7 @@ pub mod lives;
 pub mod names;
 pub mod present;
 pub mod recent;
+pub mod rollup;
 pub mod session;
 pub mod snapshot;
 pub mod texts;

@@ -43,6 +43,17 @@ impl Present {
         self.window.end_after(last);
     }
 
+    /// The window begins later.
+    pub fn moves_to(&mut self, since: Option<Instant>) {
+        self.window.since = since;
+        let window = &self.window;
+        let is_over =
+            |session: &Session| session.session_end.is_some_and(|at| window.is_before(at));
+        while self.ended.front().is_some_and(is_over) {
+            self.ended.pop_front();
+        }
+    }
+
     /// Takes in a change, if its session is wanted.
     pub fn observe(&mut self, change: &Change) {
         let What::Closed(session) = &change.what else {

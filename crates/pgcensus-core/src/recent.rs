@@ -31,6 +31,17 @@ impl Recent {
         self.window.end_after(last);
     }
 
+    /// The window begins later.
+    pub fn moves_to(&mut self, since: Option<Instant>) {
+        self.window.since = since;
+        let window = &self.window;
+        let is_over = |change: &Change| change.at.is_some_and(|at| window.is_before(at));
+        while self.changes.front().is_some_and(is_over) {
+            self.changes.pop_front();
+        }
+        self.dropped_before = self.dropped_before.filter(|&at| !window.is_before(at));
+    }
+
     /// Takes in a change. One that was taken back stays, as does what takes it back.
     pub fn observe(&mut self, change: &Change) {
         let counts = change.at.is_none_or(|at| self.window.contains(at));
