@@ -81,7 +81,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let mut piped_in = input.follows.then(|| stdin.take_of(&mut input)).flatten();
     let kept = match piped_in.take_if(|_| is_top) {
         Some((name, reader)) => {
-            let kept = top::growing::Kept::of(reader)?;
+            let kept = top::kept::Kept::of(reader)?;
             let name = name.unwrap_or_else(|| "stdin".to_owned());
             input.servers.push((name, kept.path.clone()));
             Some(kept)

@@ -1,7 +1,7 @@
 //! `top`: the loop around the full-screen view.
 //!
 //! ```text
-//! keys, mouse ─┐                         ┌─► Desk ─Ask─► who has the log (a thread of its own)
+//! keys, mouse ─┐                         ┌─► Desk ─Ask─► who has the log (a thread; another one reads it again)
 //! signals ─────┼─► Message ─► this loop ─┤                   │
 //!              │                         └─► frame           │
 //!              └──────────────── Moment ◄────────────────────┘
@@ -11,16 +11,20 @@
 //! times a second, and only what has changed.
 
 mod desk;
+mod earlier;
 mod finished;
 mod folds;
-pub(super) mod growing;
+mod growing;
+pub(super) mod kept;
 mod lines;
 mod screen;
 #[cfg(test)]
 mod tests;
+mod told;
 
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
+use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -42,7 +46,8 @@ use crate::view::top::moment::Moment;
 use crate::view::top::state::{Effect, State};
 use crate::view::top::{self, Theme};
 use desk::Desk;
-use growing::{Growing, Kept};
+use growing::Growing;
+use kept::Kept;
 use screen::Screen;
 
 /// The window, where none is asked for.
@@ -112,7 +117,9 @@ impl Asked<'_> {
             limits,
             last,
             stdin: kept.map(|kept| kept.problem.clone()),
-            held: std::cell::RefCell::default(),
+            held: Mutex::default(),
+            again: Desk::default(),
+            earlier: Mutex::default(),
         };
         let is_asked_for = limits.since.is_some() || window.last.is_some();
         let window_ms = (!is_asked_for).then_some(WINDOW_MS);
@@ -120,16 +127,20 @@ impl Asked<'_> {
         let desk = Desk::default();
         let (send, messages) = channel();
         thread::scope(|scope| {
-            let (provider, answers) = (&desk, send.clone());
-            scope.spawn(move || answer(&growing, provider, &answers));
-            // However this ends, the thread does too.
-            let _closed = Closed(&desk);
+            let (growing, desk) = (&growing, &desk);
+            let answers = send.clone();
+            scope.spawn(move || with_answers(&answers, || growing.answer(desk, &answers)));
+            let answers = send.clone();
+            scope.spawn(move || with_answers(&answers, || growing.read(desk, &answers)));
+            // However this ends, the threads do too.
+            let _closed = (Closed(desk), Closed(&growing.again));
             let theme = Theme {
                 color: has_color(self.args.show.color),
             };
             Loop {
                 state: &mut state,
-                desk: &desk,
+                desk,
+                again: &growing.again,
                 theme,
                 filter: run.filter,
                 size: self.plan.size(),
@@ -161,11 +172,11 @@ impl Drop for Panics<'_> {
     }
 }
 
-/// Answers questions until there are no more.
-fn answer(growing: &Growing<'_>, desk: &Desk, answers: &Sender<Message>) {
+/// Answers questions.
+fn with_answers(answers: &Sender<Message>, answer: impl FnOnce()) {
     // A screen without answers is of no use: the panic has been said, and the loop shall end.
     let _panics = Panics(answers);
-    growing.answer(desk, answers);
+    answer();
 }
 
 /// Colours, unless they are not wanted.
@@ -184,6 +195,8 @@ fn has_color(choice: ColorChoice) -> bool {
 struct Loop<'l> {
     state: &'l mut State,
     desk: &'l Desk,
+    /// Of what is read once more.
+    again: &'l Desk,
     theme: Theme,
     /// The last one that could be read.
     filter: Filter,
@@ -218,7 +231,7 @@ impl Loop<'_> {
             }
             let frame = self.is_due.then_some(left);
             let progress = self.state.moment.is_none().then_some(PROGRESS);
-            let wait = [frame, self.desk.hurry(), progress]
+            let wait = [frame, self.again.hurry(), progress]
                 .into_iter()
                 .flatten()
                 .min();

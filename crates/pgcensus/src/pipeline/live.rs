@@ -3,7 +3,7 @@
 //!
 //! Nothing is read here. Whoever follows the logs cuts what comes into whole records and [appends](Live::append) it.
 
-use pgcensus_core::filter::{Filter, Who};
+use pgcensus_core::filter::Who;
 use pgcensus_core::instant::Instant;
 use pgcensus_core::names::Names;
 use pgcensus_core::session::Session;
@@ -201,21 +201,10 @@ impl<'a, 's> Live<'a, 's> {
         self.fold.input
     }
 
-    /// The filter, with what it has found so far.
-    pub(crate) fn filter(&self) -> &Filter {
-        &self.fold.run.filter
-    }
-
     /// The servers: their trackers and clocks, by their ids.
     pub(crate) fn servers(&self) -> impl ExactSizeIterator<Item = (&Tracker, &LogClock)> {
         let servers = self.fold.servers.iter();
         servers.map(|server| (&server.tracker, &server.clock))
-    }
-
-    /// Prefixes that took over in the logs of a server.
-    pub(crate) fn later_prefixes(&self, server: usize) -> impl Iterator<Item = &[String]> {
-        let files = self.fold.servers[server].files.iter();
-        files.map(|file| &file.later_prefixes[..])
     }
 
     /// Clients with a session now.

@@ -225,7 +225,11 @@ fn when<'s>(
     is_wide: bool,
     theme: Theme,
 ) -> Vec<Span<'s>> {
-    let waits = if state.is_waiting() { "… " } else { "" };
+    let waits = if state.is_waiting() || moment.is_partial {
+        "… "
+    } else {
+        ""
+    };
     let text = |at| {
         if is_wide {
             show.zoned(at)

@@ -50,10 +50,30 @@ impl Desk {
         self.state().waiting.get_or_insert_with(|| ask.clone());
     }
 
-    /// Whether something is asked for, or nothing will be any more.
-    pub(super) fn is_asked(&self) -> bool {
-        let state = self.state();
-        state.waiting.is_some() || state.is_closed
+    /// What is asked for now, if anything is; it belongs to what is being answered.
+    pub(super) fn take(&self) -> Option<Ask> {
+        self.state().waiting.take()
+    }
+
+    /// Nothing will be asked any more.
+    pub(super) fn is_closed(&self) -> bool {
+        self.state().is_closed
+    }
+
+    /// What was asked for is not wanted any more.
+    pub(super) fn give_up(&self) {
+        let mut state = self.state();
+        state.waiting = None;
+        if let Some((_, reading)) = &state.answered {
+            reading.interrupt.end();
+        }
+    }
+
+    /// Wakes who answers: there is something else to do.
+    pub(super) fn wake(&self) {
+        if let Some(wake) = &self.state().wake {
+            wake();
+        }
     }
 
     /// What wakes who answers, while that waits elsewhere.

@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use pgcensus_core::instant::Instant;
 
 use super::super::{Asked, bounds};
-use super::folds::{Folds, Seen, Span};
+use super::folds::{Folds, Of, Seen, Span};
 use super::lines;
 use crate::interrupt::Interrupt;
 use crate::pipeline::{self, Outcome, Run};
@@ -38,8 +38,13 @@ impl Finished<'_> {
     ) -> anyhow::Result<Option<Moment>> {
         let asked = self.asked;
         let span = Span::new(ask, self.limits, self.input);
-        let servers = asked.servers.len();
-        let mut folds = Folds::new(ask, span, servers, &asked.daily, &asked.zone, false);
+        let of = Of {
+            servers: asked.servers.len(),
+            daily: &asked.daily,
+            zone: &asked.zone,
+            goes_on: false,
+        };
+        let mut folds = Folds::new(ask, span, of);
         let run = Run {
             servers: &asked.plan.servers,
             log_timezone: self.log_timezone.clone(),

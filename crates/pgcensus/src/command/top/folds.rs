@@ -1,5 +1,5 @@
 //! What a moment is made of: the folds that a log is run through, and the moment at their end. Whether the log is read for
-//! one moment or goes on, they are the same.
+//! one moment or goes on, or its changes are told once more from what is rolled up, they are the same.
 
 use pgcensus_core::census::Census;
 use pgcensus_core::change::{Change, What};
@@ -10,6 +10,7 @@ use pgcensus_core::lives::Lives;
 use pgcensus_core::names::{Dimension, Names};
 use pgcensus_core::present::Present;
 use pgcensus_core::recent::Recent;
+use pgcensus_core::rollup::{Rollup, Stretch};
 use pgcensus_core::session::{ServerId, Session};
 use pgcensus_core::snapshot::{HistorySnapshot, PeakSnapshot};
 use pgcensus_core::tracker::Tracker;
@@ -28,7 +29,7 @@ use crate::view::top::moment::{
 const RATE_MS: i64 = 10_000;
 
 /// Events that the overview has.
-const EVENTS: usize = 64;
+pub(super) const EVENTS: usize = 64;
 
 /// Sessions that the panel of the oldest has.
 const OLDEST: usize = 64;
@@ -50,7 +51,19 @@ pub(super) struct Folds {
     changes: u64,
 }
 
+/// For which log folds are made.
+#[derive(Clone, Copy)]
+pub(super) struct Of<'o> {
+    /// Its servers.
+    pub(super) servers: usize,
+    pub(super) daily: &'o Daily,
+    pub(super) zone: &'o DisplayZone,
+    /// It goes on, and so does what is counted.
+    pub(super) goes_on: bool,
+}
+
 /// What is known beside the folds, where the log has been read up to.
+#[derive(Clone)]
 pub(super) struct Seen<'o> {
     pub(super) names: &'o Names,
     pub(super) filter: Filter,
@@ -61,15 +74,14 @@ pub(super) struct Seen<'o> {
 }
 
 impl Folds {
-    /// For what is asked, of a log of so many servers.
-    pub(super) fn new(
-        ask: &Ask,
-        span: Span,
-        servers: usize,
-        daily: &Daily,
-        zone: &DisplayZone,
-        goes_on: bool,
-    ) -> Folds {
+    /// For what is asked.
+    pub(super) fn new(ask: &Ask, span: Span, of: Of<'_>) -> Folds {
+        let Of {
+            servers,
+            daily,
+            zone,
+            goes_on,
+        } = of;
         let counted = |since| daily.limit(since, span.until);
         let plain = |since, until| Window {
             since,
@@ -95,14 +107,61 @@ impl Folds {
         }
     }
 
+    /// The same with all counts of what is rolled up, of those that a filter lets pass. `None`: it does not tell them exactly.
+    pub(super) fn of_rollup(
+        rollup: &Rollup,
+        ask: &Ask,
+        span: Span,
+        of: Of<'_>,
+        (names, filter): (&Names, &mut Filter),
+    ) -> Option<Folds> {
+        let filtered = !filter.is_empty();
+        let is_of_names = !filtered || filter.is_of_names() && !names.overflowed();
+        let stretch = span.stretch();
+        if !is_of_names || !rollup.tells(stretch, &span.edges(), filtered) {
+            return None;
+        }
+        let mut folds = Folds::new(ask, span, of);
+        if let Some(first) = rollup.first() {
+            folds.begins(first);
+        }
+        rollup.tell(names, filter, stretch, |change| folds.count(change));
+        Some(folds)
+    }
+
     /// How many changes were taken in.
     pub(super) fn changes(&self) -> u64 {
         self.changes
     }
 
+    /// The moment of counts alone: who is there one by one, and what happened, is still to come.
+    pub(super) fn partial(&mut self, ask: &Ask, seen: &Seen<'_>) -> Moment {
+        let nobody = Seen {
+            trackers: Vec::new(),
+            ..seen.clone()
+        };
+        let lives = seen.lives();
+        Moment {
+            detail: Details::None,
+            is_partial: true,
+            ..self.made(ask, &nobody, &lives, None)
+        }
+    }
+
     /// The moment, of a log that goes on at this time. What only the owner of the log knows is left out: the lines of a backend, servers and their zone, what is
     /// wrong.
     pub(super) fn moment(&mut self, ask: &Ask, seen: &Seen<'_>, now: Option<Instant>) -> Moment {
+        let lives = seen.lives();
+        self.made(ask, seen, &lives, now)
+    }
+
+    fn made(
+        &mut self,
+        ask: &Ask,
+        seen: &Seen<'_>,
+        lives: &[(ServerId, &Lives)],
+        now: Option<Instant>,
+    ) -> Moment {
         let Seen { names, input, .. } = *seen;
         let last = input.map(|(_, last)| last);
         let at = now.or(self.span.at).or(last);
@@ -113,14 +172,13 @@ impl Folds {
         let (mut census, mut present) = (self.census.clone(), self.present.clone());
         let end = last.unwrap_or(Instant::UNKNOWN);
         let open = self.still_there(seen, end, &mut census, &mut present);
-        let lives = seen.lives();
-        let mut census = census.snapshot(names, &lives, input);
+        let mut census = census.snapshot(names, lives, input);
         // What may still be refused is among the open ones at once, and is counted as a connect when it is not.
         if now.is_some() && census.open.count.is_some() {
             census.open.count = Some(open);
         }
         let (timeline, lately) = (self.timeline.clone(), self.lately.clone());
-        let lately = lately.snapshot(&lives, input, PeakSnapshot::default());
+        let lately = lately.snapshot(lives, input, PeakSnapshot::default());
         let events = |recent: &Recent, n: usize| -> Vec<EventRow> {
             let changes = recent.changes().rev().take(n);
             changes.map(|change| EventRow::new(names, change)).collect()
@@ -166,10 +224,58 @@ impl Folds {
             events_dropped: dropped.map(|before| (before, self.recent.changes().len())),
             asked: self.detail.clone(),
             detail,
-            timeline: timeline.snapshot(&lives, input, PeakSnapshot::default()),
+            timeline: timeline.snapshot(lives, input, PeakSnapshot::default()),
             census,
             ..Moment::default()
         }
+    }
+
+    /// Takes a change into what is counted.
+    pub(super) fn count(&mut self, change: &Change) {
+        self.changes += 1;
+        self.census.observe(change);
+        self.timeline.observe(change);
+        self.lately.observe(change);
+        self.trends.observe(change);
+    }
+
+    /// Takes a change into what is shown one by one.
+    pub(super) fn list(&mut self, names: &Names, change: &Change) {
+        self.recent.observe(change);
+        if let What::Closed(session) = &change.what
+            && is_wanted(&self.detail, names, session)
+        {
+            self.present.observe(change);
+        }
+        match &self.detail {
+            Detail::Backend(backend) => {
+                if pid_of(&change.what) == (backend.server, Some(backend.pid)) {
+                    self.history.observe(change);
+                }
+            }
+            Detail::Refusals(reason) => {
+                if matches!(&change.what, What::Refused(refusal) if refusal.reason == *reason) {
+                    self.refusals.observe(change);
+                }
+            }
+            Detail::Overview | Detail::Sessions(_) | Detail::Events => {}
+        }
+    }
+
+    /// Goes on with the lists of others, whose window began earlier.
+    pub(super) fn list_on(&mut self, before: Folds) {
+        self.recent = before.recent;
+        self.recent.moves_to(self.span.counters_since);
+        self.refusals = before.refusals;
+        self.refusals.moves_to(self.span.counters_since);
+        self.present = before.present;
+        self.present.moves_to(self.span.since);
+        self.history = before.history;
+    }
+
+    /// From when on lists have what they show.
+    pub(super) fn since(&self) -> Option<Instant> {
+        self.span.since
     }
 
     /// Who is there at the end of what was read, and how many clients these are.
@@ -224,30 +330,8 @@ impl Sink for Folds {
     }
 
     fn change(&mut self, names: &Names, change: &Change) -> anyhow::Result<()> {
-        self.changes += 1;
-        self.census.observe(change);
-        self.timeline.observe(change);
-        self.lately.observe(change);
-        self.trends.observe(change);
-        self.recent.observe(change);
-        if let What::Closed(session) = &change.what
-            && is_wanted(&self.detail, names, session)
-        {
-            self.present.observe(change);
-        }
-        match &self.detail {
-            Detail::Backend(backend) => {
-                if pid_of(&change.what) == (backend.server, Some(backend.pid)) {
-                    self.history.observe(change);
-                }
-            }
-            Detail::Refusals(reason) => {
-                if matches!(&change.what, What::Refused(refusal) if refusal.reason == *reason) {
-                    self.refusals.observe(change);
-                }
-            }
-            Detail::Overview | Detail::Sessions(_) | Detail::Events => {}
-        }
+        self.count(change);
+        self.list(names, change);
         Ok(())
     }
 
@@ -340,6 +424,49 @@ impl Span {
             lately_since: end.map(|end| end.plus_ms(-RATE_MS)),
             trend_step_ms: (length_ms / (TREND as i64 - 1)).max(1_000),
         }
+    }
+}
+
+impl Span {
+    /// Begins where what is rolled up can tell it from: up to a second earlier.
+    pub(super) fn align(&mut self, rollup: &Rollup) {
+        let marked = self.counters_since != self.since;
+        for since in [&mut self.since, &mut self.view_since] {
+            *since = since.map(|since| rollup.aligned(since));
+        }
+        if !marked {
+            self.counters_since = self.since;
+        }
+    }
+
+    /// What happened in it and who was there when it began is all that counts.
+    fn stretch(&self) -> Stretch {
+        // One more than there are instants in a trend, and what is rounded.
+        let trend_ms = self.trend_step_ms * (TREND as i64 + 1);
+        let trend_since = self.at.map(|at| at.plus_ms(-trend_ms));
+        let sinces = [
+            self.since,
+            self.view_since,
+            self.lately_since,
+            trend_since.map(|since| Instant(since.0.div_euclid(1000) * 1000)),
+        ];
+        Stretch {
+            since: sinces.into_iter().min().flatten(),
+            until: self.until.zip(self.view_until).map(|(a, b)| a.max(b)),
+        }
+    }
+
+    /// Where something begins or ends to count.
+    fn edges(&self) -> Vec<Instant> {
+        let edges = [
+            self.since,
+            self.counters_since,
+            self.view_since,
+            self.lately_since,
+            self.until,
+            self.view_until,
+        ];
+        edges.into_iter().flatten().collect()
     }
 }
 

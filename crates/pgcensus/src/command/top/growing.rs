@@ -1,66 +1,59 @@
-//! Answers from logs that go on: the past is read as a finished log is, and at its end what comes is followed, until
-//! something else is asked for.
+//! Answers from logs that go on: what is there is read once, as a finished log is, and then followed. What happens is rolled up
+//! meanwhile, so that another filter, another window and a cursor in the past are counted again at once.
 //!
-//! Now and the past are the same folds over the same records. So a cursor in the past needs nothing that was kept: the logs, as
-//! they are then, are read once more up to it.
+//! ```text
+//!                    ┌─► Rollup ─(told again)─► Folds of what is asked ─► Moment
+//! read, then follow ─┼─► Recent, the last changes ─────▲  lists
+//!                    └─► Folds of now
+//! ```
+//!
+//! Who was there one by one and what a log says is not kept, beyond the last changes: for that the logs are read once more,
+//! by a thread of its own ([`Growing::read`]), while the counts are shown.
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
-use std::io::{self, Read};
-use std::path::PathBuf;
+use std::io;
 use std::rc::Rc;
 use std::sync::mpsc::Sender;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
 use jiff::tz::TimeZone;
-use pgcensus_core::change::Change;
+use pgcensus_core::change::{Change, What};
+use pgcensus_core::filter::{Filter, Who};
 use pgcensus_core::instant::Instant as LogInstant;
 use pgcensus_core::names::Names;
+use pgcensus_core::recent::Recent;
+use pgcensus_core::rollup::Rollup;
+use pgcensus_core::window::Window;
 use pgcensus_core::zone::LogClock;
-use tempfile::TempDir;
 
 use super::super::input::ends;
 use super::super::{Asked, time_spec};
 use super::Message;
 use super::desk::Desk;
+use super::earlier::Earlier;
 use super::finished::Finished;
-use super::folds::{Folds, Seen, Span};
-use super::lines;
+use super::folds::{Folds, Of, Seen, Span};
+use super::told::{FRAME, TICK_IDLE, Told};
 use crate::live::{Step, Tail};
 use crate::pipeline::{Live, Run, Sink};
 use crate::report::connections_max;
 use crate::source::growing::Held;
 use crate::source::input::Reading;
 use crate::source::{Plan, Request, Stdin};
-use crate::view::text::{shown, size};
-use crate::view::top::moment::{Ask, Detail, Details, Lines, Moment};
+use crate::view::text::shown;
+use crate::view::top::moment::{Ask, Moment};
 use crate::view::watch::server_name;
 
-/// Moments are told no faster than this.
-const FRAME: Duration = Duration::from_millis(100);
+/// The window of now moves on so often, and no more often than costs a thousandth of the time.
+const MOVES: Duration = Duration::from_secs(10);
+const MOVE_RESTS: u32 = 1000;
 
-/// So many times as long as a moment took to make, none is made: with a hundred thousand names it takes tens of milliseconds.
-const RESTS: u32 = 10;
-
-/// Of a log that is written, the time is told at least so often; where nothing has happened for a while, not quite as often.
-const TICK: Duration = Duration::from_secs(1);
-const TICK_IDLE: Duration = Duration::from_secs(5);
-const IDLE: Duration = Duration::from_secs(30);
-
-/// The window moves on at least so often: all is read once more.
-const REBASE: Duration = Duration::from_secs(15 * 60);
-
-/// What was said of the logs is shown for so long.
-const SAID: Duration = Duration::from_secs(30);
+/// Where what is rolled up does not reach back that far, the logs are read again so often.
+const READ_AGAIN: Duration = Duration::from_secs(15 * 60);
 
 /// Files that are held at most, each open.
 const HELD_MAX: usize = 64;
-
-/// Of standard input so much is kept; beyond it, it begins anew, which is said.
-const STDIN_MAX: u64 = 4 << 30;
 
 /// Logs that go on, or might.
 pub(super) struct Growing<'a> {
@@ -76,37 +69,72 @@ pub(super) struct Growing<'a> {
     /// What is wrong with standard input.
     pub(super) stdin: Option<Arc<Mutex<Option<String>>>>,
     /// What is and was at the paths that are asked for: a file that is renamed is one of the logs as before.
-    pub(super) held: RefCell<Vec<Held>>,
+    pub(super) held: Mutex<Vec<Held>>,
+    /// What is to be read once more.
+    pub(super) again: Desk,
+    /// What was, for lists of now.
+    pub(super) earlier: Mutex<Option<Moment>>,
 }
 
-/// The folds, while the log goes on.
+/// What is kept of what happens.
+struct Kept {
+    rollup: Rollup,
+    recent: Recent,
+    /// Of now, where that is shown.
+    now: Option<Now>,
+}
+
+/// What is counted and listed now.
+struct Now {
+    filter: Filter,
+    folds: Folds,
+}
+
 #[derive(Clone)]
-struct Shared(Rc<RefCell<Folds>>);
+struct Shared(Rc<RefCell<Kept>>);
 
 impl Sink for Shared {
     fn begins(&mut self, first: LogInstant) {
-        self.0.borrow_mut().begins(first);
+        let mut kept = self.0.borrow_mut();
+        kept.rollup.begins(first);
+        if let Some(now) = &mut kept.now {
+            now.folds.begins(first);
+        }
     }
 
     fn change(&mut self, names: &Names, change: &Change) -> anyhow::Result<()> {
-        self.0.borrow_mut().change(names, change)
+        let mut kept = self.0.borrow_mut();
+        kept.rollup.observe(change);
+        kept.recent.observe(change);
+        if let Some(now) = &mut kept.now
+            && passes(&mut now.filter, names, change)
+        {
+            now.folds.change(names, change)?;
+        }
+        Ok(())
     }
 
-    fn ends(&mut self, last: LogInstant) {
-        self.0.borrow_mut().ends(last);
-    }
+    fn ends(&mut self, _: LogInstant) {}
+}
+
+/// Whether a change is of those that count.
+fn passes(filter: &mut Filter, names: &Names, change: &Change) -> bool {
+    filter.is_empty()
+        || match &change.what {
+            What::Opened(session) | What::TakenBack(session) | What::Closed(session) => {
+                filter.matches(names, &Who::from(&**session))
+            }
+            What::Refused(refusal) => filter.matches(names, &Who::from(&**refusal)),
+            What::Probe(probe) => filter.matches(names, &Who::from(&**probe)),
+            What::Server(server, ..) => filter.matches_server(names, *server),
+        }
 }
 
 impl Growing<'_> {
     /// Answers questions until there are no more.
     pub(super) fn answer(&self, desk: &Desk, answers: &Sender<Message>) {
         while let Some((ask, reading)) = desk.next() {
-            self.hold();
-            let told = match ask.at {
-                Some(_) => self.past(&ask, &reading, answers),
-                None => self.now(&ask, &reading, desk, answers),
-            };
-            if let Err(err) = told
+            if let Err(err) = self.follow(ask, &reading, desk, answers)
                 && answers.send(Message::Failed(err)).is_err()
             {
                 return;
@@ -114,14 +142,28 @@ impl Growing<'_> {
         }
     }
 
-    /// The instant of a cursor.
-    fn past(
-        &self,
-        ask: &Ask,
-        reading: &Arc<Reading>,
-        answers: &Sender<Message>,
-    ) -> anyhow::Result<()> {
-        let plan = self.plan(reading, false);
+    /// Answers from logs that are read once more, until there are no more questions.
+    pub(super) fn read(&self, desk: &Desk, answers: &Sender<Message>) {
+        while let Some((ask, reading)) = self.again.next() {
+            let sent = match self.read_for(&ask, &reading) {
+                Ok(None) => Ok(()),
+                Ok(Some(moment)) if ask.is_earlier => {
+                    *lock(&self.earlier) = Some(moment);
+                    desk.wake();
+                    Ok(())
+                }
+                Ok(Some(moment)) => answers.send(Message::Moment(Box::new(moment))),
+                Err(err) => answers.send(Message::Failed(err)),
+            };
+            if sent.is_err() {
+                return;
+            }
+        }
+    }
+
+    fn read_for(&self, ask: &Ask, reading: &Arc<Reading>) -> anyhow::Result<Option<Moment>> {
+        self.hold();
+        let plan = Plan::of(&self.request(reading, false), nobody());
         let asked = self.asked.of(&plan);
         let finished = Finished {
             asked: &asked,
@@ -131,90 +173,75 @@ impl Growing<'_> {
             limits: self.limits,
             input: self.input(&plan)?,
         };
-        if let Some(moment) = finished.answer(ask, reading)? {
-            answers.send(Message::Moment(Box::new(moment))).ok();
-        }
-        Ok(())
+        finished.answer(ask, reading)
     }
 
-    /// Now, and again whenever something has happened, until something else is asked for.
-    fn now(
+    /// Reads what is there and follows it, until nothing is asked for any more, or something that only reading tells.
+    fn follow(
         &self,
-        ask: &Ask,
+        first: Ask,
         reading: &Arc<Reading>,
         desk: &Desk,
         answers: &Sender<Message>,
     ) -> anyhow::Result<()> {
+        self.hold();
         let request = self.request(reading, true);
         let plan = Plan::of(&request, nobody());
         let asked = self.asked.of(&plan);
-        let span = Span::new(ask, self.limits, self.input(&plan)?);
-        let folds = Folds::new(
-            ask,
-            span,
-            asked.servers.len(),
-            &asked.daily,
-            &asked.zone,
-            true,
-        );
-        let folds = Rc::new(RefCell::new(folds));
-        let mut sink = Shared(folds.clone());
+        let input = self.input(&plan)?;
+        let now = first.at.is_none().then(|| Now {
+            filter: first.filter.clone(),
+            folds: Folds::new(
+                &first,
+                Span::new(&first, self.limits, input),
+                of(&asked, asked.servers.len(), true),
+            ),
+        });
+        let kept = Rc::new(RefCell::new(Kept {
+            rollup: Rollup::default(),
+            recent: Recent::new(Window::default()),
+            now,
+        }));
+        let mut sink = Shared(kept.clone());
         let run = Run {
             servers: &plan.servers,
             log_timezone: self.log_timezone.clone(),
             threads: self.threads,
             chunk_size: self.chunk_size,
-            filter: ask.filter.clone(),
+            filter: Filter::default(),
             reading: reading.clone(),
         };
         let live = Live::begin(run, &mut sink, false)?;
         if live.is_stopped() || reading.interrupt.came() {
             return Ok(());
         }
-        let mut tail = Tail::new(live, &plan, &request, None)?;
+        let tail = Tail::new(live, &plan, &request, None)?;
         desk.wakes(Some(Box::new(tail.waker())));
         let fixed = Fixed {
             max_connections: asked.connections_max.or_else(|| connections_max(&plan)),
-            lines: lines_of(ask, &tail.shared.live, &plan, reading),
             problems: plan.problems.iter().map(ToString::to_string).collect(),
         };
-        let mut told = Told::default();
-        // By our clock, and by that of a log that nobody wrote for long.
-        let (began, mut since) = (Instant::now(), None);
-        let mut step = Step::Rests;
-        while step != Step::Over && !desk.is_asked() {
-            let now = tail.now();
-            let from = *since.get_or_insert(now);
-            let ms = now.zip(from).map_or(0, |(now, from)| now.since(from));
-            if began.elapsed() > REBASE || ms > REBASE.as_millis() as i64 {
-                desk.ask_again(ask);
-                break;
-            }
-            let is_holding = tail.pass()?;
-            told.said(&mut tail.shared.said);
-            let changes = folds.borrow().changes();
-            let wait = told.wait(changes, now);
-            if wait.is_zero() {
-                let begin = Instant::now();
-                let moment =
-                    self.moment(ask, &tail, &mut folds.borrow_mut(), &told, &fixed, &asked);
-                if answers.send(Message::Moment(Box::new(moment))).is_err() {
-                    break;
-                }
-                told.tells(changes, begin.elapsed());
-                continue;
-            }
-            let wait = if is_holding { wait.min(FRAME) } else { wait };
-            step = tail.step(wait)?;
-        }
+        let mut following = Following {
+            growing: self,
+            asked: &asked,
+            fixed,
+            kept,
+            tail,
+            told: Told::default(),
+            earlier: Earlier::default(),
+            moved: Instant::now(),
+            moved_at: None,
+            took: Duration::ZERO,
+        };
+        let followed = following.run(first, desk, answers);
         desk.wakes(None);
-        self.held.borrow_mut().append(&mut tail.held);
-        Ok(())
+        lock(&self.held).append(&mut following.tail.held);
+        followed
     }
 
     /// Holds what is at the paths now; of more than can be held, those that came first are let go.
     fn hold(&self) {
-        let mut held = self.held.borrow_mut();
+        let mut held = lock(&self.held);
         let named = self.request.servers.iter();
         let named = named.map(|(name, path)| (path, Some(name.clone())));
         let paths = self.request.paths.iter().map(|path| (path, None));
@@ -232,63 +259,11 @@ impl Growing<'_> {
         *held = kept;
     }
 
-    fn moment(
-        &self,
-        ask: &Ask,
-        tail: &Tail<'_, '_>,
-        folds: &mut Folds,
-        told: &Told,
-        fixed: &Fixed,
-        asked: &Asked<'_>,
-    ) -> Moment {
-        let live = &tail.shared.live;
-        let now = tail.now();
-        let input = live
-            .input()
-            .map(|(first, last)| (first, now.unwrap_or(last)));
-        let seen = Seen {
-            names: live.names(),
-            filter: live.filter().clone(),
-            trackers: live.servers().map(|(tracker, _)| tracker).collect(),
-            input,
-        };
-        let mut moment = folds.moment(ask, &seen, now);
-        if let Details::Backend(_, shown) = &mut moment.detail {
-            shown.clone_from(&fixed.lines);
-        }
-        let names = live.names();
-        moment.max_connections = fixed.max_connections;
-        moment.servers = (0..live.servers().len())
-            .map(|server| server_name(names, server))
-            .collect();
-        let clock = live.servers().next().map(|(_, clock)| clock);
-        moment.zone = asked.zone_of(clock.zip(live.input()));
-        moment.problems = told.problems(&tail.troubles());
-        let of_stdin = self.stdin.iter();
-        let of_stdin = of_stdin.map(|stdin| stdin.lock().unwrap_or_else(PoisonError::into_inner));
-        moment
-            .problems
-            .extend(of_stdin.filter_map(|stdin| stdin.clone()));
-        let unmatched = seen.filter.unmatched(names);
-        moment
-            .problems
-            .extend(unmatched.filter(|_| input.is_some()));
-        moment.problems.extend_from_slice(&fixed.problems);
-        for problem in &mut moment.problems {
-            *problem = shown(problem.as_bytes()).into_owned();
-        }
-        moment
-    }
-
-    fn plan(&self, reading: &Arc<Reading>, follows: bool) -> Plan {
-        Plan::of(&self.request(reading, follows), nobody())
-    }
-
     fn request(&self, reading: &Arc<Reading>, follows: bool) -> Request {
         Request {
             reading: reading.clone(),
             follows,
-            held: self.held.borrow().clone(),
+            held: lock(&self.held).clone(),
             ..self.request.clone()
         }
     }
@@ -302,93 +277,241 @@ impl Growing<'_> {
     }
 }
 
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn of<'o>(asked: &'o Asked<'_>, servers: usize, goes_on: bool) -> Of<'o> {
+    Of {
+        servers,
+        daily: &asked.daily,
+        zone: &asked.zone,
+        goes_on,
+    }
+}
+
 /// What does not change while the logs go on: it is that of the files as they were read at first.
 struct Fixed {
     max_connections: Option<u32>,
-    /// Those of the backend that is asked for.
-    lines: Lines,
     /// What was wrong with the files.
     problems: Vec<String>,
 }
 
-/// The lines of the backend that is asked for.
-fn lines_of(ask: &Ask, live: &Live<'_, '_>, plan: &Plan, reading: &Reading) -> Lines {
-    let Detail::Backend(backend) = &ask.detail else {
-        return Lines::default();
-    };
-    let id = usize::from(backend.server.0);
-    let server = plan.servers.get(id).zip(live.servers().nth(id));
-    server.map_or_else(Lines::default, |(server, (_, clock))| {
-        let later = live.later_prefixes(id);
-        lines::of(
-            server,
-            later,
-            backend,
-            &mut clock.clone(),
-            &reading.interrupt,
-        )
-    })
-}
-
-/// What has been told.
-#[derive(Default)]
-struct Told {
-    /// When the last moment was told, and of which change it was the last.
-    last: Option<(Instant, u64)>,
-    /// When something happened last.
-    happened: Option<Instant>,
-    /// What was said of the logs lately.
-    said: VecDeque<(Instant, String)>,
-    is_new: bool,
-    /// How long it took to make the last moment.
+/// Logs that were read and are followed.
+struct Following<'a, 's> {
+    growing: &'a Growing<'a>,
+    asked: &'a Asked<'a>,
+    fixed: Fixed,
+    kept: Rc<RefCell<Kept>>,
+    tail: Tail<'a, 's>,
+    told: Told,
+    earlier: Earlier,
+    /// When the window of now moved last, by our clock and that of the log, and how long that took.
+    moved: Instant,
+    moved_at: Option<LogInstant>,
     took: Duration,
 }
 
-impl Told {
-    fn said(&mut self, said: &mut Vec<String>) {
-        const SAID_MAX: usize = 8;
-        let now = Instant::now();
-        self.is_new |= !said.is_empty();
-        self.said.extend(said.drain(..).map(|said| (now, said)));
-        let is_old = |said: &VecDeque<(Instant, String)>| {
-            said.len() > SAID_MAX || said.front().is_some_and(|(at, _)| at.elapsed() > SAID)
+impl Following<'_, '_> {
+    fn run(&mut self, first: Ask, desk: &Desk, answers: &Sender<Message>) -> anyhow::Result<()> {
+        let mut ask = first;
+        let is_counted = self.kept.borrow().now.is_some();
+        self.begin(&ask, answers, is_counted);
+        let mut step = Step::Rests;
+        while step != Step::Over && !desk.is_closed() {
+            if let Some(next) = desk.take() {
+                ask = next;
+                if !self.begin(&ask, answers, false) {
+                    desk.ask_again(&ask);
+                    break;
+                }
+            }
+            let is_holding = self.tail.pass()?;
+            self.told.said(&mut self.tail.shared.said);
+            let mut wait = TICK_IDLE;
+            if ask.at.is_none() {
+                if !self.moves_on(&ask) {
+                    desk.ask_again(&ask);
+                    break;
+                }
+                if self
+                    .earlier
+                    .take(&mut lock(&self.growing.earlier), ask.number)
+                {
+                    self.told.is_new = true;
+                }
+                wait = self.told.wait(self.changes(), self.tail.now());
+                if wait.is_zero() {
+                    if !self.tell(&ask, answers) {
+                        break;
+                    }
+                    continue;
+                }
+            }
+            let wait = if is_holding { wait.min(FRAME) } else { wait };
+            step = self.tail.step(wait)?;
+        }
+        Ok(())
+    }
+
+    /// Something else is asked for. False: it cannot be told without reading. What is now may have been counted while it was
+    /// read, and listed: then nothing earlier is missing.
+    fn begin(&mut self, ask: &Ask, answers: &Sender<Message>, is_counted: bool) -> bool {
+        self.earlier = Earlier::default();
+        if ask.at.is_some() {
+            self.kept.borrow_mut().now = None;
+            self.growing.again.ask(ask.clone());
+            if let Some(moment) = self.past(ask) {
+                answers.send(Message::Moment(Box::new(moment))).ok();
+            }
+            return true;
+        }
+        self.told.is_due();
+        if is_counted {
+            self.moved = Instant::now();
+            self.moved_at = self.tail.now();
+        } else if !self.count_now(ask, false) {
+            return false;
+        }
+        let kept = self.kept.borrow();
+        if let Some(now) = &kept.now {
+            let dropped = kept.recent.dropped_before().filter(|_| !is_counted);
+            self.earlier = Earlier::of(ask, dropped, now.folds.since());
+        }
+        match self.earlier.ask(ask) {
+            Some(earlier) => self.growing.again.ask(earlier),
+            None => self.growing.again.give_up(),
+        }
+        true
+    }
+
+    /// The counts at an instant of the past, as far as they are rolled up.
+    fn past(&self, ask: &Ask) -> Option<Moment> {
+        let kept = self.kept.borrow();
+        let live = &self.tail.shared.live;
+        let names = live.names();
+        let span = Span::new(ask, self.growing.limits, live.input());
+        let of = of(self.asked, live.servers().len(), false);
+        let mut filter = ask.filter.clone();
+        let folds = Folds::of_rollup(&kept.rollup, ask, span, of, (names, &mut filter));
+        let seen = self.seen(filter, live.input());
+        let mut moment = folds?.partial(ask, &seen);
+        self.complete(&mut moment, &seen);
+        Some(moment)
+    }
+
+    /// Counts now, from what is kept, and lists it, unless it `is_listed` as far back. False: what is kept does not reach back so
+    /// far.
+    fn count_now(&mut self, ask: &Ask, is_listed: bool) -> bool {
+        let begin = Instant::now();
+        let live = &self.tail.shared.live;
+        let names = live.names();
+        let now = self.tail.now();
+        let mut kept = self.kept.borrow_mut();
+        let input = live
+            .input()
+            .map(|(first, last)| (first, now.unwrap_or(last)));
+        let mut span = Span::new(ask, self.growing.limits, input);
+        span.align(&kept.rollup);
+        let of = of(self.asked, live.servers().len(), true);
+        let mut filter = ask.filter.clone();
+        let folds = Folds::of_rollup(&kept.rollup, ask, span, of, (names, &mut filter));
+        let Some(mut folds) = folds else {
+            return false;
         };
-        while is_old(&self.said) {
-            self.said.pop_front();
-            self.is_new = true;
+        if let Some(before) = kept.now.take().filter(|_| is_listed) {
+            folds.list_on(before.folds);
+            self.earlier.moves_to(folds.since());
+        } else {
+            for change in kept.recent.changes() {
+                if passes(&mut filter, names, change) {
+                    folds.list(names, change);
+                }
+            }
+        }
+        kept.now = Some(Now { filter, folds });
+        self.moved = Instant::now();
+        self.moved_at = now;
+        self.took = begin.elapsed();
+        true
+    }
+
+    /// The window of now moves on with time. False: for that the logs have to be read again.
+    fn moves_on(&mut self, ask: &Ask) -> bool {
+        let moved = self.tail.now().zip(self.moved_at);
+        let moved_ms = moved.map_or(0, |(now, at)| now.since(at));
+        let elapsed = self.moved.elapsed();
+        let is_due =
+            moved_ms >= MOVES.as_millis() as i64 && elapsed >= MOVES.max(self.took * MOVE_RESTS);
+        if self.moved_at.is_none() {
+            self.moved_at = self.tail.now();
+        }
+        let is_long = elapsed >= READ_AGAIN || moved_ms >= READ_AGAIN.as_millis() as i64;
+        !is_due || self.count_now(ask, true) || !is_long
+    }
+
+    fn changes(&self) -> u64 {
+        self.kept
+            .borrow()
+            .now
+            .as_ref()
+            .map_or(0, |now| now.folds.changes())
+    }
+
+    /// Tells how it is now. False: nobody wants to know.
+    fn tell(&mut self, ask: &Ask, answers: &Sender<Message>) -> bool {
+        let begin = Instant::now();
+        let now = self.tail.now();
+        let input = self.tail.shared.live.input();
+        let input = input.map(|(first, last)| (first, now.unwrap_or(last)));
+        let mut kept = self.kept.borrow_mut();
+        let Some(counted) = &mut kept.now else {
+            return true;
+        };
+        let changes = counted.folds.changes();
+        let seen = self.seen(counted.filter.clone(), input);
+        let mut moment = counted.folds.moment(ask, &seen, now);
+        self.complete(&mut moment, &seen);
+        self.earlier.add_to(&mut moment);
+        drop(kept);
+        let sent = answers.send(Message::Moment(Box::new(moment)));
+        self.told.tells(changes, begin.elapsed());
+        sent.is_ok()
+    }
+
+    fn seen(&self, filter: Filter, input: Option<(LogInstant, LogInstant)>) -> Seen<'_> {
+        let live = &self.tail.shared.live;
+        Seen {
+            names: live.names(),
+            filter,
+            trackers: live.servers().map(|(tracker, _)| tracker).collect(),
+            input,
         }
     }
 
-    /// How long until the next moment is told; zero: now.
-    fn wait(&mut self, changes: u64, now: Option<LogInstant>) -> Duration {
-        let Some((at, told)) = self.last else {
-            return Duration::ZERO;
-        };
-        let is_other = changes != told || self.is_new;
-        if is_other {
-            self.happened = Some(Instant::now());
+    /// What is known beside what is counted.
+    fn complete(&self, moment: &mut Moment, seen: &Seen<'_>) {
+        let live = &self.tail.shared.live;
+        let names = live.names();
+        moment.max_connections = self.fixed.max_connections;
+        moment.servers = (0..live.servers().len())
+            .map(|server| server_name(names, server))
+            .collect();
+        let clock = live.servers().next().map(|(_, clock)| clock);
+        moment.zone = self.asked.zone_of(clock.zip(live.input()));
+        moment.problems = self.told.problems(&self.tail.troubles());
+        let of_stdin = self.growing.stdin.iter();
+        moment
+            .problems
+            .extend(of_stdin.filter_map(|stdin| lock(stdin).clone()));
+        let unmatched = seen.filter.unmatched(names);
+        moment
+            .problems
+            .extend(unmatched.filter(|_| seen.input.is_some()));
+        moment.problems.extend_from_slice(&self.fixed.problems);
+        for problem in &mut moment.problems {
+            *problem = shown(problem.as_bytes()).into_owned();
         }
-        let is_idle = self.happened.is_none_or(|at| at.elapsed() > IDLE);
-        let wait = match (is_other, now) {
-            (true, _) => FRAME,
-            (false, None) => TICK_IDLE,
-            (false, Some(_)) if is_idle => TICK_IDLE,
-            (false, Some(_)) => TICK,
-        };
-        wait.max(RESTS * self.took).saturating_sub(at.elapsed())
-    }
-
-    fn tells(&mut self, changes: u64, took: Duration) {
-        self.last = Some((Instant::now(), changes));
-        self.took = took;
-        self.is_new = false;
-    }
-
-    /// What is wrong with the logs, and what was said of them lately, the last first.
-    fn problems(&self, troubles: &[String]) -> Vec<String> {
-        let said = self.said.iter().rev().map(|(_, said)| said);
-        let lately = said.filter(|said| !troubles.contains(said));
-        troubles.iter().chain(lately).cloned().collect()
     }
 }
 
@@ -396,71 +519,5 @@ fn nobody() -> Stdin {
     Stdin {
         is_piped: false,
         reader: Box::new(io::empty()),
-    }
-}
-
-/// Standard input in a file that is followed: a screen reads what it shows more than once.
-pub(in crate::command) struct Kept {
-    _dir: TempDir,
-    pub(in crate::command) path: PathBuf,
-    /// Why it is not all of it.
-    pub(in crate::command) problem: Arc<Mutex<Option<String>>>,
-}
-
-impl Kept {
-    /// Keeps what comes until the process ends.
-    pub(in crate::command) fn of(mut reader: Box<dyn Read + Send>) -> anyhow::Result<Kept> {
-        let dir = TempDir::new().context("a temporary directory for standard input")?;
-        let path = dir.path().join("stdin.log");
-        let mut file =
-            std::fs::File::create(&path).context("a temporary file for standard input")?;
-        let problem = Arc::default();
-        let said: Arc<Mutex<Option<String>>> = Arc::clone(&problem);
-        let say = move |text: String| {
-            *said.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
-        };
-        let mut keep = move || -> io::Result<()> {
-            loop {
-                let n = io::copy(&mut reader.by_ref().take(STDIN_MAX), &mut file)?;
-                if n < STDIN_MAX {
-                    return Ok(());
-                }
-                let kept = size(STDIN_MAX);
-                say(format!(
-                    "standard input: of more than {kept}, what came first is dropped"
-                ));
-                file.set_len(0)?;
-                io::Seek::rewind(&mut file)?;
-            }
-        };
-        let said = Arc::clone(&problem);
-        thread::Builder::new().spawn(move || {
-            if let Err(err) = keep() {
-                let text = format!(
-                    "standard input cannot be kept in a temporary file any more ({err}); set TMPDIR to a directory with room for it"
-                );
-                *said.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
-            }
-        })?;
-        Ok(Kept {
-            _dir: dir,
-            path,
-            problem,
-        })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_takes_long_to_count_is_told_less_often() {
-        let mut told = Told::default();
-        assert_eq!(told.wait(1, None), Duration::ZERO);
-        told.tells(1, Duration::from_millis(1));
-        assert!(told.wait(2, None) <= FRAME);
-        told.tells(2, Duration::from_secs(60));
-        assert!(told.wait(3, None) > Duration::from_secs(500));
     }
 }

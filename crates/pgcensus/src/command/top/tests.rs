@@ -2,20 +2,28 @@
 
 use std::path::Path;
 
+use pgcensus_core::change::Change;
 use pgcensus_core::filter::Filter;
+use pgcensus_core::names::{Dimension, Names};
+use pgcensus_core::rollup::{ROWS_MAX, Rollup};
+use pgcensus_core::snapshot::SessionTimeSnapshot;
+use pgcensus_core::trend::TREND;
 use pgcensus_core::zone::{LogClock, display_zone};
 use ratatui::buffer::Buffer;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::style::{Color, Modifier};
 
 use super::finished::Finished;
+use super::folds::{Folds, Of, Seen, Span};
 use super::*;
 use crate::cli::{Command, FilterArgs, InputArgs, ShowArgs, WindowArgs};
 use crate::command::{Daily, ends};
 use crate::interrupt::Interrupt;
+use crate::pipeline::{self, Sink};
 use crate::progress::Progress;
 use crate::source::input::Reading;
 use crate::source::{Plan, Request, Stdin};
+use crate::view::top::moment::{Ask, Detail};
 
 /// A log of `testdata` on a screen without a terminal.
 struct Sitting {
@@ -47,8 +55,8 @@ impl Sitting {
         sitting
     }
 
-    /// Asks what the state wants to know, and takes the answer.
-    fn answer(&mut self) {
+    /// Whoever can read the log, to ask.
+    fn with<T>(&self, what: impl FnOnce(&Finished<'_>) -> T) -> T {
         let args = crate::cli::Args {
             command: Command::Top,
             input: InputArgs::default(),
@@ -86,18 +94,23 @@ impl Sitting {
                 .collect(),
             connections_max: Some(97),
         };
-        let finished = Finished {
+        what(&Finished {
             asked: &asked,
             log_timezone: None,
             threads: 2,
             chunk_size: crate::pipeline::CHUNK_SIZE,
             limits: time_spec::Window::default(),
             input,
-        };
+        })
+    }
+
+    /// Asks what the state wants to know, and takes the answer.
+    fn answer(&mut self) {
         top::fit(&mut self.state, self.area);
         let filter = typed_filter(&self.state.filter, self.state.dimension());
         let ask = self.state.ask(filter.unwrap_or_else(|_| Filter::default()));
-        let answer = finished.answer(&ask, &Reading::new(&Interrupt::default()));
+        let reading = Reading::new(&Interrupt::default());
+        let answer = self.with(|finished| finished.answer(&ask, &reading));
         let moment = answer.expect("a moment").expect("nobody gave it up");
         self.state.take(moment);
     }
@@ -146,6 +159,176 @@ fn text(buf: &Buffer) -> String {
 }
 
 const DEMO: &[&str] = &["demo"];
+
+/// A sink that only rolls up.
+struct Rolls(Rollup);
+
+impl Sink for Rolls {
+    fn begins(&mut self, first: pgcensus_core::instant::Instant) {
+        self.0.begins(first);
+    }
+
+    fn change(&mut self, _: &Names, change: &Change) -> anyhow::Result<()> {
+        self.0.observe(change);
+        Ok(())
+    }
+
+    fn ends(&mut self, _: pgcensus_core::instant::Instant) {}
+}
+
+/// All counts of a moment, and nothing that only reading tells.
+fn counts(moment: Moment, has_trends: bool) -> String {
+    let mut census = moment.census;
+    census.oldest.clear();
+    census.open_by_age = [0; 4];
+    census.pending = 0;
+    census.session_time = SessionTimeSnapshot {
+        histogram: census.session_time.histogram,
+        ..SessionTimeSnapshot::default()
+    };
+    let (mut rows, mut refused, mut timeline) = (moment.rows, moment.refused, moment.timeline);
+    if !has_trends {
+        let trends = rows.iter_mut().flatten().map(|row| &mut row.trend);
+        let of_refused = refused.iter_mut().map(|(_, _, trend)| trend);
+        trends
+            .chain(of_refused)
+            .for_each(|trend| *trend = [0; TREND]);
+        let buckets = timeline.buckets.iter_mut();
+        buckets.for_each(|bucket| bucket.open_min = 0);
+    }
+    let counted = (moment.at, moment.input, census, timeline, moment.rates);
+    format!("{counted:#?}\n{rows:#?}\n{refused:?}")
+}
+
+/// A log is looked at in so many instants and one.
+const INSTANTS: i64 = 15;
+
+/// Counts of many instants of a log, rolled up in so many rows at most, are those that reading it again gives. How many of
+/// them were told.
+fn is_rolled_up_as_read(log: &str, rows_max: usize, filter: &str) -> usize {
+    let sitting = Sitting::new(&[log], (120, 40));
+    let filter = typed_filter(filter, Dimension::User).expect("a filter");
+    let reading = Reading::new(&Interrupt::default());
+    sitting.with(|finished| {
+        let asked = finished.asked;
+        let mut rolls = Rolls(Rollup::new(rows_max));
+        let run = Run {
+            servers: &asked.plan.servers,
+            log_timezone: None,
+            threads: 2,
+            chunk_size: 4_096,
+            filter: Filter::default(),
+            reading: reading.clone(),
+        };
+        let outcome = pipeline::run(run, &mut rolls).expect("it can be read");
+        let (first, last) = outcome.input.expect("it has times");
+        let is_rolled = rows_max < 10_000;
+        let length = last.since(first);
+        let mut told = 0;
+        for n in 0..=INSTANTS {
+            let mut at = first.plus_ms(length * n / INSTANTS + 1);
+            if is_rolled {
+                at.0 -= at.0.rem_euclid(1_000);
+            }
+            let window_ms = [None, Some(5_000), Some(60_000)][n as usize % 3];
+            let mark = (n % 5 == 4 && !is_rolled).then(|| at.plus_ms(-1_234));
+            let ask = Ask {
+                number: 1,
+                at: Some(at),
+                view_end: (n % 4 == 0).then(|| at.plus_ms(7_000)),
+                window_ms,
+                mark,
+                columns: 60,
+                filter: filter.clone(),
+                detail: Detail::Overview,
+                is_earlier: false,
+            };
+            let span = Span::new(&ask, finished.limits, outcome.input);
+            let of = Of {
+                servers: asked.servers.len(),
+                daily: &asked.daily,
+                zone: &asked.zone,
+                goes_on: false,
+            };
+            let mut filter = filter.clone();
+            let by = (&outcome.names, &mut filter);
+            let Some(mut folds) = Folds::of_rollup(&rolls.0, &ask, span, of, by) else {
+                continue;
+            };
+            told += 1;
+            let servers = outcome.servers.iter();
+            let seen = Seen {
+                names: &outcome.names,
+                filter,
+                trackers: servers.map(|server| &server.tracker).collect(),
+                input: outcome.input,
+            };
+            let rolled = counts(folds.partial(&ask, &seen), !is_rolled);
+            let read = finished.answer(&ask, &reading).expect("a moment");
+            let read = counts(read.expect("nobody gave it up"), !is_rolled);
+            assert!(
+                rolled == read,
+                "{log} at {at:?}, {ask:?}:\n{}",
+                differ(&rolled, &read)
+            );
+        }
+        told
+    })
+}
+
+/// The first lines that are not the same.
+fn differ(a: &str, b: &str) -> String {
+    let pairs = a.lines().zip(b.lines());
+    let other = pairs.filter(|(a, b)| a != b).take(8);
+    let said: Vec<_> = other.map(|(a, b)| format!("{a} | {b}")).collect();
+    said.join("\n")
+}
+
+/// Recorded runs of several versions, but that whose prefix is empty: it has no times.
+fn runs() -> Vec<String> {
+    let testdata = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata");
+    let mut runs = vec!["demo".to_owned()];
+    for (version, format) in [
+        ("13", "csvlog"),
+        ("15", "stderr"),
+        ("16", "stderr"),
+        ("18", "csvlog"),
+    ] {
+        let there = std::fs::read_dir(testdata.join(version)).expect("runs");
+        let there = there
+            .flatten()
+            .filter(|run| run.path().join(format).exists());
+        let named = there.filter_map(|run| run.file_name().into_string().ok());
+        let named = named.filter(|run| run != "prefix-empty");
+        runs.extend(named.map(|run| format!("{version}/{run}/{format}")));
+    }
+    runs.sort();
+    runs
+}
+
+#[test]
+fn what_is_rolled_up_counts_as_what_is_read_again() {
+    let runs = runs();
+    assert!(runs.len() > 10, "{runs:?}");
+    for run in &runs {
+        assert!(
+            is_rolled_up_as_read(run, ROWS_MAX, "") > INSTANTS as usize,
+            "{run}"
+        );
+    }
+    for run in runs.iter().step_by(4) {
+        is_rolled_up_as_read(run, ROWS_MAX, "user=a* --exclude-db=postgres");
+    }
+}
+
+#[test]
+fn whole_seconds_are_counted_as_what_is_read_again_when_rows_are_few() {
+    let mut told = 0;
+    for run in runs().iter().step_by(3) {
+        told += is_rolled_up_as_read(run, 64, "");
+    }
+    assert!(told > 50, "{told}");
+}
 
 #[test]
 fn the_overview_at_three_sizes() {

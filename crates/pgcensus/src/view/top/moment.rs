@@ -1,7 +1,7 @@
 //! A moment: all that the screen shows at one instant, as plain data that can be handed from thread to thread.
 //!
-//! Whoever has a log answers an [`Ask`] with a [`Moment`]: for a finished log by reading it once more, for one that grows
-//! from what has been added up. Neither is known here.
+//! Whoever has a log answers an [`Ask`] with a [`Moment`]: from what has been added up, and by reading the log once more for
+//! what has not. Neither is known here.
 
 use std::collections::HashMap;
 
@@ -36,6 +36,8 @@ pub(crate) struct Ask {
     pub(crate) filter: Filter,
     /// What is wanted beside the numbers.
     pub(crate) detail: Detail,
+    /// It is for lists that go on behind `at`: nothing else of it is shown.
+    pub(crate) is_earlier: bool,
 }
 
 /// What is wanted beside the numbers.
@@ -102,6 +104,8 @@ pub(crate) struct Moment {
     pub(crate) asked: Detail,
     /// What that wants.
     pub(crate) detail: Details,
+    /// Lists of sessions, events and lines, or parts of them, are still being read.
+    pub(crate) is_partial: bool,
     /// What is wrong, in words.
     pub(crate) problems: Vec<String>,
 }

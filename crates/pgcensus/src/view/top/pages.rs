@@ -39,7 +39,9 @@ pub(super) fn draw(
         put(buf, inner, &rows::session_head(width), theme.dim());
     }
     if state.page_len() == 0 {
-        put(buf, list, nothing(details), theme.dim());
+        if !moment.is_partial {
+            put(buf, list, nothing(details), theme.dim());
+        }
         return;
     }
     let selected = state.page_selected();
@@ -167,6 +169,7 @@ fn title(detail: &Detail, show: &Show<'_>) -> String {
 
 fn right_title(state: &State, moment: &Moment, show: &Show<'_>) -> String {
     match state.details() {
+        _ if moment.is_partial => "reading the log …".to_owned(),
         Some(Details::Sessions(sessions, open, ended)) => {
             let is_open = |n: &&super::moment::SessionRow| n.end.is_none();
             let n = sessions.iter().filter(is_open).count();

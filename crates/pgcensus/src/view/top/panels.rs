@@ -41,7 +41,7 @@ pub(super) fn draw(
         let height = usize::from(inner.height);
         let lines = lines(state, moment, panel, show, (first, height, width), theme);
         if lines.is_empty() {
-            put(buf, inner, nothing(panel), theme.dim());
+            put(buf, inner, nothing(panel, moment), theme.dim());
         }
         for (i, line) in (0..).zip(&lines) {
             let area = row(inner, i);
@@ -137,6 +137,7 @@ fn right_title(state: &State, moment: &Moment, panel: Panel, show: &Show<'_>) ->
         }
         Panel::Refused => thousands(moment.census.refused_connections),
         Panel::Oldest => String::new(),
+        Panel::Events if moment.is_partial => "reading the log …".to_owned(),
         Panel::Events => dropped(moment, show).unwrap_or_default(),
     }
 }
@@ -152,8 +153,9 @@ pub(super) fn dropped(moment: &Moment, show: &Show<'_>) -> Option<String> {
     })
 }
 
-fn nothing(panel: Panel) -> &'static str {
+fn nothing(panel: Panel, moment: &Moment) -> &'static str {
     match panel {
+        Panel::Oldest | Panel::Events if moment.is_partial => "reading the log …",
         Panel::By(_) | Panel::Oldest => "no session",
         Panel::Refused => "none",
         Panel::Events => "no event",

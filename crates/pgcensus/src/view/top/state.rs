@@ -233,7 +233,10 @@ impl State {
     /// An answer. One to an earlier question is shown too, as long as nothing later is there; what it was
     /// not asked for stays as it is until then.
     pub(crate) fn take(&mut self, mut moment: Moment) {
-        let is_older = |shown: &Moment| moment.number < shown.number;
+        let is_older = |shown: &Moment| {
+            let is_less = moment.is_partial && !shown.is_partial;
+            moment.number < shown.number || moment.number == shown.number && is_less
+        };
         if !self.moment.as_ref().is_some_and(is_older) {
             // The past is made of records; time has gone by since the last of them, and the cursor may stand in it.
             if let (Some((_, last)), Some(known)) = (&mut moment.input, self.last()) {
@@ -253,6 +256,7 @@ impl State {
             window_ms: self.window_ms,
             mark: self.mark,
             columns: self.columns.max(1),
+            is_earlier: false,
             filter,
             detail: self
                 .pages
@@ -313,7 +317,8 @@ impl State {
     pub(crate) fn details(&self) -> Option<&Details> {
         let moment = self.moment.as_ref()?;
         let page = self.pages.last()?;
-        (moment.asked == page.detail).then_some(&moment.detail)
+        let is_there = !moment.is_partial || moment.detail != Details::None;
+        (is_there && moment.asked == page.detail).then_some(&moment.detail)
     }
 
     /// Rows of the page that is shown.
