@@ -51,7 +51,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     // Without signals, Ctrl+C ends the program as ever.
     let interrupt = Interrupt::listen().unwrap_or_default();
     // What is added up is printed when all is read; rows and explanations need to know all servers before.
-    let adds_up = matches!(args.command, Command::Summary | Command::History);
+    let adds_up = matches!(
+        args.command,
+        Command::Summary | Command::History | Command::Refused | Command::Findings
+    ) && args.show.emit.is_none();
     let mut attempt = Attempt {
         interrupt: interrupt.clone(),
         trusts_begins: adds_up && !args.show.explain,

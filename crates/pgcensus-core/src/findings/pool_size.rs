@@ -207,7 +207,11 @@ impl Server {
             .count(all)
             .text(" sessions at once");
         if size < self.peak {
-            said = said.text("; with ").count(size.into()).then(waits.told());
+            said = said
+                .text("; with ")
+                .count(size.into())
+                .text(", ")
+                .then(waits.told());
         }
         if few < size {
             said = said

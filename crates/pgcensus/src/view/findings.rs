@@ -157,7 +157,7 @@ fn tone(severity: Severity) -> Tone {
 /// What a sentence says, harmless and in the zone of the output.
 fn words(sentence: &Sentence, show: &Show<'_>) -> String {
     let word = |word: &Word| match word {
-        Word::Text(text) => text.clone(),
+        Word::Text(text) => text.replace(" %", "\u{a0}%"),
         Word::Name(name) => glued(&shown(name)),
         Word::At(at) => glued(&show.zoned(*at)),
         Word::Ms(ms) => glued(&duration(*ms)),
