@@ -129,9 +129,10 @@ impl Refusals {
         let key = self.key(refusal);
         let has_room = self.groups.len() < GROUPS_MAX || self.groups.contains_key(&key);
         let reason = &mut self.reasons[refusal.reason as usize];
-        let group = match has_room {
-            true => self.groups.entry(key).or_default(),
-            false => &mut reason.other,
+        let group = if has_room {
+            self.groups.entry(key).or_default()
+        } else {
+            &mut reason.other
         };
         for tally in [&mut self.all, &mut reason.tally, group] {
             tally.add(refusal.is_retry, at);
@@ -181,9 +182,10 @@ impl Refusals {
         let server = self.by_server.then_some(probe.server);
         let key = (server, NameId::of(probe.client_host.as_ref()));
         let has_room = self.probes.len() < PROBE_HOSTS_MAX || self.probes.contains_key(&key);
-        let tally = match has_room {
-            true => self.probes.entry(key).or_default(),
-            false => &mut self.other_probes,
+        let tally = if has_room {
+            self.probes.entry(key).or_default()
+        } else {
+            &mut self.other_probes
         };
         tally.count += 1;
         tally.by_reason[probe.reason as usize] += 1;

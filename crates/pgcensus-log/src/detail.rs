@@ -63,13 +63,12 @@ impl<'d> Hba<'d> {
     fn matched(line: &'d [u8]) -> Option<Hba<'d>> {
         const FILE: &[u8] = b"pg_hba.conf line ";
         let rest = line.strip_prefix(MATCHED)?;
-        let (file, rest) = match rest.strip_prefix(FILE) {
-            Some(rest) => (&FILE[..b"pg_hba.conf".len()], rest),
-            None => {
-                let rest = rest.strip_prefix(b"file \"")?;
-                let end = memmem::find(rest, b"\" line ")?;
-                (&rest[..end], &rest[end + b"\" line ".len()..])
-            }
+        let (file, rest) = if let Some(rest) = rest.strip_prefix(FILE) {
+            (&FILE[..b"pg_hba.conf".len()], rest)
+        } else {
+            let rest = rest.strip_prefix(b"file \"")?;
+            let end = memmem::find(rest, b"\" line ")?;
+            (&rest[..end], &rest[end + b"\" line ".len()..])
         };
         let (line, rest) = number(rest)?;
         let text = rest.strip_prefix(b": \"")?.trim_ascii_end();
@@ -93,6 +92,7 @@ fn number(text: &[u8]) -> Option<(u32, &[u8])> {
 mod tests {
     use super::*;
 
+    #[expect(clippy::unnecessary_wraps, reason = "as the table has it")]
     fn hba<'d>(file: &'d str, line: u32, text: &'d str) -> Option<Hba<'d>> {
         Some(Hba {
             file: file.as_bytes(),
