@@ -78,14 +78,15 @@ fn each_situation_is_told_and_nothing_else() {
             none if none.is_empty() => "–".to_owned(),
             some => some,
         };
-        table += &format!(
-            "| `{}` | {} | {} | {} | {} |\n",
-            situation.name,
-            situation.truth.about,
+        let row = [
+            format!("| `{}`", situation.name),
+            situation.truth.about.clone(),
             or_none(&told),
             or_none(&misses),
-            or_none(&extra)
-        );
+            or_none(&extra),
+        ];
+        table += &row.join(" | ");
+        table += " |\n";
         let name = &situation.name;
         missed.extend(misses.iter().map(|miss| format!("{name}: {miss}")));
         wrong.extend(extra.iter().map(|extra| format!("{name}: {extra}")));

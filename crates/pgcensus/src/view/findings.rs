@@ -142,6 +142,7 @@ pub(super) fn severe(found: &Found<'_>, show: &Show<'_>) -> Vec<Object> {
 }
 
 /// What is of level info is never in `summary`.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as filters have it")]
 fn is_severe(finding: &&Finding) -> bool {
     finding.severity > Severity::Info
 }

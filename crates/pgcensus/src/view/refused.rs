@@ -198,9 +198,10 @@ fn span(tally: &Tally, show: &Show<'_>) -> String {
         return format!(", {}", glued(&show.zoned(last)));
     }
     let zone = show.zone.abbreviation(last);
-    let until = match show.same_day(first, last) {
-        true => show.clock_s(last),
-        false => show.second(last),
+    let until = if show.same_day(first, last) {
+        show.clock_s(last)
+    } else {
+        show.second(last)
     };
     let (since, until) = (
         glued(&show.second(first)),
@@ -347,9 +348,10 @@ fn column_time(at: Option<Instant>, refused: &RefusedSnapshot, show: &Show<'_>) 
     let one_day = refused
         .window
         .is_none_or(|(since, until)| show.same_day(since, until));
-    match one_day {
-        true => show.clock_s(at),
-        false => format!("{:>6} {}", show.day(at), show.clock_s(at)),
+    if one_day {
+        show.clock_s(at)
+    } else {
+        format!("{:>6} {}", show.day(at), show.clock_s(at))
     }
 }
 

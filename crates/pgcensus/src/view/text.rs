@@ -170,9 +170,9 @@ pub(crate) fn duration(ms: u64) -> String {
     match s {
         0 => format!("{ms} ms"),
         1..60 => format!("{}.{} s", s, ms % 1_000 / 100),
-        60..3_600 if s % 60 == 0 => format!("{} min", s / 60),
+        60..3_600 if s.is_multiple_of(60) => format!("{} min", s / 60),
         60..3_600 => format!("{} min {} s", s / 60, s % 60),
-        3_600..86_400 if s / 60 % 60 == 0 => format!("{} h", s / 3_600),
+        3_600..86_400 if (s / 60).is_multiple_of(60) => format!("{} h", s / 3_600),
         3_600..86_400 => format!("{} h {} min", s / 3_600, s / 60 % 60),
         _ => format!("{} d {} h", thousands(s / 86_400), s / 3_600 % 24),
     }

@@ -258,9 +258,10 @@ fn probe_reasons(count: impl Fn(ProbeReason) -> u64) -> Counts {
 pub(crate) fn csv(told: Told<'_>, show: &Show<'_>, out: &mut impl io::Write) -> io::Result<()> {
     let refused = told.refused;
     let names: Vec<_> = refused.dimensions.iter().map(|d| d.as_str()).collect();
-    let details = match refused.is_detailed {
-        true => ",sqlstate,hba_file,hba_line,detail",
-        false => "",
+    let details = if refused.is_detailed {
+        ",sqlstate,hba_file,hba_line,detail"
+    } else {
+        ""
     };
     let names = names.join(",");
     writeln!(

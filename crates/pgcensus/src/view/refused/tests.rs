@@ -128,23 +128,23 @@ fn told(
 
 #[test]
 fn reasons_have_who_where_and_the_last_records() {
-    insta::assert_snapshot!(told(80, |told, show, out| text(told, show, out)));
+    insta::assert_snapshot!(told(80, text));
 }
 
 #[test]
 fn wide_lines_have_details_beside() {
-    insta::assert_snapshot!(told(140, |told, show, out| text(told, show, out)));
+    insta::assert_snapshot!(told(140, text));
 }
 
 #[test]
 fn rows_are_groups() {
-    insta::assert_snapshot!(told(80, |told, show, out| data::csv(told, show, out)));
+    insta::assert_snapshot!(told(80, data::csv));
 }
 
 #[test]
 fn no_width_breaks_it_and_nothing_hidden_is_shown() {
     for width in [1, 20, 39, 40, 79, 200] {
-        let text = told(width, |told, show, out| text(told, show, out));
+        let text = told(width, text);
         let hidden = |c: char| c != '\n' && crate::view::text::is_hidden(c);
         assert!(!text.contains(hidden), "{width}: {text}");
     }
@@ -152,9 +152,7 @@ fn no_width_breaks_it_and_nothing_hidden_is_shown() {
 
 #[test]
 fn object_has_the_keys_of_the_contract_and_its_sums() {
-    let object: Value =
-        serde_json::from_str(&told(80, |told, show, out| data::json(told, show, out)))
-            .expect("JSON");
+    let object: Value = serde_json::from_str(&told(80, data::json)).expect("JSON");
     let has = |object: &Value, keys: &str| {
         for key in keys.split(' ') {
             assert!(object.get(key).is_some(), "{key} of {object}");
