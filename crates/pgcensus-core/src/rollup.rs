@@ -1,6 +1,6 @@
 //! Rollup: what happened, kept so small that any stretch of it can be counted again without reading the log.
 //!
-//! How this works: a row says that sessions of one kind (the same names, see [`Key`]) opened, ended, were taken back or
+//! How this works: a row says that sessions of one kind (the same names, see `Key`) opened, ended, were taken back or
 //! refused at a time, and how many. Rows are in the order of the changes that they come from, and are
 //! [told](Rollup::tell) to the folds as changes again. So whatever is counted from a rollup is counted by the same code
 //! as what is counted from a log, and must be the same. A session is two rows of 32 bytes; who it was (pid, message) is not
