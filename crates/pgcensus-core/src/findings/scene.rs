@@ -43,6 +43,7 @@ enum Line {
 pub(super) struct Scene {
     lines: Vec<(i64, Line)>,
     personal: Vec<&'static str>,
+    pub(super) connections_max: Option<u32>,
 }
 
 pub(super) fn client(application: &'static str, user: &'static str, host: &str) -> Client {
@@ -66,6 +67,13 @@ impl Scene {
         }
         let closed = Line::Closed(client.clone(), how, at);
         self.lines.push((at + length, closed));
+        self
+    }
+
+    /// A session that does not end.
+    pub(super) fn stays(&mut self, at: i64, client: &Client) -> &mut Scene {
+        let opened = Line::Opened(client.clone(), How::default());
+        self.lines.push((at, opened));
         self
     }
 
@@ -172,36 +180,65 @@ impl Scene {
             names: &names,
             lives: &[(ServerId(0), &lives)],
             span,
-            connections_max: None,
+            connections_max: self.connections_max,
             noise: &noise::Folded::default(),
         })
     }
 
     /// What was found, in short: `warning brute_force of app, 10.0.0.7`, in the order of the alphabet.
     pub(super) fn said(&self) -> Vec<String> {
-        let short = |finding: &Finding| {
-            let who = &finding.who;
-            let names = [
-                &who.application_name,
-                &who.user,
-                &who.database,
-                &who.client_host,
-            ];
-            let names: Vec<_> = names
-                .into_iter()
-                .flatten()
-                .map(|name| String::from_utf8_lossy(name))
-                .collect();
-            let (severity, kind) = (finding.severity.as_str(), finding.kind.as_str());
-            match names.is_empty() {
-                true => format!("{severity} {kind}"),
-                false => format!("{severity} {kind} of {}", names.join(", ")),
-            }
-        };
         let mut said: Vec<String> = self.findings().iter().map(short).collect();
         said.sort();
         said
     }
+}
+
+/// A finding in short: `warning brute_force of app, 10.0.0.7`.
+pub(super) fn short(finding: &Finding) -> String {
+    let who = &finding.who;
+    let names = [
+        &who.application_name,
+        &who.user,
+        &who.database,
+        &who.client_host,
+    ];
+    let names = names.into_iter().flatten();
+    let names: Vec<_> = names.map(|name| String::from_utf8_lossy(name)).collect();
+    let said = format!("{} {}", finding.severity.as_str(), finding.kind.as_str());
+    if names.is_empty() {
+        return said;
+    }
+    format!("{said} of {}", names.join(", "))
+}
+
+/// A refusal.
+pub(super) fn refused(
+    client: &Client,
+    reason: RefusalReason,
+    is_retry: bool,
+    names: &mut Names,
+) -> What {
+    let mut name = |dimension, text: &str| -> Option<Name> {
+        (!text.is_empty()).then(|| names.name(dimension, text.as_bytes()))
+    };
+    What::Refused(Box::new(Refusal {
+        server: ServerId(0),
+        pid: Some(2),
+        session_id: None,
+        walsender: false,
+        user: name(Dimension::User, client.1),
+        database: name(Dimension::Database, "shop"),
+        application_name: None,
+        client_host: name(Dimension::ClientHost, &client.2),
+        client_port: None,
+        received_at: None,
+        reason,
+        sqlstate: None,
+        takes_back: false,
+        is_retry,
+        auth: None,
+        record: Rc::default(),
+    }))
 }
 
 impl Line {
@@ -245,24 +282,7 @@ impl Line {
                 end_reason: Some(how.end.unwrap_or(EndReason::Closed)),
                 ..session(&client, how, opened)
             })),
-            Line::Refused(client, reason, is_retry) => What::Refused(Box::new(Refusal {
-                server: ServerId(0),
-                pid: Some(2),
-                session_id: None,
-                walsender: false,
-                user: name(Dimension::User, client.1),
-                database: name(Dimension::Database, "shop"),
-                application_name: None,
-                client_host: name(Dimension::ClientHost, &client.2),
-                client_port: None,
-                received_at: None,
-                auth: None,
-                record: Rc::default(),
-                reason,
-                sqlstate: None,
-                takes_back: false,
-                is_retry,
-            })),
+            Line::Refused(client, reason, is_retry) => refused(&client, reason, is_retry, names),
             Line::Server(event) => What::Server(ServerId(0), None, event),
         }
     }

@@ -1,9 +1,12 @@
 //! Sessions that stay and sessions that do not: leak, churn, pool size, long-lived, and what looks like them.
 
-use super::*;
-use crate::session::End;
+use std::rc::Rc;
 
-const DAY: i64 = 24 * HOUR;
+use super::super::scene::refused;
+use super::*;
+use crate::names::Dimension;
+use crate::session::End;
+use crate::snapshot::Marker;
 
 /// Sessions as somebody planned them.
 #[derive(Clone, Default)]
@@ -145,8 +148,8 @@ impl Plan {
             lives.begin(Instant(at), Marker::Crash);
         }
         for &at in &self.refusals {
-            let refused = Line::Refused("app", RefusalReason::TooManyClients);
-            changes.push((at, 2, refused.what(at, &mut names)));
+            let reason = RefusalReason::TooManyClients;
+            changes.push((at, 2, refused(&api(), reason, false, &mut names)));
         }
         changes.sort_by_key(|&(at, order, _)| (at, order));
         let mut findings = Findings::new(Window::default());
@@ -200,18 +203,6 @@ impl Planned {
     }
 }
 
-/// `warning leak of reports 10.0.0.7`
-fn short(finding: &Finding) -> String {
-    let names = [&finding.who.application_name, &finding.who.client_host];
-    let names = names
-        .into_iter()
-        .flatten()
-        .map(|name| String::from_utf8_lossy(name));
-    let names: Vec<_> = names.collect();
-    let (severity, kind) = (finding.severity.as_str(), finding.kind.as_str());
-    format!("{severity} {kind} of {}", names.join(" "))
-}
-
 fn figure<'f>(finding: &'f Finding, name: &str) -> &'f Figure {
     let mut figures = finding.figures.iter();
     let figure = figures.find(|(of, _)| *of == name);
@@ -230,7 +221,7 @@ fn leak() -> Plan {
 #[test]
 fn sessions_that_only_grow_are_a_leak() {
     let plan = leak();
-    assert_eq!(plan.said(), ["warning leak of reports 10.0.0.7"]);
+    assert_eq!(plan.said(), ["warning leak of reports, app, 10.0.0.7"]);
     let leak = &plan.of(&[Kind::Leak])[0];
     assert!(
         (leak.since.0 - HOUR).abs() <= 10 * MINUTE,
@@ -246,7 +237,7 @@ fn a_leak_is_found_among_short_sessions_and_beside_a_pool() {
     let mut plan = leak();
     plan.rhythm("reports", 7, (0, 5 * HOUR), 5 * SECOND, 3 * SECOND);
     plan.pool("reports", 7, (0, 5 * HOUR), (20, 30 * MINUTE));
-    assert_eq!(plan.said(), ["warning leak of reports 10.0.0.7"]);
+    assert_eq!(plan.said(), ["warning leak of reports, app, 10.0.0.7"]);
 }
 
 #[test]
@@ -260,7 +251,7 @@ fn a_leak_of_an_application_on_several_hosts_is_one() {
             20 * MINUTE,
         );
     }
-    assert_eq!(plan.said(), ["warning leak of web"]);
+    assert_eq!(plan.said(), ["warning leak of web, app"]);
 }
 
 #[test]
@@ -270,7 +261,7 @@ fn a_host_is_told_where_no_application_leaks_by_itself() {
         plan.leak(name, 7, (0, 8 * HOUR), 100 * MINUTE);
         plan.pool(name, 8, (0, 8 * HOUR), (10, HOUR));
     }
-    assert_eq!(plan.said(), ["warning leak of 10.0.0.7"]);
+    assert_eq!(plan.said(), ["warning leak of app, 10.0.0.7"]);
 }
 
 #[test]
@@ -288,7 +279,7 @@ fn a_leak_that_a_crash_ended_is_told_too() {
     let mut plan = Plan::new(9 * HOUR);
     plan.leak("reports", 7, (HOUR, 5 * HOUR), 2 * MINUTE);
     plan.crashes.push(5 * HOUR);
-    assert_eq!(plan.said(), ["warning leak of reports 10.0.0.7"]);
+    assert_eq!(plan.said(), ["warning leak of reports, app, 10.0.0.7"]);
     assert_eq!(plan.of(&[Kind::Leak])[0].until, Instant(5 * HOUR));
     plan.leak("reports", 7, (5 * HOUR + SECOND, 9 * HOUR), 2 * MINUTE);
     let leaks = plan.of(&[Kind::Leak]);
@@ -312,7 +303,7 @@ fn a_leak_that_has_filled_the_server_is_told_though_nothing_grows_any_more() {
     plan.leak("reports", 7, (HOUR, 5 * HOUR), 2 * MINUTE);
     assert_eq!(plan.said(), [""; 0], "it found its size");
     plan.refusals = (5 * HOUR..12 * HOUR).step_by(30_000).collect();
-    assert_eq!(plan.said(), ["critical leak of reports 10.0.0.7"]);
+    assert_eq!(plan.said(), ["critical leak of reports, app, 10.0.0.7"]);
     assert_eq!(plan.of(&[Kind::Leak])[0].until, Instant(5 * HOUR));
 }
 
@@ -422,7 +413,7 @@ fn a_leak_is_told_above_the_same_hour_of_earlier_days() {
     let (_, mut plan) = innocent().swap_remove(6);
     let end = plan.until;
     plan.leak("api", 7, (end - 6 * HOUR, end), 3 * MINUTE);
-    assert_eq!(plan.said(), ["warning leak of api 10.0.0.7"]);
+    assert_eq!(plan.said(), ["warning leak of api, app, 10.0.0.7"]);
     let leak = &plan.of(&[Kind::Leak])[0];
     assert_eq!(figure(leak, "earlier_days"), &Figure::Count(3));
 }
@@ -438,13 +429,13 @@ fn churn(every: i64, minutes: i64, long: i64) -> Plan {
 #[test]
 fn a_session_for_each_request_is_churn_as_long_as_it_goes_on() {
     let plan = churn(330, 25, 50);
-    assert_eq!(plan.said(), ["warning churn of php"]);
+    assert_eq!(plan.said(), ["warning churn of php, app"]);
     let churn_of = &plan.of(&[Kind::Churn])[0];
     let since = churn_of.since.0 - (30 * MINUTE + 17 * SECOND);
     assert!(since.abs() <= MINUTE, "{since}");
     for (every, minutes, long, said) in [
-        (330, 25, 50, &["warning churn of php"][..]),
-        (950, 25, 50, &["info churn of php"]),
+        (330, 25, 50, &["warning churn of php, app"][..]),
+        (950, 25, 50, &["info churn of php, app"]),
         (1_100, 60, 50, &[]),
         (10, 5, 5, &[]),
         (330, 8, 50, &[]),
@@ -464,7 +455,7 @@ fn churn_whose_setup_is_not_logged_is_good_to_know() {
     plan.sessions
         .iter_mut()
         .for_each(|session| session.setup_us = 0);
-    assert_eq!(plan.said(), ["info churn of php"]);
+    assert_eq!(plan.said(), ["info churn of php, app"]);
 }
 
 #[test]
@@ -506,8 +497,8 @@ fn what_is_open_for_a_day_is_told_of_tools_and_of_those_whose_others_are_short()
     assert_eq!(
         said(&plan),
         [
-            "info long_lived of psql 10.0.0.9",
-            "info long_lived of jobs 10.0.0.7"
+            "info long_lived of psql, app, 10.0.0.9",
+            "info long_lived of jobs, app, 10.0.0.7"
         ]
     );
 }
