@@ -8,6 +8,7 @@
 
 pub mod census;
 pub mod change;
+pub mod compare;
 pub mod filter;
 pub mod history;
 pub mod hold;
@@ -18,6 +19,7 @@ pub mod present;
 pub mod recent;
 pub mod session;
 pub mod snapshot;
+pub mod standing;
 pub mod texts;
 pub mod tracker;
 pub mod trend;

@@ -9,6 +9,7 @@
 //! durations stay text here, since what `14:03` means depends on the log. Words that no longer mean
 //! anything, here or in other programs, get an answer rather than a usage error (`cli/pgbadger.rs`).
 
+mod compare;
 mod help;
 mod pgbadger;
 #[cfg(test)]
@@ -28,6 +29,7 @@ use pgcensus_core::filter::{Filter, PatternError, edit_distance};
 use pgcensus_core::names::Dimension;
 use pgcensus_log::translation::{self, LANGUAGES};
 
+pub(crate) use self::compare::Compared;
 use self::pgbadger::PgbadgerArgs;
 pub(crate) use self::typed::typed_filter;
 
@@ -44,6 +46,8 @@ pub(crate) struct Args {
     pub(crate) window: WindowArgs,
     /// How it is shown.
     pub(crate) show: ShowArgs,
+    /// `compare`: what.
+    pub(crate) compared: Option<Compared>,
 }
 
 /// What to show.
@@ -62,18 +66,21 @@ pub(crate) enum Command {
     Watch,
     /// The full-screen dashboard.
     Top,
+    /// What changed between two windows or inputs.
+    Compare,
     /// The servers of this machine, and what they log.
     Servers,
 }
 
 impl Command {
-    pub(crate) const ALL: [Command; 7] = [
+    pub(crate) const ALL: [Command; 8] = [
         Command::Summary,
         Command::History,
         Command::Sessions,
         Command::Events,
         Command::Watch,
         Command::Top,
+        Command::Compare,
         Command::Servers,
     ];
 
@@ -86,13 +93,14 @@ impl Command {
             Command::Events => "events",
             Command::Watch => "watch",
             Command::Top => "top",
+            Command::Compare => "compare",
             Command::Servers => "servers",
         }
     }
 }
 
 /// Words that a later version knows as commands.
-const LATER: [&str; 5] = ["refused", "serve", "report", "findings", "compare"];
+const LATER: [&str; 4] = ["refused", "serve", "report", "findings"];
 
 /// All flags, as clap sees them.
 #[derive(Debug, clap::Parser)]
@@ -347,6 +355,12 @@ pub(crate) struct WindowArgs {
     /// summary, sessions, top: who was there then
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub(crate) at: Option<String>,
+    /// compare: these inputs, or this window of one input …
+    #[arg(long, value_name = "INPUT|A..B", num_args = 1..)]
+    pub(crate) before: Vec<String>,
+    /// … with these, or this one
+    #[arg(long, value_name = "INPUT|A..B", num_args = 1..)]
+    pub(crate) after: Vec<String>,
 }
 
 /// How the result is shown, and where it goes.
@@ -635,18 +649,21 @@ impl Args {
         let Flags {
             mut input,
             filter,
-            window,
+            mut window,
             mut show,
             pgbadger,
         } = flags;
         pgbadger.apply(&mut show)?;
         let command = take_command(&mut input.inputs, &exists)?;
+        let compared =
+            compare::settle(command, &mut window, &mut input, &exists).map_err(Stop::Usage)?;
         let args = Args {
             command,
             input,
             filter,
             window,
             show,
+            compared,
         };
         usage::check(&args).map_err(Stop::Usage)?;
         for path in args.input.inputs.iter().filter(|path| !exists(path)) {
@@ -681,7 +698,7 @@ fn take_command(
     }
     if LATER.contains(&word) {
         return Err(Stop::Usage(format!(
-            "'{word}' is not in this version; it has summary, history, sessions, events, watch, top and servers"
+            "'{word}' is not in this version; it has summary, history, sessions, events, watch, top, compare and servers"
         )));
     }
     let meant = Command::ALL

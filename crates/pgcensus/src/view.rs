@@ -15,6 +15,7 @@
     reason = "a screenful of text may allocate; what is written per session and event does not"
 )]
 
+pub(crate) mod comparison;
 pub(crate) mod csv;
 pub(crate) mod events;
 pub(crate) mod history;

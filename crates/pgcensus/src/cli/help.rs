@@ -36,6 +36,10 @@ const COMMANDS: Rows = &[
         "all of it on a full screen, at any instant of the log",
     ),
     (
+        "compare",
+        "what changed from --before to --after, and is no chance",
+    ),
+    (
         "servers",
         "the servers of this machine, and whether they log what is needed",
     ),
@@ -99,6 +103,10 @@ const EXAMPLES: Rows = &[
         "what these users did, from stdin",
     ),
     ("pgcensus watch", "what happens on the servers here"),
+    (
+        "pgcensus compare --before a --after b",
+        "what changed from log a to b",
+    ),
     (
         "pgcensus --by user,host --json pg.log",
         "two dimensions crossed, as data",

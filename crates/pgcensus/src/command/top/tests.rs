@@ -55,6 +55,7 @@ impl Sitting {
             filter: FilterArgs::default(),
             window: WindowArgs::default(),
             show: ShowArgs::default(),
+            compared: None,
         };
         let mut clock = LogClock::new(None);
         let (first, last) = ends(
