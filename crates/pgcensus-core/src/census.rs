@@ -6,8 +6,7 @@
 //! end: the true count at any instant is its level plus the number of all sessions of that kind, and the
 //! peak of the levels is the peak of the counts.
 //!
-//! Who was there at the peak: a table of names is not copied at each new peak. Each name remembers what it
-//! counted at the last peak only when it first changes after it.
+//! Who was there at the peak, and how they had grown: see [`standing`](crate::standing).
 
 use rustc_hash::FxHashMap;
 use sketches_ddsketch::{Config, DDSketch};
@@ -19,8 +18,9 @@ use crate::names::{Dimension, NameId, Names};
 use crate::session::{End, RefusalReason, ServerId, Session};
 use crate::snapshot::{
     By, CensusSnapshot, Certainty, Cross, CrossRow, Marker, OLDEST_MAX, OpenSnapshot, PeakSnapshot,
-    Ranking, SESSION_TIME_BOUNDS_MS, ServerSnapshot, SessionTimeSnapshot,
+    SESSION_TIME_BOUNDS_MS, ServerSnapshot, SessionTimeSnapshot,
 };
+use crate::standing::{NameCount, Standing};
 use crate::window::Window;
 
 /// Log times of whole seconds, and the milliseconds between fork and first line: a session that proves to have
@@ -63,13 +63,12 @@ pub struct Census {
 }
 
 /// Sessions of one kind, by name.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 struct Count {
     open: Level,
     connects: i64,
-    /// There are several servers, so that sessions are counted by server too.
-    by_server: bool,
-    by: [Vec<NameCount>; Dimension::ALL.len()],
+    /// Its mark is the peak.
+    names: Standing,
     cross: FxHashMap<(NameId, NameId), CrossCount>,
 }
 
@@ -86,6 +85,8 @@ struct Counts<'c> {
     kind: &'c mut Count,
     /// Of a client, where there are several servers.
     server: Option<&'c mut ServerCount>,
+    /// The first log time.
+    first: Option<Instant>,
 }
 
 /// How many are open, and the most that were at one instant.
@@ -96,7 +97,7 @@ struct Level {
     peak_level: i64,
     peak: i64,
     peak_at: Option<Instant>,
-    /// How many peaks there were; see the module's head.
+    /// How many peaks there were.
     peaks: u32,
 }
 
@@ -105,16 +106,6 @@ struct Level {
 struct Pids {
     seen: bool,
     missed: bool,
-}
-
-#[derive(Clone, Copy, Default)]
-struct NameCount {
-    now: i64,
-    connects: i64,
-    refused: u64,
-    at_peak: i64,
-    /// The peak that `at_peak` is of; at a later one it was `now`.
-    peaks: u32,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -128,13 +119,14 @@ impl Census {
     /// A census of this window and of so many servers, each of several with a peak of its own; with rows for a cross of two
     /// dimensions.
     pub fn new(window: Window, cross: Option<(Dimension, Dimension)>, servers: usize) -> Census {
-        let by_server = servers > 1;
         let count = || Count {
-            by_server,
-            ..Count::default()
+            open: Level::default(),
+            connects: 0,
+            names: Standing::new(servers),
+            cross: FxHashMap::default(),
         };
         let mut own = Vec::new();
-        if by_server {
+        if servers > 1 {
             own.resize_with(servers, ServerCount::default);
         }
         Census {
@@ -192,11 +184,11 @@ impl Census {
     fn enter(&mut self, at: Instant) {
         self.entered = true;
         if self.window.contains(at) {
-            let servers = self.servers.iter_mut().map(|server| &mut server.open);
-            let all = [&mut self.clients.open, &mut self.walsenders.open];
-            all.into_iter()
-                .chain(servers)
-                .for_each(|open| open.peak_check(at));
+            let servers = self.servers.iter_mut();
+            servers.for_each(|server| server.open.peak_check(at));
+            for kind in [&mut self.clients, &mut self.walsenders] {
+                kind.open(self.first, |open| open.peak_check(at));
+            }
         }
     }
 
@@ -221,7 +213,7 @@ impl Census {
         if inside {
             counts.open(|open| open.peak_check(at));
         }
-        counts.add(session, cross, weight, i64::from(inside));
+        counts.add(session, cross, at, weight, i64::from(inside));
         if inside {
             counts.open(|open| open.peak_check(at));
         }
@@ -237,10 +229,10 @@ impl Census {
         let cross = self.cross;
         let mut counts = self.counts(session);
         if counts.kind.open.has_peak_since(opened) {
-            counts.kind.add_at_peak(session, -weight);
+            counts.kind.names.was_at_mark(session, opened, -weight);
         }
         counts.open(|open| open.was_not_at_peak(opened, weight));
-        counts.add(session, cross, -weight, -i64::from(inside));
+        counts.add(session, cross, opened, -weight, -i64::from(inside));
     }
 
     fn closed(&mut self, session: &Session, at: Instant) {
@@ -264,9 +256,9 @@ impl Census {
         }
         if !session.was_seen_to_open() {
             // It was there from its start on, unseen until now.
-            counts.add(session, cross, weight, i64::from(began_inside));
+            counts.add(session, cross, opened, weight, i64::from(began_inside));
             if counts.kind.open.has_peak_since(opened) {
-                counts.kind.add_at_peak(session, weight);
+                counts.kind.names.was_at_mark(session, opened, weight);
             }
             counts.open(|open| open.began_unseen(opened, weight, inside.then_some(at)));
         }
@@ -275,7 +267,7 @@ impl Census {
             self.still_open(session, at);
             return;
         }
-        counts.add(session, cross, -weight, 0);
+        counts.add(session, cross, at, -weight, 0);
         if !inside {
             return;
         }
@@ -307,11 +299,7 @@ impl Census {
     fn refusal(&mut self, refusal: &Refusal) {
         self.refused_attempts += u64::from(!refusal.is_retry);
         *self.refused.entry(refusal.reason).or_default() += 1;
-        for dimension in Dimension::ALL {
-            self.clients
-                .name(dimension, refusal.name(dimension))
-                .refused += 1;
-        }
+        self.clients.names.refused(refusal);
         if let Some((a, b)) = self.cross {
             self.clients.cross(refusal.name(a), refusal.name(b)).refused += 1;
         }
@@ -354,15 +342,18 @@ impl Census {
 
     /// Where a session like this one is counted.
     fn counts(&mut self, session: &Session) -> Counts<'_> {
+        let first = self.first;
         if session.walsender {
             return Counts {
                 kind: &mut self.walsenders,
                 server: None,
+                first,
             };
         }
         Counts {
             kind: &mut self.clients,
             server: self.servers.get_mut(usize::from(session.server.0)),
+            first,
         }
     }
 
@@ -399,12 +390,13 @@ impl Census {
         let known = Known::new(lives, self.pids, exact_window);
         let open = |count: &Count| OpenSnapshot {
             by: if self.pids.know_open() {
-                count.ranking(names, |name, _| name.now)
+                count.names.ranking(names, |name| name.now)
             } else {
                 By::default()
             },
             ..known.open(&count.open)
         };
+        let (who, growth) = self.clients.names.at_mark(names);
         let clients = &self.clients;
         let all = ServerCount {
             open: clients.open,
@@ -415,9 +407,7 @@ impl Census {
             let (server, _) = *own;
             let count = self.servers.get(usize::from(server.0)).unwrap_or(&all);
             let known = Known::new(std::slice::from_ref(own), count.pids, exact_window);
-            let at = NameId::from(server).0 as usize;
-            let name = clients.by[Dimension::Server as usize].get(at);
-            let name = name.copied().unwrap_or_default();
+            let name = clients.names.get(Dimension::Server, server.into());
             ServerSnapshot {
                 server,
                 open: known.open(&count.open),
@@ -447,26 +437,21 @@ impl Census {
             walsender_connects: self.walsenders.connects.max(0) as u64,
             walsender_disconnects: self.walsender_disconnects,
             connects: clients.connects.max(0) as u64,
-            connects_by: clients.ranking(names, |name, _| name.connects),
+            connects_by: clients.names.ranking(names, |name| name.connects),
             disconnects: self.disconnects,
             refused_attempts: self.refused_attempts,
             refused_connections: refused,
             refused_by_reason,
-            refused_by: clients.ranking(names, |name, _| name.refused as i64),
+            refused_by: clients.names.ranking(names, |name| name.refused as i64),
             probes: self.probes,
             pending: self.pending,
             peak: PeakSnapshot {
                 by: if self.pids.know_open() {
-                    clients.ranking(names, |name, peaks| {
-                        if name.peaks == peaks {
-                            name.at_peak
-                        } else {
-                            name.now
-                        }
-                    })
+                    who
                 } else {
                     By::default()
                 },
+                grew: growth.filter(|_| clients.open.peak > 0 && self.pids.know_open()),
                 ..known.peak(&clients.open)
             },
             session_time: SessionTimeSnapshot {
@@ -553,7 +538,7 @@ impl<'l> Known<'l> {
             count: knows.then_some(open.peak.max(0) as u64),
             at: at.filter(|_| knows && open.peak > 0),
             certainty: self.peak,
-            by: By::default(),
+            ..PeakSnapshot::default()
         }
     }
 }
@@ -616,7 +601,7 @@ impl Level {
 
 impl Counts<'_> {
     fn open(&mut self, change: impl Fn(&mut Level)) {
-        change(&mut self.kind.open);
+        self.kind.open(self.first, &change);
         if let Some(server) = &mut self.server {
             change(&mut server.open);
         }
@@ -627,36 +612,38 @@ impl Counts<'_> {
         &mut self,
         session: &Session,
         cross: Option<(Dimension, Dimension)>,
+        at: Instant,
         n: i64,
         connects: i64,
     ) {
-        self.kind.add(session, cross, n, connects);
+        self.kind.add(session, cross, at, n, connects);
         self.open(|open| open.add(n));
     }
 }
 
 impl Count {
-    /// Adds `n` sessions under the names of this one, of them `connects` to those that opened.
+    /// Changes how many are open; if that makes a new peak, it remembers who is there.
+    fn open(&mut self, first: Option<Instant>, change: impl Fn(&mut Level)) {
+        let peaks = self.open.peaks;
+        change(&mut self.open);
+        if self.open.peaks != peaks
+            && let Some(at) = self.open.peak_at
+        {
+            self.names.mark(at, first);
+        }
+    }
+
+    /// Adds `n` sessions under the names of this one as of `at`, of them `connects` to those that opened.
     fn add(
         &mut self,
         session: &Session,
         cross: Option<(Dimension, Dimension)>,
+        at: Instant,
         n: i64,
         connects: i64,
     ) {
         self.connects += connects;
-        let by_server = self.by_server;
-        let peaks = self.open.peaks;
-        let mut add = |dimension| {
-            let name = self.name(dimension, session.name(dimension));
-            name.keep_peak(peaks);
-            name.now += n;
-            name.connects += connects;
-        };
-        Dimension::NAMED.into_iter().for_each(&mut add);
-        if by_server {
-            add(Dimension::Server);
-        }
+        self.names.add(session, at, n, connects);
         if let Some((a, b)) = cross {
             let row = self.cross(session.name(a), session.name(b));
             row.now += n;
@@ -670,28 +657,10 @@ impl Count {
             now: self.open.now,
             connects: self.connects,
             refused,
-            at_peak: self.open.peak,
-            peaks: self.open.peaks,
+            at_mark: self.open.peak,
+            ..NameCount::default()
         };
-        *self.name(Dimension::Server, ServerId(0).into()) = all;
-    }
-
-    fn add_at_peak(&mut self, session: &Session, n: i64) {
-        let peaks = self.open.peaks;
-        for dimension in Dimension::ALL {
-            let name = self.name(dimension, session.name(dimension));
-            name.keep_peak(peaks);
-            name.at_peak += n;
-        }
-    }
-
-    fn name(&mut self, dimension: Dimension, id: NameId) -> &mut NameCount {
-        let names = &mut self.by[dimension as usize];
-        let at = id.0 as usize;
-        if at >= names.len() {
-            names.resize(at + 1, NameCount::default());
-        }
-        &mut names[at]
+        self.names.fill_in_server(all);
     }
 
     fn cross(&mut self, a: NameId, b: NameId) -> &mut CrossCount {
@@ -702,29 +671,6 @@ impl Count {
             (a, b)
         };
         self.cross.entry(key).or_default()
-    }
-
-    fn ranking(&self, names: &Names, count: impl Fn(&NameCount, u32) -> i64) -> By {
-        Dimension::ALL.map(|dimension| {
-            let counts = self.by[dimension as usize].iter().enumerate();
-            let mut ranking: Ranking = counts
-                .filter_map(|(id, name)| {
-                    let n = u64::try_from(count(name, self.open.peaks))
-                        .ok()
-                        .filter(|&n| n > 0)?;
-                    Some((names.text_of(dimension, NameId(id as u32)).into(), n))
-                })
-                .collect();
-            ranking.sort_by(|(a, n), (b, m)| m.cmp(n).then_with(|| a.cmp(b)));
-            // A role may really be called `unknown`: its sessions and those without a name share a row.
-            ranking.dedup_by(|(b, m), (a, n)| {
-                a == b && {
-                    *n += *m;
-                    true
-                }
-            });
-            ranking
-        })
     }
 
     fn cross_rows(&self, names: &Names, dimensions: (Dimension, Dimension)) -> Cross {
@@ -750,15 +696,5 @@ impl Count {
                 .then_with(|| x.names.cmp(&y.names))
         });
         Cross { dimensions, rows }
-    }
-}
-
-impl NameCount {
-    /// Before its first change after a peak: remembers what it was there.
-    fn keep_peak(&mut self, peaks: u32) {
-        if self.peaks != peaks {
-            self.peaks = peaks;
-            self.at_peak = self.now;
-        }
     }
 }

@@ -8,6 +8,7 @@
 
 pub mod census;
 pub mod change;
+pub mod compare;
 pub mod filter;
 pub mod findings;
 pub mod history;
@@ -22,6 +23,7 @@ pub mod refusals;
 pub mod rollup;
 pub mod session;
 pub mod snapshot;
+pub mod standing;
 pub mod texts;
 pub mod tracker;
 pub mod trend;

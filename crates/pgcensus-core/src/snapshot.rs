@@ -150,6 +150,20 @@ pub struct PeakSnapshot {
     pub certainty: Certainty,
     /// Who was there.
     pub by: By,
+    /// How that had grown in the minutes before; `None`: not known, or the log begins with it.
+    pub grew: Option<Growth>,
+}
+
+/// How open sessions grew up to an instant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Growth {
+    /// From when on: [`GREW_MS`](crate::standing::GREW_MS) before the instant, or the first log time, before anything of
+    /// then happened. Of very many sessions a few seconds earlier.
+    pub since: Instant,
+    /// By how many; negative where they had become fewer.
+    pub count: i64,
+    /// The same of each name that was there at the instant, in the order of their counts.
+    pub by: [Vec<(Box<[u8]>, i64)>; Dimension::ALL.len()],
 }
 
 impl Default for PeakSnapshot {
@@ -159,6 +173,7 @@ impl Default for PeakSnapshot {
             at: None,
             certainty: Certainty::Unknown,
             by: By::default(),
+            grew: None,
         }
     }
 }

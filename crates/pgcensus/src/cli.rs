@@ -9,6 +9,7 @@
 //! durations stay text here, since what `14:03` means depends on the log. Words that no longer mean
 //! anything, here or in other programs, get an answer rather than a usage error (`cli/pgbadger.rs`).
 
+mod compare;
 mod help;
 mod pgbadger;
 #[cfg(test)]
@@ -29,6 +30,7 @@ use pgcensus_core::findings::Severity;
 use pgcensus_core::names::Dimension;
 use pgcensus_log::translation::{self, LANGUAGES};
 
+pub(crate) use self::compare::Compared;
 use self::pgbadger::PgbadgerArgs;
 pub(crate) use self::typed::typed_filter;
 
@@ -45,6 +47,8 @@ pub(crate) struct Args {
     pub(crate) window: WindowArgs,
     /// How it is shown.
     pub(crate) show: ShowArgs,
+    /// `compare`: what.
+    pub(crate) compared: Option<Compared>,
 }
 
 /// What to show.
@@ -67,12 +71,14 @@ pub(crate) enum Command {
     Top,
     /// What calls for somebody, with the evidence.
     Findings,
+    /// What changed between two windows or inputs.
+    Compare,
     /// The servers of this machine, and what they log.
     Servers,
 }
 
 impl Command {
-    pub(crate) const ALL: [Command; 9] = [
+    pub(crate) const ALL: [Command; 10] = [
         Command::Summary,
         Command::History,
         Command::Sessions,
@@ -81,6 +87,7 @@ impl Command {
         Command::Watch,
         Command::Top,
         Command::Findings,
+        Command::Compare,
         Command::Servers,
     ];
 
@@ -95,13 +102,14 @@ impl Command {
             Command::Watch => "watch",
             Command::Top => "top",
             Command::Findings => "findings",
+            Command::Compare => "compare",
             Command::Servers => "servers",
         }
     }
 }
 
 /// Words that a later version knows as commands.
-const LATER: [&str; 3] = ["serve", "report", "compare"];
+const LATER: [&str; 2] = ["serve", "report"];
 
 /// All flags, as clap sees them.
 #[derive(Debug, clap::Parser)]
@@ -356,6 +364,12 @@ pub(crate) struct WindowArgs {
     /// summary, sessions, top: who was there then
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub(crate) at: Option<String>,
+    /// compare: these inputs, or this window of one input …
+    #[arg(long, value_name = "INPUT|A..B", num_args = 1..)]
+    pub(crate) before: Vec<String>,
+    /// … with these, or this one
+    #[arg(long, value_name = "INPUT|A..B", num_args = 1..)]
+    pub(crate) after: Vec<String>,
 }
 
 /// How the result is shown, and where it goes.
@@ -676,18 +690,21 @@ impl Args {
         let Flags {
             mut input,
             filter,
-            window,
+            mut window,
             mut show,
             pgbadger,
         } = flags;
         pgbadger.apply(&mut show)?;
         let command = take_command(&mut input.inputs, &exists)?;
+        let compared =
+            compare::settle(command, &mut window, &mut input, &exists).map_err(Stop::Usage)?;
         let args = Args {
             command,
             input,
             filter,
             window,
             show,
+            compared,
         };
         usage::check(&args).map_err(Stop::Usage)?;
         for path in args.input.inputs.iter().filter(|path| !exists(path)) {
@@ -735,7 +752,7 @@ fn take_command(
     }
     if LATER.contains(&word) {
         return Err(Stop::Usage(format!(
-            "'{word}' is not in this version; it has summary, history, sessions, refused, events, watch, top, findings and servers"
+            "'{word}' is not in this version; it has summary, history, sessions, refused, events, watch, top, findings, compare and servers"
         )));
     }
     let meant = Command::ALL

@@ -1,6 +1,7 @@
 //! From what was asked to what is shown: the input is found, the window settled, the pipeline run into the
 //! fold of the command, and the views word the result.
 
+mod compare;
 mod findings;
 mod input;
 mod refused;
@@ -26,7 +27,7 @@ use pgcensus_core::tracker::BACKENDS_MAX;
 use pgcensus_core::window::Window;
 use pgcensus_core::zone::{DisplayZone, LogClock, bucket_start, display_zone};
 
-use crate::cli::{Args, Command, Output, OutputFormat, Target};
+use crate::cli::{Args, Command, Compared, Output, OutputFormat, Target};
 use crate::discover::{Choice, World};
 use crate::interrupt::{self, Interrupt};
 use crate::pipeline::{self, Outcome, Run, ServerOutcome, Sink};
@@ -34,7 +35,7 @@ use crate::progress::{Progress, Work};
 use crate::report;
 use crate::source::input::{LateServer, Reading, file_of};
 use crate::source::{Plan, Problem, Readable, Request, Stdin};
-use crate::time_spec::{self, Between, parse_bucket};
+use crate::time_spec::{self, Between, Stretch, parse_bucket};
 use crate::view::text::shown;
 use crate::view::{self, Form, InputReport, Partial, Show};
 use input::{Spool, ends, input_request, time_zone, unread_ends, window_request};
@@ -120,7 +121,14 @@ fn run_once(args: &Args, attempt: &mut Attempt) -> anyhow::Result<ExitCode> {
         args.command == Command::History && bucket_s.is_none() && request.is_empty();
     // The screen reads its input more than once.
     let is_top = args.command == Command::Top;
-    let needs_end = is_default_window || is_top || request.needs_end();
+    let windows = match &args.compared {
+        Some(Compared::Windows(windows)) => &windows[..],
+        _ => &[],
+    };
+    let needs_end = is_default_window
+        || is_top
+        || request.needs_end()
+        || windows.iter().any(Stretch::needs_end);
     let interrupt = attempt.interrupt.clone();
     let progress = Progress::new(args.show.quiet);
     let mut input = input_request(&args.input, Reading::new(&interrupt))?;
@@ -286,45 +294,15 @@ fn run_once(args: &Args, attempt: &mut Attempt) -> anyhow::Result<ExitCode> {
             fails = level.is_some_and(|level| findings.iter().any(|f| f.severity >= level));
             outcome
         }
+        Command::Compare => return asked.compare(run, first.zip(last.or(first))),
         Command::Servers => unreachable!("it reads no log, and has returned"),
     };
-    let mut err = io::stderr().lock();
-    for (server, input) in outcome.servers.iter().zip(&plan.servers) {
-        for (file, log) in server.files.iter().zip(&input.files) {
-            if let Some(error) = &file.error {
-                writeln!(
-                    err,
-                    "pgcensus: {}: {error}; what was read before that is counted",
-                    log.display
-                )
-                .ok();
-            }
-        }
-    }
-    if args.show.explain {
-        report::explain(&plan, &outcome, &mut err)?;
-    }
-    if args.show.unreadable {
-        report::unreadable(&plan, &outcome, &mut err)?;
-    }
-    let failed = outcome
-        .servers
-        .iter()
-        .any(|server| server.files.iter().any(|file| file.error.is_some()));
-    if args.command == Command::Watch {
-        return Ok(ExitCode::SUCCESS);
-    }
-    if asked.partial(&outcome).is_some() {
-        return Ok(ExitCode::from(interrupt::EXIT_STATUS));
-    }
-    if fails {
-        return Ok(ExitCode::from(FAILS_STATUS));
-    }
-    let all = matches!(plan.readable(), Readable::All) && !failed;
-    Ok(if all {
-        ExitCode::SUCCESS
+    let status = asked.conclude(&outcome)?;
+    let is_partial = asked.partial(&outcome).is_some();
+    Ok(if fails && !is_partial {
+        ExitCode::from(FAILS_STATUS)
     } else {
-        ExitCode::from(1)
+        status
     })
 }
 
@@ -406,6 +384,46 @@ struct Asked<'a> {
 }
 
 impl Asked<'_> {
+    /// What is to be said of what was read, when the result is written; and the exit status.
+    fn conclude(&self, outcome: &Outcome) -> anyhow::Result<ExitCode> {
+        let Asked { args, plan, .. } = self;
+        let mut err = io::stderr().lock();
+        for (server, input) in outcome.servers.iter().zip(&plan.servers) {
+            for (file, log) in server.files.iter().zip(&input.files) {
+                if let Some(error) = &file.error {
+                    writeln!(
+                        err,
+                        "pgcensus: {}: {error}; what was read before that is counted",
+                        log.display
+                    )
+                    .ok();
+                }
+            }
+        }
+        if args.show.explain {
+            report::explain(plan, outcome, &mut err)?;
+        }
+        if args.show.unreadable {
+            report::unreadable(plan, outcome, &mut err)?;
+        }
+        let failed = outcome
+            .servers
+            .iter()
+            .any(|server| server.files.iter().any(|file| file.error.is_some()));
+        if args.command == Command::Watch {
+            return Ok(ExitCode::SUCCESS);
+        }
+        if self.partial(outcome).is_some() {
+            return Ok(ExitCode::from(interrupt::EXIT_STATUS));
+        }
+        let all = matches!(plan.readable(), Readable::All) && !failed;
+        Ok(if all {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::from(1)
+        })
+    }
+
     /// Runs the pipeline, and says how it gets on, unless rows are `written` to the same terminal meanwhile.
     fn read(&self, run: Run<'_>, sink: &mut dyn Sink, written: bool) -> anyhow::Result<Outcome> {
         let reading = run.reading.clone();

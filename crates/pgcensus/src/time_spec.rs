@@ -317,6 +317,78 @@ impl fmt::Display for DurationSpec {
     }
 }
 
+/// A stretch of time, `09:00..12:00`, as the operator wrote it. One end may be missing: there, it is that of the input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Stretch {
+    text: Box<str>,
+    since: Option<TimeSpec>,
+    until: Option<TimeSpec>,
+}
+
+impl Stretch {
+    /// `None`: that is no stretch of time, and may be a path.
+    pub(crate) fn parse(text: &str) -> Option<Stretch> {
+        let (since, until) = text.split_once("..")?;
+        let time = |text: &str| match text.trim() {
+            "" => Some(None),
+            text => TimeSpec::parse(text).ok().map(Some),
+        };
+        let (since, until) = (time(since)?, time(until)?);
+        (since.is_some() || until.is_some()).then(|| Stretch {
+            text: text.into(),
+            since,
+            until,
+        })
+    }
+
+    /// Whether it depends on where the input ends.
+    pub(crate) fn needs_end(&self) -> bool {
+        let times = [&self.since, &self.until];
+        times.into_iter().flatten().any(TimeSpec::needs_end)
+    }
+
+    /// The stretch that is meant, for an input with these first and last log times.
+    ///
+    /// # Errors
+    ///
+    /// A zone is not known; it is empty, or has nothing of the input: `09:00..10:00: after the last record (…)`.
+    pub(crate) fn resolve(
+        &self,
+        zone: &DisplayZone,
+        first: Instant,
+        last: Instant,
+    ) -> anyhow::Result<Window> {
+        let instant = |time: &Option<TimeSpec>| {
+            let at = time.as_ref().map(|time| time.resolve(zone, first, last));
+            at.transpose().map_err(|err| anyhow!("{self}: {err:#}"))
+        };
+        let (since, until) = (instant(&self.since)?, instant(&self.until)?);
+        let short = |at| zone.short(at, Precision::default());
+        if let (Some(since), Some(until)) = (since, until)
+            && since >= until
+        {
+            bail!(
+                "{self}: begins when it is over ({} and {})",
+                short(since),
+                short(until)
+            );
+        }
+        if since.is_some_and(|since| since > last) {
+            bail!("{self}: after the last record ({})", short(last));
+        }
+        if until.is_some_and(|until| until <= first) {
+            bail!("{self}: before the first record ({})", short(first));
+        }
+        Ok(Window { since, until })
+    }
+}
+
+impl fmt::Display for Stretch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
 /// Reads the length of a bucket, `15m`, in whole seconds: at least one, at most a year of 366 days.
 pub(crate) fn parse_bucket(text: &str) -> anyhow::Result<u64> {
     let spelled = text.trim();

@@ -16,6 +16,7 @@
     reason = "a screenful of text may allocate; what is written per session and event does not"
 )]
 
+pub(crate) mod comparison;
 pub(crate) mod csv;
 pub(crate) mod events;
 pub(crate) mod fail2ban;

@@ -65,7 +65,10 @@ fn entry<'v>(list: &'v Value, key: &str, name: &str) -> &'v Value {
 
 fn without_names(counted: &Value) -> Value {
     let mut counted = counted.clone();
-    counted.as_object_mut().expect("an object").remove("by");
+    let object = counted.as_object_mut().expect("an object");
+    for key in ["by", "grew", "grew_since"] {
+        object.remove(key);
+    }
     counted
 }
 

@@ -126,6 +126,8 @@ impl Counted {
         census.session_time.max = None;
         census.oldest.clear();
         census.open_by_age = [0; 4];
+        // What happened before the stretch is told as the sessions that it left open: when they came is not.
+        census.peak.grew = None;
         let history = self
             .history
             .snapshot(&[], Some(input), PeakSnapshot::default());

@@ -44,6 +44,10 @@ const COMMANDS: Rows = &[
         "what calls for somebody: who, since when, why, what to do",
     ),
     (
+        "compare",
+        "what changed from --before to --after, and is no chance",
+    ),
+    (
         "servers",
         "the servers of this machine, and whether they log what is needed",
     ),
@@ -112,6 +116,10 @@ const EXAMPLES: Rows = &[
         "what these users did, from stdin",
     ),
     ("pgcensus watch", "what happens on the servers here"),
+    (
+        "pgcensus compare --before a --after b",
+        "what changed from log a to b",
+    ),
     (
         "pgcensus --by user,host --json pg.log",
         "two dimensions crossed, as data",

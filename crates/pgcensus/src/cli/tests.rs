@@ -272,7 +272,7 @@ fn each_mistake_has_its_sentence() {
         ),
         (
             &["serve", "pg.log"],
-            "'serve' is not in this version; it has summary, history, sessions, refused, events, watch, top, findings and servers",
+            "'serve' is not in this version; it has summary, history, sessions, refused, events, watch, top, findings, compare and servers",
         ),
         (
             &["sesions", "pg.log"],

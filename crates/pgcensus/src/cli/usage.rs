@@ -58,6 +58,7 @@ pub(super) fn check(args: &Args) -> Result<(), String> {
         filter,
         window,
         show,
+        compared: _,
     } = args;
     if let Some(prefix) = &input.line_prefix {
         if !prefix.is_empty() && prefix.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -107,6 +108,18 @@ pub(super) fn check(args: &Args) -> Result<(), String> {
         return Err("--last: it says since when, as --since does; give one of them".to_owned());
     }
 
+    if *command == Command::Compare {
+        let at = ("--at", &window.at);
+        let mut since = asks_for_window[..3].iter().chain([&at]);
+        if let Some((flag, _)) = since.find(|(_, value)| value.is_some()) {
+            return Err(format!(
+                "{flag}: compare has two windows: --before 09:00..10:00 --after 10:00..11:00"
+            ));
+        }
+        if show.by.len() > 1 {
+            return Err("--by: compare takes one dimension, or all of them".to_owned());
+        }
+    }
     if *command == Command::Top {
         if show.json || show.csv || !show.output.is_empty() {
             return Err("top: a screen to look at; --json, --csv and -o go with summary, sessions and events".to_owned());

@@ -8,7 +8,7 @@ use pgcensus_core::snapshot::{CensusSnapshot, Cross, HistorySnapshot};
 use super::row::{Row, RowForm};
 use super::{InputReport, Show, table};
 
-/// Every name of every dimension: `dimension,name,open,at_peak,connects,refused`; of two dimensions
+/// Every name of every dimension: `dimension,name,open,at_peak,connects,refused,grew`; of two dimensions
 /// crossed, their names side by side: `database,user,open,connects,refused`; by server alone, each with a peak of its own.
 pub(crate) fn summary(
     census: &CensusSnapshot,
@@ -21,7 +21,7 @@ pub(crate) fn summary(
     if let [Dimension::Server] = show.by {
         return servers(census, show, out);
     }
-    let mut line = b"dimension,name,open,at_peak,connects,refused\n".to_vec();
+    let mut line = b"dimension,name,open,at_peak,connects,refused,grew\n".to_vec();
     let dimensions = match show.by {
         [one] => std::slice::from_ref(one),
         _ => &Dimension::ALL,
@@ -36,6 +36,7 @@ pub(crate) fn summary(
             row.number("at_peak", entry.at_peak);
             row.number("connects", Some(entry.connects));
             row.number("refused", Some(entry.refused));
+            row.signed("grew", entry.grew);
             row.end();
             out.write_all(&line)?;
             line.clear();
@@ -101,7 +102,7 @@ pub(crate) fn history(
         row.time("start", Some(bucket.start), show.zone);
         row.number("connects", Some(bucket.connects));
         row.number("disconnects", Some(bucket.disconnects));
-        row.signed("net", bucket.net());
+        row.signed("net", Some(bucket.net()));
         row.number("open_start", known(bucket.open_start));
         row.number("open_min", known(bucket.open_min));
         row.number("open_max", known(bucket.open_max));

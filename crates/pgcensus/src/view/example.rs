@@ -11,8 +11,8 @@ use pgcensus_core::session::{
     SessionTls, Sqlstate,
 };
 use pgcensus_core::snapshot::{
-    Bucket, By, CensusSnapshot, Certainty, HistorySnapshot, Marker, OpenSnapshot, PeakSnapshot,
-    Ranking, ServerSnapshot, SessionTimeSnapshot,
+    Bucket, By, CensusSnapshot, Certainty, Growth, HistorySnapshot, Marker, OpenSnapshot,
+    PeakSnapshot, Ranking, ServerSnapshot, SessionTimeSnapshot,
 };
 use pgcensus_core::zone::DisplayZone;
 
@@ -98,6 +98,27 @@ pub(crate) fn fleet_names() -> Vec<String> {
     names.map(str::to_owned).to_vec()
 }
 
+/// How the peak had grown.
+fn growth() -> Growth {
+    let names = |names: &[(&str, i64)]| {
+        let names = names.iter();
+        names
+            .map(|&(name, grew)| (name.as_bytes().into(), grew))
+            .collect()
+    };
+    Growth {
+        since: at(2, 37, 58),
+        count: 45,
+        by: [
+            names(&[("shop", 46), ("reporting", -1)]),
+            names(&[("app", 46), ("bi", -1)]),
+            names(&[("api", 46), ("worker", 0), ("unknown", -1)]),
+            names(&[("10.0.0.7", 46), ("10.0.0.8", 0), ("[local]", -1)]),
+            names(&[("db1", 45)]),
+        ],
+    }
+}
+
 /// The same night on four servers: one starts exact, of one the beginning is missing, one says no ends, one has no pids.
 pub(crate) fn fleet(names: &mut Names) -> CensusSnapshot {
     let mut census = census(names);
@@ -115,7 +136,7 @@ pub(crate) fn fleet(names: &mut Names) -> CensusSnapshot {
                 count: peak,
                 at: peak.map(|_| at(2, 40, i64::from(server))),
                 certainty,
-                by: By::default(),
+                ..PeakSnapshot::default()
             },
             connects,
             disconnects: connects,
@@ -174,7 +195,7 @@ pub(crate) fn census(names: &mut Names) -> CensusSnapshot {
                 count: Some(93),
                 at: Some(at(2, 40, 58)),
                 certainty: Certainty::Exact,
-                by: By::default(),
+                ..PeakSnapshot::default()
             },
             connects: 12_345,
             disconnects: 12_342,
@@ -220,6 +241,7 @@ pub(crate) fn census(names: &mut Names) -> CensusSnapshot {
                 &[("api", 80), ("worker", 8), ("unknown", 5)],
                 &[("10.0.0.7", 61), ("10.0.0.8", 27), ("[local]", 5)],
             ]),
+            grew: Some(growth()),
         },
         session_time: SessionTimeSnapshot {
             p50: Some(412),
@@ -426,6 +448,7 @@ pub(crate) fn history() -> HistorySnapshot {
                 &[("api", 80), ("worker", 8), ("unknown", 5)],
                 &[("10.0.0.7", 61), ("10.0.0.8", 27), ("[local]", 5)],
             ]),
+            grew: Some(growth()),
         },
         bounds: Vec::new(),
     }

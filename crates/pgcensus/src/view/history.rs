@@ -323,21 +323,26 @@ fn who(history: &HistorySnapshot, show: &Show<'_>, out: &mut impl io::Write) -> 
     };
     for &dimension in dimensions {
         let ranking = &history.peak.by[dimension as usize];
+        let growth = history.peak.grew.as_ref();
+        let growth = growth.map_or(&[][..], |growth| &growth.by[dimension as usize]);
         if !ranking.is_empty() {
             let label = format!("  {:11}  ", table::title(dimension));
-            let names = top(ranking, show.width.saturating_sub(label.len()));
+            let names = top(ranking, growth, show.width.saturating_sub(label.len()));
             writeln!(out, "{}{names}", show.paint(Tone::Dim, &label))?;
         }
     }
     writeln!(out)
 }
 
-/// As many of the first names as fit: `shop 80, reporting 13, 4 more`.
-fn top(ranking: &Ranking, width: usize) -> String {
+/// As many of the first names as fit: `shop 80 (+75), reporting 13, 4 more`; in brackets by how many they had grown.
+fn top(ranking: &Ranking, growth: &[(Box<[u8]>, i64)], width: usize) -> String {
     let mut line = String::new();
     for (i, (name, count)) in ranking.iter().enumerate() {
         let comma = if i > 0 { ", " } else { "" };
-        let entry = format!("{comma}{} {}", cut(&shown(name), 24), thousands(*count));
+        let grew = growth.get(i).filter(|(_, grew)| *grew != 0);
+        let grew = grew.map_or_else(String::new, |(_, grew)| format!(" ({})", signed(*grew)));
+        let name = cut(&shown(name), 24).into_owned();
+        let entry = format!("{comma}{name} {}{grew}", thousands(*count));
         let after = ranking.len() - i - 1;
         let more = if after > 0 {
             format!(", {} more", thousands(after as u64))

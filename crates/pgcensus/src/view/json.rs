@@ -8,7 +8,7 @@ use pgcensus_core::instant::Instant;
 use pgcensus_core::names::Dimension;
 use pgcensus_core::session::End;
 use pgcensus_core::snapshot::{
-    Bucket, By, CensusSnapshot, HistorySnapshot, Marker, OpenSnapshot, PeakSnapshot, Ranking,
+    Bucket, CensusSnapshot, HistorySnapshot, Marker, OpenSnapshot, PeakSnapshot,
     SESSION_TIME_BOUNDS_MS, ServerSnapshot,
 };
 use serde::{Serialize, Serializer};
@@ -43,7 +43,7 @@ pub(crate) fn summary(
         },
         connects: Connects {
             total: census.connects,
-            by: Names::new(&census.connects_by),
+            by: Names::of(&census.connects_by),
         },
         disconnects: Disconnects {
             total: census.disconnects_total(),
@@ -53,7 +53,7 @@ pub(crate) fn summary(
             attempts: census.refused_attempts,
             connections: census.refused_connections,
             by_reason: counts(by_reason),
-            by: Names::new(&census.refused_by),
+            by: Names::of(&census.refused_by),
         },
         probes: census.probes,
         pending: census.pending,
@@ -214,7 +214,7 @@ impl Open {
     fn new(open: &OpenSnapshot, show: &Show<'_>) -> Open {
         Open {
             count: OpenCount::new(open, show),
-            by: open.count.map(|_| Names::new(&open.by)),
+            by: open.count.map(|_| Names::of(&open.by)),
         }
     }
 }
@@ -275,13 +275,17 @@ struct Peak {
     #[serde(flatten)]
     count: PeakCount,
     by: Option<Names>,
+    grew: Option<Grew>,
+    grew_since: Option<String>,
 }
 
 impl Peak {
     fn new(peak: &PeakSnapshot, show: &Show<'_>) -> Peak {
         Peak {
             count: PeakCount::new(peak, show),
-            by: peak.count.map(|_| Names::new(&peak.by)),
+            by: peak.count.map(|_| Names::of(&peak.by)),
+            grew: peak.grew.as_ref().map(|growth| Names::of(&growth.by)),
+            grew_since: time(peak.grew.as_ref().map(|growth| growth.since), show),
         }
     }
 }
@@ -337,22 +341,25 @@ struct SessionTime {
 
 /// A count by each dimension.
 #[derive(Serialize)]
-struct Names {
-    database: Vec<NameCount>,
-    user: Vec<NameCount>,
-    application_name: Vec<NameCount>,
-    client_host: Vec<NameCount>,
-    server: Vec<NameCount>,
+struct Names<N = u64> {
+    database: Vec<NameCount<N>>,
+    user: Vec<NameCount<N>>,
+    application_name: Vec<NameCount<N>>,
+    client_host: Vec<NameCount<N>>,
+    server: Vec<NameCount<N>>,
 }
+
+/// By how many, with a sign.
+type Grew = Names<i64>;
 
 #[derive(Serialize)]
-pub(super) struct NameCount {
+pub(super) struct NameCount<N> {
     name: String,
-    count: u64,
+    count: N,
 }
 
-impl Names {
-    fn new(by: &By) -> Names {
+impl<N: Copy> Names<N> {
+    fn of(by: &[Vec<(Box<[u8]>, N)>; Dimension::ALL.len()]) -> Names<N> {
         let [database, user, application_name, client_host, server] = by;
         Names {
             database: name_counts(database),
@@ -364,7 +371,7 @@ impl Names {
     }
 }
 
-pub(super) fn name_counts(ranking: &Ranking) -> Vec<NameCount> {
+pub(super) fn name_counts<N: Copy>(ranking: &[(Box<[u8]>, N)]) -> Vec<NameCount<N>> {
     ranking
         .iter()
         .map(|(name, count)| NameCount {

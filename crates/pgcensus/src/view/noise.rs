@@ -149,15 +149,28 @@ pub(super) fn names(rows: &[NoiseRow], dimension: Dimension) -> HashMap<&[u8], O
     names
 }
 
-/// One row of a table for these: `2 folded`.
-pub(super) fn together(rows: &[TableRow<'_>]) -> (String, Vec<Option<u64>>) {
+/// One row of a table for these, `2 folded`, and their sum.
+pub(super) fn together(rows: &[TableRow<'_>]) -> (String, TableRow<'static>) {
     let name = format!("{} folded, see below", thousands(rows.len() as u64));
-    let add = |sum: Vec<Option<u64>>, row: &TableRow<'_>| {
-        let both = sum.into_iter().zip(row.numbers());
-        both.map(|(a, b)| Some(a? + b?)).collect()
+    let mut sum = TableRow {
+        name: b"",
+        open: Some(0),
+        at_peak: Some(0),
+        grew: None,
+        connects: 0,
+        refused: 0,
     };
-    let numbers = rows.iter().fold(vec![Some(0); 4], add);
-    (name, numbers)
+    for row in rows {
+        sum.open = sum.open.zip(row.open).map(|(a, b)| a + b);
+        sum.at_peak = sum.at_peak.zip(row.at_peak).map(|(a, b)| a + b);
+        sum.grew = match (sum.grew, row.grew) {
+            (Some(a), Some(b)) => Some(a + b),
+            (grew, None) | (None, grew) => grew,
+        };
+        sum.connects += row.connects;
+        sum.refused += row.refused;
+    }
+    (name, sum)
 }
 
 /// `noise` of `summary --json`.
@@ -292,6 +305,7 @@ every        times  share  length
             name,
             open,
             at_peak: Some(1),
+            grew: None,
             connects,
             refused,
         };
@@ -308,8 +322,9 @@ every        times  share  length
             assert_eq!(users[row.name].is_all(&row), expected, "{row:?}");
         }
         let two = [row(b"a", Some(0), 17, 2), row(b"b", Some(0), 4, 0)];
-        let (name, numbers) = together(&two);
+        let (name, sum) = together(&two);
         assert_eq!(name, "2 folded, see below");
-        assert_eq!(numbers, [Some(0), Some(2), Some(21), Some(2)]);
+        let numbers = (sum.open, sum.at_peak, sum.connects, sum.refused);
+        assert_eq!(numbers, (Some(0), Some(2), 21, 2));
     }
 }

@@ -98,8 +98,11 @@ impl<'b> Row<'b> {
     }
 
     /// A number with a sign.
-    pub(crate) fn signed(&mut self, key: &str, value: i64) {
+    pub(crate) fn signed(&mut self, key: &str, value: Option<i64>) {
         self.key(key);
+        let Some(value) = value else {
+            return self.null();
+        };
         if value < 0 {
             self.out.push(b'-');
         }

@@ -16,7 +16,7 @@ use unicode_width::UnicodeWidthStr;
 use super::findings::{self, Found};
 use super::sessions::Layout;
 use super::text::{
-    bar, counted, duration, glued, paragraph, right, shown, size, sparkline, thousands,
+    bar, counted, duration, glued, paragraph, right, shown, signed, size, sparkline, thousands,
 };
 use super::{InputReport, Show, Tone, noise, partial_first, table};
 
@@ -263,13 +263,32 @@ fn not_exact(census: &CensusSnapshot, show: &Show<'_>) -> Option<String> {
     }
 }
 
-/// `93 at 23 Nov 02:40:58 UTC`
+/// `93 at 23 Nov 02:40:58 UTC, +87 in 3 min`
 pub(crate) fn peak(peak: &PeakSnapshot, show: &Show<'_>) -> Option<String> {
     peak.count?;
     let at = peak
         .at
         .map_or_else(String::new, |at| format!(" at {}", glued(&show.zoned(at))));
-    Some(format!("{}{at}", amount(peak.count, peak.certainty)))
+    let grew = peak.grew.as_ref().zip(peak.at).map(|(growth, at)| {
+        let over = minutes(at.since(growth.since));
+        format!(
+            ", {}",
+            glued(&format!("{} in {over}", signed(growth.count)))
+        )
+    });
+    let grew = grew.unwrap_or_default();
+    Some(format!("{}{at}{grew}", amount(peak.count, peak.certainty)))
+}
+
+/// `3 min`, `12 s`: in whole seconds, where it is a few.
+fn minutes(ms: i64) -> String {
+    match ms.max(0) as u64 {
+        ms if ms >= 60_000 && (ms + 500) / 1_000 % 60 == 0 => {
+            format!("{} min", (ms + 500) / 60_000)
+        }
+        ms @ 1_000..60_000 => format!("{} s", ms / 1_000),
+        ms => duration(ms),
+    }
 }
 
 /// The window, and what was read.

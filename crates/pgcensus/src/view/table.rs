@@ -9,7 +9,7 @@ use pgcensus_core::names::Dimension;
 use pgcensus_core::snapshot::{CensusSnapshot, Certainty, Cross};
 use unicode_width::UnicodeWidthStr;
 
-use super::text::{glued, left, right, shown, thousands};
+use super::text::{glued, left, right, shown, signed, thousands};
 use super::{Show, Tone, noise};
 
 /// Rows of a table where `--limit` does not say.
@@ -27,22 +27,12 @@ pub(crate) struct TableRow<'c> {
     pub(crate) open: Option<u64>,
     /// Open at the peak.
     pub(crate) at_peak: Option<u64>,
+    /// By how many these had grown, of a name that was there at the peak.
+    pub(crate) grew: Option<i64>,
     /// Sessions that opened.
     pub(crate) connects: u64,
     /// Refused connections.
     pub(crate) refused: u64,
-}
-
-impl TableRow<'_> {
-    /// As in [`HEADS`].
-    pub(super) fn numbers(&self) -> Vec<Option<u64>> {
-        vec![
-            self.open,
-            self.at_peak,
-            Some(self.connects),
-            Some(self.refused),
-        ]
-    }
 }
 
 /// The rankings of a dimension joined by name: most open first, then at the peak, then connects, then
@@ -61,6 +51,8 @@ pub(crate) fn rows(census: &CensusSnapshot, dimension: Dimension) -> Vec<TableRo
             counts.entry(name).or_default()[column] += count;
         }
     }
+    let growth = census.peak.grew.iter().flat_map(|growth| &growth.by[of]);
+    let growth: HashMap<&[u8], i64> = growth.map(|(name, grew)| (&**name, *grew)).collect();
     let mut rows: Vec<_> = counts.into_iter().collect();
     rows.sort_unstable_by(|(a_name, a), (b_name, b)| b.cmp(a).then_with(|| a_name.cmp(b_name)));
     rows.into_iter()
@@ -68,6 +60,7 @@ pub(crate) fn rows(census: &CensusSnapshot, dimension: Dimension) -> Vec<TableRo
             name,
             open: census.open.count.map(|_| open),
             at_peak: census.peak.count.map(|_| at_peak),
+            grew: growth.get(name).copied(),
             connects,
             refused,
         })
@@ -115,14 +108,26 @@ pub(crate) fn marks(has: impl Fn(Certainty) -> bool) -> Vec<String> {
 /// A table with numbers on the right, ready to be laid out.
 struct Table<'c> {
     title: String,
-    heads: &'static [&'static str],
-    rows: Vec<(String, Vec<Option<u64>>)>,
+    heads: Vec<&'static str>,
+    rows: Vec<(String, Vec<String>)>,
     more: usize,
     tones: &'c [Tone],
 }
 
-const HEADS: &[&str] = &["open", "at peak", "connects", "refused"];
-const TONES: &[Tone] = &[Tone::Connected, Tone::Plain, Tone::Plain, Tone::Refused];
+/// The columns of a table by one dimension: their heads, and what stands in them.
+type Column = (&'static str, Tone, fn(&TableRow<'_>) -> String);
+const COLUMNS: [Column; 5] = [
+    ("open", Tone::Connected, |row| number(row.open)),
+    ("at peak", Tone::Plain, |row| number(row.at_peak)),
+    (GREW, Tone::Plain, |row| {
+        row.grew.map_or_else(String::new, signed)
+    }),
+    ("connects", Tone::Plain, |row| thousands(row.connects)),
+    ("refused", Tone::Refused, |row| thousands(row.refused)),
+];
+
+/// The column that is not there where growth is not known.
+const GREW: &str = "grew";
 
 /// Tables by each of these dimensions, two side by side where the line is wide enough.
 pub(crate) fn tables(
@@ -131,6 +136,12 @@ pub(crate) fn tables(
     show: &Show<'_>,
     out: &mut impl io::Write,
 ) -> io::Result<()> {
+    let knows_growth = census.peak.grew.is_some();
+    let columns = COLUMNS.into_iter();
+    let columns: Vec<Column> = columns
+        .filter(|&(head, ..)| knows_growth || head != GREW)
+        .collect();
+    let tones: Vec<Tone> = columns.iter().map(|&(_, tone, _)| tone).collect();
     let tables: Vec<_> = dimensions
         .iter()
         .map(|&dimension| {
@@ -142,18 +153,21 @@ pub(crate) fn tables(
                     .is_some_and(|noise| noise.is_all(row))
             });
             let shown_rows = show.rows(rows.len(), ROWS_DEFAULT);
-            let name = |row: &TableRow<'_>| (shown(row.name).into_owned(), row.numbers());
-            let together = (!folded.is_empty()).then(|| noise::together(&folded));
+            let cells = |row: &TableRow<'_>| columns.iter().map(|(.., cell)| cell(row)).collect();
+            let together = (!folded.is_empty()).then(|| {
+                let (name, sum) = noise::together(&folded);
+                (name, cells(&sum))
+            });
             Table {
                 title: title(dimension).to_owned(),
-                heads: HEADS,
+                heads: columns.iter().map(|&(head, ..)| head).collect(),
                 more: rows.len() - shown_rows,
                 rows: rows[..shown_rows]
                     .iter()
-                    .map(name)
+                    .map(|row| (shown(row.name).into_owned(), cells(row)))
                     .chain(together)
                     .collect(),
-                tones: TONES,
+                tones: &tones,
             }
         })
         .filter(|table| !table.rows.is_empty())
@@ -182,14 +196,14 @@ pub(crate) fn cross(cross: &Cross, show: &Show<'_>, out: &mut impl io::Write) ->
     let joined = |a: &str, b: &str| format!("{}  {b}", left(a, first_width));
     let table = Table {
         title: joined(title(first), title(second)),
-        heads: &["open", "connects", "refused"],
+        heads: vec!["open", "connects", "refused"],
         more: cross.rows.len() - shown_rows,
         rows: rows
             .iter()
             .map(|row| {
                 let (a, b) = names(row);
-                let numbers = vec![Some(row.open), Some(row.connects), Some(row.refused)];
-                (joined(&a, &b), numbers)
+                let numbers = [row.open, row.connects, row.refused];
+                (joined(&a, &b), numbers.map(thousands).to_vec())
             })
             .collect(),
         tones: &[Tone::Connected, Tone::Plain, Tone::Refused],
@@ -210,11 +224,11 @@ fn write_all(tables: &[Table<'_>], show: &Show<'_>, out: &mut impl io::Write) ->
             tables
                 .iter()
                 .flat_map(|table| {
-                    let numbers = table
+                    let cells = table
                         .rows
                         .iter()
-                        .map(move |(_, numbers)| number(numbers[column]).width());
-                    numbers.chain([table.heads[column].width()])
+                        .map(move |(_, cells)| cells[column].width());
+                    cells.chain([table.heads[column].width()])
                 })
                 .max()
                 .unwrap_or(0)
@@ -263,15 +277,12 @@ impl Table<'_> {
             head += &format!("  {}", show.paint(Tone::Dim, &right(text, *width)));
         }
         let mut lines = vec![head];
-        for (name, numbers) in &self.rows {
+        for (name, cells) in &self.rows {
             let mut line = left(name, name_width);
-            for ((n, width), tone) in numbers.iter().zip(widths).zip(self.tones) {
-                let tone = if n.is_none_or(|n| n == 0) {
-                    Tone::Dim
-                } else {
-                    *tone
-                };
-                line += &format!("  {}", show.paint(tone, &right(&number(*n), *width)));
+            for ((cell, width), tone) in cells.iter().zip(widths).zip(self.tones) {
+                let is_nothing = matches!(cell.as_str(), "0" | "?");
+                let tone = if is_nothing { Tone::Dim } else { *tone };
+                line += &format!("  {}", show.paint(tone, &right(cell, *width)));
             }
             lines.push(line);
         }

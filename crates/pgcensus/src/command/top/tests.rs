@@ -63,6 +63,7 @@ impl Sitting {
             filter: FilterArgs::default(),
             window: WindowArgs::default(),
             show: ShowArgs::default(),
+            compared: None,
         };
         let mut clock = LogClock::new(None);
         let (first, last) = ends(

@@ -58,7 +58,7 @@ struct Refused<'a> {
     #[serde(flatten)]
     figures: Figures,
     by_reason: Counts,
-    by: BTreeMap<&'static str, Vec<NameCount>>,
+    by: BTreeMap<&'static str, Vec<NameCount<u64>>>,
     reasons: Vec<Reason>,
     probes: Probes,
     pending: u64,
@@ -101,7 +101,7 @@ impl Figures {
 }
 
 /// Refused connections by each of the dimensions that groups have.
-fn by(refused: &RefusedSnapshot) -> BTreeMap<&'static str, Vec<NameCount>> {
+fn by(refused: &RefusedSnapshot) -> BTreeMap<&'static str, Vec<NameCount<u64>>> {
     let rankings = refused.by.iter();
     rankings
         .map(|(dimension, ranking)| (dimension.as_str(), json::name_counts(ranking)))
