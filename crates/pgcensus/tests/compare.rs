@@ -356,6 +356,9 @@ fn recounted(
     counts
 }
 
+/// Which of them count.
+type Counts = fn(&Life) -> bool;
+
 #[test]
 fn how_the_peak_had_grown_is_what_a_recount_says() {
     let mut random = Random(99);
@@ -373,7 +376,6 @@ fn how_the_peak_had_grown_is_what_a_recount_says() {
         }
     }
     let log = log(&lives);
-    type Counts = fn(&Life) -> bool;
     let cases: [(&[&str], Counts); 5] = [
         (&[], |_| true),
         (&["--since", "01:30", "--until", "02:10"], |_| true),

@@ -14,7 +14,7 @@ use crate::time_spec::Stretch;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Compared {
     /// Two windows of the input.
-    Windows([Stretch; 2]),
+    Windows(Box<[Stretch; 2]>),
     /// The input with these.
     Inputs(Vec<PathBuf>),
 }
@@ -59,7 +59,7 @@ pub(super) fn settle(
         }
     };
     match (side(before), side(after)) {
-        (Ok(before), Ok(after)) => Ok(Some(Compared::Windows([before, after]))),
+        (Ok(before), Ok(after)) => Ok(Some(Compared::Windows(Box::new([before, after])))),
         (Err(before), Err(after)) => {
             let stdin = Path::new("-");
             let both = [&before, &after];

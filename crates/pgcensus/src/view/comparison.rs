@@ -289,9 +289,9 @@ pub(crate) fn csv(
     }
     for dimension in Dimension::ALL {
         let changes = shown_of(comparison, dimension, show);
-        changes
-            .into_iter()
-            .for_each(|change| csv_row(change, &mut lines));
+        for change in changes {
+            csv_row(change, &mut lines);
+        }
     }
     out.write_all(&lines)
 }
