@@ -1,12 +1,13 @@
-//! How the costs of pgcensus grow: with threads, bytes, names, open sessions, files, and one long record.
+//! How the costs of pgcensus grow: with threads, bytes, names, open sessions, files, and one long record; and what its commands
+//! cost beside each other.
 
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 
 use super::logs::Load;
-use super::measure::{self, Call};
+use super::measure::{self, Call, Runs};
 use super::table::{Table, shown};
 use super::tools::Bars;
 use super::{Bench, grown};
@@ -50,8 +51,9 @@ pub(super) fn run(bench: &Bench) -> Result<String> {
     growth.files()?;
     growth.filter()?;
     growth.long_record()?;
+    growth.commands()?;
     Ok(format!(
-        "## How costs grow\n\nMedians of {ROUNDS} runs of `pgcensus summary`.\n\n{}\n{}",
+        "## How costs grow\n\nMedians of {ROUNDS} runs of `pgcensus summary`, or of the command that is named.\n\n{}\n{}",
         growth.table, growth.bars
     ))
 }
@@ -202,6 +204,29 @@ impl Growth<'_> {
         self.series("busy: half of it one record", &cases).map(drop)
     }
 
+    fn commands(&mut self) -> Result<()> {
+        for load in [Load::Busy, Load::Connections] {
+            let log = self.bench.log(load, Format::Stderr)?;
+            let commands = ["summary", "history", "refused", "findings", "sessions"];
+            let cases = commands.map(|command| Case {
+                what: command.to_owned(),
+                bytes: log.bytes,
+                call: Call::new([&self.bench.pgcensus])
+                    .arg(command)
+                    .arg(&log.path),
+            });
+            let runs = self.runs(&format!("{}: commands", load.name()), &cases)?;
+            if load == Load::Busy {
+                let [summary, _, _, findings, _] = &runs[..] else {
+                    bail!("a command was not measured");
+                };
+                self.bars
+                    .at_most("busy: findings / summary", findings.ratio(summary), 1.1);
+            }
+        }
+        Ok(())
+    }
+
     fn case(&self, what: String, path: &Path) -> Result<Case> {
         let bytes = path.metadata()?.len();
         let call = self.bench.summary().arg(path);
@@ -210,6 +235,11 @@ impl Growth<'_> {
 
     /// Measures these in turn; the peak memory of the last.
     fn series(&mut self, of: &str, cases: &[Case]) -> Result<f64> {
+        let runs = self.runs(of, cases)?;
+        Ok(runs.last().context("a series of nothing")?.peak_mib())
+    }
+
+    fn runs(&mut self, of: &str, cases: &[Case]) -> Result<Vec<Runs>> {
         println!("xtask: measuring how costs grow: {of}");
         let calls: Vec<Call> = cases.iter().map(|case| case.call.clone()).collect();
         let runs = measure::in_turn(&calls, ROUNDS, &self.bench.output())?;
@@ -226,7 +256,7 @@ impl Growth<'_> {
                 shown(case.bytes as f64 / runs.wall() / 1e9),
             ]);
         }
-        Ok(runs.last().context("a series of nothing")?.peak_mib())
+        Ok(runs)
     }
 
     /// Where logs are that are deleted after their series.
