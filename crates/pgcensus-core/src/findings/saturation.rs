@@ -224,7 +224,7 @@ impl Limit {
 impl Stretch {
     fn new(seen: &Seen<'_>, open: i64, groups: &Groups, server: ServerId) -> Stretch {
         let held = |dimension| {
-            let mut held = groups.held(server, dimension, seen.tick);
+            let mut held = groups.held(server, dimension, seen.tick());
             let grown = held.iter().copied().max_by_key(|held| held.grown);
             held.truncate(HELD_MAX);
             let more = grown.filter(|grown| !held.contains(grown));

@@ -2,6 +2,7 @@
 //! situation are held against it in the program's `tests/situations.rs`.
 
 mod lasting;
+mod lumps;
 
 use std::rc::Rc;
 

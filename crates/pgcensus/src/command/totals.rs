@@ -71,7 +71,7 @@ impl Asked<'_> {
                 TIMELINE,
                 self.zone.clone(),
             ),
-            findings: Some(Findings::new(self.daily.limit(since, until))),
+            findings: Some(Findings::severe(self.daily.limit(since, until))),
         };
         let outcome = self.read(run, &mut totals, false)?;
         if !self.is_known(&outcome, since) {
