@@ -186,80 +186,76 @@ impl Findings {
         let Some(at) = change.at.filter(|&at| self.window.contains(at)) else {
             return;
         };
-        let group = match &change.what {
-            What::Opened(session) | What::TakenBack(session) | What::Closed(session) => {
-                if session.walsender {
-                    return;
-                }
-                self.groups.of(session)
+        match &change.what {
+            What::Opened(session) | What::TakenBack(session) | What::Closed(session)
+                if session.walsender => {}
+            What::Opened(session) => {
+                let group = self.groups.of(session);
+                self.opened(session, group, at);
+                self.saturation.opened(session, at);
+                self.each(at, group, &change.what);
             }
-            // Nobody asks for that of who was refused, and guessers would have thousands.
-            What::Refused(_) => GroupId::REST,
+            What::Closed(session) => {
+                let group = self.groups.of(session);
+                if !self.closed(session, group, at, &change.what) {
+                    return self.alone(at, group, &change.what);
+                }
+                self.saturation.closed(session.server);
+                self.each(at, group, &change.what);
+            }
+            What::TakenBack(session) => {
+                let group = self.groups.of(session);
+                self.alone(at, group, &change.what);
+            }
+            // Nobody asks for the group of who was refused, and guessers would have thousands.
+            What::Refused(_) => self.alone(at, GroupId::REST, &change.what),
             // A reload changes no session.
-            What::Probe(_) | What::Server(_, _, ServerEvent::Reloading) => return,
+            What::Probe(_) | What::Server(_, _, ServerEvent::Reloading) => {}
             What::Server(server, _, event) => {
                 if self.server_events.len() < SERVER_EVENTS_MAX {
                     self.server_events.push((at, *server, event.clone()));
                 }
-                GroupId::REST
+                self.alone(at, GroupId::REST, &change.what);
             }
-        };
-        let seen = Seen {
-            at,
-            group,
-            what: &change.what,
-        };
-        if self.add_up(&seen) {
-            self.each(&seen);
-        } else {
+        }
+    }
+
+    /// Adds up a session that opened.
+    #[inline]
+    fn opened(&mut self, session: &Session, group: GroupId, at: Instant) {
+        self.reach(at);
+        if !self.tallies.opened(group, session, at) {
             self.flush();
-            self.groups.observe(&seen);
-            self.each(&seen);
-            self.alone(&seen);
+            self.tallies.opened(group, session, at);
         }
     }
 
-    /// Adds a change to the tally of its group, if it is an ordinary one.
+    /// Adds up the end of a session, if it ended as nearly all do, and after an hour at most; whether it did.
     #[inline]
-    fn add_up(&mut self, seen: &Seen<'_>) -> bool {
-        match seen.what {
-            What::Opened(session) => {
-                self.reach(seen.at);
-                if !self.tallies.opened(seen.group, session, seen.at) {
-                    self.flush();
-                    self.tallies.opened(seen.group, session, seen.at);
-                }
-                true
-            }
-            What::Closed(session) => self.closed(session, seen),
-            _ => false,
-        }
-    }
-
-    /// Adds up the end of a session, if it is one as nearly all are, after an hour at most.
-    #[inline]
-    fn closed(&mut self, session: &Session, seen: &Seen<'_>) -> bool {
+    fn closed(&mut self, session: &Session, group: GroupId, at: Instant, what: &What) -> bool {
         let is_usual = session.end == Some(End::Client)
             && matches!(session.end_reason, None | Some(EndReason::Closed))
-            && seen.group != GroupId::REST;
-        let times = session.authorized_at.zip(session.session_time_ms);
-        let Some((opened, time_ms)) = times.filter(|_| is_usual) else {
+            && group != GroupId::REST;
+        let (true, Some(opened), Some(time_ms)) =
+            (is_usual, session.authorized_at, session.session_time_ms)
+        else {
             return false;
         };
         if time_ms > long_lived::HOUR_MS {
             return false;
         }
-        self.reach(seen.at);
-        if !self.leak.knows(seen.group) {
+        self.reach(at);
+        // Of whom nobody has been seen to come, the first is looked at.
+        if self.groups.get(group).connects == 0 {
             return false;
         }
         let has_passed = self.leak.is_of_slot(opened);
         if !has_passed {
             // That it was open counts where it opened.
-            self.leak.observe(seen, &self.groups);
+            self.leak.observe(&Seen { at, group, what }, &self.groups);
         }
-        let is_muted = self.lost_clients.is_muted(session.server, seen.at);
-        let tally = self.tallies.of(seen.group, seen.at);
+        let is_muted = self.lost_clients.is_muted(session.server, at);
+        let tally = self.tallies.of(group, at);
         tally.server = session.server;
         tally.ended.add(time_ms, session.setup_us);
         tally.passed += u32::from(has_passed);
@@ -271,37 +267,50 @@ impl Findings {
     #[inline]
     fn reach(&mut self, at: Instant) {
         if !self.tallies.reach(at) {
-            self.flush();
-            let tick_ends = Instant((tick(at) + 1).saturating_mul(TICK_MS));
-            self.tallies.begin(tick_ends.min(self.leak.reach(at)));
+            self.begin(at);
         }
     }
 
-    /// Tests to which it matters what was open at each instant.
+    /// Another stretch begins.
+    #[cold]
+    fn begin(&mut self, at: Instant) {
+        self.flush();
+        let tick_ends = Instant((tick(at) + 1).saturating_mul(TICK_MS));
+        self.tallies.begin(tick_ends.min(self.leak.reach(at)));
+    }
+
+    /// Tests to which it matters what was open at each instant, beside that of saturation.
     #[inline]
-    fn each(&mut self, seen: &Seen<'_>) {
-        self.saturation.observe(seen, &self.groups);
-        self.several_hosts.observe(seen, &self.groups);
+    fn each(&mut self, at: Instant, group: GroupId, what: &What) {
+        let seen = Seen { at, group, what };
+        self.several_hosts.observe(&seen, &self.groups);
         if let Some(notes) = &mut self.notes {
-            notes.pool_size.observe(seen);
+            notes.pool_size.observe(&seen);
         }
     }
 
-    /// The other tests, of a change that is in no tally.
-    fn alone(&mut self, seen: &Seen<'_>) {
-        self.storm.observe(seen, &self.groups);
-        self.leak.observe(seen, &self.groups);
-        self.churn.observe(seen, &self.groups);
-        self.logins.observe(seen, &self.groups);
-        self.guessing.observe(seen, &self.logins);
-        self.lost_clients.observe(seen, &self.groups);
+    /// Shows all tests a change that is in no tally.
+    #[cold]
+    fn alone(&mut self, at: Instant, group: GroupId, what: &What) {
+        self.flush();
+        let seen = Seen { at, group, what };
+        self.groups.observe(&seen);
+        self.saturation.observe(&seen, &self.groups);
+        self.each(at, group, what);
+        self.storm.observe(&seen, &self.groups);
+        self.leak.observe(&seen, &self.groups);
+        self.churn.observe(&seen, &self.groups);
+        self.logins.observe(&seen, &self.groups);
+        self.guessing.observe(&seen, &self.logins);
+        self.lost_clients.observe(&seen, &self.groups);
         if let Some(notes) = &mut self.notes {
-            notes.long_lived.observe(seen);
-            notes.first_seen.observe(seen, &self.groups);
+            notes.long_lived.observe(&seen);
+            notes.first_seen.observe(&seen, &self.groups);
         }
     }
 
     /// Hands over the tallies.
+    #[cold]
     fn flush(&mut self) {
         let touched = self.tallies.take();
         for &id in &touched {

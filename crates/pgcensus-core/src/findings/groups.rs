@@ -128,6 +128,7 @@ impl Groups {
         }
     }
 
+    #[cold]
     fn find(&mut self, key: Key) -> GroupId {
         let id = match self.ids.get(&key) {
             Some(&id) => id,
@@ -147,6 +148,7 @@ impl Groups {
     }
 
     /// One of them; that of [`GroupId::REST`] is nobody in particular.
+    #[inline]
     pub(super) fn get(&self, id: GroupId) -> &Group {
         &self.groups[id.0 as usize]
     }

@@ -150,12 +150,6 @@ impl Leak {
         opened >= self.clock.begin
     }
 
-    /// It has seen sessions of this group.
-    #[inline]
-    pub(super) fn knows(&self, group: GroupId) -> bool {
-        (group.0 as usize) < self.series.len()
-    }
-
     #[inline]
     fn series(&mut self, group: GroupId, server: ServerId, at: Instant) -> &mut Series {
         let id = group.0 as usize;

@@ -112,6 +112,7 @@ impl Storm {
         if window.connects == 0 {
             (window.first, window.last) = (tally.first, tally.last);
         }
+        window.first = window.first.min(tally.first);
         window.last = window.last.max(tally.last);
         window.connects += tally.opened;
         let number = window.number.unwrap_or_default();
@@ -122,7 +123,10 @@ impl Storm {
         let group = &mut self.groups[at];
         if group.0 != number {
             *group = (number, 0);
-            self.servers[usize::from(tally.server.0)].window.groups.push(id);
+            self.servers[usize::from(tally.server.0)]
+                .window
+                .groups
+                .push(id);
         }
         group.1 += tally.opened;
     }

@@ -84,17 +84,8 @@ impl Tallies {
     #[inline]
     pub(super) fn opened(&mut self, group: GroupId, session: &Session, at: Instant) -> bool {
         let tally = self.of(group, at);
-        let is_plain = matches!(session.tls, Some(None));
-        let is_like = tally.server == session.server
-            && tally.is_plain == is_plain
-            && tally.auth == session.auth;
-        if !is_like {
-            if tally.opened > 0 {
-                return false;
-            }
-            tally.server = session.server;
-            tally.is_plain = is_plain;
-            tally.auth.clone_from(&session.auth);
+        if !tally.is_like(session) && !tally.becomes_like(session) {
+            return false;
         }
         if tally.opened == 0 {
             tally.first = at;
@@ -109,7 +100,7 @@ impl Tallies {
     pub(super) fn of(&mut self, group: GroupId, at: Instant) -> &mut Tally {
         let id = group.0 as usize;
         if id >= self.tallies.len() {
-            self.tallies.resize_with(id + 1, Tally::default);
+            self.grow(id);
         }
         let tally = &mut self.tallies[id];
         if tally.is_empty() {
@@ -117,6 +108,11 @@ impl Tallies {
             self.touched.push(group);
         }
         tally
+    }
+
+    #[cold]
+    fn grow(&mut self, id: usize) {
+        self.tallies.resize_with(id + 1, Tally::default);
     }
 
     /// Those that are not empty, to be handed over; they come back in [`Tallies::clear`].
@@ -141,6 +137,30 @@ impl Tally {
     #[inline]
     fn is_empty(&self) -> bool {
         self.opened == 0 && self.ended.sessions == 0
+    }
+
+    /// What tells those that opened apart is the same of this session, which nearly always is the very same.
+    #[inline]
+    fn is_like(&self, session: &Session) -> bool {
+        let auth = |auth: &Option<Arc<SessionAuth>>| auth.as_ref().map(Arc::as_ptr);
+        self.server == session.server
+            && self.is_plain == matches!(session.tls, Some(None))
+            && auth(&self.auth) == auth(&session.auth)
+    }
+
+    /// Sees to it that it is, unless others have opened that are different.
+    #[cold]
+    fn becomes_like(&mut self, session: &Session) -> bool {
+        let is_plain = matches!(session.tls, Some(None));
+        let is_same =
+            (self.server, self.is_plain) == (session.server, is_plain) && self.auth == session.auth;
+        if !is_same && self.opened > 0 {
+            return false;
+        }
+        self.server = session.server;
+        self.is_plain = is_plain;
+        self.auth.clone_from(&session.auth);
+        true
     }
 
     fn clear(&mut self) {
