@@ -224,10 +224,10 @@ impl Findings {
     #[inline]
     fn opened(&mut self, session: &Session, group: GroupId, at: Instant) {
         self.reach(at);
-        if !self.tallies.opened(group, session, at) {
-            self.flush();
-            self.tallies.opened(group, session, at);
+        if !self.tallies.are_like(group, session) {
+            self.begin_like(group, session);
         }
+        self.tallies.of(group, at).opened(at);
     }
 
     /// Adds up the end of a session, if it ended as nearly all do, and after an hour at most; whether it did.
@@ -271,6 +271,15 @@ impl Findings {
         }
     }
 
+    /// A tally begins that is for sessions like this one.
+    #[cold]
+    fn begin_like(&mut self, group: GroupId, session: &Session) {
+        if !self.tallies.become_like(group, session) {
+            self.flush();
+            self.tallies.become_like(group, session);
+        }
+    }
+
     /// Another stretch begins.
     #[cold]
     fn begin(&mut self, at: Instant) {
@@ -283,7 +292,9 @@ impl Findings {
     #[inline]
     fn each(&mut self, at: Instant, group: GroupId, what: &What) {
         let seen = Seen { at, group, what };
-        self.several_hosts.observe(&seen, &self.groups);
+        if self.several_hosts.is_asked_for() {
+            self.several_hosts.observe(&seen, &self.groups);
+        }
         if let Some(notes) = &mut self.notes {
             notes.pool_size.observe(&seen);
         }

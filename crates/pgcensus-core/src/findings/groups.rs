@@ -111,24 +111,19 @@ impl Groups {
     /// The group of a session.
     #[inline]
     pub(super) fn of(&mut self, session: &Session) -> GroupId {
-        self.id(Key {
-            server: session.server,
-            database: session.name(Dimension::Database),
-            application_name: session.name(Dimension::ApplicationName),
-            user: session.name(Dimension::User),
-            client_host: session.name(Dimension::ClientHost),
-        })
-    }
-
-    #[inline]
-    fn id(&mut self, key: Key) -> GroupId {
-        match self.last {
-            Some((last, id)) if last == key => id,
-            _ => self.find(key),
+        match &self.last {
+            Some((last, id)) if last.is_of(session) => *id,
+            _ => self.find(Key {
+                server: session.server,
+                database: session.name(Dimension::Database),
+                application_name: session.name(Dimension::ApplicationName),
+                user: session.name(Dimension::User),
+                client_host: session.name(Dimension::ClientHost),
+            }),
         }
     }
 
-    #[cold]
+    #[inline(never)]
     fn find(&mut self, key: Key) -> GroupId {
         let id = match self.ids.get(&key) {
             Some(&id) => id,
@@ -206,6 +201,15 @@ pub(super) struct Held {
 }
 
 impl Key {
+    #[inline]
+    fn is_of(&self, session: &Session) -> bool {
+        self.user == session.name(Dimension::User)
+            && self.application_name == session.name(Dimension::ApplicationName)
+            && self.client_host == session.name(Dimension::ClientHost)
+            && self.database == session.name(Dimension::Database)
+            && self.server == session.server
+    }
+
     pub(super) fn name(self, dimension: Dimension) -> NameId {
         match dimension {
             Dimension::ApplicationName => self.application_name,

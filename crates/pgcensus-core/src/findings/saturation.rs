@@ -107,7 +107,6 @@ struct Peaks {
 impl Saturation {
     pub(super) fn observe(&mut self, seen: &Seen<'_>, groups: &Groups) {
         match seen.what {
-            What::Opened(session) => self.opened(session, seen.at),
             What::TakenBack(session) => self.closed(session.server),
             What::Closed(session) if session.was_seen_to_open() => self.closed(session.server),
             What::Refused(refusal) => {
@@ -115,10 +114,11 @@ impl Saturation {
                     self.refused(refusal, limit, seen, groups);
                 }
             }
-            What::Closed(_) | What::Probe(_) | What::Server(..) => {}
+            What::Opened(_) | What::Closed(_) | What::Probe(_) | What::Server(..) => {}
         }
     }
 
+    /// A session opened.
     #[inline]
     pub(super) fn opened(&mut self, session: &Session, at: Instant) {
         let server = self.server(session.server);
@@ -139,9 +139,14 @@ impl Saturation {
     fn server(&mut self, server: ServerId) -> &mut Server {
         let server = usize::from(server.0);
         if server >= self.servers.len() {
-            self.servers.resize_with(server + 1, Server::default);
+            self.grow(server);
         }
         &mut self.servers[server]
+    }
+
+    #[cold]
+    fn grow(&mut self, server: usize) {
+        self.servers.resize_with(server + 1, Server::default);
     }
 
     /// An attempt that was no refusal.

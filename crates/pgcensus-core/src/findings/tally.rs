@@ -5,12 +5,14 @@
 //! all else ──────────────────────────────────────┴─► tests
 //! ```
 //!
-//! How this works: nearly all changes say that a session opened, or that one ended as sessions do, and to nearly all tests
-//! those of one group that come within a moment are one like the other: they only count them. So they are counted once.
-//! A stretch in which this holds ends with the tick of 10 s, which lies within one minute and one quarter of an hour, and with the
-//! slot of [`Leak`](super::leak::Leak); it is in order, so the first that comes is the earliest. Before whatever else comes the tallies
-//! are handed over too, since a test may ask then who logged in before. A lump costs what a change would by itself, and is of
-//! one change at least: so tallies cost next to nothing where sessions are few, and save nearly all where they are many.
+//! How this works: nearly all changes say that a session opened, or that one ended as sessions do. Most tests only count
+//! these, and do not care which of those that a group has within a moment came first; so they are counted once, here. A
+//! stretch in which that holds is over with the tick of 10 s, which lies within one minute and one quarter of an hour, with
+//! the slot of [`Leak`](super::leak::Leak), and with a change that comes late: so what is first in it is earliest. The tallies are
+//! handed over before whatever else comes, too, since a test may ask then who has logged in.
+//!
+//! A lump costs about what a change by itself would, and is of one change at least: where sessions are few, tallies cost
+//! little, and where they are many, they save nearly all.
 
 use std::sync::Arc;
 
@@ -80,39 +82,31 @@ impl Tallies {
         self.until = until;
     }
 
-    /// A session opened; `false`: it is not like those that did before, which have to be taken first.
+    /// A session may be added to that of its group.
     #[inline]
-    pub(super) fn opened(&mut self, group: GroupId, session: &Session, at: Instant) -> bool {
-        let tally = self.of(group, at);
-        if !tally.is_like(session) && !tally.becomes_like(session) {
-            return false;
-        }
-        if tally.opened == 0 {
-            tally.first = at;
-        }
-        tally.opened += 1;
-        tally.last = at;
-        true
+    pub(super) fn are_like(&self, group: GroupId, session: &Session) -> bool {
+        let tally = self.tallies.get(group.0 as usize);
+        tally.is_some_and(|tally| tally.is_like(session))
     }
 
-    /// That of a group, to which something is added at this instant.
-    #[inline]
-    pub(super) fn of(&mut self, group: GroupId, at: Instant) -> &mut Tally {
+    /// Sees to it that it may, unless others were added that are different.
+    pub(super) fn become_like(&mut self, group: GroupId, session: &Session) -> bool {
         let id = group.0 as usize;
         if id >= self.tallies.len() {
-            self.grow(id);
+            self.tallies.resize_with(id + 1, Tally::default);
         }
-        let tally = &mut self.tallies[id];
+        self.tallies[id].become_like(session)
+    }
+
+    /// That of a group from which sessions were seen to come, to which something is added at this instant.
+    #[inline]
+    pub(super) fn of(&mut self, group: GroupId, at: Instant) -> &mut Tally {
+        let tally = &mut self.tallies[group.0 as usize];
         if tally.is_empty() {
             tally.at = at;
             self.touched.push(group);
         }
         tally
-    }
-
-    #[cold]
-    fn grow(&mut self, id: usize) {
-        self.tallies.resize_with(id + 1, Tally::default);
     }
 
     /// Those that are not empty, to be handed over; they come back in [`Tallies::clear`].
@@ -139,7 +133,17 @@ impl Tally {
         self.opened == 0 && self.ended.sessions == 0
     }
 
-    /// What tells those that opened apart is the same of this session, which nearly always is the very same.
+    /// A session opened that is like the others.
+    #[inline]
+    pub(super) fn opened(&mut self, at: Instant) {
+        if self.opened == 0 {
+            self.first = at;
+        }
+        self.opened += 1;
+        self.last = at;
+    }
+
+    /// What all have in common that opened, this session has too: nearly always it is the very same.
     #[inline]
     fn is_like(&self, session: &Session) -> bool {
         let auth = |auth: &Option<Arc<SessionAuth>>| auth.as_ref().map(Arc::as_ptr);
@@ -148,9 +152,7 @@ impl Tally {
             && auth(&self.auth) == auth(&session.auth)
     }
 
-    /// Sees to it that it is, unless others have opened that are different.
-    #[cold]
-    fn becomes_like(&mut self, session: &Session) -> bool {
+    fn become_like(&mut self, session: &Session) -> bool {
         let is_plain = matches!(session.tls, Some(None));
         let is_same =
             (self.server, self.is_plain) == (session.server, is_plain) && self.auth == session.auth;
