@@ -1,11 +1,12 @@
 //! Findings: what in the log calls for somebody, in words and with the evidence; silent where there is nothing to say.
 //!
 //! ```text
-//! Change ─► Groups (who)  ─► each test ─► Finding { kind, severity, since, until, who, said, figures, test, advice }
+//! Change ─► Groups (who) ─► Tallies ─► each test ─► Finding { kind, severity, since, until, who, said, figures, test, advice }
 //! ```
 //!
 //! How this works: each test is a fold of its own, a module below, with what it needs per group and no more; a change
-//! finds its group once for all of them. Verdicts are made when the log has been read, when it is known what is noise,
+//! finds its group once for all of them. Ordinary sessions come to most tests in lumps (`findings/tally.rs`: `add`), all else
+//! change by change (`observe`). Verdicts are made when the log has been read, when it is known what is noise,
 //! how certain the counts are and what the server said about itself. The thresholds are constants of the tests,
 //! each with its reason; none depends on how long the log is, on the zone or on the order of files.
 //!
@@ -33,6 +34,7 @@ mod scene;
 mod series;
 mod several_hosts;
 mod storm;
+mod tally;
 
 pub use finding::{Argument, Figure, Finding, Kind, Sentence, Severity, Who, Word};
 pub use guesses::Guesses;
@@ -46,7 +48,7 @@ use crate::instant::Instant;
 use crate::lives::Lives;
 use crate::names::{NameId, Names};
 use crate::noise;
-use crate::session::{ServerId, Session};
+use crate::session::{End, EndReason, ServerId, Session};
 use crate::snapshot::Certainty;
 use crate::window::Window;
 use churn::Churn;
@@ -62,6 +64,7 @@ use pool_size::PoolSize;
 use saturation::Saturation;
 use several_hosts::SeveralHosts;
 use storm::Storm;
+use tally::Tallies;
 
 /// No verdict on fewer sessions: of so few, a share of 5 % is one.
 pub const SESSIONS_MIN: u64 = 20;
@@ -82,7 +85,7 @@ const SERVER_EVENTS_MAX: usize = 10_000;
 /// The fold: takes in the changes of a window, and gives its verdicts at the end.
 pub struct Findings {
     window: Window,
-    tick: Tick,
+    tallies: Tallies,
     groups: Groups,
     /// What ended or began lives of servers, in order.
     server_events: Vec<(Instant, ServerId, ServerEvent)>,
@@ -90,30 +93,39 @@ pub struct Findings {
     storm: Storm,
     leak: Leak,
     churn: Churn,
-    pool_size: PoolSize,
-    long_lived: LongLived,
     logins: Logins,
     guessing: Guessing,
-    first_seen: FirstSeen,
     several_hosts: SeveralHosts,
     plain_text: PlainText,
     lost_clients: LostClients,
+    notes: Option<Notes>,
 }
 
-/// The stretch of [`TICK_MS`] that a change falls into: it is reckoned when it ends, and not for each change.
-struct Tick {
-    /// Counted from 1970.
-    number: i64,
-    since: Instant,
+/// Tests of which nothing is more than good to know.
+#[derive(Default)]
+struct Notes {
+    pool_size: PoolSize,
+    long_lived: LongLived,
+    first_seen: FirstSeen,
 }
 
 /// A change as the tests see it.
 struct Seen<'c> {
     at: Instant,
-    /// The number of its tick.
-    tick: i64,
+    /// That of its session.
     group: GroupId,
     what: &'c What,
+}
+
+impl Seen<'_> {
+    fn tick(&self) -> i64 {
+        tick(self.at)
+    }
+}
+
+/// The number of the stretch of [`TICK_MS`] in which an instant lies, counted from 1970.
+fn tick(at: Instant) -> i64 {
+    at.0.div_euclid(TICK_MS)
 }
 
 /// What is known when the log has been read.
@@ -131,28 +143,31 @@ pub struct Known<'k> {
 }
 
 impl Findings {
-    /// For a window.
+    /// All findings of a window.
     pub fn new(window: Window) -> Findings {
         Findings {
+            notes: Some(Notes::default()),
+            ..Findings::severe(window)
+        }
+    }
+
+    /// Those of a window that are of level warning and critical; of those of level info, some.
+    pub fn severe(window: Window) -> Findings {
+        Findings {
             window,
-            tick: Tick {
-                number: i64::MIN,
-                since: Instant::UNKNOWN,
-            },
+            tallies: Tallies::default(),
             groups: Groups::default(),
             server_events: Vec::new(),
             saturation: Saturation::default(),
             storm: Storm::default(),
             leak: Leak::default(),
             churn: Churn::default(),
-            pool_size: PoolSize::default(),
-            long_lived: LongLived::default(),
             logins: Logins::default(),
             guessing: Guessing::default(),
-            first_seen: FirstSeen::default(),
             several_hosts: SeveralHosts::default(),
             plain_text: PlainText::default(),
             lost_clients: LostClients::default(),
+            notes: None,
         }
     }
 
@@ -174,57 +189,176 @@ impl Findings {
         let Some(at) = change.at.filter(|&at| self.window.contains(at)) else {
             return;
         };
-        let tick = self.tick.of(at);
-        let group = match &change.what {
+        match &change.what {
             What::Opened(session) | What::TakenBack(session) | What::Closed(session)
-                if session.walsender =>
-            {
-                return;
+                if session.walsender => {}
+            What::Opened(session) => {
+                let group = self.groups.of(session);
+                self.opened(session, group, at);
+                self.saturation.opened(session, at);
+                self.each(at, group, &change.what);
             }
-            What::Opened(session) => self.groups.opened(session, tick),
-            What::TakenBack(session) => self.groups.taken_back(session, tick),
-            What::Closed(session) => self.groups.closed(session, tick),
-            What::Refused(refusal) => self.groups.of_refusal(refusal),
+            What::Closed(session) => {
+                let group = self.groups.of(session);
+                if !self.closed(session, group, at, &change.what) {
+                    return self.alone(at, group, &change.what);
+                }
+                self.saturation.closed(session.server);
+                self.each(at, group, &change.what);
+            }
+            What::TakenBack(session) => {
+                let group = self.groups.of(session);
+                self.alone(at, group, &change.what);
+            }
+            // Nobody asks for the group of who was refused, and guessers would have thousands.
+            What::Refused(_) => self.alone(at, GroupId::REST, &change.what),
             // A reload changes no session.
-            What::Server(_, _, ServerEvent::Reloading) => return,
+            What::Probe(_) | What::Server(_, _, ServerEvent::Reloading) => {}
             What::Server(server, _, event) => {
                 if self.server_events.len() < SERVER_EVENTS_MAX {
                     self.server_events.push((at, *server, event.clone()));
                 }
-                GroupId::REST
+                self.alone(at, GroupId::REST, &change.what);
             }
-            What::Probe(_) => GroupId::REST,
+        }
+    }
+
+    /// Adds up a session that opened.
+    #[inline]
+    fn opened(&mut self, session: &Session, group: GroupId, at: Instant) {
+        self.reach(at);
+        if !self.tallies.are_like(group, session) {
+            self.begin_like(group, session);
+        }
+        self.tallies.of(group, at).opened(at);
+    }
+
+    /// Adds up the end of a session, if it ended as nearly all do, and after an hour at most; whether it did.
+    #[inline]
+    fn closed(&mut self, session: &Session, group: GroupId, at: Instant, what: &What) -> bool {
+        let is_usual = session.end == Some(End::Client)
+            && matches!(session.end_reason, None | Some(EndReason::Closed))
+            && group != GroupId::REST;
+        let (true, Some(opened), Some(time_ms)) =
+            (is_usual, session.authorized_at, session.session_time_ms)
+        else {
+            return false;
         };
-        let seen = Seen {
-            at,
-            tick,
-            group,
-            what: &change.what,
-        };
+        if time_ms > long_lived::HOUR_MS {
+            return false;
+        }
+        self.reach(at);
+        // Of whom nobody has been seen to come, the first is looked at.
+        if self.groups.get(group).connects == 0 {
+            return false;
+        }
+        let has_passed = self.leak.is_of_slot(opened);
+        if !has_passed {
+            // That it was open counts where it opened.
+            self.leak.observe(&Seen { at, group, what }, &self.groups);
+        }
+        let is_muted = self.lost_clients.is_muted(session.server, at);
+        let tally = self.tallies.of(group, at);
+        tally.server = session.server;
+        tally.ended.add(time_ms, session.setup_us);
+        tally.passed += u32::from(has_passed);
+        tally.unexplained += u32::from(!is_muted);
+        true
+    }
+
+    /// Sees to it that an instant lies in the stretch of the tallies.
+    #[inline]
+    fn reach(&mut self, at: Instant) {
+        if !self.tallies.reach(at) {
+            self.begin(at);
+        }
+    }
+
+    /// A tally begins that is for sessions like this one.
+    #[cold]
+    fn begin_like(&mut self, group: GroupId, session: &Session) {
+        if !self.tallies.become_like(group, session) {
+            self.flush();
+            self.tallies.become_like(group, session);
+        }
+    }
+
+    /// Another stretch begins.
+    #[cold]
+    fn begin(&mut self, at: Instant) {
+        self.flush();
+        let tick_ends = Instant((tick(at) + 1).saturating_mul(TICK_MS));
+        self.tallies.begin(tick_ends.min(self.leak.reach(at)));
+    }
+
+    /// Tests to which it matters what was open at each instant, beside that of saturation.
+    #[inline]
+    fn each(&mut self, at: Instant, group: GroupId, what: &What) {
+        let seen = Seen { at, group, what };
+        if self.several_hosts.is_asked_for() {
+            self.several_hosts.observe(&seen, &self.groups);
+        }
+        if let Some(notes) = &mut self.notes {
+            notes.pool_size.observe(&seen);
+        }
+    }
+
+    /// Shows all tests a change that is in no tally.
+    #[cold]
+    fn alone(&mut self, at: Instant, group: GroupId, what: &What) {
+        self.flush();
+        let seen = Seen { at, group, what };
+        self.groups.observe(&seen);
         self.saturation.observe(&seen, &self.groups);
+        self.each(at, group, what);
         self.storm.observe(&seen, &self.groups);
         self.leak.observe(&seen, &self.groups);
         self.churn.observe(&seen, &self.groups);
-        self.pool_size.observe(&seen);
-        self.long_lived.observe(&seen);
-        let first = self.logins.observe(&seen, &self.groups);
-        self.guessing.observe(&seen, first, &self.logins);
-        self.first_seen.observe(&seen, &self.groups);
-        self.several_hosts.observe(&seen, &self.groups);
-        self.plain_text.observe(&seen);
+        self.logins.observe(&seen, &self.groups);
+        self.guessing.observe(&seen, &self.logins);
         self.lost_clients.observe(&seen, &self.groups);
+        if let Some(notes) = &mut self.notes {
+            notes.long_lived.observe(&seen);
+            notes.first_seen.observe(&seen, &self.groups);
+        }
+    }
+
+    /// Hands over the tallies.
+    #[cold]
+    fn flush(&mut self) {
+        let touched = self.tallies.take();
+        for &id in &touched {
+            let tally = self.tallies.get(id);
+            self.groups.add(id, tally);
+            self.storm.add(id, tally, &self.groups);
+            self.leak.add(id, tally);
+            self.churn.add(id, tally, &self.groups);
+            if let Some(pair) = self.logins.add(id, tally, &self.groups) {
+                self.guessing.logged_in(pair, tally.first);
+            }
+            self.plain_text.add(id, tally);
+            self.lost_clients.add(id, tally, &self.groups);
+            if let Some(notes) = &mut self.notes {
+                notes.long_lived.add(id, tally);
+                notes.first_seen.add(id, tally);
+            }
+        }
+        self.tallies.clear(touched);
     }
 
     /// A session that is open at the end.
     pub fn still_open(&mut self, session: &Session, end: Instant) {
-        if !session.walsender {
+        if let Some(notes) = &mut self.notes
+            && !session.walsender
+        {
             let group = self.groups.of(session);
-            self.long_lived.still_open(session, group, end);
+            notes.long_lived.still_open(session, group, end);
         }
     }
 
     /// All verdicts, the most severe first, then the earliest.
     pub fn verdicts(&mut self, known: &Known<'_>) -> Vec<Finding> {
+        self.flush();
         let judge = Judge {
             known,
             groups: &self.groups,
@@ -235,33 +369,17 @@ impl Findings {
         self.storm.verdicts(&judge, &mut findings);
         self.leak.verdicts(&judge, &mut findings);
         self.churn.verdicts(&judge, &mut findings);
-        self.pool_size.verdicts(&judge, &mut findings);
-        self.long_lived.verdicts(&judge, &mut findings);
+        if let Some(notes) = &mut self.notes {
+            notes.pool_size.verdicts(&judge, &mut findings);
+            notes.long_lived.verdicts(&judge, &mut findings);
+            notes.first_seen.verdicts(&judge, &mut findings);
+        }
         self.guessing.verdicts(&judge, &self.logins, &mut findings);
-        self.first_seen.verdicts(&judge, &mut findings);
         self.several_hosts.verdicts(&judge, &mut findings);
         self.plain_text.verdicts(&judge, &mut findings);
         self.lost_clients.verdicts(&judge, &mut findings);
-        findings.sort_by_key(|finding: &Finding| {
-            (
-                std::cmp::Reverse(finding.severity),
-                finding.since,
-                finding.kind,
-            )
-        });
+        findings.sort_by(|a, b| a.order().cmp(&b.order()));
         findings
-    }
-}
-
-impl Tick {
-    /// The number of the tick of this instant.
-    fn of(&mut self, at: Instant) -> i64 {
-        // Most changes fall into the tick of the one before.
-        if !(0..TICK_MS).contains(&at.since(self.since)) {
-            self.number = at.0.div_euclid(TICK_MS);
-            self.since = Instant(self.number * TICK_MS);
-        }
-        self.number
     }
 }
 

@@ -7,11 +7,12 @@ use rustc_hash::FxHashMap;
 
 use super::finding::{Argument, Figure, Finding, Kind, Sentence, Severity, Who};
 use super::groups::{GroupId, Groups, Key};
+use super::tally::{Ended, Tally};
 use super::{Judge, Seen};
 use crate::change::What;
 use crate::instant::Instant;
 use crate::names::{Dimension, NameId};
-use crate::session::{ServerId, Session};
+use crate::session::ServerId;
 
 const MINUTE_MS: i64 = 60_000;
 
@@ -24,10 +25,7 @@ const SESSIONS: u32 = 600;
 /// None of its minutes has fewer, half of that: a burst is over before the ten minutes are.
 const SESSIONS_A_MINUTE: u32 = SESSIONS / MINUTES as u32 / 2;
 
-/// Sessions shorter than this were opened for one request…
-const SHORT_MS: u64 = 1_000;
-
-/// … which most of them are: some wait for a lock now and then.
+/// So many of them were opened for one request, and shorter than a second: some wait for a lock now and then.
 const SHORT_SHARE: f64 = 0.8;
 
 /// So much of a core, spent on nothing but setting sessions up, is worth a change of the application; less is good to know.
@@ -36,10 +34,6 @@ const CORE_SHARE: f64 = 0.01;
 /// The fold.
 #[derive(Default)]
 pub(super) struct Churn {
-    minute: i64,
-    /// Where that begins and ends.
-    begin: Instant,
-    end: Instant,
     /// By [`GroupId`]: whose it is, by position.
     of: Vec<Option<u32>>,
     ids: FxHashMap<(ServerId, NameId, NameId), u32>,
@@ -51,26 +45,15 @@ struct Client {
     key: Key,
     /// The minute that is going on, and what ended in it.
     minute: i64,
-    now: Count,
+    now: Ended,
     /// The last ten minutes, by their number.
-    last: [Count; MINUTES],
+    last: [Ended; MINUTES],
     /// The stretch that is going on or was the last.
     stretch: Option<Stretch>,
     /// The one before with the most sessions.
     worst: Option<Stretch>,
     stretches: u64,
     sessions: u64,
-}
-
-/// Sessions that ended.
-#[derive(Clone, Copy, Debug, Default)]
-struct Count {
-    sessions: u32,
-    short: u32,
-    time_ms: u64,
-    /// Of some it is known how long their setup took.
-    setups: u32,
-    setup_us: u64,
 }
 
 /// Minutes of churn.
@@ -82,7 +65,7 @@ struct Stretch {
     count: Total,
 }
 
-/// A [`Count`] of any length.
+/// [`Ended`] of any length.
 #[derive(Clone, Copy, Debug, Default)]
 struct Total {
     sessions: u64,
@@ -103,27 +86,28 @@ impl Churn {
         if seen.group == GroupId::REST {
             return;
         }
-        if seen.at < self.begin || seen.at >= self.end {
-            self.minute = seen.at.0.div_euclid(MINUTE_MS);
-            self.begin = Instant(self.minute.saturating_mul(MINUTE_MS));
-            self.end = self.begin.plus_ms(MINUTE_MS);
-        }
-        let minute = self.minute;
-        let client = self.client(seen.group, session, groups);
-        if client.minute < minute {
-            client.reach(minute);
-        }
-        let now = &mut client.now;
-        now.sessions += 1;
-        now.short += u32::from(time_ms < SHORT_MS);
-        now.time_ms = now.time_ms.saturating_add(time_ms);
-        if let Some(setup_us) = session.setup_us {
-            now.setups += 1;
-            now.setup_us = now.setup_us.saturating_add(setup_us);
+        let mut ended = Ended::default();
+        ended.add(time_ms, session.setup_us);
+        self.ended(seen.group, seen.at, &ended, groups);
+    }
+
+    pub(super) fn add(&mut self, group: GroupId, tally: &Tally, groups: &Groups) {
+        if tally.ended.sessions > 0 && group != GroupId::REST {
+            self.ended(group, tally.at, &tally.ended, groups);
         }
     }
 
-    fn client(&mut self, group: GroupId, session: &Session, groups: &Groups) -> &mut Client {
+    /// These ended in the minute of an instant.
+    fn ended(&mut self, group: GroupId, at: Instant, ended: &Ended, groups: &Groups) {
+        let minute = at.0.div_euclid(MINUTE_MS);
+        let client = self.client(group, groups);
+        if client.minute < minute {
+            client.reach(minute);
+        }
+        client.now.and(ended);
+    }
+
+    fn client(&mut self, group: GroupId, groups: &Groups) -> &mut Client {
         let id = group.0 as usize;
         if id >= self.of.len() {
             self.of.resize(id + 1, None);
@@ -131,7 +115,7 @@ impl Churn {
         let (clients, ids) = (&mut self.clients, &mut self.ids);
         let at = *self.of[id].get_or_insert_with(|| {
             let key = groups.get(group).key;
-            let of = (session.server, key.application_name, key.user);
+            let of = (key.server, key.application_name, key.user);
             *ids.entry(of).or_insert_with(|| {
                 clients.push(Client::new(key));
                 clients.len() as u32 - 1
@@ -165,8 +149,8 @@ impl Client {
         Client {
             key,
             minute: i64::MIN,
-            now: Count::default(),
-            last: [Count::default(); MINUTES],
+            now: Ended::default(),
+            last: [Ended::default(); MINUTES],
             stretch: None,
             worst: None,
             stretches: 0,
@@ -184,7 +168,7 @@ impl Client {
         }
         let skipped = minute.saturating_sub(over).clamp(1, MINUTES as i64 + 1) - 1;
         for empty in minute - skipped..minute {
-            self.last[place(empty)] = Count::default();
+            self.last[place(empty)] = Ended::default();
         }
     }
 
@@ -353,7 +337,7 @@ impl Stretch {
 }
 
 impl Total {
-    fn add(&mut self, count: Count) {
+    fn add(&mut self, count: Ended) {
         self.sessions += u64::from(count.sessions);
         self.short += u64::from(count.short);
         self.time_ms = self.time_ms.saturating_add(count.time_ms);

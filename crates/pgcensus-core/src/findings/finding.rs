@@ -1,5 +1,7 @@
 //! A finding as plain data: all that a view may know of it.
 
+use std::cmp::Reverse;
+
 use crate::instant::Instant;
 use crate::session::ServerId;
 
@@ -28,6 +30,14 @@ pub struct Finding {
     pub advice: Sentence,
     /// What shows the evidence: a command of pgcensus with its options, without its input.
     pub command: Vec<Argument>,
+}
+
+impl Finding {
+    /// Where it stands among others: the most severe first, then the earliest.
+    pub(super) fn order(&self) -> impl Ord {
+        let who = (self.server, &self.who);
+        (Reverse(self.severity), self.since, self.kind, who)
+    }
 }
 
 /// Which test found it.
@@ -117,7 +127,7 @@ impl Severity {
 }
 
 /// Who it is about; `None`: nobody in particular in this dimension.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Who {
     /// The application.
     pub application_name: Option<Box<[u8]>>,

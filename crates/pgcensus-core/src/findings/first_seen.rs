@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use super::address::{folded, network};
 use super::finding::{Argument, Figure, Finding, Kind, Sentence, Severity, Who};
 use super::groups::{GroupId, Groups};
+use super::tally::Tally;
 use super::{Judge, SESSIONS_MIN, Seen};
 use crate::change::What;
 use crate::instant::Instant;
@@ -43,12 +44,6 @@ impl FirstSeen {
     pub(super) fn observe(&mut self, seen: &Seen<'_>, groups: &Groups) {
         let id = seen.group.0 as usize;
         let at = match seen.what {
-            What::Opened(_) => {
-                if self.firsts.get(id).is_some_and(|&first| first != NEVER) {
-                    return;
-                }
-                seen.at
-            }
             What::Closed(session) if !session.was_seen_to_open() => {
                 session.session_start.unwrap_or(seen.at)
             }
@@ -64,6 +59,17 @@ impl FirstSeen {
             }
             _ => return,
         };
+        self.seen(seen.group, at);
+    }
+
+    pub(super) fn add(&mut self, group: GroupId, tally: &Tally) {
+        if tally.opened > 0 && self.first(group) == NEVER {
+            self.seen(group, tally.first);
+        }
+    }
+
+    fn seen(&mut self, group: GroupId, at: Instant) {
+        let id = group.0 as usize;
         if id >= self.firsts.len() {
             self.firsts.resize(id + 1, NEVER);
         }

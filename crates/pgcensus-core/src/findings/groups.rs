@@ -2,9 +2,10 @@
 
 use rustc_hash::FxHashMap;
 
-use super::TICK_MS;
 use super::finding::{Argument, Who};
-use crate::change::Refusal;
+use super::tally::Tally;
+use super::{Seen, TICK_MS, tick};
+use crate::change::What;
 use crate::names::{Dimension, NameId, Names};
 use crate::session::{ServerId, Session};
 
@@ -81,62 +82,49 @@ impl Default for Groups {
 }
 
 impl Groups {
-    /// A session opened.
-    pub(super) fn opened(&mut self, session: &Session, tick: i64) -> GroupId {
-        let id = self.of(session);
-        let group = &mut self.groups[id.0 as usize];
-        group.connects += 1;
-        group.add(tick, 1);
-        id
-    }
-
-    /// It was none.
-    pub(super) fn taken_back(&mut self, session: &Session, tick: i64) -> GroupId {
-        let id = self.of(session);
-        let group = &mut self.groups[id.0 as usize];
-        group.connects = group.connects.saturating_sub(1);
-        group.add(tick, -1);
-        id
-    }
-
-    /// A session ended.
-    pub(super) fn closed(&mut self, session: &Session, tick: i64) -> GroupId {
-        let id = self.of(session);
-        // Those that nobody saw come have not been counted.
-        if session.was_seen_to_open() {
-            self.groups[id.0 as usize].add(tick, -1);
+    /// Takes in a change that is in no tally.
+    pub(super) fn observe(&mut self, seen: &Seen<'_>) {
+        let group = &mut self.groups[seen.group.0 as usize];
+        match seen.what {
+            What::Opened(_) => {
+                group.connects += 1;
+                group.add(seen.tick(), 1);
+            }
+            What::TakenBack(_) => {
+                group.connects = group.connects.saturating_sub(1);
+                group.add(seen.tick(), -1);
+            }
+            // Those that nobody saw come have not been counted.
+            What::Closed(session) if session.was_seen_to_open() => group.add(seen.tick(), -1),
+            _ => {}
         }
-        id
+    }
+
+    /// What the tally of a group has.
+    pub(super) fn add(&mut self, id: GroupId, tally: &Tally) {
+        let group = &mut self.groups[id.0 as usize];
+        group.connects += u64::from(tally.opened);
+        let net = i64::from(tally.opened) - i64::from(tally.ended.sessions);
+        group.add(tick(tally.at), net as i32);
     }
 
     /// The group of a session.
+    #[inline]
     pub(super) fn of(&mut self, session: &Session) -> GroupId {
-        self.id(Key {
-            server: session.server,
-            database: session.name(Dimension::Database),
-            application_name: session.name(Dimension::ApplicationName),
-            user: session.name(Dimension::User),
-            client_host: session.name(Dimension::ClientHost),
-        })
-    }
-
-    /// The group of a connection that was refused.
-    pub(super) fn of_refusal(&mut self, refusal: &Refusal) -> GroupId {
-        self.id(Key {
-            server: refusal.server,
-            database: refusal.name(Dimension::Database),
-            application_name: refusal.name(Dimension::ApplicationName),
-            user: refusal.name(Dimension::User),
-            client_host: refusal.name(Dimension::ClientHost),
-        })
-    }
-
-    fn id(&mut self, key: Key) -> GroupId {
-        if let Some((last, id)) = self.last
-            && last == key
-        {
-            return id;
+        match &self.last {
+            Some((last, id)) if last.is_of(session) => *id,
+            _ => self.find(Key {
+                server: session.server,
+                database: session.name(Dimension::Database),
+                application_name: session.name(Dimension::ApplicationName),
+                user: session.name(Dimension::User),
+                client_host: session.name(Dimension::ClientHost),
+            }),
         }
+    }
+
+    #[inline(never)]
+    fn find(&mut self, key: Key) -> GroupId {
         let id = match self.ids.get(&key) {
             Some(&id) => id,
             None if self.groups.len() > GROUPS_MAX => {
@@ -155,6 +143,7 @@ impl Groups {
     }
 
     /// One of them; that of [`GroupId::REST`] is nobody in particular.
+    #[inline]
     pub(super) fn get(&self, id: GroupId) -> &Group {
         &self.groups[id.0 as usize]
     }
@@ -212,6 +201,15 @@ pub(super) struct Held {
 }
 
 impl Key {
+    #[inline]
+    fn is_of(&self, session: &Session) -> bool {
+        self.user == session.name(Dimension::User)
+            && self.application_name == session.name(Dimension::ApplicationName)
+            && self.client_host == session.name(Dimension::ClientHost)
+            && self.database == session.name(Dimension::Database)
+            && self.server == session.server
+    }
+
     pub(super) fn name(self, dimension: Dimension) -> NameId {
         match dimension {
             Dimension::ApplicationName => self.application_name,

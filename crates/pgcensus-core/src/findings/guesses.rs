@@ -2,8 +2,7 @@
 //! where it had logged in are none: an application with an old password is not to be shut out.
 
 use super::Seen;
-use super::TICK_MS;
-use super::groups::{GroupId, Groups};
+use super::groups::Groups;
 use super::guessing::is_guess;
 use super::logins::{Logins, Pair};
 use crate::change::{Change, Refusal, What};
@@ -36,11 +35,10 @@ impl Guesses {
     /// Takes in a change; what it is, if it may be a guess.
     pub fn observe<'c>(&mut self, change: &'c Change) -> Option<(Instant, &'c Refusal)> {
         let at = change.at?;
-        let tick = at.0.div_euclid(TICK_MS);
         let group = match &change.what {
-            What::Opened(session) => self.groups.opened(session, tick),
-            What::TakenBack(session) => self.groups.taken_back(session, tick),
-            What::Closed(session) => self.groups.closed(session, tick),
+            What::Opened(session) | What::TakenBack(session) | What::Closed(session) => {
+                self.groups.of(session)
+            }
             What::Refused(refusal) => {
                 let pair = Pair {
                     server: refusal.server,
@@ -51,14 +49,14 @@ impl Guesses {
                 let is_known = self.logins.get(pair).is_some();
                 return (counts && !is_known).then_some((at, &**refusal));
             }
-            What::Probe(_) | What::Server(..) => GroupId::REST,
+            What::Probe(_) | What::Server(..) => return None,
         };
         let seen = Seen {
             at,
-            tick,
             group,
             what: &change.what,
         };
+        self.groups.observe(&seen);
         self.logins.observe(&seen, &self.groups);
         None
     }

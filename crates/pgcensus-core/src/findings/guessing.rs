@@ -146,15 +146,10 @@ struct Attack {
 }
 
 impl Guessing {
-    /// Takes in a change; `first` is the pair that has logged in with it for the first time.
-    pub(super) fn observe(&mut self, seen: &Seen<'_>, first: Option<Pair>, logins: &Logins) {
+    /// Takes in a change that is in no tally.
+    pub(super) fn observe(&mut self, seen: &Seen<'_>, logins: &Logins) {
         match seen.what {
             What::Refused(refusal) if !refusal.is_retry => self.refused(refusal, seen.at, logins),
-            What::Opened(_) => {
-                if let Some(pair) = first {
-                    self.logged_in(pair, seen.at);
-                }
-            }
             What::TakenBack(session) => {
                 let host = NameId::of(session.client_host.as_ref());
                 let attack = self.hosts.get_mut(&(session.server, host));
@@ -202,7 +197,7 @@ impl Guessing {
     }
 
     /// A user has logged in from a host where it never did.
-    fn logged_in(&mut self, pair: Pair, at: Instant) {
+    pub(super) fn logged_in(&mut self, pair: Pair, at: Instant) {
         let attack = self.hosts.get_mut(&(pair.server, pair.client_host));
         if let Some(attack) = attack
             && attack.got_in.is_none()

@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 
 use super::groups::{GroupId, Groups};
 use super::series::{SLOT_MS, Series, Slot, blocks, slot};
+use super::tally::Tally;
 use super::{Judge, SESSIONS_MIN, Seen};
 use crate::change::What;
 use crate::findings::Finding;
@@ -105,22 +106,20 @@ struct Clock {
 impl Leak {
     pub(super) fn observe(&mut self, seen: &Seen<'_>, groups: &Groups) {
         match seen.what {
-            What::Opened(session) => {
-                let now = self.clock.reach(seen.at);
-                self.series(seen, session.server).opened(now);
-            }
             What::Closed(session) if session.was_seen_to_open() => {
                 if session.end == Some(End::Server) {
                     self.life_ends(session.server, seen.at, groups);
                 }
                 let now = self.clock.reach(seen.at);
                 let opened = self.clock.slot_of(session.opened_at());
-                self.series(seen, session.server).closed(now, opened);
+                let series = self.series(seen.group, session.server, seen.at);
+                series.closed(now, opened);
             }
             What::TakenBack(session) => {
                 let now = self.clock.reach(seen.at);
                 let opened = self.clock.slot_of(session.opened_at());
-                self.series(seen, session.server).taken_back(now, opened);
+                let series = self.series(seen.group, session.server, seen.at);
+                series.taken_back(now, opened);
             }
             What::Refused(refusal) => {
                 if let Some(stop) = Stop::of(refusal.reason) {
@@ -128,16 +127,35 @@ impl Leak {
                 }
             }
             What::Server(server, ..) => self.life_ends(*server, seen.at, groups),
-            What::Closed(_) | What::Probe(_) => {}
+            What::Opened(_) | What::Closed(_) | What::Probe(_) => {}
         }
     }
 
+    /// Ordinary sessions that opened in the slot that goes on, or opened and ended in it.
+    pub(super) fn add(&mut self, group: GroupId, tally: &Tally) {
+        let now = self.clock.reach(tally.at);
+        let series = self.series(group, tally.server, tally.at);
+        series.add(now, tally.opened, tally.passed);
+    }
+
+    /// Goes on to an instant; when the slot is over in which it lies.
+    pub(super) fn reach(&mut self, at: Instant) -> Instant {
+        self.clock.reach(at);
+        self.clock.end
+    }
+
+    /// What opened then belongs to the slot that goes on.
     #[inline]
-    fn series(&mut self, seen: &Seen<'_>, server: ServerId) -> &mut Series {
-        let id = seen.group.0 as usize;
+    pub(super) fn is_of_slot(&self, opened: Instant) -> bool {
+        opened >= self.clock.begin
+    }
+
+    #[inline]
+    fn series(&mut self, group: GroupId, server: ServerId, at: Instant) -> &mut Series {
+        let id = group.0 as usize;
         if id >= self.series.len() {
             // The first session of a server is that of a new group.
-            self.life(server).begin.get_or_insert(seen.at);
+            self.life(server).begin.get_or_insert(at);
             self.series.resize_with(id + 1, Series::default);
         }
         &mut self.series[id]

@@ -4,6 +4,7 @@ use rustc_hash::FxHashMap;
 
 use super::Seen;
 use super::groups::{GroupId, Groups, Key};
+use super::tally::Tally;
 use crate::change::What;
 use crate::instant::Instant;
 use crate::names::NameId;
@@ -59,33 +60,53 @@ impl From<Key> for Pair {
 }
 
 impl Logins {
-    /// Takes in a change; the pair that has logged in for the first time, if it has.
-    pub(super) fn observe(&mut self, seen: &Seen<'_>, groups: &Groups) -> Option<Pair> {
-        let at = match seen.what {
-            What::Opened(_) => seen.at,
+    /// Takes in a change that is in no tally.
+    pub(super) fn observe(&mut self, seen: &Seen<'_>, groups: &Groups) {
+        match seen.what {
+            What::Opened(_) => {
+                self.logged_in(seen.group, seen.at, seen.at, groups);
+            }
             What::Closed(session) if !session.was_seen_to_open() => {
-                session.session_start.unwrap_or(seen.at)
+                let at = session.session_start.unwrap_or(seen.at);
+                self.logged_in(seen.group, at, at, groups);
             }
             What::TakenBack(session) => {
                 self.taken_back(seen.group, session.authorized_at, groups);
-                return None;
             }
-            What::Closed(_) | What::Refused(_) | What::Probe(_) | What::Server(..) => return None,
-        };
-        let id = self.groups.get(seen.group.0 as usize).copied();
+            What::Closed(_) | What::Refused(_) | What::Probe(_) | What::Server(..) => {}
+        }
+    }
+
+    /// Those that opened; the pair that has logged in for the first time, if it has.
+    pub(super) fn add(&mut self, group: GroupId, tally: &Tally, groups: &Groups) -> Option<Pair> {
+        let (first, last) = (tally.first, tally.last);
+        let has_any = tally.opened > 0;
+        has_any.then(|| self.logged_in(group, first, last, groups))?
+    }
+
+    /// A group logged in, for the first time and for the last.
+    fn logged_in(
+        &mut self,
+        group: GroupId,
+        first: Instant,
+        last: Instant,
+        groups: &Groups,
+    ) -> Option<Pair> {
+        let id = self.groups.get(group.0 as usize).copied();
         if let Some(login) = id.and_then(|id| self.logins.get_mut(id.0 as usize)) {
-            login.last = login.last.max(at);
-            if at < login.first {
-                login.first = at;
+            login.last = login.last.max(last);
+            if first < login.first {
+                login.first = first;
                 let pair = login.pair;
-                self.first_of_host(pair, at);
+                self.first_of_host(pair, first);
             }
             return None;
         }
-        if seen.group == GroupId::REST {
+        if group == GroupId::REST {
             return None;
         }
-        self.add(seen.group, Pair::from(groups.get(seen.group).key), at)
+        let pair = Pair::from(groups.get(group).key);
+        self.insert(group, Login { pair, first, last })
     }
 
     fn first_of_host(&mut self, pair: Pair, at: Instant) {
@@ -96,7 +117,8 @@ impl Logins {
     }
 
     /// A group that has not logged in yet; its pair, if that has not either.
-    fn add(&mut self, group: GroupId, pair: Pair, at: Instant) -> Option<Pair> {
+    fn insert(&mut self, group: GroupId, login: Login) -> Option<Pair> {
+        let pair = login.pair;
         let known = self.ids.get(&pair).copied();
         if known.is_none() && self.logins.len() >= PAIRS_MAX {
             return None;
@@ -107,16 +129,11 @@ impl Logins {
             self.groups.resize(group + 1, LoginId::NONE);
         }
         self.groups[group] = id;
-        let login = Login {
-            pair,
-            first: at,
-            last: at,
-        };
         match self.logins.get_mut(id.0 as usize) {
             // It was taken back before.
             Some(known) if known.first > known.last => *known = login,
             Some(known) => {
-                known.last = known.last.max(at);
+                known.last = known.last.max(login.last);
                 return None;
             }
             None => {
@@ -124,7 +141,7 @@ impl Logins {
                 self.ids.insert(pair, id);
             }
         }
-        self.first_of_host(pair, at);
+        self.first_of_host(pair, login.first);
         Some(pair)
     }
 

@@ -7,6 +7,7 @@ use rustc_hash::FxHashMap;
 
 use super::finding::{Argument, Figure, Finding, Kind, Sentence, Severity};
 use super::groups::GroupId;
+use super::tally::Tally;
 use super::{Judge, SESSIONS_MIN, Seen};
 use crate::change::What;
 use crate::instant::Instant;
@@ -17,7 +18,7 @@ use crate::session::{ServerId, Session};
 const LONG_MS: u64 = 24 * 3_600_000;
 
 /// The hour within which the other sessions of an application end…
-const HOUR_MS: u64 = 3_600_000;
+pub(super) const HOUR_MS: u64 = 3_600_000;
 
 /// … nearly all of them: of twenty, one may not.
 const SHORT_SHARE: f64 = 0.95;
@@ -69,27 +70,36 @@ impl LongLived {
         let Some(time) = session.session_time_ms else {
             return;
         };
-        let id = seen.group.0 as usize;
+        self.ended(seen.group, 1, time <= HOUR_MS);
+        if time >= LONG_MS {
+            let since = session.session_start.or(session.opened_at());
+            self.is_long(seen.group, since, seen.at, session.pid, false);
+        }
+    }
+
+    /// Sessions that all ended within the hour.
+    pub(super) fn add(&mut self, group: GroupId, tally: &Tally) {
+        self.ended(group, tally.ended.sessions, true);
+    }
+
+    fn ended(&mut self, group: GroupId, sessions: u32, within_hour: bool) {
+        let id = group.0 as usize;
         if id >= self.ended.len() {
             self.ended.resize(id + 1, (0, 0));
         }
-        self.ended[id].0 += 1;
-        self.ended[id].1 += u32::from(time <= HOUR_MS);
-        if time >= LONG_MS {
-            let since = session.session_start.or(session.opened_at());
-            self.add(seen.group, since, seen.at, session.pid, false);
-        }
+        self.ended[id].0 += sessions;
+        self.ended[id].1 += if within_hour { sessions } else { 0 };
     }
 
     /// A session that is open at the end.
     pub(super) fn still_open(&mut self, session: &Session, group: GroupId, end: Instant) {
         let since = session.session_start.or(session.opened_at());
         if since.is_some_and(|since| end.since(since) >= LONG_MS as i64) {
-            self.add(group, since, end, session.pid, true);
+            self.is_long(group, since, end, session.pid, true);
         }
     }
 
-    fn add(
+    fn is_long(
         &mut self,
         group: GroupId,
         since: Option<Instant>,

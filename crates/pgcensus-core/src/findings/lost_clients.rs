@@ -11,6 +11,7 @@ use rustc_hash::FxHashMap;
 use super::evidence::ranked;
 use super::finding::{Argument, Figure, Finding, Kind, Sentence, Severity, Who};
 use super::groups::{GroupId, Groups};
+use super::tally::Tally;
 use super::{Judge, MUTE_MS, Seen};
 use crate::change::What;
 use crate::instant::Instant;
@@ -136,28 +137,43 @@ impl LostClients {
             }
             _ => return,
         };
-        let is_muted = |until: &Instant| seen.at <= *until;
-        if self
-            .muted_until
-            .get(usize::from(session.server.0))
-            .is_some_and(is_muted)
-        {
+        if self.is_muted(session.server, seen.at) {
             return;
         }
-        let id = seen.group.0 as usize;
+        if let Some(application) = self.application(seen.group, groups) {
+            application.ended(session, seen.at);
+        }
+    }
+
+    /// Sessions that ended as they should.
+    pub(super) fn add(&mut self, group: GroupId, tally: &Tally, groups: &Groups) {
+        if tally.unexplained > 0
+            && let Some(application) = self.application(group, groups)
+        {
+            application.bucket(tally.at).ends += u64::from(tally.unexplained);
+        }
+    }
+
+    /// What the server did explains why sessions end.
+    #[inline]
+    pub(super) fn is_muted(&self, server: ServerId, at: Instant) -> bool {
+        let until = self.muted_until.get(usize::from(server.0));
+        until.is_some_and(|until| at <= *until)
+    }
+
+    /// That of a group; `None`: it has no group, or found no room.
+    fn application(&mut self, group: GroupId, groups: &Groups) -> Option<&mut Application> {
+        let id = group.0 as usize;
         let known = self.groups.get(id).copied().unwrap_or(u32::MAX);
         let number = match known {
-            u32::MAX => self.add(id, groups),
+            u32::MAX => self.number(id, groups),
             number => number,
         };
-        let Some(application) = self.applications.get_mut(number as usize) else {
-            return;
-        };
-        application.ended(session, seen.at);
+        self.applications.get_mut(number as usize)
     }
 
     /// The number of the application of a group that had none.
-    fn add(&mut self, id: usize, groups: &Groups) -> u32 {
+    fn number(&mut self, id: usize, groups: &Groups) -> u32 {
         if id == 0 {
             return u32::MAX;
         }
@@ -214,13 +230,19 @@ impl Application {
         }
     }
 
-    fn ended(&mut self, session: &Session, at: Instant) {
+    /// That of an instant.
+    fn bucket(&mut self, at: Instant) -> &mut Bucket {
         let number = at.0.div_euclid(BUCKET_MS);
         // What comes late counts in the bucket that is going on.
         if number > self.number {
             self.reach(number);
         }
-        let bucket = &mut self.buckets[self.number.rem_euclid(BUCKETS as i64) as usize];
+        &mut self.buckets[self.number.rem_euclid(BUCKETS as i64) as usize]
+    }
+
+    /// A session ended, for whatever reason.
+    fn ended(&mut self, session: &Session, at: Instant) {
+        let bucket = self.bucket(at);
         bucket.ends += 1;
         let Some((reason, cause)) = session
             .end_reason

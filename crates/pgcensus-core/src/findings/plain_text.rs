@@ -12,11 +12,11 @@ use super::address::{address, is_loopback, is_public};
 use super::evidence::ranked;
 use super::finding::{Argument, Figure, Finding, Kind, Sentence, Severity, Who};
 use super::groups::{GroupId, Key};
-use super::{Judge, SESSIONS_MIN, Seen};
-use crate::change::What;
+use super::tally::Tally;
+use super::{Judge, SESSIONS_MIN};
 use crate::instant::Instant;
 use crate::names::{Dimension, NameId};
-use crate::session::{ServerId, Session, SessionAuth};
+use crate::session::{ServerId, SessionAuth};
 
 /// Lines of `pg_hba.conf` that one group is seen to use; of further ones nothing is said.
 const LINES_MAX: usize = 8;
@@ -75,18 +75,15 @@ struct Evidence {
 }
 
 impl PlainText {
-    pub(super) fn observe(&mut self, seen: &Seen<'_>) {
-        let What::Opened(session) = seen.what else {
-            return;
-        };
-        if seen.group == GroupId::REST {
+    pub(super) fn add(&mut self, group: GroupId, tally: &Tally) {
+        if tally.opened == 0 || group == GroupId::REST {
             return;
         }
-        let id = seen.group.0 as usize;
+        let id = group.0 as usize;
         if id >= self.groups.len() {
             self.groups.resize_with(id + 1, Security::default);
         }
-        self.groups[id].opened(session, seen.at);
+        self.groups[id].add(tally);
     }
 
     pub(super) fn verdicts(&self, judge: &Judge<'_>, found: &mut Vec<Finding>) {
@@ -136,10 +133,15 @@ impl PlainText {
 }
 
 impl Security {
-    fn opened(&mut self, session: &Session, at: Instant) {
-        let is_plain = matches!(session.tls, Some(None));
-        let Some(auth) = &session.auth else {
-            self.plain.add_if(is_plain, at);
+    fn add(&mut self, tally: &Tally) {
+        let is_plain = tally.is_plain;
+        let times = Times {
+            count: tally.opened.into(),
+            first: tally.first,
+            last: tally.last,
+        };
+        let Some(auth) = &tally.auth else {
+            self.plain.add_if(is_plain, &times);
             return;
         };
         let weak = match &self.last {
@@ -147,10 +149,11 @@ impl Security {
             _ => self.line(auth),
         };
         // GSS may have encrypted it.
-        self.plain.add_if(is_plain && *auth.method != *b"gss", at);
+        let is_open = is_plain && *auth.method != *b"gss";
+        self.plain.add_if(is_open, &times);
         if let Some(weak) = weak.and_then(|weak| self.weak.get_mut(weak)) {
-            weak.all.add_if(true, at);
-            weak.plain.add_if(is_plain, at);
+            weak.all.and(&times);
+            weak.plain.add_if(is_plain, &times);
         }
     }
 
@@ -196,15 +199,10 @@ impl Method {
 }
 
 impl Times {
-    fn add_if(&mut self, counts: bool, at: Instant) {
-        if !counts {
-            return;
+    fn add_if(&mut self, counts: bool, other: &Times) {
+        if counts {
+            self.and(other);
         }
-        if self.count == 0 {
-            self.first = at;
-        }
-        self.count += 1;
-        self.last = at;
     }
 
     /// The last, or the end of the log where the next one was not due yet.

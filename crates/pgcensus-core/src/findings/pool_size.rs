@@ -77,6 +77,7 @@ struct Hour {
 }
 
 impl PoolSize {
+    #[inline(never)]
     pub(super) fn observe(&mut self, seen: &Seen<'_>) {
         let (What::Opened(session) | What::TakenBack(session) | What::Closed(session)) = seen.what
         else {

@@ -107,36 +107,50 @@ struct Peaks {
 impl Saturation {
     pub(super) fn observe(&mut self, seen: &Seen<'_>, groups: &Groups) {
         match seen.what {
-            What::Opened(session) => {
-                let server = self.server(session.server);
-                server.open += 1;
-                server.peaks.observe(seen.at, server.open);
-                if !self.throttled.is_empty() {
-                    self.connected(session, seen.at);
-                }
-            }
-            What::TakenBack(session) => self.server(session.server).open -= 1,
-            What::Closed(session) if session.was_seen_to_open() => {
-                self.server(session.server).open -= 1;
-            }
+            What::TakenBack(session) => self.closed(session.server),
+            What::Closed(session) if session.was_seen_to_open() => self.closed(session.server),
             What::Refused(refusal) => {
                 if let Some(limit) = Limit::of(refusal) {
                     self.refused(refusal, limit, seen, groups);
                 }
             }
-            What::Closed(_) | What::Probe(_) | What::Server(..) => {}
+            What::Opened(_) | What::Closed(_) | What::Probe(_) | What::Server(..) => {}
         }
     }
 
+    /// A session opened.
+    #[inline]
+    pub(super) fn opened(&mut self, session: &Session, at: Instant) {
+        let server = self.server(session.server);
+        server.open += 1;
+        server.peaks.observe(at, server.open);
+        if !self.throttled.is_empty() {
+            self.connected(session, at);
+        }
+    }
+
+    /// A session that was seen to open is open no more.
+    #[inline]
+    pub(super) fn closed(&mut self, server: ServerId) {
+        self.server(server).open -= 1;
+    }
+
+    #[inline]
     fn server(&mut self, server: ServerId) -> &mut Server {
         let server = usize::from(server.0);
         if server >= self.servers.len() {
-            self.servers.resize_with(server + 1, Server::default);
+            self.grow(server);
         }
         &mut self.servers[server]
     }
 
+    #[cold]
+    fn grow(&mut self, server: usize) {
+        self.servers.resize_with(server + 1, Server::default);
+    }
+
     /// An attempt that was no refusal.
+    #[cold]
     fn connected(&mut self, session: &Session, at: Instant) {
         for dimension in [Dimension::User, Dimension::Database] {
             let key = (session.server, dimension, session.name(dimension));
@@ -224,7 +238,7 @@ impl Limit {
 impl Stretch {
     fn new(seen: &Seen<'_>, open: i64, groups: &Groups, server: ServerId) -> Stretch {
         let held = |dimension| {
-            let mut held = groups.held(server, dimension, seen.tick);
+            let mut held = groups.held(server, dimension, seen.tick());
             let grown = held.iter().copied().max_by_key(|held| held.grown);
             held.truncate(HELD_MAX);
             let more = grown.filter(|grown| !held.contains(grown));
@@ -261,16 +275,21 @@ impl Stretch {
 }
 
 impl Peaks {
+    #[inline]
     fn observe(&mut self, at: Instant, open: i64) {
         if at >= self.until {
-            let first = *self.first.get_or_insert(at);
-            let day = (at.since(first) / DAY_MS).min(DAYS_MAX as i64) as usize;
-            self.days.resize(day + 1, 0);
-            self.until = first.plus_ms((day as i64 + 1) * DAY_MS);
+            self.reach(at);
         }
         // What comes late is of the day that goes on.
         if let Some(peak) = self.days.last_mut() {
             *peak = (*peak).max(open);
         }
+    }
+    #[cold]
+    fn reach(&mut self, at: Instant) {
+        let first = *self.first.get_or_insert(at);
+        let day = (at.since(first) / DAY_MS).min(DAYS_MAX as i64) as usize;
+        self.days.resize(day + 1, 0);
+        self.until = first.plus_ms((day as i64 + 1) * DAY_MS);
     }
 }

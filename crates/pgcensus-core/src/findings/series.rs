@@ -46,13 +46,13 @@ pub(super) struct Series {
 }
 
 impl Series {
-    /// A session opened in this slot.
-    #[inline]
-    pub(super) fn opened(&mut self, now: u32) {
+    /// In this slot so many sessions opened, and so many that had opened in it ended.
+    pub(super) fn add(&mut self, now: u32, opened: u32, passed: u32) {
         let slot = self.at(now);
-        slot.opened = slot.opened.saturating_add(1);
-        slot.kept += 1;
-        slot.net += 1;
+        slot.opened = slot.opened.saturating_add(opened);
+        let stayed = opened as i32 - passed as i32;
+        slot.kept += stayed;
+        slot.net += stayed;
     }
 
     /// A session ended in this slot that had opened in that one; `None`: before all.
@@ -196,7 +196,7 @@ mod tests {
             for (at, sign, from) in changes {
                 let place = |slot| blocks(now).partition_point(|b| b.begin <= slot) - 1;
                 if sign == 1 {
-                        coarse.opened(at);
+                        coarse.add(at, 1, 0);
                         expected[place(at)].add(Slot { begin: 0, opened: 1, kept: 1, net: 1 });
                 } else {
                         coarse.closed(at, Some(from));
@@ -218,12 +218,12 @@ mod tests {
         let mut series = Series::default();
         let year = 366 * 288;
         for now in 0..year {
-            series.opened(now);
+            series.add(now, 2, 1);
             series.closed(now, Some(now));
         }
         assert!(series.slots().len() < 420, "{}", series.slots().len());
         let opened: u32 = series.slots().iter().map(|slot| slot.opened).sum();
-        assert_eq!(opened, year);
+        assert_eq!(opened, 2 * year);
     }
 
     #[test]

@@ -48,10 +48,14 @@ impl SeveralHosts {
         Ok(())
     }
 
+    /// Some users are persons.
+    #[inline]
+    pub(super) fn is_asked_for(&self) -> bool {
+        !self.patterns.is_empty()
+    }
+
+    #[inline(never)]
     pub(super) fn observe(&mut self, seen: &Seen<'_>, groups: &Groups) {
-        if self.patterns.is_empty() {
-            return;
-        }
         let pair = Pair::from(groups.get(seen.group).key);
         match seen.what {
             What::Opened(_) => self.opened(pair, seen.at),

@@ -10,7 +10,8 @@ use rustc_hash::FxHashMap;
 
 use super::finding::{Argument, Figure, Finding, Kind, Sentence, Severity, Who};
 use super::groups::{GroupId, Groups};
-use super::{Judge, SESSIONS_MIN, Seen, TICK_MS};
+use super::tally::Tally;
+use super::{Judge, SESSIONS_MIN, Seen, TICK_MS, tick};
 use crate::change::What;
 use crate::instant::Instant;
 use crate::names::{Dimension, NameId};
@@ -91,47 +92,58 @@ struct Burst {
 
 impl Storm {
     pub(super) fn observe(&mut self, seen: &Seen<'_>, groups: &Groups) {
-        let server = match seen.what {
-            What::Opened(session) | What::Closed(session) => session.server,
-            What::Refused(refusal) => refusal.server,
-            What::TakenBack(_) | What::Probe(_) | What::Server(..) => return,
-        };
+        match seen.what {
+            What::Refused(refusal) => {
+                let window = self.window(refusal.server, seen.at, groups);
+                window.refused += 1;
+                window.turned_away += u32::from(!is_not_ready(refusal.reason));
+            }
+            What::Closed(session) => self.window(session.server, seen.at, groups).ended += 1,
+            What::Opened(_) | What::TakenBack(_) | What::Probe(_) | What::Server(..) => {}
+        }
+    }
+
+    pub(super) fn add(&mut self, id: GroupId, tally: &Tally, groups: &Groups) {
+        let window = self.window(tally.server, tally.at, groups);
+        window.ended += tally.ended.sessions;
+        if tally.opened == 0 {
+            return;
+        }
+        if window.connects == 0 {
+            (window.first, window.last) = (tally.first, tally.last);
+        }
+        window.first = window.first.min(tally.first);
+        window.last = window.last.max(tally.last);
+        window.connects += tally.opened;
+        let number = window.number.unwrap_or_default();
+        let at = id.0 as usize;
+        if at >= self.groups.len() {
+            self.groups.resize(at + 1, (i64::MIN, 0));
+        }
+        let group = &mut self.groups[at];
+        if group.0 != number {
+            *group = (number, 0);
+            self.servers[usize::from(tally.server.0)]
+                .window
+                .groups
+                .push(id);
+        }
+        group.1 += tally.opened;
+    }
+
+    /// That which goes on at an instant.
+    fn window(&mut self, server: ServerId, at: Instant, groups: &Groups) -> &mut Window {
         let server = usize::from(server.0);
         if server >= self.servers.len() {
             self.servers.resize_with(server + 1, Server::default);
         }
-        let number = seen.tick;
+        let number = tick(at);
         let server = &mut self.servers[server];
         if server.window.number != Some(number) {
             // A change that comes late counts in the window that is going on.
             server.reach(number, &self.groups, groups);
         }
-        let window = &mut server.window;
-        match seen.what {
-            What::Opened(_) => {
-                if window.connects == 0 {
-                    window.first = seen.at;
-                }
-                window.last = seen.at;
-                window.connects += 1;
-                let id = seen.group.0 as usize;
-                if id >= self.groups.len() {
-                    self.groups.resize(id + 1, (i64::MIN, 0));
-                }
-                let group = &mut self.groups[id];
-                let number = window.number.unwrap_or(number);
-                if group.0 != number {
-                    *group = (number, 0);
-                    window.groups.push(seen.group);
-                }
-                group.1 += 1;
-            }
-            What::Refused(refusal) => {
-                window.refused += 1;
-                window.turned_away += u32::from(!is_not_ready(refusal.reason));
-            }
-            _ => window.ended += 1,
-        }
+        &mut server.window
     }
 
     pub(super) fn verdicts(&mut self, judge: &Judge<'_>, found: &mut Vec<Finding>) {

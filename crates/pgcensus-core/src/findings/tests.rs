@@ -2,6 +2,7 @@
 //! situation are held against it in the program's `tests/findings.rs`.
 
 mod lasting;
+mod lumps;
 
 use proptest::prelude::*;
 

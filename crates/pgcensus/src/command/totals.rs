@@ -80,7 +80,7 @@ impl Asked<'_> {
                 TIMELINE,
                 self.zone.clone(),
             ),
-            findings: Some(Findings::new(self.daily.limit(since, until))),
+            findings: Some(Findings::severe(self.daily.limit(since, until))),
             noise: Some(Noise::new(self.daily.limit(since, until))),
         };
         let outcome = self.read(run, &mut totals, false)?;
