@@ -79,12 +79,17 @@ pub const MUTE_MS: i64 = 10 * 60_000;
 /// What comes within so long is added up together: the test that looks closest, of storms, looks at this.
 const TICK_MS: i64 = 10_000;
 
+/// Where the log goes back by more than this, the clock was set back (records of one moment come within seconds), and
+/// sessions tell nothing of rates until it has caught up.
+const LATE_MS: i64 = 60_000;
+
 /// Server events kept at most; later ones mute nothing.
 const SERVER_EVENTS_MAX: usize = 10_000;
 
 /// The fold: takes in the changes of a window, and gives its verdicts at the end.
 pub struct Findings {
     window: Window,
+    latest: Instant,
     tallies: Tallies,
     groups: Groups,
     /// What ended or began lives of servers, in order.
@@ -155,6 +160,7 @@ impl Findings {
     pub fn severe(window: Window) -> Findings {
         Findings {
             window,
+            latest: Instant::UNKNOWN,
             tallies: Tallies::default(),
             groups: Groups::default(),
             server_events: Vec::new(),
@@ -184,14 +190,22 @@ impl Findings {
         self.window.end_after(last);
     }
 
-    /// Takes in a change. One without a time says nothing here.
+    /// Takes in a change. One without a time says nothing here; what comes before the window is known in it.
     pub fn observe(&mut self, change: &Change) {
-        let Some(at) = change.at.filter(|&at| self.window.contains(at)) else {
+        let Some(at) = change.at.filter(|&at| !self.window.is_after(at)) else {
             return;
         };
+        self.latest = self.latest.max(at);
         match &change.what {
             What::Opened(session) | What::TakenBack(session) | What::Closed(session)
                 if session.walsender => {}
+            // Who is open is not known then, only who logs in.
+            What::Opened(session) | What::TakenBack(session) | What::Closed(session)
+                if session.pid.is_none() || self.latest.since(at) > LATE_MS =>
+            {
+                let group = self.groups.of(session);
+                self.logs_in(at, group, &change.what);
+            }
             What::Opened(session) => {
                 let group = self.groups.of(session);
                 self.opened(session, group, at);
@@ -216,7 +230,7 @@ impl Findings {
             What::Probe(_) | What::Server(_, _, ServerEvent::Reloading) => {}
             What::Server(server, _, event) => {
                 if self.server_events.len() < SERVER_EVENTS_MAX {
-                    self.server_events.push((at, *server, event.clone()));
+                    self.server_events.push((at, *server, *event));
                 }
                 self.alone(at, GroupId::REST, &change.what);
             }
@@ -323,6 +337,15 @@ impl Findings {
         }
     }
 
+    /// Shows a session to those who ask who has logged in.
+    #[cold]
+    fn logs_in(&mut self, at: Instant, group: GroupId, what: &What) {
+        self.flush();
+        let seen = Seen { at, group, what };
+        self.logins.observe(&seen, &self.groups);
+        self.guessing.observe(&seen, &self.logins);
+    }
+
     /// Hands over the tallies.
     #[cold]
     fn flush(&mut self) {
@@ -378,6 +401,7 @@ impl Findings {
         self.several_hosts.verdicts(&judge, &mut findings);
         self.plain_text.verdicts(&judge, &mut findings);
         self.lost_clients.verdicts(&judge, &mut findings);
+        findings.retain(|finding| !self.window.is_before(finding.until));
         findings.sort_by(|a, b| a.order().cmp(&b.order()));
         findings
     }

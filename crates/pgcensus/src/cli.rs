@@ -671,7 +671,7 @@ impl Args {
         words: impl IntoIterator<Item = OsString>,
         exists: impl Fn(&Path) -> bool,
     ) -> Result<Args, Stop> {
-        let words = with_level(words.into_iter().collect());
+        let words = with_level(words.into_iter().collect(), &exists)?;
         let flags = help::command()
             .try_get_matches_from(&words)
             .and_then(|matches| Flags::from_arg_matches(&matches));
@@ -717,16 +717,27 @@ impl Args {
 }
 
 /// `--fail-on critical` is `--fail-on=critical`; alone it has a level of its own, so clap takes no word after it.
-fn with_level(mut words: Vec<OsString>) -> Vec<OsString> {
+fn with_level(
+    mut words: Vec<OsString>,
+    exists: impl Fn(&Path) -> bool,
+) -> Result<Vec<OsString>, Stop> {
     let flag = words.iter().position(|word| word == "--fail-on");
     if let Some(flag) = flag
         && let Some(level) = words.get(flag + 1).and_then(|word| word.to_str())
-        && severity(level).is_ok()
     {
-        words[flag] = format!("--fail-on={level}").into();
-        words.remove(flag + 1);
+        let is_word = !level.starts_with('-') && !exists(Path::new(level));
+        match severity(level) {
+            Ok(_) => {
+                words[flag] = format!("--fail-on={level}").into();
+                words.remove(flag + 1);
+            }
+            Err(err) if is_word => {
+                return Err(Stop::Usage(format!("--fail-on '{level}': {err}")));
+            }
+            Err(_) => {}
+        }
     }
-    words
+    Ok(words)
 }
 
 /// The first word, if it is a command: it wins over a file of that name, which is `./history`.

@@ -160,6 +160,73 @@ fn fail_on_ends_with_status_3_where_there_is_something_of_that_level() {
     }
 }
 
+/// Of a situation, `severity kind: message`.
+fn told(args: &[&str], log: &Path) -> Vec<String> {
+    let files = [log.to_owned()];
+    let args = [&["findings", "--json", "--quiet"], args].concat();
+    let found: Vec<serde_json::Value> = json_lines(&args, &Input::Files(&files)).expect("findings");
+    let text =
+        |finding: &serde_json::Value, key: &str| finding[key].as_str().unwrap_or("").to_owned();
+    let line = |finding: &serde_json::Value| {
+        let [severity, kind, message] =
+            ["severity", "kind", "message"].map(|key| text(finding, key));
+        format!("{severity} {kind}: {message}")
+    };
+    found.iter().map(line).collect()
+}
+
+#[test]
+fn a_window_chooses_what_is_told_and_not_what_is_known() {
+    for (situation, window, begin) in [
+        (
+            "full_server/postgresql.csv.zst",
+            &["--last", "1h"][..],
+            "critical saturation: no connection was left: 247 connections refused; search had grown by 19",
+        ),
+        (
+            "leak/postgresql.csv.zst",
+            &["--last", "3h"],
+            "warning leak: sessions of reports only grow: 0 open, then 120",
+        ),
+        (
+            "stale_secret/postgresql.csv.zst",
+            &["--since", "10:10", "--until", "10:30"],
+            "warning stale_secret: role billing fails from 10.0.4.4, where it used to log in",
+        ),
+    ] {
+        let told = told(window, &testdata(&format!("situations/{situation}")));
+        assert!(told[0].starts_with(begin), "{situation}: {told:?}");
+    }
+    // It was over before.
+    let told = told(
+        &["--since", "10:10"],
+        &testdata("situations/full_server/postgresql.csv.zst"),
+    );
+    assert!(
+        told.iter().all(|finding| !finding.contains("saturation")),
+        "{told:?}"
+    );
+}
+
+/// Nobody is seen to leave then: whoever comes is no leak.
+#[test]
+fn a_log_without_pids_says_nothing_of_open_sessions() {
+    let log = testdata("situations/quiet/postgresql.log.zst");
+    let log = zstd::decode_all(std::fs::File::open(log).expect("a log")).expect("zstd");
+    let text = String::from_utf8(log).expect("UTF-8");
+    let without = text.lines().map(|line| match line.split_once(" [") {
+        Some((time, rest)) => {
+            let rest = rest.split_once(']').map_or(rest, |(_, rest)| rest);
+            format!("{time}{rest}\n")
+        }
+        None => format!("{line}\n"),
+    });
+    let dir = tempfile::TempDir::new().expect("a directory");
+    let path = dir.path().join("pg.log");
+    std::fs::write(&path, without.collect::<String>()).expect("it is written");
+    assert_eq!(told(&[], &path), [""; 0]);
+}
+
 #[test]
 fn no_verdict_depends_on_format_threads_chunks_or_zone() {
     let read = |args: &[&str], format: &str| {

@@ -240,19 +240,19 @@ impl Evidence {
         let of = |names: &BTreeMap<NameId, u64>| ranked(names.iter().map(|(&name, &n)| (name, n)));
         let (applications, users, hosts) =
             (of(&self.applications), of(&self.users), of(&self.hosts));
-        let sessions = Sentence::default().count(self.times.count);
+        let sessions = Sentence::default().counted(self.times.count, "session", "sessions");
         let (kind, severity, said, test, advice) = match line {
             None => (
                 Kind::PlainText,
                 Severity::Warning,
-                judge.say_hosts(sessions.text(" sessions without TLS "), &hosts).text(if hosts.len() == 1 { ", a public address" } else { " with public addresses" }),
+                judge.say_hosts(sessions.text(" without TLS "), &hosts).text(if hosts.len() == 1 { ", a public address" } else { " with public addresses" }),
                 Sentence::from("connection authorized without SSL, from an address that is not private: what they send and get can be read on the way"),
                 Sentence::from("hostssl instead of host in pg_hba.conf for these addresses, then SELECT pg_reload_conf(); clients with sslmode=require, better verify-full"),
             ),
             Some((method @ Method::Trust, hba)) => (
                 Kind::WeakAuthentication,
                 Severity::Warning,
-                judge.say_hosts(sessions.text(" sessions without any password "), &hosts).text(": ").name(hba).text(" says ").text(method.as_str()),
+                judge.say_hosts(sessions.text(" without any password "), &hosts).text(": ").name(hba).text(" says ").text(method.as_str()),
                 Sentence::from("method trust over TCP, from an address that is not of this machine: whoever reaches the port is whoever they say"),
                 Sentence::from("scram-sha-256 instead of trust in ").name(hba).text(", once the roles have passwords, then SELECT pg_reload_conf()"),
             ),
@@ -266,7 +266,7 @@ impl Evidence {
             Some((Method::Md5, hba)) => (
                 Kind::WeakAuthentication,
                 Severity::Info,
-                Sentence::default().name(hba).text(" says md5; the exchange may have been SCRAM. ").count(self.times.count).text(" sessions used it"),
+                Sentence::default().name(hba).text(" says md5; the exchange may have been SCRAM. ").counted(self.times.count, "session", "sessions").text(" used it"),
                 Sentence::from("method md5 in connection authenticated; the server uses SCRAM there for roles whose password is stored so"),
                 Sentence::from("SELECT rolname FROM pg_authid WHERE rolpassword LIKE 'md5%' says who still has one; with password_encryption = scram-sha-256 set their passwords anew, then write scram-sha-256 instead of md5 in ").name(hba),
             ),

@@ -199,12 +199,16 @@ impl Server {
         let mut runs: Vec<queue::Queue> = hours.iter().map(|hour| hour.queue()).collect();
         let size = queue::size(&mut runs, self.peak, WAIT_MS);
         let few = queue::size(&mut runs, size, LONG_WAIT_MS);
+        // Fewer would make somebody wait for long: there is nothing to gain.
+        if few >= self.peak {
+            return None;
+        }
         let waits = queue::waits(&mut runs, size);
         let long_waits = queue::waits(&mut runs, few);
         let sessions: u64 = hours.iter().map(|hour| u64::from(hour.opened)).sum();
         let mut said = Sentence::default()
-            .count(self.peak.into())
-            .text(" server connections would have served all ")
+            .counted(self.peak.into(), "server connection", "server connections")
+            .text(" would have served all ")
             .count(all)
             .text(" sessions at once");
         if size < self.peak {

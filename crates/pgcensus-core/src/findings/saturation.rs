@@ -191,17 +191,14 @@ impl Saturation {
         let stretches = self.limits.entry(key).or_default();
         let goes_on = stretches.len() >= STRETCHES_MAX;
         let last = stretches.last_mut();
-        match last.filter(|last| goes_on || at.since(last.until) <= QUIET_MS) {
-            Some(last) => {
-                last.connects += connects;
-                last.refused(refusal, at);
-            }
-            None => {
-                let mut stretch = Stretch::new(seen, open, groups, server);
-                stretch.refused(refusal, at);
-                stretches.push(stretch);
-            }
+        let last = last.filter(|last| goes_on || at.since(last.until) <= QUIET_MS);
+        if let Some(last) = last {
+            last.connects += connects;
+            return last.refused(refusal, at);
         }
+        let mut stretch = Stretch::new(seen, open, groups, server);
+        stretch.refused(refusal, at);
+        stretches.push(stretch);
     }
 
     pub(super) fn verdicts(&self, judge: &Judge<'_>, found: &mut Vec<Finding>) {

@@ -205,7 +205,7 @@ fn verdict(storm: &Burst, usual: u64, server: ServerId, judge: &Judge<'_>) -> Op
         });
     if let Some((when, event)) = cause {
         said = said
-            .text(format!(", after the {} at ", word(event)))
+            .text(format!(", after the {} at ", word(*event)))
             .at(when);
     } else if storm.ended_before >= storm.connects / 2 {
         let ended = said.text(", after ").count(storm.ended_before);
@@ -415,7 +415,7 @@ fn is_not_ready(reason: RefusalReason) -> bool {
     )
 }
 
-fn word(event: &ServerEvent) -> &'static str {
+fn word(event: ServerEvent) -> &'static str {
     match event {
         ServerEvent::Starting { .. }
         | ServerEvent::Startup { crashed: false }

@@ -87,9 +87,13 @@ impl Asked<'_> {
         let findings = self.verdicts(folds.findings, &noise, &outcome, window);
         let report = self.report(&outcome);
         let mut gates = Vec::new();
-        let span = outcome.input.unwrap_or_default();
-        if span.1.since(span.0) < LOG_MIN_MS {
-            gates.push("The log is shorter than 30 minutes: only refusals were judged.");
+        match outcome.input {
+            None if report.bytes == 0 => gates.push("The input is empty."),
+            None => gates.push("The log has no times: nothing can be judged."),
+            Some((first, last)) if last.since(first) < LOG_MIN_MS => {
+                gates.push("The log is shorter than 30 minutes: only refusals were judged.");
+            }
+            Some(_) => {}
         }
         let found = Found {
             findings: &findings,
@@ -140,7 +144,6 @@ impl Asked<'_> {
         let Some((first, last)) = outcome.input else {
             return Vec::new();
         };
-        let since = window.since.map_or(first, |since| since.max(first));
         let until = window.until.map_or(last, |until| until.min(last));
         let mut filter = outcome.filter.clone();
         for server in &outcome.servers {
@@ -153,7 +156,7 @@ impl Asked<'_> {
         fold.verdicts(&Known {
             names: &outcome.names,
             lives: &lives(outcome),
-            span: (since, until),
+            span: (first, until),
             noise,
             connections_max: self.connections_max.or_else(|| connections_max(self.plan)),
         })
@@ -172,6 +175,17 @@ impl Asked<'_> {
             ])
         });
         let paths = input.inputs.iter().map(|path| path.display().to_string());
-        lists.chain(servers.flatten()).chain(paths).collect()
+        // How it is read, where that was said.
+        let said = [
+            ("--line-prefix", input.line_prefix.as_ref()),
+            ("--log-timezone", input.log_timezone.as_ref()),
+        ];
+        let said = said
+            .into_iter()
+            .filter_map(|(flag, value)| Some(format!("{flag}={}", value?)));
+        said.chain(lists)
+            .chain(servers.flatten())
+            .chain(paths)
+            .collect()
     }
 }

@@ -17,7 +17,7 @@ use pgcensus_core::names::Dimension;
 use serde::Serialize;
 
 use super::row::{Row, RowForm};
-use super::text::{counted, cut, duration, glued, left, paragraph, right, shown, thousands};
+use super::text::{counted, cut, duration_short, glued, left, paragraph, right, shown, thousands};
 use super::{Show, Tone, json, table};
 
 /// Names of a dimension, where `--limit` does not say.
@@ -238,7 +238,7 @@ impl Columns {
 fn number(measure: Measure, value: Option<f64>) -> String {
     match (measure, value) {
         (_, None) => "?".to_owned(),
-        (Measure::SessionTime, Some(ms)) => duration(ms.round() as u64),
+        (Measure::SessionTime, Some(ms)) => duration_short(ms.round() as u64),
         (_, Some(0.0)) => "0".to_owned(),
         (_, Some(n)) if n < 10.0 => format!("{n:.2}"),
         (_, Some(n)) if n < 100.0 => format!("{n:.1}"),

@@ -58,6 +58,12 @@ pub(crate) fn text(
         writeln!(out)?;
         one(finding, found.inputs, show, out)?;
     }
+    let shown_rows = show.rows(findings.len(), usize::MAX);
+    if shown_rows < findings.len() {
+        let more = format!("… {} more: --limit 0", findings.len() - shown_rows);
+        writeln!(out)?;
+        paragraph(out, show, (0, 0), &[(Tone::Dim, &more)])?;
+    }
     if !found.gates.is_empty() {
         writeln!(out)?;
     }
@@ -91,13 +97,14 @@ fn one(
     for (label, text) in [
         ("why  ", words(&finding.test, show)),
         ("do   ", words(&finding.advice, show)),
-        ("see  ", command(finding, inputs, show)),
     ] {
         write!(out, "    ")?;
         let parts = [(Tone::Dim, label), (Tone::Plain, &*text)];
         paragraph(out, show, (4, 9), &parts)?;
     }
-    Ok(())
+    // On one line, however long: it is there to be pasted.
+    let see = show.paint(Tone::Dim, "see  ");
+    writeln!(out, "    {see}{}", command(finding, inputs, show))
 }
 
 /// `23 Nov 02:40:58 to 02:41:07 UTC`
@@ -171,14 +178,19 @@ fn words(sentence: &Sentence, show: &Show<'_>) -> String {
 fn command(finding: &Finding, inputs: &[String], show: &Show<'_>) -> String {
     let argument = |argument: &Argument| match argument {
         Argument::Word(word) => (*word).to_owned(),
-        Argument::Named(flag, name) => format!("{flag} {}", quoted(&pattern(name))),
-        Argument::At(flag, at) => format!("{flag} {}", show.zone.rfc3339(*at)),
+        Argument::Named(flag, name) => format!("{flag}={}", quoted(&pattern(name))),
+        Argument::At(flag, at) => format!("{flag}={}", show.zone.rfc3339(*at)),
     };
     let arguments = finding.command.iter().map(argument);
     let inputs = inputs.iter().map(|input| quoted(input));
     let words = ["pgcensus".to_owned()].into_iter();
+    let server = (show.servers.len() > 1).then(|| {
+        let name = show.server(finding.server).as_bytes();
+        format!("--server={}", quoted(&pattern(name)))
+    });
     words
         .chain(arguments)
+        .chain(server)
         .chain(inputs)
         .collect::<Vec<_>>()
         .join(" ")
@@ -187,18 +199,31 @@ fn command(finding: &Finding, inputs: &[String], show: &Show<'_>) -> String {
 /// What finds this name: what cannot be typed is a wildcard.
 fn pattern(name: &[u8]) -> String {
     let text = String::from_utf8_lossy(name);
-    let typed = |c| {
-        if is_hidden(c) || c == '\u{fffd}' {
-            '*'
-        } else {
-            c
+    let mut pattern = String::new();
+    for c in text.chars() {
+        match c {
+            '*' | '\\' => pattern.extend(['\\', c]),
+            c if is_hidden(c) || c == '\u{fffd}' => pattern.push('*'),
+            c => pattern.push(c),
         }
-    };
-    text.chars().map(typed).collect()
+    }
+    pattern
 }
 
-/// A word for a shell.
+/// A word for a shell; what does not show is spelled out, as bash and zsh read it.
 fn quoted(word: &str) -> String {
+    if word.chars().any(is_hidden) {
+        let spelled = word.chars().map(|c| match c {
+            '\'' | '\\' => format!("\\{c}"),
+            c if is_hidden(c) => {
+                let mut bytes = [0; 4];
+                let bytes = c.encode_utf8(&mut bytes).bytes();
+                bytes.map(|byte| format!("\\x{byte:02x}")).collect()
+            }
+            c => c.to_string(),
+        });
+        return format!("$'{}'", spelled.collect::<String>());
+    }
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-,:+=@%".contains(c);
     if !word.is_empty() && word.chars().all(is_plain) {
         return word.to_owned();
@@ -388,7 +413,9 @@ mod tests {
         for width in [80, 120] {
             let show = example::show(&zone, width);
             let text = rendered(|out| text(&found, &example::report(), &show, out));
-            assert!(text.lines().all(|line| line.width() <= width), "{text}");
+            let is_wrapped = |line: &&str| !line.trim_start().starts_with("see ");
+            let mut wrapped = text.lines().filter(is_wrapped);
+            assert!(wrapped.all(|line| line.width() <= width), "{text}");
             assert!(!text.contains('\x1b'), "{text}");
             insta::assert_snapshot!(format!("findings_{width}"), text);
         }
@@ -421,5 +448,7 @@ mod tests {
             assert_eq!(quoted(word), expected);
         }
         assert_eq!(pattern(b"a\nb\xff"), "a*b*");
+        assert_eq!(pattern(br"a*b\c"), r"a\*b\\c");
+        assert_eq!(quoted("h\u{1b}[31m'x"), r"$'h\x1b[31m\'x'");
     }
 }

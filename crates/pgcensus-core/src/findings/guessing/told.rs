@@ -212,11 +212,16 @@ fn stale_secret(
     let is_over = again.len() == program.failing.len() && end.since(until) >= STALE_MS;
     let text = judge.text(Dimension::User, user);
     let mut said = Sentence::from("role ").name(text).text(" fails ");
+    // Without hosts nobody can know that it is not somebody else.
+    let mut pairs = program.failing.iter();
+    let knows_hosts = pairs.any(|(pair, _)| pair.client_host != NameId::ABSENT);
     said = judge.say_hosts(said, &program.hosts());
-    said = said
-        .text(", where it used to log in: ")
-        .count(failures)
-        .text(" wrong passwords");
+    said = said.text(if knows_hosts {
+        ", where it used to log in: "
+    } else {
+        ", so it may be an application with an old password, or guessing: "
+    });
+    said = said.count(failures).text(" wrong passwords");
     said = match again.iter().max().filter(|_| is_over) {
         Some(&at) => said.text("; it logs in again, last at ").at(at),
         None => said,
@@ -242,7 +247,8 @@ fn stale_secret(
         test: Sentence::default().text(format!(
             "{STALE_MIN} wrong passwords without a right one between, or {GUESSES_MIN} within ten minutes, from where this role had logged in before"
         )),
-        advice: Sentence::from("give that application the new password; if nobody changed it, look for who does: ALTER ROLE … PASSWORD is in the log with log_statement = ddl; pg_roles.rolvaliduntil says whether it has expired"),
+        advice: Sentence::from(if knows_hosts { "" } else { "log_connections = on and %h in log_line_prefix say from where; " })
+            .text("give that application the new password; if nobody changed it, look for who does: ALTER ROLE … PASSWORD is in the log with log_statement = ddl; pg_roles.rolvaliduntil says whether it has expired"),
         command: judge.events_of(user, since, until),
     }
 }
