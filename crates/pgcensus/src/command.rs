@@ -294,7 +294,12 @@ fn run_once(args: &Args, attempt: &mut Attempt) -> anyhow::Result<ExitCode> {
             fails = level.is_some_and(|level| findings.iter().any(|f| f.severity >= level));
             outcome
         }
-        Command::Compare => return asked.compare(run, first.zip(last.or(first))),
+        Command::Compare => {
+            // As above: the end of a stream may lie anywhere.
+            let is_known = needs_end || last > first;
+            let end = last.filter(|_| is_known).unwrap_or(Instant(i64::MAX / 2));
+            return asked.compare(run, first.map(|first| (first, end)));
+        }
         Command::Servers => unreachable!("it reads no log, and has returned"),
     };
     let status = asked.conclude(&outcome)?;

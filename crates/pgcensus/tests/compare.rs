@@ -210,6 +210,18 @@ fn what_changed_at_noon_is_told() {
             .any(|(name, _)| matches!(name.as_str(), "web" | "worker" | "report")),
         "{told:?}"
     );
+    // Dates need not wait for the end of a pipe.
+    let dated = [
+        "compare",
+        "--before=..2026-11-23 12:00",
+        "--after=2026-11-23 12:00..",
+        "--between",
+        "06:00-18:00",
+    ];
+    assert_eq!(
+        self::told(&json(&[&dated[..], &["--json"]].concat(), &log)),
+        told
+    );
     // The number of connects is that of `summary`.
     let summary = json(&["--json", "--since", "06:00", "--until", "12:00"], &log);
     assert_eq!(
@@ -257,7 +269,7 @@ fn where_nothing_changed_that_is_said() {
     };
     let said = text(&[&WINDOWS[..], &[&path]].concat());
     assert!(
-        said.contains("Nothing changed that 15-minute buckets can tell."),
+        said.contains("Nothing changed that 15-minute buckets can tell:"),
         "{said}"
     );
     let said = text(&[
@@ -282,7 +294,7 @@ fn where_nothing_changed_that_is_said() {
                 "--after",
                 "11:00..18:00",
             ][..],
-            "--before 06:00..12:00 and --after 11:00..18:00 overlap",
+            "--before 06:00..12:00 and --after 11:00..18:00 overlap (from 23 Nov 06:00 UTC and from 23 Nov 11:00 UTC on)",
         ),
         (&["compare", &path], "compare: needs both sides"),
         (

@@ -72,8 +72,11 @@ impl Asked<'_> {
         };
         let windows = [resolved("--before", before)?, resolved("--after", after)?];
         if overlap(windows) {
+            let show = self.show(&self.zone, false);
+            let [begin, other] = windows.map(|window| show.zoned(window.since.unwrap_or(first)));
             anyhow::bail!(
-                "--before {before} and --after {after} overlap: what happened in both differs in neither"
+                "--before {before} and --after {after} overlap (from {begin} and from {other} on): what happened in both \
+                 differs in neither"
             );
         }
         let sides = windows.map(|window| Side::new(self.daily.limit(window.since, window.until)));

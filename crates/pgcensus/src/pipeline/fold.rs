@@ -301,7 +301,11 @@ impl<'a, 's> Fold<'a, 's> {
                 let last = state.clock.instant(buffers.batch.log_time(last));
                 if outcome.first.is_none() {
                     outcome.first = Some(first);
-                    self.sink.begins(first);
+                    // What servers logged that do not count is no beginning of what does.
+                    let id = ServerId(server as u16);
+                    if self.run.filter.has_server(&self.names, id) {
+                        self.sink.begins(first);
+                    }
                     state.tracker.begins(first);
                     widen(&mut self.input, first);
                 }

@@ -120,13 +120,18 @@ fn stretch(side: &SideSnapshot, bucket_s: u64, show: &Show<'_>) -> String {
     let Some((since, until)) = side.compared.or(side.window) else {
         return "no records".to_owned();
     };
-    let end = if show.same_day(since, until) {
-        format!("{} {}", show.clock(until), show.zone.abbreviation(until))
-    } else {
-        show.zoned(until)
+    let is_short = until.since(since) < 600_000;
+    let end = match (show.same_day(since, until), is_short) {
+        (true, true) => format!("{} {}", show.clock_s(until), show.zone.abbreviation(until)),
+        (true, false) => format!("{} {}", show.clock(until), show.zone.abbreviation(until)),
+        (false, _) => show.zoned(until),
     };
-    let since = glued(&show.minute(since));
-    format!("{since} to {}, {length}", glued(&end))
+    let since = if is_short {
+        show.second(since)
+    } else {
+        show.minute(since)
+    };
+    format!("{} to {}, {length}", glued(&since), glued(&end))
 }
 
 /// `15 min`, `1 h`
@@ -150,10 +155,10 @@ fn verdict(comparison: &ComparisonSnapshot, show: &Show<'_>) -> String {
     }
     let tests = counted(comparison.tests as u64, "comparison", "comparisons");
     let names = counted(comparison.names as u64, "name", "names");
-    let believed = format!(
-        "at least {RATIO_MIN} times as many or as few, of {SESSIONS_MIN} sessions or more, and by the Mann-Whitney \
-         test of {length} buckets no chance: of all such rows at most {} % are expected to be \
-         (Benjamini-Hochberg, {tests} of {names})",
+    let how = format!(
+        "at least {RATIO_MIN} times, over {SESSIONS_MIN} sessions or more, and by no chance (Mann-Whitney test of \
+         {length} buckets; of all rows told at most {} % are expected to be chance: Benjamini-Hochberg, {tests} of \
+         {names})",
         CHANCE_MAX * 100.0
     );
     let asked = |change: &&Change| {
@@ -163,11 +168,11 @@ fn verdict(comparison: &ComparisonSnapshot, show: &Show<'_>) -> String {
     let has_any = comparison.changes.iter().any(|change| asked(&change))
         || comparison.total.iter().any(Change::is_significant);
     if has_any {
-        format!("Told is what changed: {believed}.")
+        format!("Told is what changed {how}.")
     } else if comparison.tests == 0 {
         format!("Nothing can be compared: no name has {SESSIONS_MIN} sessions.")
     } else {
-        format!("Nothing changed that {length} buckets can tell. Told would be: {believed}.")
+        format!("Nothing changed that {length} buckets can tell: {how}.")
     }
 }
 

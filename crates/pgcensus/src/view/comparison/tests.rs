@@ -110,7 +110,7 @@ fn that_nothing_changed_is_said() {
     };
     let nothing = said(&silent);
     assert!(
-        nothing.contains("Nothing changed that 15-minute buckets can tell."),
+        nothing.contains("Nothing changed that 15-minute buckets can tell:"),
         "{nothing}"
     );
     silent.sides[1].buckets = 3;
