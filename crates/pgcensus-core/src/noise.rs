@@ -19,7 +19,6 @@ mod rhythm;
 mod tests;
 
 use std::cmp::Reverse;
-use std::hash::{Hash, Hasher};
 
 use pgcensus_log::record::Sqlstate;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -39,6 +38,9 @@ pub const GROUPS_MAX: usize = 10_000;
 
 /// See [`GROUPS_MAX`]: the slowest rhythm ([`rhythm::BEAT_MAX_MS`]) comes six times in an hour.
 const FORGOTTEN_MS: i64 = 3_600_000;
+
+/// Groups that are found without a look into the map.
+const RECENT: usize = 64;
 
 /// A check asks for one row at most, which takes milliseconds: 1 s is one that has to wait.
 const SHORT_MS: u64 = 1_000;
@@ -79,7 +81,11 @@ const NAMED: Bar = Bar {
 #[derive(Clone)]
 pub struct Noise {
     window: Window,
-    groups: FxHashMap<Group, Followed>,
+    /// Those that are followed, found by their keys…
+    followed: Vec<Followed>,
+    places: FxHashMap<Key, u32>,
+    /// …or here: clients that connect all the time are few, and a look into the map is half of what a session costs.
+    recent: [u32; RECENT],
     /// Connections of all groups, followed or not.
     total: u64,
     unfollowed: u64,
@@ -88,7 +94,7 @@ pub struct Noise {
 }
 
 /// Who it is: connections that have all of this in common. Names that are not known are [`NameId::ABSENT`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Group {
     /// What it consists of.
     pub kind: Kind,
@@ -105,7 +111,7 @@ pub struct Group {
 }
 
 /// What came of connections.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// Sessions of clients that have ended.
     Sessions,
@@ -115,9 +121,15 @@ pub enum Kind {
     Refusals(RefusalReason),
 }
 
+/// A group in three words, quick to look up and to compare.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Key(u64, u64, u32);
+
 /// What is known of a group.
 #[derive(Clone)]
 struct Followed {
+    group: Group,
+    key: Key,
     count: u64,
     short: u64,
     brief: u64,
@@ -171,7 +183,9 @@ impl Noise {
     pub fn new(window: Window) -> Noise {
         Noise {
             window,
-            groups: FxHashMap::default(),
+            followed: Vec::new(),
+            places: FxHashMap::default(),
+            recent: [0; RECENT],
             total: 0,
             unfollowed: 0,
             swept: Instant::UNKNOWN,
@@ -185,65 +199,71 @@ impl Noise {
 
     /// Takes in a change. A log without times has no noise.
     pub fn observe(&mut self, change: &Change) {
-        let Some(at) = change.at else { return };
-        match &change.what {
-            What::Closed(session) if !session.walsender && self.window.contains(at) => {
-                self.total += 1;
+        let (group, started, ms) = match &change.what {
+            What::Closed(session) if !session.walsender => {
                 let started = session.session_start.or(session.authorized_at);
-                self.follow(
-                    Group::of_session(session),
-                    at,
-                    started,
-                    session.session_time_ms,
-                );
+                let group = Group::of_session(session);
+                (Some(group), started, session.session_time_ms)
             }
-            What::Probe(probe) if self.window.contains(at) => {
-                self.total += 1;
-                self.follow(Group::of_probe(probe), at, probe.received_at, Some(0));
+            What::Probe(probe) => (Some(Group::of_probe(probe)), probe.received_at, Some(0)),
+            What::Refused(refusal) => {
+                // The second connection of one attempt is no beat of its own.
+                let started = refusal.received_at.or(change.at);
+                let started = started.filter(|_| !refusal.is_retry);
+                (Group::of_refusal(refusal), started, Some(0))
             }
-            What::Refused(refusal) if self.window.contains(at) => {
-                self.total += 1;
-                if let Some(group) = Group::of_refusal(refusal) {
-                    // The second connection of one attempt is no beat of its own.
-                    let started = refusal.received_at.or(change.at);
-                    let started = started.filter(|_| !refusal.is_retry);
-                    self.follow(group, at, started, Some(0));
-                }
-            }
-            _ => {}
+            _ => return,
+        };
+        let Some(at) = change.at.filter(|&at| self.window.contains(at)) else {
+            return;
+        };
+        self.total += 1;
+        if let Some(group) = group {
+            self.follow(group, at, started, ms);
         }
     }
 
     fn follow(&mut self, group: Group, at: Instant, started: Option<Instant>, ms: Option<u64>) {
-        if let Some(followed) = self.groups.get_mut(&group) {
+        let key = group.key();
+        let recent = &mut self.recent[key.slot()];
+        if let Some(followed) = self.followed.get_mut(*recent as usize)
+            && followed.key == key
+        {
             return followed.add(at, started, ms);
+        }
+        if let Some(&place) = self.places.get(&key) {
+            *recent = place;
+            return self.followed[place as usize].add(at, started, ms);
         }
         if group.has_other() || !self.has_room(at) {
             self.unfollowed += 1;
             return;
         }
-        let mut followed = Followed::new(group.kind, started.unwrap_or(at));
+        let mut followed = Followed::new(group, started.unwrap_or(at));
         followed.add(at, started, ms);
-        self.groups.insert(group, followed);
+        self.places.insert(key, self.followed.len() as u32);
+        self.followed.push(followed);
     }
 
     /// Room for one more group, if need be by forgetting some.
     fn has_room(&mut self, at: Instant) -> bool {
-        if self.groups.len() >= GROUPS_MAX && at.since(self.swept) >= FORGOTTEN_MS {
+        if self.followed.len() >= GROUPS_MAX && at.since(self.swept) >= FORGOTTEN_MS {
             self.swept = at;
-            self.groups.retain(|_, followed| {
+            self.followed.retain(|followed| {
                 at.since(followed.last) < FORGOTTEN_MS || followed.is_steady(&NAMED)
             });
+            let keys = self.followed.iter().map(|followed| followed.key);
+            self.places = keys.zip(0..).collect();
         }
-        self.groups.len() < GROUPS_MAX
+        self.followed.len() < GROUPS_MAX
     }
 
     /// Which groups are noise, by all that was taken in so far.
     pub fn folded(&self, names: &Names) -> Folded {
         let mut rows: Vec<_> = self
-            .groups
+            .followed
             .iter()
-            .filter_map(|(group, followed)| self.row(*group, followed, names))
+            .filter_map(|followed| self.row(followed, names))
             .collect();
         rows.sort_by_key(|row| (Reverse(row.count), row.first, row.group.rank()));
         Folded {
@@ -254,7 +274,8 @@ impl Noise {
     }
 
     /// The row of a group, if it is noise.
-    fn row(&self, group: Group, followed: &Followed, names: &Names) -> Option<NoiseRow> {
+    fn row(&self, followed: &Followed, names: &Names) -> Option<NoiseRow> {
+        let group = followed.group;
         let unnamed = followed.beat(&UNNAMED, followed.short);
         let named = || {
             let known = known::name_of(group, names)?;
@@ -289,14 +310,16 @@ impl Folded {
 }
 
 impl Followed {
-    fn new(kind: Kind, first: Instant) -> Followed {
+    fn new(group: Group, first: Instant) -> Followed {
         Followed {
+            group,
+            key: group.key(),
             count: 0,
             short: 0,
             brief: 0,
             first,
             last: first,
-            rhythm: Rhythm::new(kind),
+            rhythm: Rhythm::new(group.kind),
             lengths: None,
         }
     }
@@ -389,6 +412,15 @@ impl Group {
         names.any(|dimension| self.name(dimension) == NameId::OTHER)
     }
 
+    fn key(&self) -> Key {
+        let pair = |a: NameId, b: NameId| u64::from(a.0) << 32 | u64::from(b.0);
+        Key(
+            pair(self.application_name, self.user),
+            pair(self.database, self.client_host),
+            u32::from(self.kind.number()) << 16 | u32::from(self.server.0),
+        )
+    }
+
     /// An order without a meaning.
     fn rank(&self) -> (u16, [u32; 4], u16) {
         let names = Dimension::NAMED.map(|dimension| self.name(dimension).0);
@@ -396,13 +428,11 @@ impl Group {
     }
 }
 
-/// In three steps, and not one for each field: a group is looked up once a connection.
-impl Hash for Group {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        let pair = |a: NameId, b: NameId| u64::from(a.0) << 32 | u64::from(b.0);
-        state.write_u64(pair(self.application_name, self.user));
-        state.write_u64(pair(self.database, self.client_host));
-        state.write_u32(u32::from(self.kind.number()) << 16 | u32::from(self.server.0));
+impl Key {
+    /// Its place among the recent ones.
+    fn slot(self) -> usize {
+        let mixed = (self.0 ^ self.1.rotate_left(17)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        (mixed >> 32) as usize % RECENT
     }
 }
 

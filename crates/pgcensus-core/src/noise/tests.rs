@@ -445,7 +445,7 @@ fn invented_names_do_not_push_out_who_keeps_coming() {
             seen += 1;
         }
     }
-    assert!(noise.groups.len() <= GROUPS_MAX);
+    assert!(noise.followed.len() <= GROUPS_MAX);
     let folded = noise.folded(&names);
     assert!(folded.unfollowed > 0 && noise.total == seen);
     let [row] = &folded.rows[..] else {
