@@ -52,6 +52,8 @@ pub(super) struct Leak {
 struct Life {
     /// When the server last came up or went down, else its first session.
     begin: Option<Instant>,
+    /// When the first of its lives did: the log of another server may begin days before.
+    first: Option<Instant>,
     /// When it was last looked at because clients were refused.
     full: Option<Instant>,
 }
@@ -155,7 +157,9 @@ impl Leak {
         let id = group.0 as usize;
         if id >= self.series.len() {
             // The first session of a server is that of a new group.
-            self.life(server).begin.get_or_insert(at);
+            let life = self.life(server);
+            life.begin.get_or_insert(at);
+            life.first.get_or_insert(at);
             self.series.resize_with(id + 1, Series::default);
         }
         &mut self.series[id]
@@ -174,6 +178,7 @@ impl Leak {
         self.judge(server, at, Stop::Down, groups);
         *self.life(server) = Life {
             begin: Some(at),
+            first: self.life(server).first.or(Some(at)),
             full: None,
         };
     }
@@ -215,8 +220,8 @@ impl Leak {
 
     fn grown(&self, server: ServerId, until: Instant, stop: Stop, groups: &Groups) -> Vec<Growth> {
         let life = self.lives.get(usize::from(server.0));
-        let life = life.and_then(|life| life.begin);
-        let Some((first, since)) = self.clock.first.zip(life) else {
+        let life = life.and_then(|life| life.begin.zip(life.first));
+        let Some((first, (since, server_first))) = self.clock.first.zip(life) else {
             return Vec::new();
         };
         if until.since(since) < STRETCH_MS {
@@ -250,7 +255,12 @@ impl Leak {
                 continue;
             }
             let series: Vec<&[Slot]> = ids.iter().map(|&id| self.slots(id)).collect();
-            let Some(figures) = growth::of(&series, empty.clone(), slot(since), slot(until)) else {
+            let slots = growth::Slots {
+                first: slot(server_first),
+                since: slot(since),
+                now: slot(until),
+            };
+            let Some(figures) = growth::of(&series, empty.clone(), slots) else {
                 continue;
             };
             let by: Vec<(GroupId, i64)> = ids.into_iter().zip(figures.by.iter().copied()).collect();

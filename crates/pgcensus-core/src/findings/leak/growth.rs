@@ -60,14 +60,21 @@ impl Figures {
     }
 }
 
-/// The longest stretch up to now in which the sum of these series only grew, within what goes on since a slot; `blocks` are
-/// the empty blocks of now.
-pub(super) fn of(
-    series: &[&[Slot]],
-    mut blocks: Vec<Slot>,
-    since: u32,
-    now: u32,
-) -> Option<Figures> {
+/// Where a server is.
+#[derive(Clone, Copy)]
+pub(super) struct Slots {
+    /// Its log begins.
+    pub(super) first: u32,
+    /// The life begins that goes on.
+    pub(super) since: u32,
+    pub(super) now: u32,
+}
+
+/// The longest stretch up to now in which the sum of these series only grew, within the life that goes on; `blocks` are the
+/// empty blocks of now.
+pub(super) fn of(series: &[&[Slot]], mut blocks: Vec<Slot>, slots: Slots) -> Option<Figures> {
+    let Slots { first, since, now } = slots;
+    let log_begins = first;
     for slot in series.iter().copied().flatten() {
         let place = blocks.partition_point(|block| block.begin <= slot.begin);
         if let Some(place) = place.checked_sub(1) {
@@ -79,7 +86,7 @@ pub(super) fn of(
     let last = sum.edge((now + 1).saturating_sub(STRETCH).saturating_add(1));
     let mut figures = (first..last).find_map(|begin| {
         let mut figures = sum.growth(begin)?;
-        figures.days = sum.above_earlier_days(&figures)?;
+        figures.days = sum.above_earlier_days(&figures, log_begins)?;
         let middle = sum.quarter(begin, 2);
         sum.is_established(series, middle).then_some(figures)
     })?;
@@ -186,11 +193,12 @@ impl Sum {
     }
 
     /// With how many earlier days it was compared; `None`: they had as many open at this hour, or grew as much.
-    fn above_earlier_days(&self, figures: &Figures) -> Option<u32> {
+    fn above_earlier_days(&self, figures: &Figures, first: u32) -> Option<u32> {
         let long = self.end - figures.begin;
         let mut days = 0;
         for day in 1..=DAYS {
-            let Some(hour) = self.end.checked_sub(day * DAY).filter(|&hour| hour > MUTE) else {
+            let hour = self.end.checked_sub(day * DAY);
+            let Some(hour) = hour.filter(|&hour| hour > first.saturating_add(MUTE)) else {
                 break;
             };
             // Blocks are coarse: what was open is looked up on both sides.
