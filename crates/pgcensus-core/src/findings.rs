@@ -421,27 +421,23 @@ impl Judge<'_> {
         last.since(first) >= LOG_MIN_MS
     }
 
-    /// Sessions of this server that were seen to open.
-    fn sessions(&self, server: ServerId) -> u64 {
-        let groups = self.groups.iter().map(|(_, group)| group);
-        let own = groups.filter(|group| group.key.server == server);
-        own.map(|group| group.connects).sum()
-    }
-
     /// Every end of this stretch is in the log, whatever was open before it: what is said of sessions that were seen
     /// is exact, though there may have been others.
     fn is_complete(&self, server: ServerId, since: Instant, until: Instant) -> bool {
-        let mut lives = self.known.lives.iter().filter(|(id, _)| *id == server);
-        lives.any(|(_, lives)| {
-            let certainty = lives.between(since, until.plus_ms(1));
-            matches!(certainty, Certainty::Exact | Certainty::AtLeast)
-        })
+        let certainty = self.certainty(server, since, until);
+        matches!(certainty, Some(Certainty::Exact | Certainty::AtLeast))
     }
 
     /// Every beginning and every end of this stretch is in the log of this server.
     fn is_exact(&self, server: ServerId, since: Instant, until: Instant) -> bool {
-        let mut lives = self.known.lives.iter().filter(|(id, _)| *id == server);
-        lives.any(|(_, lives)| lives.between(since, until.plus_ms(1)) == Certainty::Exact)
+        self.certainty(server, since, until) == Some(Certainty::Exact)
+    }
+
+    /// That of a stretch, its last instant included; `None`: the server does not count.
+    fn certainty(&self, server: ServerId, since: Instant, until: Instant) -> Option<Certainty> {
+        let mut lives = self.known.lives.iter();
+        let (_, lives) = lives.find(|(id, _)| *id == server)?;
+        Some(lives.between(since, until.plus_ms(1)))
     }
 
     /// Whoever has one of these application names is folded as noise.

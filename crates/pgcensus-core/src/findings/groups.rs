@@ -44,8 +44,6 @@ pub(super) struct Groups {
     groups: Vec<Group>,
     /// Clients often come in a row.
     last: Option<(Key, GroupId)>,
-    /// Some found no room.
-    pub(super) overflowed: bool,
 }
 
 /// What every test may ask of a group.
@@ -76,7 +74,6 @@ impl Default for Groups {
             ids: FxHashMap::default(),
             groups: vec![Group::new(nobody)],
             last: None,
-            overflowed: false,
         }
     }
 }
@@ -127,10 +124,7 @@ impl Groups {
     fn find(&mut self, key: Key) -> GroupId {
         let id = match self.ids.get(&key) {
             Some(&id) => id,
-            None if self.groups.len() > GROUPS_MAX => {
-                self.overflowed = true;
-                GroupId::REST
-            }
+            None if self.groups.len() > GROUPS_MAX => GroupId::REST,
             None => {
                 let id = GroupId(self.groups.len() as u32);
                 self.groups.push(Group::new(key));

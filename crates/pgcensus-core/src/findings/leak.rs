@@ -318,7 +318,7 @@ impl Growth {
             .map(|by| by.1)
             .sum();
         judge.has_log()
-            && judge.sessions(self.server) >= SESSIONS_MIN
+            && judge.connects(self.server) >= SESSIONS_MIN
             && 2 * noise < self.figures.net()
             && judge.is_exact(self.server, self.since, self.last())
     }
