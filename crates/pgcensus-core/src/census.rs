@@ -20,7 +20,7 @@ use crate::snapshot::{
     By, CensusSnapshot, Certainty, Cross, CrossRow, Marker, OLDEST_MAX, OpenSnapshot, PeakSnapshot,
     SESSION_TIME_BOUNDS_MS, ServerSnapshot, SessionTimeSnapshot,
 };
-use crate::standing::{NameCount, Standing};
+use crate::standing::{ByName, Standing};
 use crate::window::Window;
 
 /// Log times of whole seconds, and the milliseconds between fork and first line: a session that proves to have
@@ -122,7 +122,7 @@ impl Census {
         let count = || Count {
             open: Level::default(),
             connects: 0,
-            names: Standing::new(servers),
+            names: Standing::new(),
             cross: FxHashMap::default(),
         };
         let mut own = Vec::new();
@@ -380,23 +380,21 @@ impl Census {
             )
         });
         let refused = self.refused.values().sum();
-        if self.servers.is_empty() {
-            self.clients.fill_in_server(refused);
-            self.walsenders.fill_in_server(0);
-        }
+        let clients_by = self.clients.names.by_name(names);
+        let walsenders_by = self.walsenders.names.by_name(names);
         // The count at the end of the input is that after its last record.
         let exact_window =
             window.map(|(since, end)| (since, self.window.until.unwrap_or(end.plus_ms(1))));
         let known = Known::new(lives, self.pids, exact_window);
-        let open = |count: &Count| OpenSnapshot {
+        let open = |count: &Count, by: &ByName| OpenSnapshot {
             by: if self.pids.know_open() {
-                count.names.ranking(names, |name| name.now)
+                by.ranking(names, |name| name.now)
             } else {
                 By::default()
             },
             ..known.open(&count.open)
         };
-        let (who, growth) = self.clients.names.at_mark(names);
+        let (who, growth) = clients_by.at_mark(names);
         let clients = &self.clients;
         let all = ServerCount {
             open: clients.open,
@@ -407,7 +405,7 @@ impl Census {
             let (server, _) = *own;
             let count = self.servers.get(usize::from(server.0)).unwrap_or(&all);
             let known = Known::new(std::slice::from_ref(own), count.pids, exact_window);
-            let name = clients.names.get(Dimension::Server, server.into());
+            let name = clients_by.get(Dimension::Server, server.into());
             ServerSnapshot {
                 server,
                 open: known.open(&count.open),
@@ -431,18 +429,18 @@ impl Census {
         CensusSnapshot {
             input,
             window,
-            open: open(clients),
-            walsenders: open(&self.walsenders),
+            open: open(clients, &clients_by),
+            walsenders: open(&self.walsenders, &walsenders_by),
             servers,
             walsender_connects: self.walsenders.connects.max(0) as u64,
             walsender_disconnects: self.walsender_disconnects,
             connects: clients.connects.max(0) as u64,
-            connects_by: clients.names.ranking(names, |name| name.connects),
+            connects_by: clients_by.ranking(names, |name| name.connects),
             disconnects: self.disconnects,
             refused_attempts: self.refused_attempts,
             refused_connections: refused,
             refused_by_reason,
-            refused_by: clients.names.ranking(names, |name| name.refused as i64),
+            refused_by: clients_by.ranking(names, |name| name.refused as i64),
             probes: self.probes,
             pending: self.pending,
             peak: PeakSnapshot {
@@ -649,18 +647,6 @@ impl Count {
             row.now += n;
             row.connects += connects;
         }
-    }
-
-    /// The one server has all.
-    fn fill_in_server(&mut self, refused: u64) {
-        let all = NameCount {
-            now: self.open.now,
-            connects: self.connects,
-            refused,
-            at_mark: self.open.peak,
-            ..NameCount::default()
-        };
-        self.names.fill_in_server(all);
     }
 
     fn cross(&mut self, a: NameId, b: NameId) -> &mut CrossCount {

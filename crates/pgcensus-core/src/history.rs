@@ -196,11 +196,8 @@ impl History {
 
     /// The level changes at `at`; the slot of that, if it is in the window.
     fn step(&mut self, at: Instant, n: i64) -> Option<&mut Slot> {
-        if self.window.is_after(at) {
-            return None;
-        }
         if !self.window.contains(at) {
-            self.level += n;
+            self.level += if self.window.is_after(at) { 0 } else { n };
             return None;
         }
         // A slot that is made now begins at the level of before.
@@ -224,6 +221,7 @@ impl History {
     }
 
     /// The slot of an instant up to which they are made.
+    #[inline]
     fn made_slot(&mut self, at: Instant) -> Option<&mut Slot> {
         if self.slots.back().is_some_and(|last| at >= last.start) {
             self.slots.back_mut()
@@ -233,10 +231,15 @@ impl History {
     }
 
     /// Makes the slots up to that of `at`.
+    #[inline]
     fn reach(&mut self, at: Instant) {
-        if self.slots.back().is_some_and(|last| at < last.end) {
-            return;
+        if self.slots.back().is_none_or(|last| at >= last.end) {
+            self.make(at);
         }
+    }
+
+    #[cold]
+    fn make(&mut self, at: Instant) {
         if self.slots.is_empty() {
             let first = self.window.since.or(self.first).unwrap_or(at).min(at);
             self.push(bucket_start(&self.zone, self.bucket_s, first));

@@ -11,6 +11,7 @@ pub mod change;
 pub mod compare;
 pub mod filter;
 pub mod findings;
+pub mod groups;
 pub mod history;
 pub mod hold;
 pub mod instant;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
+use crate::groups::Groups;
 use crate::session::ServerId;
 
 /// A dimension by which sessions are counted.
@@ -108,6 +109,8 @@ pub struct Names {
     names: usize,
     bytes: usize,
     overflowed: bool,
+    /// Which of them come together.
+    pub groups: Groups,
 }
 
 #[derive(Debug)]

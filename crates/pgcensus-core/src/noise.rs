@@ -24,6 +24,7 @@ use pgcensus_log::record::Sqlstate;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::change::{Change, Probe, Refusal, What};
+use crate::groups::GroupId;
 use crate::instant::Instant;
 use crate::names::{Dimension, NameId, Names};
 use crate::session::{ProbeReason, RefusalReason, ServerId, Session};
@@ -38,9 +39,6 @@ pub const GROUPS_MAX: usize = 10_000;
 
 /// See [`GROUPS_MAX`]: the slowest rhythm ([`rhythm::BEAT_MAX_MS`]) comes six times in an hour.
 const FORGOTTEN_MS: i64 = 3_600_000;
-
-/// Groups that are found without a look into the map.
-const RECENT: usize = 64;
 
 /// A check asks for one row at most, which takes milliseconds: 1 s is one that has to wait.
 const SHORT_MS: u64 = 1_000;
@@ -84,14 +82,17 @@ pub struct Noise {
     /// Those that are followed, found by their keys…
     followed: Vec<Followed>,
     places: FxHashMap<Key, u32>,
-    /// …or here: clients that connect all the time are few, and a look into the map is half of what a session costs.
-    recent: [u32; RECENT],
+    /// …or, for sessions, by [`GroupId`]; [`NOWHERE`]: not yet.
+    by_group: Vec<u32>,
     /// Connections of all groups, followed or not.
     total: u64,
     unfollowed: u64,
     /// When it was last looked for groups to forget.
     swept: Instant,
 }
+
+/// The place of a group that is not followed.
+const NOWHERE: u32 = u32::MAX;
 
 /// Who it is: connections that have all of this in common. Names that are not known are [`NameId::ABSENT`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -185,7 +186,7 @@ impl Noise {
             window,
             followed: Vec::new(),
             places: FxHashMap::default(),
-            recent: [0; RECENT],
+            by_group: Vec::new(),
             total: 0,
             unfollowed: 0,
             swept: Instant::UNKNOWN,
@@ -199,50 +200,76 @@ impl Noise {
 
     /// Takes in a change. A log without times has no noise.
     pub fn observe(&mut self, change: &Change) {
-        let (group, started, ms) = match &change.what {
-            What::Closed(session) if !session.walsender => {
-                let started = session.session_start.or(session.authorized_at);
-                let group = Group::of_session(session);
-                (Some(group), started, session.session_time_ms)
-            }
-            What::Probe(probe) => (Some(Group::of_probe(probe)), probe.received_at, Some(0)),
-            What::Refused(refusal) => {
-                // The second connection of one attempt is no beat of its own.
-                let started = refusal.received_at.or(change.at);
-                let started = started.filter(|_| !refusal.is_retry);
-                (Group::of_refusal(refusal), started, Some(0))
-            }
-            _ => return,
-        };
         let Some(at) = change.at.filter(|&at| self.window.contains(at)) else {
             return;
         };
-        self.total += 1;
-        if let Some(group) = group {
-            self.follow(group, at, started, ms);
+        match &change.what {
+            What::Closed(session) if !session.walsender => {
+                self.total += 1;
+                self.ended(session, at);
+            }
+            What::Probe(probe) => {
+                self.total += 1;
+                self.follow(Group::of_probe(probe), at, probe.received_at, Some(0));
+            }
+            What::Refused(refusal) => {
+                self.total += 1;
+                // The second connection of one attempt is no beat of its own.
+                let started = refusal.received_at.unwrap_or(at);
+                let started = Some(started).filter(|_| !refusal.is_retry);
+                if let Some(group) = Group::of_refusal(refusal) {
+                    self.follow(group, at, started, Some(0));
+                }
+            }
+            _ => {}
         }
     }
 
-    fn follow(&mut self, group: Group, at: Instant, started: Option<Instant>, ms: Option<u64>) {
-        let key = group.key();
-        let recent = &mut self.recent[key.slot()];
-        if let Some(followed) = self.followed.get_mut(*recent as usize)
-            && followed.key == key
+    /// A session of a client ended.
+    fn ended(&mut self, session: &Session, at: Instant) {
+        let started = session.session_start.or(session.authorized_at);
+        let ms = session.session_time_ms;
+        // One that showed its host at the end has it here, and not in its group.
+        let group = session.group;
+        let has_group = group != GroupId::REST && !session.client_host_is_late;
+        if has_group
+            && let Some(&place) = self.by_group.get(group.index())
+            && let Some(followed) = self.followed.get_mut(place as usize)
         {
             return followed.add(at, started, ms);
         }
+        let place = self.follow(Group::of_session(session), at, started, ms);
+        if let Some(place) = place.filter(|_| has_group) {
+            if group.index() >= self.by_group.len() {
+                self.by_group.resize(group.index() + 1, NOWHERE);
+            }
+            self.by_group[group.index()] = place;
+        }
+    }
+
+    /// Adds a connection to those of its group; the place of that, if it is followed.
+    fn follow(
+        &mut self,
+        group: Group,
+        at: Instant,
+        started: Option<Instant>,
+        ms: Option<u64>,
+    ) -> Option<u32> {
+        let key = group.key();
         if let Some(&place) = self.places.get(&key) {
-            *recent = place;
-            return self.followed[place as usize].add(at, started, ms);
+            self.followed[place as usize].add(at, started, ms);
+            return Some(place);
         }
         if group.has_other() || !self.has_room(at) {
             self.unfollowed += 1;
-            return;
+            return None;
         }
+        let place = self.followed.len() as u32;
         let mut followed = Followed::new(group, started.unwrap_or(at));
         followed.add(at, started, ms);
-        self.places.insert(key, self.followed.len() as u32);
+        self.places.insert(key, place);
         self.followed.push(followed);
+        Some(place)
     }
 
     /// Room for one more group, if need be by forgetting some.
@@ -254,6 +281,7 @@ impl Noise {
             });
             let keys = self.followed.iter().map(|followed| followed.key);
             self.places = keys.zip(0..).collect();
+            self.by_group.clear();
         }
         self.followed.len() < GROUPS_MAX
     }
@@ -425,14 +453,6 @@ impl Group {
     fn rank(&self) -> (u16, [u32; 4], u16) {
         let names = Dimension::NAMED.map(|dimension| self.name(dimension).0);
         (self.kind.number(), names, self.server.0)
-    }
-}
-
-impl Key {
-    /// Its place among the recent ones.
-    fn slot(self) -> usize {
-        let mixed = (self.0 ^ self.1.rotate_left(17)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        (mixed >> 32) as usize % RECENT
     }
 }
 

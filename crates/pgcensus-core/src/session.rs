@@ -5,8 +5,9 @@ pub use pgcensus_log::record::{SessionId, Sqlstate};
 
 use std::sync::Arc;
 
+use crate::groups::GroupId;
 use crate::instant::Instant;
-use crate::names::{Dimension, Name, NameId};
+use crate::names::{Dimension, Name, NameId, Names};
 
 /// One client served by one backend, from authorization to disconnection.
 #[derive(Clone, Debug)]
@@ -20,6 +21,8 @@ pub struct Session {
     /// The how-many-th session of its server that was seen to open, from 1; 0: its opening was not seen, or it is known to end by
     /// its disconnection.
     pub opening: u64,
+    /// Its names as a number, from when it opened on; [`GroupId::REST`] where they are not looked up.
+    pub group: GroupId,
     /// A walsender: shown apart.
     pub walsender: bool,
     /// The role.
@@ -67,6 +70,7 @@ impl Session {
             pid,
             session_id,
             opening: 0,
+            group: GroupId::REST,
             walsender: false,
             user: None,
             database: None,
@@ -86,6 +90,13 @@ impl Session {
             tls: None,
             auth: None,
         }
+    }
+
+    /// The same, as one of its group: all the names by which it is counted are known.
+    #[must_use]
+    pub fn grouped(mut self, names: &mut Names) -> Session {
+        self.group = names.groups.of(&self);
+        self
     }
 
     /// Its name in a dimension, as it is counted.

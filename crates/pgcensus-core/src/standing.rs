@@ -1,7 +1,8 @@
 //! Standing: how many sessions of each name are open, and how that was at one remembered instant: who was there, and
 //! how each had grown in the minutes before.
 //!
-//! How this works. The instant that matters, a peak, is known to matter only until the next one comes, and on a morning
+//! How this works. Sessions are counted by their group; how many have a name is summed up when somebody asks. Those that
+//! are of no group ([`GroupId::REST`]) are counted by each of their names. The instant that matters, a peak, is known to matter only until the next one comes, and on a morning
 //! ramp every session is one: so nothing is copied then. A name remembers what it counted at the last mark only when it
 //! first changes after it. How it had grown is the sum of the steps (who came, who left) of the minutes before. These are
 //! kept in a list, which is all that a change costs, and are added to their names when somebody asks, or when the list is
@@ -14,9 +15,10 @@ use std::collections::HashMap;
 use rustc_hash::FxBuildHasher;
 
 use crate::change::Refusal;
+use crate::groups::GroupId;
 use crate::instant::Instant;
 use crate::names::{Dimension, NameId, Names};
-use crate::session::{ServerId, Session};
+use crate::session::Session;
 use crate::snapshot::{By, Growth, Ranking};
 
 /// How long before the mark growth begins. A pool that fills, a deploy, a storm are minutes; the tide of a day is not
@@ -35,9 +37,10 @@ const JOINED_MAX_MS: i64 = 64_000;
 
 /// Sessions by name.
 #[derive(Clone)]
-pub struct Standing {
-    /// There are several servers, so that sessions are counted by server too.
-    by_server: bool,
+pub(crate) struct Standing {
+    /// By [`GroupId`].
+    groups: Vec<NameCount>,
+    /// Those that are in no group, by each of their names; and all refusals.
     by: [Vec<NameCount>; Dimension::ALL.len()],
     mark: Mark,
     /// Those of the last minutes and some before, in the order in which they became known.
@@ -62,12 +65,25 @@ struct Mark {
     is_complete: bool,
 }
 
-/// `n` sessions of these names opened; negative: ended.
+/// `n` sessions opened; negative: ended.
 #[derive(Clone, Copy)]
 struct Step {
     at: Instant,
-    ids: [NameId; Dimension::ALL.len()],
+    whose: Whose,
     n: i32,
+}
+
+/// Where a session is counted.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Whose {
+    Group(GroupId),
+    Names([NameId; Dimension::ALL.len()]),
+}
+
+/// The counts of all names, summed up.
+pub(crate) struct ByName {
+    by: [Vec<NameCount>; Dimension::ALL.len()],
+    mark: Mark,
 }
 
 /// One name.
@@ -84,11 +100,11 @@ pub(crate) struct NameCount {
 }
 
 impl Standing {
-    /// Nobody is there. Of one server, sessions are not counted by server: it has all of them.
-    pub fn new(servers: usize) -> Standing {
+    /// Nobody is there.
+    pub(crate) fn new() -> Standing {
         let never = Instant(i64::MIN);
         Standing {
-            by_server: servers > 1,
+            groups: Vec::new(),
             by: Default::default(),
             mark: Mark {
                 number: 0,
@@ -103,47 +119,66 @@ impl Standing {
         }
     }
 
-    /// Sessions are counted by server.
-    pub fn by_server(&self) -> bool {
-        self.by_server
-    }
-
     /// At `at`, `n` sessions with the names of this one opened or, negative, ended; of them `connects` count as such. `at` may
     /// be long ago, where that has only become known now.
     #[inline]
-    pub fn add(&mut self, session: &Session, at: Instant, n: i64, connects: i64) {
-        let ids = Dimension::ALL.map(|dimension| session.name(dimension));
-        let number = self.mark.number;
-        let by_server = self.by_server;
-        let mut add = |dimension: Dimension| {
-            let name = self.name(dimension, ids[dimension as usize]);
-            name.keep(number);
+    pub(crate) fn add(&mut self, session: &Session, at: Instant, n: i64, connects: i64) {
+        let whose = Whose::of(session);
+        self.count(whose, |name| {
             name.now += n;
             name.connects += connects;
-        };
-        Dimension::NAMED.into_iter().for_each(&mut add);
-        if by_server {
-            add(Dimension::Server);
-        }
+        });
         if n != 0 && at != Instant::UNKNOWN {
-            if self.steps.len() >= STEPS_MAX {
-                self.sweep();
-            }
-            let n = n as i32;
-            self.steps.push(Step { at, ids, n });
+            self.step(at, whose, n as i32);
         }
     }
 
+    /// Changes the counts of a session, after they were remembered if they have not changed since the mark.
+    #[inline]
+    fn count(&mut self, whose: Whose, change: impl Fn(&mut NameCount)) {
+        let number = self.mark.number;
+        let change = |name: &mut NameCount| {
+            name.keep(number);
+            change(name);
+        };
+        match whose {
+            Whose::Group(group) => change(place(&mut self.groups, group.index())),
+            Whose::Names(ids) => {
+                for (names, id) in self.by.iter_mut().zip(ids) {
+                    change(place(names, id.0 as usize));
+                }
+            }
+        }
+    }
+
+    /// Lists a step, or adds it to the last one where that is listed as of the same time.
+    #[inline]
+    fn step(&mut self, at: Instant, whose: Whose, n: i32) {
+        if let Some(last) = self.steps[self.mark.steps..].last_mut()
+            && last.whose == whose
+            && (last.at..last.at.plus_ms(self.joined_ms)).contains(&at)
+        {
+            last.n += n;
+            return;
+        }
+        if self.steps.len() >= STEPS_MAX {
+            self.sweep();
+        }
+        let at = floor(at, self.joined_ms);
+        self.steps.push(Step { at, whose, n });
+    }
+
     /// A connection under these names was refused.
-    pub fn refused(&mut self, refusal: &Refusal) {
+    pub(crate) fn refused(&mut self, refusal: &Refusal) {
         for dimension in Dimension::ALL {
-            self.name(dimension, refusal.name(dimension)).refused += 1;
+            let names = &mut self.by[dimension as usize];
+            place(names, refusal.name(dimension).0 as usize).refused += 1;
         }
     }
 
     /// Remembers this instant, with all that was added so far, and no longer the one before. Growth counts from `first` on,
     /// where that is later than [`GREW_MS`] before.
-    pub fn mark(&mut self, at: Instant, first: Option<Instant>) {
+    pub(crate) fn mark(&mut self, at: Instant, first: Option<Instant>) {
         let since = at.plus_ms(-GREW_MS);
         let since = first.map_or(since, |first| first.min(at).max(since));
         let since = floor(since, self.joined_ms);
@@ -158,16 +193,16 @@ impl Standing {
 
     /// It has become known that `n` sessions with these names opened at `opened` and were still there at the mark, or,
     /// negative, never were.
-    pub fn was_at_mark(&mut self, session: &Session, opened: Instant, n: i64) {
-        let (number, since) = (self.mark.number, self.mark.since);
-        for dimension in Dimension::ALL {
-            let name = self.name(dimension, session.name(dimension));
-            name.keep(number);
+    pub(crate) fn was_at_mark(&mut self, session: &Session, opened: Instant, n: i64) {
+        let grew = if opened >= self.mark.since {
+            n as i32
+        } else {
+            0
+        };
+        self.count(Whose::of(session), |name| {
             name.at_mark += n;
-            if opened >= since {
-                name.grew += n as i32;
-            }
-        }
+            name.grew += grew;
+        });
     }
 
     /// Room for more steps: those that no mark to come can reach are dropped.
@@ -185,14 +220,8 @@ impl Standing {
 
     /// A step from before the mark.
     fn grow(&mut self, step: Step) {
-        if step.at < self.mark.since {
-            return;
-        }
-        let number = self.mark.number;
-        for dimension in Dimension::ALL {
-            let name = self.name(dimension, step.ids[dimension as usize]);
-            name.keep(number);
-            name.grew += step.n;
+        if step.at >= self.mark.since {
+            self.count(step.whose, |name| name.grew += step.n);
         }
     }
 
@@ -222,25 +251,40 @@ impl Standing {
         let joined_ms = self.joined_ms;
         for step in &self.steps {
             *sums
-                .entry((floor(step.at, joined_ms), step.ids))
+                .entry((floor(step.at, joined_ms), step.whose))
                 .or_default() += step.n;
         }
         self.steps.clear();
         let sums = sums.into_iter().filter(|&(_, n)| n != 0);
         self.steps
-            .extend(sums.map(|((at, ids), n)| Step { at, ids, n }));
+            .extend(sums.map(|((at, whose), n)| Step { at, whose, n }));
     }
 
-    pub(crate) fn name(&mut self, dimension: Dimension, id: NameId) -> &mut NameCount {
-        let names = &mut self.by[dimension as usize];
-        let at = id.0 as usize;
-        if at >= names.len() {
-            names.resize(at + 1, NameCount::default());
+    /// The counts of all names.
+    pub(crate) fn by_name(&mut self, names: &Names) -> ByName {
+        self.settle();
+        let mut by = self.by.clone();
+        let number = self.mark.number;
+        by.iter_mut().flatten().for_each(|name| name.keep(number));
+        for (id, group) in (0..).map(GroupId).zip(&mut self.groups) {
+            let Some(key) = names.groups.key(id) else {
+                continue;
+            };
+            group.keep(number);
+            for dimension in Dimension::ALL {
+                let names = &mut by[dimension as usize];
+                place(names, key.name(dimension).0 as usize).and(group);
+            }
         }
-        &mut names[at]
+        ByName {
+            by,
+            mark: self.mark,
+        }
     }
+}
 
-    /// A name as it is now.
+impl ByName {
+    /// That of a name.
     pub(crate) fn get(&self, dimension: Dimension, id: NameId) -> NameCount {
         let name = self.by[dimension as usize].get(id.0 as usize);
         name.copied().unwrap_or_default()
@@ -257,32 +301,17 @@ impl Standing {
         })
     }
 
-    /// The one server has all.
-    pub(crate) fn fill_in_server(&mut self, all: NameCount) {
-        self.settle();
-        let (grew, mark) = (self.grew() as i32, self.mark.number);
-        let server = self.name(Dimension::Server, ServerId(0).into());
-        *server = NameCount { grew, mark, ..all };
-    }
-
     /// By how much all together had grown, also those of whom nobody is left.
     fn grew(&self) -> i64 {
         let names = self.by[Dimension::Database as usize].iter();
-        let names = names.filter(|name| name.mark == self.mark.number);
         names.map(|name| i64::from(name.grew)).sum()
     }
 
     /// Who was there at the mark, and by how much each of them had grown; `None`: that is not known.
-    pub fn at_mark(&mut self, names: &Names) -> (By, Option<Growth>) {
-        self.settle();
-        let number = self.mark.number;
+    pub(crate) fn at_mark(&self, names: &Names) -> (By, Option<Growth>) {
         let ranked = Dimension::ALL.map(|dimension| {
             self.ranked(names, dimension, |name| {
-                if name.mark == number {
-                    (name.at_mark, i64::from(name.grew))
-                } else {
-                    (name.now, 0)
-                }
+                (name.at_mark, i64::from(name.grew))
             })
         });
         let by = ranked.each_ref().map(|rows| -> Ranking {
@@ -328,7 +357,35 @@ impl Standing {
     }
 }
 
+impl Whose {
+    #[inline]
+    fn of(session: &Session) -> Whose {
+        match session.group {
+            GroupId::REST => Whose::Names(Dimension::ALL.map(|dimension| session.name(dimension))),
+            group => Whose::Group(group),
+        }
+    }
+}
+
+/// That of a number, in a list that becomes as long as it must.
+#[inline]
+fn place(counts: &mut Vec<NameCount>, at: usize) -> &mut NameCount {
+    if at >= counts.len() {
+        counts.resize(at + 1, NameCount::default());
+    }
+    &mut counts[at]
+}
+
 impl NameCount {
+    /// Adds those of others.
+    fn and(&mut self, other: &NameCount) {
+        self.now += other.now;
+        self.connects += other.connects;
+        self.refused += other.refused;
+        self.at_mark += other.at_mark;
+        self.grew += other.grew;
+    }
+
     /// Before its first change after a mark: remembers what it was there.
     fn keep(&mut self, mark: u32) {
         if self.mark != mark {

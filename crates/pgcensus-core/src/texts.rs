@@ -6,8 +6,9 @@ use pgcensus_log::batch::{Batch, TextId};
 use pgcensus_log::event::Tls;
 use rustc_hash::FxHashMap;
 
+use crate::groups::GroupId;
 use crate::names::{Dimension, Name, NameId, Names};
-use crate::session::{SessionAuth, SessionTls};
+use crate::session::{Session, SessionAuth, SessionTls};
 
 /// The texts of one batch, and what they are called here.
 pub struct Texts<'a> {
@@ -61,6 +62,11 @@ impl<'a> Texts<'a> {
             *known = name.id;
         }
         name
+    }
+
+    /// The group of a session that has all its names.
+    pub(crate) fn group(&mut self, session: &Session) -> GroupId {
+        self.names.groups.of(session)
     }
 
     /// It as a TCP port; `None` for the path of a client's socket.

@@ -6,11 +6,9 @@ use super::finding::{Argument, Who};
 use super::tally::Tally;
 use super::{Seen, TICK_MS, tick};
 use crate::change::What;
+pub(super) use crate::groups::{GroupId, Key};
 use crate::names::{Dimension, NameId, Names};
 use crate::session::{ServerId, Session};
-
-/// Groups told apart at most; whoever comes after them shares [`GroupId::REST`], of which nothing is said.
-pub(super) const GROUPS_MAX: usize = 10_000;
 
 /// How far back it is known what had grown.
 pub(super) const GROWTH_MS: i64 = 180_000;
@@ -18,38 +16,17 @@ pub(super) const GROWTH_MS: i64 = 180_000;
 /// Ticks in which that is kept, the one that goes on among them.
 const TICKS: usize = (GROWTH_MS / TICK_MS) as usize + 1;
 
-/// A group, by its number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) struct GroupId(pub(super) u32);
-
-impl GroupId {
-    /// What belongs to no group, and groups beyond the bound.
-    pub(super) const REST: GroupId = GroupId(0);
-}
-
-/// Who a group is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Key {
-    pub(super) server: ServerId,
-    pub(super) database: NameId,
-    pub(super) application_name: NameId,
-    pub(super) user: NameId,
-    pub(super) client_host: NameId,
-}
-
 /// All groups.
 pub(super) struct Groups {
-    ids: FxHashMap<Key, GroupId>,
     /// By [`GroupId`]; the first is that of the rest.
     groups: Vec<Group>,
-    /// Clients often come in a row.
-    last: Option<(Key, GroupId)>,
 }
 
 /// What every test may ask of a group.
 #[derive(Clone, Debug)]
 pub(super) struct Group {
     pub(super) key: Key,
+    has_come: bool,
     /// Sessions that were seen to open.
     pub(super) connects: u64,
     /// Open now, of those that were seen to open.
@@ -63,25 +40,25 @@ pub(super) struct Group {
 
 impl Default for Groups {
     fn default() -> Self {
-        let nobody = Key {
-            server: ServerId::default(),
-            database: NameId::OTHER,
-            application_name: NameId::OTHER,
-            user: NameId::OTHER,
-            client_host: NameId::OTHER,
-        };
         Groups {
-            ids: FxHashMap::default(),
-            groups: vec![Group::new(nobody)],
-            last: None,
+            groups: vec![Group::new(NOBODY)],
         }
     }
 }
 
+/// Of sessions that have no group, and of groups that have not come yet.
+const NOBODY: Key = Key {
+    server: ServerId(0),
+    database: NameId::OTHER,
+    application_name: NameId::OTHER,
+    user: NameId::OTHER,
+    client_host: NameId::OTHER,
+};
+
 impl Groups {
     /// Takes in a change that is in no tally.
     pub(super) fn observe(&mut self, seen: &Seen<'_>) {
-        let group = &mut self.groups[seen.group.0 as usize];
+        let group = &mut self.groups[seen.group.index()];
         match seen.what {
             What::Opened(_) => {
                 group.connects += 1;
@@ -99,7 +76,7 @@ impl Groups {
 
     /// What the tally of a group has.
     pub(super) fn add(&mut self, id: GroupId, tally: &Tally) {
-        let group = &mut self.groups[id.0 as usize];
+        let group = &mut self.groups[id.index()];
         group.connects += u64::from(tally.opened);
         let net = i64::from(tally.opened) - i64::from(tally.ended.sessions);
         group.add(tick(tally.at), net as i32);
@@ -108,44 +85,39 @@ impl Groups {
     /// The group of a session.
     #[inline]
     pub(super) fn of(&mut self, session: &Session) -> GroupId {
-        match &self.last {
-            Some((last, id)) if last.is_of(session) => *id,
-            _ => self.find(Key {
-                server: session.server,
-                database: session.name(Dimension::Database),
-                application_name: session.name(Dimension::ApplicationName),
-                user: session.name(Dimension::User),
-                client_host: session.name(Dimension::ClientHost),
-            }),
+        let group = self.groups.get(session.group.index());
+        if group.is_none_or(|group| !group.has_come) {
+            self.comes(session);
         }
+        session.group
     }
 
-    #[inline(never)]
-    fn find(&mut self, key: Key) -> GroupId {
-        let id = match self.ids.get(&key) {
-            Some(&id) => id,
-            None if self.groups.len() > GROUPS_MAX => GroupId::REST,
-            None => {
-                let id = GroupId(self.groups.len() as u32);
-                self.groups.push(Group::new(key));
-                self.ids.insert(key, id);
-                id
-            }
+    /// The first of a group comes.
+    #[cold]
+    fn comes(&mut self, session: &Session) {
+        let id = session.group;
+        if id == GroupId::REST {
+            return;
+        }
+        if id.index() >= self.groups.len() {
+            self.groups.resize(id.index() + 1, Group::new(NOBODY));
+        }
+        self.groups[id.index()] = Group {
+            has_come: true,
+            ..Group::new(Key::of(session))
         };
-        self.last = Some((key, id));
-        id
     }
 
     /// One of them; that of [`GroupId::REST`] is nobody in particular.
     #[inline]
     pub(super) fn get(&self, id: GroupId) -> &Group {
-        &self.groups[id.0 as usize]
+        &self.groups[id.index()]
     }
 
-    /// All but the rest, with their numbers.
+    /// All that have come but the rest, with their numbers.
     pub(super) fn iter(&self) -> impl Iterator<Item = (GroupId, &Group)> {
-        let numbered = self.groups.iter().enumerate().skip(1);
-        numbered.map(|(id, group)| (GroupId(id as u32), group))
+        let numbered = (0..).map(GroupId).zip(&self.groups);
+        numbered.filter(|(_, group)| group.has_come)
     }
 
     /// How many of each name of this dimension are open now on a server, and how many more than [`GROWTH_MS`] ago, the
@@ -195,25 +167,6 @@ pub(super) struct Held {
 }
 
 impl Key {
-    #[inline]
-    fn is_of(&self, session: &Session) -> bool {
-        self.user == session.name(Dimension::User)
-            && self.application_name == session.name(Dimension::ApplicationName)
-            && self.client_host == session.name(Dimension::ClientHost)
-            && self.database == session.name(Dimension::Database)
-            && self.server == session.server
-    }
-
-    pub(super) fn name(self, dimension: Dimension) -> NameId {
-        match dimension {
-            Dimension::ApplicationName => self.application_name,
-            Dimension::User => self.user,
-            Dimension::ClientHost => self.client_host,
-            Dimension::Server => self.server.into(),
-            Dimension::Database => self.database,
-        }
-    }
-
     /// Its application, which is its user where the log has no application name.
     pub(super) fn application(self) -> (ServerId, NameId, NameId) {
         match self.application_name {
@@ -243,6 +196,7 @@ impl Group {
     fn new(key: Key) -> Group {
         Group {
             key,
+            has_come: false,
             connects: 0,
             open: 0,
             tick: i64::MIN,
@@ -296,7 +250,7 @@ mod tests {
 
     #[test]
     fn growth_is_that_of_the_last_three_minutes() {
-        let mut group = Group::new(Groups::default().groups[0].key);
+        let mut group = Group::new(NOBODY);
         for (tick, n) in [(100, 5), (100, 1), (110, 2), (117, -1), (118, 3), (112, 1)] {
             group.add(tick, n);
         }

@@ -243,32 +243,35 @@ pub(super) fn refused(
 
 impl Line {
     fn what(self, at: i64, names: &mut Names) -> What {
-        let mut name = |dimension, text: &str| -> Option<Name> {
-            (!text.is_empty()).then(|| names.name(dimension, text.as_bytes()))
-        };
-        let mut session = |client: &Client, how: How, opened: i64| Session {
-            application_name: name(Dimension::ApplicationName, client.0),
-            user: name(Dimension::User, client.1),
-            client_host: name(Dimension::ClientHost, &client.2),
-            session_start: Some(Instant(opened)),
-            authorized_at: (!how.is_older).then_some(Instant(opened)),
-            tls: how.tls.map(|tls| {
-                tls.then(|| {
-                    Arc::new(SessionTls {
-                        protocol: Box::default(),
-                        cipher: Box::default(),
-                        bits: None,
+        let mut session = |client: &Client, how: How, opened: i64| {
+            let mut name = |dimension, text: &str| -> Option<Name> {
+                (!text.is_empty()).then(|| names.name(dimension, text.as_bytes()))
+            };
+            let session = Session {
+                application_name: name(Dimension::ApplicationName, client.0),
+                user: name(Dimension::User, client.1),
+                client_host: name(Dimension::ClientHost, &client.2),
+                session_start: Some(Instant(opened)),
+                authorized_at: (!how.is_older).then_some(Instant(opened)),
+                tls: how.tls.map(|tls| {
+                    tls.then(|| {
+                        Arc::new(SessionTls {
+                            protocol: Box::default(),
+                            cipher: Box::default(),
+                            bits: None,
+                        })
                     })
-                })
-            }),
-            auth: how.auth.map(|(method, hba)| {
-                Arc::new(SessionAuth {
-                    identity: None,
-                    method: method.as_bytes().into(),
-                    hba: hba.as_bytes().into(),
-                })
-            }),
-            ..Session::new(ServerId(0), Some(1), None)
+                }),
+                auth: how.auth.map(|(method, hba)| {
+                    Arc::new(SessionAuth {
+                        identity: None,
+                        method: method.as_bytes().into(),
+                        hba: hba.as_bytes().into(),
+                    })
+                }),
+                ..Session::new(ServerId(0), Some(1), None)
+            };
+            session.grouped(names)
         };
         match self {
             Line::Opened(client, how) => What::Opened(Rc::new(session(&client, how, at))),

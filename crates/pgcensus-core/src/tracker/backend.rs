@@ -204,6 +204,7 @@ impl Session {
             .clone_from(&self.application_name);
         self.authorized_at = Some(at);
         self.tls = Some(tls.map(|tls| texts.tls(tls)));
+        self.group = texts.group(self);
     }
 
     /// It ended at `at` for this reason; its length is counted where it was not logged.
@@ -237,6 +238,9 @@ impl Session {
             self.set_client(client, texts);
         } else if self.client_port.is_none() {
             self.client_port = client.port.and_then(|port| texts.port(port));
+        }
+        if self.authorized_at.is_none() {
+            self.group = texts.group(self);
         }
     }
 }

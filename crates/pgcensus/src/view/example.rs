@@ -322,32 +322,21 @@ pub(crate) fn session(
 ) -> Session {
     let application =
         application.map(|name| names.name(Dimension::ApplicationName, name.as_bytes()));
+    let session_id = SessionId {
+        start_s: (start.0 / 1_000) as u64,
+        pid,
+    };
     Session {
-        opening: 0,
-        server: ServerId(0),
-        pid: Some(pid),
-        session_id: Some(SessionId {
-            start_s: (start.0 / 1_000) as u64,
-            pid,
-        }),
-        walsender: false,
         user: Some(names.name(Dimension::User, user.as_bytes())),
         database: Some(names.name(Dimension::Database, database.as_bytes())),
         application_name: application.clone(),
         application_name_last: application,
         client_host: Some(names.name(Dimension::ClientHost, host.as_bytes())),
-        client_host_is_late: false,
         client_port: port,
         session_start: Some(start),
         authorized_at: Some(start.plus_ms(4)),
-        session_end: None,
-        session_end_is_bound: false,
-        session_time_ms: None,
         setup_us: Some(4_000),
-        end: None,
-        end_reason: None,
-        tls: None,
-        auth: None,
+        ..Session::new(ServerId(0), Some(pid), Some(session_id))
     }
 }
 

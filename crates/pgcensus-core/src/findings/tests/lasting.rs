@@ -191,7 +191,7 @@ impl Planned {
         let host = format!("10.0.{}.{}", self.host / 256, self.host % 256);
         let application = (!self.application.is_empty())
             .then(|| names.name(Dimension::ApplicationName, self.application.as_bytes()));
-        Session {
+        let session = Session {
             application_name: application,
             user: Some(names.name(Dimension::User, b"app")),
             client_host: Some(names.name(Dimension::ClientHost, host.as_bytes())),
@@ -199,7 +199,8 @@ impl Planned {
             authorized_at: Some(Instant(self.from)),
             setup_us: Some(self.setup_us),
             ..Session::new(ServerId(0), Some(1), None)
-        }
+        };
+        session.grouped(names)
     }
 }
 

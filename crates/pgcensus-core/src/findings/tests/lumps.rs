@@ -100,7 +100,7 @@ fn session(client: u8, random: u32, at: Instant, names: &mut Names) -> Session {
         cipher: Box::default(),
         bits: None,
     };
-    Session {
+    let session = Session {
         application_name: name(Dimension::ApplicationName, format!("app-{}", client % 3)),
         user: name(Dimension::User, format!("user-{}", client % 2)),
         database: name(Dimension::Database, "shop".to_owned()),
@@ -112,7 +112,8 @@ fn session(client: u8, random: u32, at: Instant, names: &mut Names) -> Session {
         tls: (!random.is_multiple_of(5)).then(|| (random.is_multiple_of(3)).then(|| Arc::new(tls))),
         auth: (!random.is_multiple_of(4)).then(|| Arc::new(auth)),
         ..Session::new(ServerId(u16::from(client == 11)), Some(1), None)
-    }
+    };
+    session.grouped(names)
 }
 
 fn ended(session: Session, kind: u8, at: Instant) -> Session {
