@@ -53,6 +53,24 @@ struct Opened {
 type Key = (ServerId, Option<u32>, Option<SessionId>);
 
 impl Hold {
+    /// The next changes need not wait, none of them, nor does any other: they may be handed on by whoever has them.
+    pub fn lets_pass(&mut self, changes: &[Change]) -> bool {
+        let passes = |change: &Change| match &change.what {
+            What::Opened(session) => session.opening == 0,
+            What::Closed(_) => true,
+            What::TakenBack(_) | What::Refused(_) | What::Probe(_) | What::Server(..) => false,
+        };
+        if !self.waiting.is_empty() || !changes.iter().all(passes) {
+            return false;
+        }
+        self.first += changes.len() as u64;
+        self.now = changes
+            .iter()
+            .map(|change| change.at)
+            .fold(self.now, Option::max);
+        true
+    }
+
     /// Takes the next change and hands on what is ready.
     pub fn push(&mut self, mut change: Change, mut ready: impl FnMut(Change)) {
         self.now = self.now.max(change.at);

@@ -12,7 +12,7 @@
 mod backend;
 mod pidless;
 mod server;
-mod slots;
+mod whole;
 
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -26,7 +26,7 @@ use pgcensus_log::record::BackendType;
 use rustc_hash::FxHashMap;
 
 use backend::{Backend, Fatal, RecentRefusal, Stage};
-use slots::Slots;
+use whole::Slots;
 
 use crate::change::{Change, Refusal, RefusalRecord, What};
 use crate::instant::Instant;
@@ -209,6 +209,11 @@ impl Tracker {
             }
             _ => {}
         }
+        if let Some(slot) = slot
+            && self.whole(slot, event, at, texts, out)
+        {
+            return;
+        }
         match (&event.kind, event.pid) {
             (EventKind::Server(server), pid) => {
                 self.server_event(*server, pid, event, at, texts, out);
@@ -221,14 +226,12 @@ impl Tracker {
             (_, None) => self.without_pid(event, at, texts, out),
             (EventKind::Received { client }, Some(pid)) => {
                 self.pid_returns(pid, at, out);
-                if let Some(backend) = self.insert(pid, slot, event, at, texts) {
+                if let Some(backend) = self.insert(pid, event, at, texts) {
                     backend.received_at = Some(at);
                     let session = backend.session_mut();
                     session.session_start = Some(at);
                     session.set_client(*client, texts);
-                    if slot.is_none() {
-                        self.is_pending(at, pid);
-                    }
+                    self.is_pending(at, pid);
                 }
             }
             (
@@ -239,17 +242,17 @@ impl Tracker {
                 },
                 Some(pid),
             ) => {
-                let backend = self.pending_backend(pid, slot, event, at, texts, out);
+                let backend = self.pending_backend(pid, event, at, texts, out);
                 if let Some(session) = backend.map(Backend::session_mut) {
                     session.fill(event, texts);
                     session.auth = Some(texts.auth(*identity, *method, *hba));
                 }
             }
             (EventKind::Authorized { .. }, Some(pid)) => {
-                self.authorized(pid, slot, event, at, texts, out);
+                self.authorized(pid, event, at, texts, out);
             }
             (EventKind::Ready { setup_us }, Some(pid)) => {
-                let backend = self.backend(pid, slot);
+                let backend = self.backends.get_mut(&pid);
                 if let Some(backend) = backend.filter(|b| b.is(event) && b.stage == Stage::Open) {
                     let session = backend.session_mut();
                     session.setup_us = Some(*setup_us);
@@ -257,7 +260,7 @@ impl Tracker {
                 }
             }
             (EventKind::Disconnected { .. }, Some(pid)) => {
-                self.disconnected(pid, slot, event, at, texts, out);
+                self.disconnected(pid, event, at, texts, out);
             }
             (EventKind::Refused { .. }, Some(pid)) => self.refused(pid, event, at, texts, out),
             (EventKind::Probe { reason }, Some(pid)) => {
@@ -268,7 +271,7 @@ impl Tracker {
                 {
                     return;
                 }
-                if let Some(backend) = self.pending_backend(pid, None, event, at, texts, out) {
+                if let Some(backend) = self.pending_backend(pid, event, at, texts, out) {
                     backend.stage = Stage::Done;
                     backend.session_mut().fill(event, texts);
                     let probe = backend.probe(*reason);
@@ -280,7 +283,7 @@ impl Tracker {
                 }
             }
             (EventKind::CancelRequest, Some(pid)) => {
-                if let Some(backend) = self.pending_backend(pid, None, event, at, texts, out) {
+                if let Some(backend) = self.pending_backend(pid, event, at, texts, out) {
                     backend.stage = Stage::Done;
                 }
             }
@@ -297,15 +300,17 @@ impl Tracker {
         }
     }
 
+    /// A session where one was, with what that had.
+    fn spare(&mut self) -> Rc<Session> {
+        let spare = self.spare.pop();
+        spare.unwrap_or_else(|| Rc::new(Session::new(self.server, None, None)))
+    }
+
     /// Puts a session where one was.
     fn place(&mut self, session: Session) -> Rc<Session> {
-        if let Some(mut spare) = self.spare.pop()
-            && let Some(place) = Rc::get_mut(&mut spare)
-        {
-            *place = session;
-            return spare;
-        }
-        Rc::new(session)
+        let mut place = self.spare();
+        *Rc::make_mut(&mut place) = session;
+        place
     }
 
     /// The input is over: what waited for more is decided.
@@ -396,11 +401,10 @@ impl Tracker {
         }
     }
 
-    /// A new backend, in its slot or by its pid, if there is room for it.
+    /// A new backend, if there is room for it.
     fn insert(
         &mut self,
         pid: u32,
-        slot: Option<Slot>,
         event: &Event<TextId>,
         at: Instant,
         texts: &mut Texts<'_>,
@@ -429,18 +433,7 @@ impl Tracker {
             reason: None,
             fatal: None,
         };
-        Some(match slot {
-            Some(slot) => self.slots.put(slot, backend),
-            None => self.backends.entry(pid).insert_entry(backend).into_mut(),
-        })
-    }
-
-    /// The backend in this slot, or else with this pid.
-    fn backend(&mut self, pid: u32, slot: Option<Slot>) -> Option<&mut Backend> {
-        match self.slots.get_mut(slot) {
-            Some(backend) => Some(backend),
-            None => self.backends.get_mut(&pid),
-        }
+        Some(self.backends.entry(pid).insert_entry(backend).into_mut())
     }
 
     /// The backend that came last is pending since `at`.
@@ -463,24 +456,18 @@ impl Tracker {
     fn pending_backend(
         &mut self,
         pid: u32,
-        slot: Option<Slot>,
         event: &Event<TextId>,
         at: Instant,
         texts: &mut Texts<'_>,
         out: &mut Vec<Change>,
     ) -> Option<&mut Backend> {
-        let has_slot = self.slots.get_mut(slot).is_some();
-        if !has_slot
-            && !self
-                .backends
-                .get(&pid)
-                .is_some_and(|b| b.stage == Stage::Pending && b.is(event))
-        {
+        let is_it = |b: &Backend| b.stage == Stage::Pending && b.is(event);
+        if !self.backends.get(&pid).is_some_and(is_it) {
             self.pid_returns(pid, at, out);
-            self.insert(pid, None, event, at, texts)?;
+            self.insert(pid, event, at, texts)?;
             self.is_pending(at, pid);
         }
-        self.backend(pid, slot)
+        self.backends.get_mut(&pid)
     }
 
     /// A new backend has this pid: whatever held it is over.
@@ -515,18 +502,13 @@ impl Tracker {
     fn authorized(
         &mut self,
         pid: u32,
-        slot: Option<Slot>,
         event: &Event<TextId>,
         at: Instant,
         texts: &mut Texts<'_>,
         out: &mut Vec<Change>,
     ) {
-        // Nobody asks for that of a session that is known to end by its disconnection.
-        let opening = match self.slots.get_mut(slot) {
-            Some(_) => 0,
-            None => self.openings + 1,
-        };
-        let Some(backend) = self.pending_backend(pid, slot, event, at, texts, out) else {
+        let opening = self.openings + 1;
+        let Some(backend) = self.pending_backend(pid, event, at, texts, out) else {
             return;
         };
         backend.stage = Stage::Open;
@@ -539,14 +521,13 @@ impl Tracker {
             session.setup_us = Some(at.since(received).max(0) as u64 * 1000);
         }
         let told = backend.session.clone();
-        self.openings = self.openings.max(opening);
+        self.openings = opening;
         out.push(Change::new(at, What::Opened(told), b""));
     }
 
     fn disconnected(
         &mut self,
         pid: u32,
-        slot: Option<Slot>,
         event: &Event<TextId>,
         at: Instant,
         texts: &mut Texts<'_>,
@@ -562,22 +543,12 @@ impl Tracker {
             return;
         };
         let start = at.plus_ms(-(*session_time_ms as i64));
-        let backend = match self.slots.take(slot) {
-            Some(backend) if backend.may_have_begun(start) => Some(backend),
-            other => {
-                if let Some(backend) = other {
-                    self.backends.insert(pid, backend);
-                }
-                let is_it = self
-                    .backends
-                    .get(&pid)
-                    .is_some_and(|b| b.is(event) && b.may_have_begun(start));
-                if !is_it {
-                    self.pid_returns(pid, at, out);
-                }
-                self.backends.remove(&pid).filter(|_| is_it)
-            }
-        };
+        let is_it = |b: &Backend| b.is(event) && b.session.may_have_begun(start);
+        let is_it = self.backends.get(&pid).is_some_and(is_it);
+        if !is_it {
+            self.pid_returns(pid, at, out);
+        }
+        let backend = self.backends.remove(&pid).filter(|_| is_it);
         let (mut told, reason) = match backend {
             // A refusal that the server ends like a session (max_wal_senders until 11), or a session that a
             // server event has closed already.
@@ -621,15 +592,20 @@ impl Tracker {
         message: &[u8],
         out: &mut Vec<Change>,
     ) {
-        let reason = match (reason, self.shutdown) {
+        let reason = self.end_reason(reason);
+        Rc::make_mut(&mut session).finish(at, session_time_ms, reason);
+        out.push(Change::new(at, What::Closed(session), message));
+    }
+
+    /// Why a session ends, where its own records say this.
+    fn end_reason(&self, reason: Option<EndReason>) -> EndReason {
+        match (reason, self.shutdown) {
             // A smart shutdown waits until its clients leave by themselves.
             (None, Some(EndReason::SmartShutdown)) => EndReason::Closed,
             (None | Some(EndReason::Administrator), Some(shutdown)) => shutdown,
             (Some(reason), _) => reason,
             (None, None) => EndReason::Closed,
-        };
-        Rc::make_mut(&mut session).finish(at, session_time_ms, reason);
-        out.push(Change::new(at, What::Closed(session), message));
+        }
     }
 
     fn refused(
@@ -675,7 +651,7 @@ impl Tracker {
                 return;
             }
         }
-        let Some(backend) = self.pending_backend(pid, None, event, at, texts, out) else {
+        let Some(backend) = self.pending_backend(pid, event, at, texts, out) else {
             return;
         };
         backend.stage = Stage::Done;
@@ -841,7 +817,7 @@ impl Tracker {
                 backend.fatal = last_word.or(backend.fatal.take());
             }
             None => {
-                if let Some(backend) = self.insert(pid, None, event, at, texts) {
+                if let Some(backend) = self.insert(pid, event, at, texts) {
                     backend.stage = Stage::Unseen;
                     backend.reason = Some(reason);
                     backend.fatal = last_word;

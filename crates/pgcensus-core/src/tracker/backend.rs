@@ -103,16 +103,6 @@ impl Backend {
         }
     }
 
-    /// A session that began at `start`, by its own session time, can be this one.
-    pub(super) fn may_have_begun(&self, start: Instant) -> bool {
-        match (self.session.session_start, self.session.authorized_at) {
-            (Some(mine), _) => start.since(mine).abs() <= START_TOLERANCE_MS,
-            (None, Some(authorized)) => (-START_TOLERANCE_MS..=PENDING_MAX_MS + START_TOLERANCE_MS)
-                .contains(&authorized.since(start)),
-            (None, None) => true,
-        }
-    }
-
     pub(super) fn probe(&self, reason: ProbeReason) -> Probe {
         Probe {
             server: self.session.server,
@@ -150,6 +140,16 @@ impl SessionTls {
 }
 
 impl Session {
+    /// One that began at `start`, by its own session time, can be this one.
+    pub(super) fn may_have_begun(&self, start: Instant) -> bool {
+        match (self.session_start, self.authorized_at) {
+            (Some(mine), _) => start.since(mine).abs() <= START_TOLERANCE_MS,
+            (None, Some(authorized)) => (-START_TOLERANCE_MS..=PENDING_MAX_MS + START_TOLERANCE_MS)
+                .contains(&authorized.since(start)),
+            (None, None) => true,
+        }
+    }
+
     /// Takes what the prefix or the columns of an event carry, where it was not known.
     pub(super) fn fill(&mut self, event: &Event<TextId>, texts: &mut Texts<'_>) {
         if self.session_id.is_none() {

@@ -451,9 +451,12 @@ impl<'a, 's> Fold<'a, 's> {
             failed,
             ..
         } = self;
-        if self.holds_nothing {
+        if self.holds_nothing || hold.lets_pass(told) {
+            for change in told.iter() {
+                show(*sink, &mut run.filter, names, failed, change);
+            }
             for change in told.drain(..) {
-                hand_on(*sink, &mut run.filter, names, servers, failed, change);
+                give_back(servers, change);
             }
             return;
         }
@@ -708,8 +711,7 @@ fn widen(input: &mut Option<(Instant, Instant)>, at: Instant) {
     *last = at.max(*last);
 }
 
-/// Hands a change to the sink, if its session counts.
-#[inline(always)]
+/// Hands on a change.
 fn hand_on(
     sink: &mut dyn Sink,
     filter: &mut Filter,
@@ -717,6 +719,19 @@ fn hand_on(
     servers: &mut [ServerFold],
     failed: &mut Option<anyhow::Error>,
     change: Change,
+) {
+    show(sink, filter, names, failed, &change);
+    give_back(servers, change);
+}
+
+/// Shows a change to the sink, if its session counts.
+#[inline(always)]
+fn show(
+    sink: &mut dyn Sink,
+    filter: &mut Filter,
+    names: &Names,
+    failed: &mut Option<anyhow::Error>,
+    change: &Change,
 ) {
     let counts = filter.is_empty()
         || match &change.what {
@@ -728,8 +743,13 @@ fn hand_on(
             What::Server(server, ..) => filter.matches_server(names, *server),
         };
     if counts && failed.is_none() {
-        *failed = sink.change(names, &change).err();
+        *failed = sink.change(names, change).err();
     }
+}
+
+/// What held the session of a change that was handed on can be used again.
+#[inline(always)]
+fn give_back(servers: &mut [ServerFold], change: Change) {
     if let What::Opened(session) | What::TakenBack(session) | What::Closed(session) = change.what {
         let server = usize::from(session.server.0);
         servers[server].tracker.give_back(session);
