@@ -14,7 +14,8 @@ use pgcensus_log::format::Format;
 
 use super::compressed::{self, MAGIC_MAX, Magic};
 use super::enveloped::{self, Order};
-use super::file::{Head, LogFile, Opened, lines_end};
+use super::file::{LogFile, lines_end};
+use super::head::{Head, Opened};
 use super::judge::judge;
 use super::paths::{Candidate, Way};
 use super::section::{Section, read_fully_at};

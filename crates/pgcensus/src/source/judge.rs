@@ -6,7 +6,8 @@ use pgcensus_log::format::{self, Format, Guess, RecordHead};
 use pgcensus_log::line_prefix::{self, Inference, LinePrefix};
 
 use super::compressed::{self, Magic};
-use super::file::{Head, Kind, LogFile};
+use super::file::{Kind, LogFile};
+use super::head::Head;
 use super::paths::{self, Way};
 use super::take::{Learned, Taken};
 use super::{FormatOption, Problem, Request};

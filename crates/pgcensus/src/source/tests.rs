@@ -5,7 +5,7 @@ use std::fs;
 use pgcensus_log::log_time;
 
 use super::compressed::tests::{PACKERS, bzip2, gzip, lz4, xz, zstd};
-use super::file::Head;
+use super::head::Head;
 use super::judge::judge;
 use super::translated::Translated;
 use super::*;
