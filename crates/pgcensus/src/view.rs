@@ -43,6 +43,7 @@ use pgcensus_core::names::Dimension;
 use pgcensus_core::session::ServerId;
 use pgcensus_core::zone::{Civil, DisplayZone};
 
+use row::RowForm;
 use text::glued;
 
 /// How the operator wants it.
@@ -236,6 +237,15 @@ impl Show<'_> {
             Style::new()
         };
         Painted { style, text }
+    }
+
+    /// How comma-separated values are written: for a program, or for whoever looks at a terminal.
+    pub(crate) fn csv(&self) -> RowForm {
+        if self.terminal {
+            RowForm::ShownCsv
+        } else {
+            RowForm::Csv
+        }
     }
 
     /// The name of a server.

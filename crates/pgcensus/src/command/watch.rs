@@ -67,6 +67,8 @@ struct Lines<'w> {
 struct Out {
     form: Form,
     is_terminal: bool,
+    /// It is a terminal, whatever the form.
+    is_seen: bool,
     color: bool,
     to: Box<dyn Write>,
 }
@@ -153,6 +155,7 @@ impl Lines<'_> {
             self.row.clear();
             let show = Show {
                 color: out.color,
+                terminal: out.is_seen,
                 ..show
             };
             events::write(out.form, change, names, &show, &mut self.row);
@@ -321,6 +324,7 @@ impl Asked<'_> {
             outputs.push(Out {
                 form: form(output.format),
                 is_terminal: fitted.terminal && output.format == OutputFormat::Text,
+                is_seen: fitted.terminal,
                 color: fitted.color,
                 to: open(output)?,
             });

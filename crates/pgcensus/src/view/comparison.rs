@@ -290,19 +290,19 @@ pub(crate) fn csv(
         b"dimension,name,measure,before,after,ratio,change,p,q,sessions_before,sessions_after\n"
             .to_vec();
     for change in &comparison.total {
-        csv_row(change, &mut lines);
+        csv_row(show.csv(), change, &mut lines);
     }
     for dimension in Dimension::ALL {
         let changes = shown_of(comparison, dimension, show);
         for change in changes {
-            csv_row(change, &mut lines);
+            csv_row(show.csv(), change, &mut lines);
         }
     }
     out.write_all(&lines)
 }
 
-fn csv_row(change: &Change, lines: &mut Vec<u8>) {
-    let mut row = Row::begin(RowForm::Csv, lines);
+fn csv_row(form: RowForm, change: &Change, lines: &mut Vec<u8>) {
+    let mut row = Row::begin(form, lines);
     row.word("dimension", change.dimension.map(Dimension::as_str));
     row.text("name", change.dimension.map(|_| &*change.name));
     row.word("measure", Some(change.measure.as_str()));

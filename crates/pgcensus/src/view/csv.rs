@@ -5,7 +5,7 @@ use std::io;
 use pgcensus_core::names::Dimension;
 use pgcensus_core::snapshot::{CensusSnapshot, Cross, HistorySnapshot};
 
-use super::row::{Row, RowForm};
+use super::row::Row;
 use super::{InputReport, Show, table};
 
 /// Every name of every dimension: `dimension,name,open,at_peak,connects,refused,grew`; of two dimensions
@@ -29,7 +29,7 @@ pub(crate) fn summary(
     for &dimension in dimensions {
         let rows = table::rows(census, dimension);
         for entry in &rows[..show.rows(rows.len(), usize::MAX)] {
-            let mut row = Row::begin(RowForm::Csv, &mut line);
+            let mut row = Row::begin(show.csv(), &mut line);
             row.word("dimension", Some(dimension.as_str()));
             row.text("name", Some(entry.name));
             row.number("open", entry.open);
@@ -50,7 +50,7 @@ fn servers(census: &CensusSnapshot, show: &Show<'_>, out: &mut impl io::Write) -
     let mut lines = b"server,open,certainty,exact_since,peak,peak_at,peak_certainty,connects,disconnects,refused\n".to_vec();
     let servers = table::servers::ranked(census, show);
     for own in &servers[..show.rows(servers.len(), usize::MAX)] {
-        let mut row = Row::begin(RowForm::Csv, &mut lines);
+        let mut row = Row::begin(show.csv(), &mut lines);
         row.text("server", Some(show.server(own.server).as_bytes()));
         row.number("open", own.open.count);
         row.word("certainty", Some(own.open.certainty.as_str()));
@@ -75,7 +75,7 @@ fn cross(cross: &Cross, show: &Show<'_>, out: &mut impl io::Write) -> io::Result
     let (first, second) = (first.as_str(), second.as_str());
     let mut lines = format!("{first},{second},open,connects,refused\n").into_bytes();
     for entry in &cross.rows[..show.rows(cross.rows.len(), usize::MAX)] {
-        let mut row = Row::begin(RowForm::Csv, &mut lines);
+        let mut row = Row::begin(show.csv(), &mut lines);
         row.text(first, Some(&entry.names.0));
         row.text(second, Some(&entry.names.1));
         row.number("open", Some(entry.open));
@@ -98,7 +98,7 @@ pub(crate) fn history(
             .to_vec();
     let known = |n: u64| report.has_pid.then_some(n);
     for bucket in &history.buckets {
-        let mut row = Row::begin(RowForm::Csv, &mut lines);
+        let mut row = Row::begin(show.csv(), &mut lines);
         row.time("start", Some(bucket.start), show.zone);
         row.number("connects", Some(bucket.connects));
         row.number("disconnects", Some(bucket.disconnects));
@@ -125,7 +125,7 @@ mod tests {
     #[test]
     fn tables_are_one_row_a_name_or_a_bucket() {
         let (zone, mut names) = (example::zone(), Names::default());
-        let show = example::show(&zone, 80);
+        let show = example::piped(&zone);
         let mut out = Vec::new();
         summary(&example::census(&mut names), &show, &mut out).unwrap();
         history(&example::history(), &example::report(), &show, &mut out).unwrap();
@@ -139,7 +139,7 @@ mod tests {
         let show = Show {
             servers: &servers,
             by: &[Dimension::Server],
-            ..example::show(&zone, 80)
+            ..example::piped(&zone)
         };
         let mut out = Vec::new();
         summary(&example::fleet(&mut names), &show, &mut out).unwrap();
@@ -161,7 +161,7 @@ mod tests {
             rows: vec![row(b"app", 3), row(b"a,b", 1)],
         });
         let mut out = Vec::new();
-        summary(&census, &example::show(&zone, 80), &mut out).unwrap();
+        summary(&census, &example::piped(&zone), &mut out).unwrap();
         insta::assert_snapshot!(String::from_utf8(out).unwrap(), @r#"
         database,user,open,connects,refused
         shop,app,3,12,0

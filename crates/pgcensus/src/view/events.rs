@@ -112,7 +112,7 @@ pub(crate) fn write(
 ) {
     let form = match form {
         Form::Json => RowForm::Json,
-        Form::Csv => RowForm::Csv,
+        Form::Csv => show.csv(),
         Form::Text => {
             out.extend_from_slice(line(change, names, show).as_bytes());
             out.push(b'\n');
@@ -373,7 +373,7 @@ fn write_row(form: RowForm, change: &Change, names: &Names, show: &Show<'_>, out
         refused,
         probe,
     } = particulars(&change.what);
-    let csv = form == RowForm::Csv;
+    let csv = form != RowForm::Json;
     let mut row = Row::begin(form, out);
     row.time("at", change.at, show.zone);
     row.text("server", Some(show.server(whom.server).as_bytes()));
@@ -563,7 +563,7 @@ mod tests {
     #[test]
     fn event_of_csv_has_a_field_for_each_column() {
         let zone = example::zone();
-        let text = render(Form::Csv, &example::show(&zone, 80));
+        let text = render(Form::Csv, &example::piped(&zone));
         let mut reader = csv::Reader::from_reader(text.as_bytes());
         assert_eq!(reader.headers().unwrap().len(), 19);
         assert_eq!(reader.records().map(Result::unwrap).count(), 8);

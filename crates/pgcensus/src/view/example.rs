@@ -45,6 +45,13 @@ pub(crate) fn show(zone: &DisplayZone, width: usize) -> Show<'_> {
     }
 }
 
+pub(crate) fn piped(zone: &DisplayZone) -> Show<'_> {
+    Show {
+        terminal: false,
+        ..show(zone, 80)
+    }
+}
+
 pub(crate) fn report() -> InputReport {
     InputReport {
         files: 3,

@@ -14,7 +14,7 @@ use std::io::Write as _;
 use pgcensus_core::instant::Instant;
 use pgcensus_core::zone::DisplayZone;
 
-use super::text::is_hidden;
+use super::text::{is_hidden, shown};
 
 /// What a row is written as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub(crate) enum RowForm {
     Json,
     /// Comma-separated values and a newline (RFC 4180 quoting); unknown is empty.
     Csv,
+    /// The same for a terminal, where what does not show in a name is escaped, a line break too.
+    ShownCsv,
 }
 
 /// A row in the making.
@@ -49,7 +51,7 @@ impl<'b> Row<'b> {
     pub(crate) fn end(self) {
         match self.form {
             RowForm::Json => self.out.extend_from_slice(b"}\n"),
-            RowForm::Csv => self.out.push(b'\n'),
+            RowForm::Csv | RowForm::ShownCsv => self.out.push(b'\n'),
         }
     }
 
@@ -59,7 +61,17 @@ impl<'b> Row<'b> {
         match (self.form, value) {
             (RowForm::Json, Some(text)) => push_json_string(self.out, text),
             (RowForm::Csv, Some(text)) => push_csv_field(self.out, text),
+            (RowForm::ShownCsv, Some(text)) => push_csv_field(self.out, shown(text).as_bytes()),
             (_, None) => self.null(),
+        }
+    }
+
+    /// A sentence of ours, in which names are harmless already.
+    pub(crate) fn sentence(&mut self, key: &str, sentence: &str) {
+        self.key(key);
+        match self.form {
+            RowForm::Json => push_json_string(self.out, sentence.as_bytes()),
+            RowForm::Csv | RowForm::ShownCsv => push_csv_field(self.out, sentence.as_bytes()),
         }
     }
 
@@ -72,7 +84,7 @@ impl<'b> Row<'b> {
                 self.out.extend_from_slice(word.as_bytes());
                 self.out.push(b'"');
             }
-            (RowForm::Csv, Some(word)) => self.out.extend_from_slice(word.as_bytes()),
+            (_, Some(word)) => self.out.extend_from_slice(word.as_bytes()),
             (_, None) => self.null(),
         }
     }
@@ -83,7 +95,7 @@ impl<'b> Row<'b> {
         // Writing to a Vec cannot fail.
         let _ = match (self.form, value) {
             (RowForm::Json, Some(value)) => write!(self.out, "\"{value}\""),
-            (RowForm::Csv, Some(value)) => write!(self.out, "{value}"),
+            (_, Some(value)) => write!(self.out, "{value}"),
             (_, None) => return self.null(),
         };
     }
@@ -121,7 +133,7 @@ impl<'b> Row<'b> {
         self.key(key);
         let quote: &[u8] = match (self.form, value) {
             (RowForm::Json, Some(_)) => b"\"",
-            (RowForm::Csv, Some(_)) => b"",
+            (_, Some(_)) => b"",
             (_, None) => return self.null(),
         };
         self.out.extend_from_slice(quote);
@@ -158,14 +170,14 @@ impl<'b> Row<'b> {
         self.key(key);
         let word: &[u8] = match self.form {
             RowForm::Json => b"false",
-            RowForm::Csv => b"none",
+            RowForm::Csv | RowForm::ShownCsv => b"none",
         };
         self.out.extend_from_slice(word);
         self.skip(fields - 1);
     }
 
     fn skip(&mut self, fields: usize) {
-        if self.form == RowForm::Csv {
+        if self.form != RowForm::Json {
             self.out.extend(std::iter::repeat_n(b',', fields));
         }
     }
@@ -287,6 +299,22 @@ mod tests {
             let mut out = Vec::new();
             push_csv_field(&mut out, text.as_bytes());
             assert_eq!(String::from_utf8_lossy(&out), field);
+        }
+    }
+
+    #[test]
+    fn a_terminal_gets_names_that_cannot_move_its_cursor_or_forge_a_row() {
+        let name = &b"it\x1b[2J\nforged,1"[..];
+        for (form, row) in [
+            (RowForm::Csv, "\"it\x1b[2J\nforged,1\",1\n"),
+            (RowForm::ShownCsv, "\"it\\x1b[2J\\nforged,1\",1\n"),
+        ] {
+            let mut out = Vec::new();
+            let mut written = Row::begin(form, &mut out);
+            written.text("user", Some(name));
+            written.number("open", Some(1));
+            written.end();
+            assert_eq!(String::from_utf8_lossy(&out), row);
         }
     }
 

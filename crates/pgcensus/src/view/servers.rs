@@ -14,7 +14,7 @@ use pgcensus_core::instant::Instant;
 use serde::Serialize;
 use unicode_width::UnicodeWidthStr;
 
-use super::row::{Row, RowForm};
+use super::row::Row;
 use super::text::{counted, glued, left, paragraph, shown, size};
 use super::{Show, Tone, json};
 use crate::discover::Server;
@@ -289,7 +289,7 @@ pub(crate) fn csv(servers: &[Server], show: &Show<'_>, out: &mut impl io::Write)
             path.as_ref()
                 .map(|path| path.as_os_str().as_encoded_bytes().to_owned())
         };
-        let mut row = Row::begin(RowForm::Csv, &mut lines);
+        let mut row = Row::begin(show.csv(), &mut lines);
         row.text("server", Some(server.name.as_bytes()));
         row.text("version", server.version.as_deref().map(str::as_bytes));
         match server.is_running {
@@ -392,7 +392,7 @@ mod tests {
         let zone = example::zone();
         let json = written(|servers, out| json(servers, &example::show(&zone, 80), out));
         insta::assert_snapshot!("servers_json", json);
-        let csv = written(|servers, out| csv(servers, &example::show(&zone, 80), out));
+        let csv = written(|servers, out| csv(servers, &example::piped(&zone), out));
         insta::assert_snapshot!("servers_csv", csv);
     }
 }

@@ -75,7 +75,7 @@ impl<'a> Sessions<'a> {
         self.line.clear();
         match self.form {
             Form::Json => write_row(RowForm::Json, session, names, &self.show, &mut self.line),
-            Form::Csv => write_row(RowForm::Csv, session, names, &self.show, &mut self.line),
+            Form::Csv => write_row(self.show.csv(), session, names, &self.show, &mut self.line),
             Form::Text => {
                 let line = self.layout.line(session, names, until, &self.show);
                 return writeln!(out, "{line}");
@@ -553,7 +553,7 @@ mod tests {
     #[test]
     fn session_of_csv_has_a_field_for_each_column() {
         let zone = example::zone();
-        let text = render(Form::Csv, &example::show(&zone, 80));
+        let text = render(Form::Csv, &example::piped(&zone));
         let mut reader = csv::Reader::from_reader(text.as_bytes());
         let heads = reader.headers().unwrap().clone();
         assert_eq!(heads.len(), 25);

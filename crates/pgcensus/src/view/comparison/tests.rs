@@ -129,7 +129,7 @@ fn that_nothing_changed_is_said() {
 #[test]
 fn data_has_every_number() {
     let zone = example::zone();
-    let show = example::show(&zone, 80);
+    let show = example::piped(&zone);
     let mut out = Vec::new();
     csv(&comparison(), &show, &mut out).unwrap();
     insta::assert_snapshot!("comparison_csv", String::from_utf8_lossy(&out));

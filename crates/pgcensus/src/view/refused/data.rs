@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use super::Told;
 use crate::view::json::{self, Counts, Input, NameCount, time};
-use crate::view::row::{Row, RowForm};
+use crate::view::row::Row;
 use crate::view::{Place, Show};
 
 /// All of it as one object.
@@ -271,7 +271,7 @@ pub(crate) fn csv(told: Told<'_>, show: &Show<'_>, out: &mut impl io::Write) -> 
     let mut line = Vec::new();
     for reason in &refused.reasons {
         for group in &reason.groups[..show.rows(reason.groups.len(), usize::MAX)] {
-            let mut row = Row::begin(RowForm::Csv, &mut line);
+            let mut row = Row::begin(show.csv(), &mut line);
             row.word("reason", Some(reason.reason.as_str()));
             for &dimension in &refused.dimensions {
                 row.text(dimension.as_str(), group.name(dimension));

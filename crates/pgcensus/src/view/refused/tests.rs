@@ -138,7 +138,13 @@ fn wide_lines_have_details_beside() {
 
 #[test]
 fn rows_are_groups() {
-    insta::assert_snapshot!(told(80, data::csv));
+    insta::assert_snapshot!(told(80, |told, show, out| {
+        let piped = Show {
+            terminal: false,
+            ..*show
+        };
+        data::csv(told, &piped, out)
+    }));
 }
 
 #[test]
