@@ -92,6 +92,8 @@ pub struct Findings {
     latest: Instant,
     tallies: Tallies,
     groups: Groups,
+    /// Those of sessions that the filter leaves out.
+    others: Groups,
     /// What ended or began lives of servers, in order.
     server_events: Vec<(Instant, ServerId, ServerEvent)>,
     saturation: Saturation,
@@ -163,6 +165,7 @@ impl Findings {
             latest: Instant::UNKNOWN,
             tallies: Tallies::default(),
             groups: Groups::default(),
+            others: Groups::default(),
             server_events: Vec::new(),
             saturation: Saturation::default(),
             storm: Storm::default(),
@@ -235,6 +238,32 @@ impl Findings {
                 self.alone(at, GroupId::REST, &change.what);
             }
         }
+    }
+
+    /// Takes in a change of which the filter keeps nothing: a full server is held by whoever is there, and what the server
+    /// does is why any session comes or goes.
+    #[cold]
+    pub fn left_out(&mut self, change: &Change) {
+        let (session, at) = match (&change.what, change.at) {
+            (What::Server(..), _) => return self.observe(change),
+            (
+                What::Opened(session) | What::TakenBack(session) | What::Closed(session),
+                Some(at),
+            ) => (session, at),
+            _ => return,
+        };
+        self.latest = self.latest.max(at);
+        let is_counted = !session.walsender && session.pid.is_some();
+        if !is_counted || self.window.is_after(at) || self.latest.since(at) > LATE_MS {
+            return;
+        }
+        let seen = Seen {
+            at,
+            group: self.others.of(session),
+            what: &change.what,
+        };
+        self.others.observe(&seen);
+        self.saturation.left_out(session.server, &seen);
     }
 
     /// Adds up a session that opened.
@@ -323,7 +352,7 @@ impl Findings {
         self.flush();
         let seen = Seen { at, group, what };
         self.groups.observe(&seen);
-        self.saturation.observe(&seen, &self.groups);
+        self.saturation.observe(&seen, [&self.groups, &self.others]);
         self.each(at, group, what);
         self.storm.observe(&seen, &self.groups);
         self.leak.observe(&seen, &self.groups);
@@ -385,6 +414,7 @@ impl Findings {
         let judge = Judge {
             known,
             groups: &self.groups,
+            others: &self.others,
             server_events: &self.server_events,
         };
         let mut findings = Vec::new();
@@ -411,10 +441,17 @@ impl Findings {
 struct Judge<'j> {
     known: &'j Known<'j>,
     groups: &'j Groups,
+    others: &'j Groups,
     server_events: &'j [(Instant, ServerId, ServerEvent)],
 }
 
 impl Judge<'_> {
+    /// `max_connections`, to be held against the sessions that were seen: unless there are others that a filter leaves out.
+    fn connections_max(&self) -> Option<u32> {
+        let has_others = self.others.iter().next().is_some();
+        self.known.connections_max.filter(|_| !has_others)
+    }
+
     /// There is log enough for verdicts other than on refusals.
     fn has_log(&self) -> bool {
         let (first, last) = self.known.span;

@@ -65,6 +65,8 @@ pub(crate) trait Sink {
     fn begins(&mut self, first: Instant);
     /// Something happened; changes come in the order of the log.
     fn change(&mut self, names: &Names, change: &Change) -> anyhow::Result<()>;
+    /// Something happened that the filter leaves out.
+    fn left_out(&mut self, _: &Change) {}
     /// Ctrl+C has ended the input of some server here: nothing after this time counts.
     fn ends(&mut self, last: Instant);
 }

@@ -119,27 +119,33 @@ impl Groups {
         let numbered = (0..).map(GroupId).zip(&self.groups);
         numbered.filter(|(_, group)| group.has_come)
     }
+}
 
-    /// How many of each name of this dimension are open now on a server, and how many more than [`GROWTH_MS`] ago, the
-    /// most first.
-    pub(super) fn held(&self, server: ServerId, dimension: Dimension, tick: i64) -> Vec<Held> {
-        let mut by: FxHashMap<NameId, Held> = FxHashMap::default();
-        for (_, group) in self.iter().filter(|(_, group)| group.key.server == server) {
-            if group.open > 0 {
-                let name = group.key.name(dimension);
-                let held = by.entry(name).or_insert(Held {
-                    name,
-                    open: 0,
-                    grown: 0,
-                });
-                held.open += group.open;
-                held.grown += group.grown(tick);
-            }
+/// How many of each name of this dimension are open now on a server, and how many more than [`GROWTH_MS`] ago, the
+/// most first.
+pub(super) fn held(
+    groups: [&Groups; 2],
+    server: ServerId,
+    dimension: Dimension,
+    tick: i64,
+) -> Vec<Held> {
+    let mut by: FxHashMap<NameId, Held> = FxHashMap::default();
+    let groups = groups.into_iter().flat_map(Groups::iter);
+    for (_, group) in groups.filter(|(_, group)| group.key.server == server) {
+        if group.open > 0 {
+            let name = group.key.name(dimension);
+            let held = by.entry(name).or_insert(Held {
+                name,
+                open: 0,
+                grown: 0,
+            });
+            held.open += group.open;
+            held.grown += group.grown(tick);
         }
-        let mut held: Vec<Held> = by.into_values().collect();
-        held.sort_by_key(|held| (std::cmp::Reverse(held.open), held.name));
-        held
     }
+    let mut held: Vec<Held> = by.into_values().collect();
+    held.sort_by_key(|held| (std::cmp::Reverse(held.open), held.name));
+    held
 }
 
 impl Who {

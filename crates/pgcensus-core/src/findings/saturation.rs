@@ -12,7 +12,7 @@ use std::collections::hash_map::Entry;
 use rustc_hash::FxHashMap;
 
 use super::finding::Finding;
-use super::groups::{Groups, Held};
+use super::groups::{self, Groups, Held};
 use super::{Judge, Seen};
 use crate::change::{Refusal, What};
 use crate::instant::Instant;
@@ -105,7 +105,8 @@ struct Peaks {
 }
 
 impl Saturation {
-    pub(super) fn observe(&mut self, seen: &Seen<'_>, groups: &Groups) {
+    /// Takes in a change; `groups` are those of all sessions, whether a filter keeps them or not.
+    pub(super) fn observe(&mut self, seen: &Seen<'_>, groups: [&Groups; 2]) {
         match seen.what {
             What::TakenBack(session) => self.closed(session.server),
             What::Closed(session) if session.was_seen_to_open() => self.closed(session.server),
@@ -116,6 +117,18 @@ impl Saturation {
             }
             What::Opened(_) | What::Closed(_) | What::Probe(_) | What::Server(..) => {}
         }
+    }
+
+    /// Takes in what opens or closes and does not count: it holds a connection as all do.
+    pub(super) fn left_out(&mut self, server: ServerId, seen: &Seen<'_>) {
+        let by = match seen.what {
+            What::Opened(_) => 1,
+            What::Closed(session) if !session.was_seen_to_open() => 0,
+            _ => -1,
+        };
+        let server = self.server(server);
+        server.open += by;
+        server.peaks.observe(seen.at, server.open);
     }
 
     /// A session opened.
@@ -164,7 +177,7 @@ impl Saturation {
         }
     }
 
-    fn refused(&mut self, refusal: &Refusal, limit: Limit, seen: &Seen<'_>, groups: &Groups) {
+    fn refused(&mut self, refusal: &Refusal, limit: Limit, seen: &Seen<'_>, groups: [&Groups; 2]) {
         let at = seen.at;
         let server = refusal.server;
         let of = match limit {
@@ -233,9 +246,9 @@ impl Limit {
 }
 
 impl Stretch {
-    fn new(seen: &Seen<'_>, open: i64, groups: &Groups, server: ServerId) -> Stretch {
+    fn new(seen: &Seen<'_>, open: i64, groups: [&Groups; 2], server: ServerId) -> Stretch {
         let held = |dimension| {
-            let mut held = groups.held(server, dimension, seen.tick());
+            let mut held = groups::held(groups, server, dimension, seen.tick());
             let grown = held.iter().copied().max_by_key(|held| held.grown);
             held.truncate(HELD_MAX);
             let more = grown.filter(|grown| !held.contains(grown));

@@ -157,6 +157,11 @@ impl Scene {
     }
 
     pub(super) fn findings(&self) -> Vec<Finding> {
+        self.findings_without(&[])
+    }
+
+    /// Those of all but these applications, which a filter leaves out, and all that servers say of themselves with them.
+    pub(super) fn findings_without(&self, left_out: &[&str]) -> Vec<Finding> {
         let mut names = Names::of_servers(["pg"]);
         let mut lines = self.lines.clone();
         lines.sort_by_key(|(at, _)| *at);
@@ -170,11 +175,23 @@ impl Scene {
             findings.personal_user(pattern).expect("a pattern");
         }
         for (at, line) in lines {
-            findings.observe(&Change {
+            let counts = match &line {
+                Line::Server(_) => left_out.is_empty(),
+                Line::Opened(client, _)
+                | Line::TakenBack(client, _)
+                | Line::Closed(client, ..)
+                | Line::Refused(client, ..) => !left_out.contains(&client.0),
+            };
+            let change = Change {
                 at: Some(Instant(at)),
                 what: line.what(at, &mut names),
                 message: Box::default(),
-            });
+            };
+            if counts {
+                findings.observe(&change);
+            } else {
+                findings.left_out(&change);
+            }
         }
         findings.verdicts(&Known {
             names: &names,

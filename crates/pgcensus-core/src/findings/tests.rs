@@ -51,6 +51,47 @@ fn a_full_server_is_critical_and_who_grew_is_named() {
     );
 }
 
+/// Who asks for the refused ones alone still learns who holds the connections.
+#[test]
+fn whoever_a_filter_leaves_out_holds_a_full_server_all_the_same() {
+    let mut log = Scene::default();
+    log.traffic(&web(), 0, 2 * HOUR, 30 * SECOND);
+    for i in 0..20 {
+        log.stays(i, &api());
+        log.stays(HOUR + i * SECOND, &client("batch", "app", "10.0.0.9"));
+        log.refused(
+            HOUR + MINUTE + i * SECOND,
+            &api(),
+            RefusalReason::TooManyClients,
+        );
+    }
+    let told = |log: &Scene, left_out: &[&str]| {
+        let findings = log.findings_without(left_out).into_iter();
+        let mut full = findings.filter(|f| f.kind == Kind::Saturation);
+        full.next().map(|full| (full.who, full.said, full.figures))
+    };
+    assert!(told(&log, &[]).is_some());
+    for left_out in [&["batch"][..], &["batch", "web"]] {
+        assert_eq!(told(&log, left_out), told(&log, &[]), "{left_out:?}");
+    }
+}
+
+#[test]
+fn what_a_server_does_is_the_cause_whatever_a_filter_keeps() {
+    let mut log = Scene::default();
+    log.traffic(&web(), 0, 5 * HOUR, 20 * SECOND);
+    log.traffic(&api(), 0, 5 * HOUR, 20 * SECOND);
+    deploy(&mut log, HOUR, 120);
+    let severities = |log: &Scene| -> Vec<_> {
+        let findings = log.findings_without(&["api"]).into_iter();
+        let storms = findings.filter(|f| f.kind == Kind::Storm);
+        storms.map(|storm| storm.severity).collect()
+    };
+    assert_eq!(severities(&log), [Severity::Warning]);
+    log.server(HOUR - SECOND, ServerEvent::Ready);
+    assert_eq!(severities(&log), [Severity::Info]);
+}
+
 #[test]
 fn a_limit_of_a_role_is_a_throttle_unless_it_turns_away_many() {
     let mut log = Scene::default();

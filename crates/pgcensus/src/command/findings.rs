@@ -31,6 +31,10 @@ impl Sink for Folds {
         Ok(())
     }
 
+    fn left_out(&mut self, change: &Change) {
+        self.findings.left_out(change);
+    }
+
     fn ends(&mut self, last: Instant) {
         self.findings.ends(last);
         self.noise.ends(last);

@@ -47,6 +47,12 @@ impl Sink for Totals {
         Ok(())
     }
 
+    fn left_out(&mut self, change: &Change) {
+        if let Some(findings) = &mut self.findings {
+            findings.left_out(change);
+        }
+    }
+
     fn ends(&mut self, last: Instant) {
         self.census.ends(last);
         self.history.ends(last);

@@ -742,7 +742,9 @@ fn show(
             What::Probe(probe) => filter.matches(names, &Who::from(&**probe)),
             What::Server(server, ..) => filter.matches_server(names, *server),
         };
-    if counts && failed.is_none() {
+    if !counts {
+        sink.left_out(change);
+    } else if failed.is_none() {
         *failed = sink.change(names, change).err();
     }
 }

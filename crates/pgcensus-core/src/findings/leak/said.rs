@@ -39,7 +39,7 @@ impl Growth {
         .text(" after ")
         .ms(took)
         .text(format!(", {an_hour:.1} more an hour"));
-        let max = judge.known.connections_max.map(i64::from);
+        let max = judge.connections_max().map(i64::from);
         let left = max.map(|max| {
             let free = (max - RESERVED - self.server_open).max(0);
             (free as f64 * took as f64 / net as f64) as i64
