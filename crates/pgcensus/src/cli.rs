@@ -321,6 +321,27 @@ impl FilterArgs {
     }
 }
 
+impl FilterArgs {
+    /// Each flag with each of its values.
+    pub(crate) fn given(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let all = [
+            ("--db", &self.db),
+            ("--user", &self.user),
+            ("--app", &self.app),
+            ("--host", &self.host),
+            ("--exclude-db", &self.exclude_db),
+            ("--exclude-user", &self.exclude_user),
+            ("--exclude-app", &self.exclude_app),
+            ("--exclude-host", &self.exclude_host),
+            ("--exclude-server", &self.exclude_server),
+            ("--pid", &self.pid),
+            ("--session", &self.session),
+        ];
+        let all = all.into_iter();
+        all.flat_map(|(flag, values)| values.iter().map(move |value| (flag, &**value)))
+    }
+}
+
 fn each(
     flag: &str,
     values: &[String],
@@ -567,6 +588,17 @@ fn output(path: &Path, asked: Option<OutputFormat>) -> anyhow::Result<Output> {
         target: Target::File(path.to_owned()),
         format,
     })
+}
+
+impl LogFormat {
+    /// The word for it on the command line.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            LogFormat::Stderr => "stderr",
+            LogFormat::Csvlog => "csvlog",
+            LogFormat::Jsonlog => "jsonlog",
+        }
+    }
 }
 
 fn server(text: &str) -> Result<ServerArg, String> {

@@ -136,6 +136,7 @@ fn run_once(args: &Args, attempt: &mut Attempt) -> anyhow::Result<ExitCode> {
     input.trusts_begins = attempt.trusts_begins;
     let mut stdin = Stdin::of_process(&input.reading).context("standard input")?;
     let is_piped = input.is_empty() && stdin.is_piped;
+    let has_dash = args.input.inputs.iter().any(|path| path.as_os_str() == "-");
     // It is followed, and not read before.
     let mut piped_in = input.follows.then(|| stdin.take_of(&mut input)).flatten();
     let kept = match piped_in.take_if(|_| is_top) {
@@ -277,6 +278,7 @@ fn run_once(args: &Args, attempt: &mut Attempt) -> anyhow::Result<ExitCode> {
         is_default_window,
         servers,
         connections_max: choice.connections_max,
+        is_piped: is_piped || has_dash,
     };
     let mut fails = false;
     let outcome = match args.command {
@@ -386,6 +388,8 @@ struct Asked<'a> {
     servers: Vec<String>,
     /// Of the one server that was found, whose settings need not lie beside its log.
     connections_max: Option<u32>,
+    /// Standard input is read.
+    is_piped: bool,
 }
 
 impl Asked<'_> {

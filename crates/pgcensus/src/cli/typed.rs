@@ -75,27 +75,11 @@ fn flag(dimension: Dimension) -> &'static str {
 impl FilterArgs {
     /// The same as it would be typed.
     pub(super) fn as_typed(&self, servers: &[String]) -> String {
-        let mut words = Vec::new();
-        for (flag, values) in [
-            ("db", &self.db[..]),
-            ("user", &self.user),
-            ("app", &self.app),
-            ("host", &self.host),
-            ("server", servers),
-            ("exclude-db", &self.exclude_db),
-            ("exclude-user", &self.exclude_user),
-            ("exclude-app", &self.exclude_app),
-            ("exclude-host", &self.exclude_host),
-            ("exclude-server", &self.exclude_server),
-            ("pid", &self.pid),
-            ("session", &self.session),
-        ] {
-            words.extend(
-                values
-                    .iter()
-                    .map(|value| format!("{flag}={}", quoted(value))),
-            );
-        }
+        let servers = servers.iter().map(|name| ("--server", &**name));
+        let word = |(flag, value): (&str, &str)| {
+            format!("{}={}", flag.trim_start_matches('-'), quoted(value))
+        };
+        let words: Vec<_> = self.given().chain(servers).map(word).collect();
         words.join(" ")
     }
 }
@@ -192,7 +176,7 @@ mod tests {
         let text = args.as_typed(&["main".to_owned()]);
         assert_eq!(
             text,
-            r"user=app* user='O'\''Hara' server=main exclude-host=10.0.0.0/8"
+            r"user=app* user='O'\''Hara' exclude-host=10.0.0.0/8 server=main"
         );
         let filter = typed_filter(&text, Dimension::User).unwrap();
         assert!(!filter.is_empty());

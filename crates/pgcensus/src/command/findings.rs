@@ -10,10 +10,10 @@ use pgcensus_core::noise::{Folded, Noise};
 use pgcensus_core::zone::DisplayZone;
 
 use super::{Asked, counts, lives, open};
-use crate::cli::OutputFormat;
+use crate::cli::{Args, OutputFormat};
 use crate::pipeline::{Outcome, Run, Sink};
 use crate::report::connections_max;
-use crate::view::findings::Found;
+use crate::view::findings::{Found, Given};
 use crate::{time_spec, view};
 
 /// What is found, and what is noise: of that nothing is said.
@@ -101,7 +101,7 @@ impl Asked<'_> {
         }
         let found = Found {
             findings: &findings,
-            inputs: &self.inputs(),
+            given: self.given(window),
             gates: &gates,
         };
         self.write(&outcome, |show, format, out| match format {
@@ -166,30 +166,60 @@ impl Asked<'_> {
         })
     }
 
-    /// The words of the command line that name the input.
-    pub(super) fn inputs(&self) -> Vec<String> {
-        let input = &self.args.input;
-        let lists = input.lists.iter();
-        let lists = lists.flat_map(|list| ["-L".to_owned(), list.display().to_string()]);
-        let servers = input.servers.iter().filter_map(|server| {
-            let path = server.path.as_ref()?;
-            Some([
-                "--server".to_owned(),
-                format!("{}={}", server.name, path.display()),
-            ])
-        });
-        let paths = input.inputs.iter().map(|path| path.display().to_string());
-        // How it is read, where that was said.
+    /// What of the command line holds for a command that shows evidence.
+    pub(super) fn given(&self, window: time_spec::Window) -> Given {
+        let Args { input, filter, .. } = self.args;
+        let text = |value: &Option<String>| value.clone();
+        // How it is read and shown, where that was said.
         let said = [
-            ("--line-prefix", input.line_prefix.as_ref()),
-            ("--log-timezone", input.log_timezone.as_ref()),
+            (
+                "--format",
+                input.format.map(|format| format.as_str().to_owned()),
+            ),
+            ("--line-prefix", text(&input.line_prefix)),
+            ("--lang", input.languages().map(languages)),
+            ("--log-timezone", text(&input.log_timezone)),
+            ("--timezone", text(&self.args.show.timezone)),
         ];
         let said = said
             .into_iter()
             .filter_map(|(flag, value)| Some(format!("{flag}={}", value?)));
-        said.chain(lists)
-            .chain(servers.flatten())
-            .chain(paths)
-            .collect()
+        let lists = input.lists.iter();
+        let lists = lists.map(|list| format!("--logfile-list={}", list.display()));
+        let servers = input.servers.iter();
+        let (logs, chosen): (Vec<_>, Vec<_>) = servers.partition(|server| server.path.is_some());
+        let logs = logs.into_iter().filter_map(|server| {
+            let path = server.path.as_ref()?;
+            Some(format!("--server={}={}", server.name, path.display()))
+        });
+        let chosen = chosen
+            .into_iter()
+            .map(|server| ("--server", server.name.clone()));
+        let paths = input.inputs.iter().map(|path| path.display().to_string());
+        let stdin = (self.is_piped && input.inputs.is_empty()).then(|| "-".to_owned());
+        Given {
+            is_piped: self.is_piped,
+            input: said
+                .chain(lists)
+                .chain(logs)
+                .chain(paths)
+                .chain(stdin)
+                .collect(),
+            filter: filter
+                .given()
+                .map(|(flag, value)| (flag, value.to_owned()))
+                .chain(chosen)
+                .collect(),
+            since: window.since,
+            until: window.until,
+            between: text(&self.args.window.between),
+        }
+    }
+}
+
+fn languages(languages: Vec<&str>) -> String {
+    match languages[..] {
+        [] => "en".to_owned(),
+        _ => languages.join(","),
     }
 }

@@ -124,7 +124,7 @@ impl Asked<'_> {
         let report = self.report(&outcome);
         let found = Found {
             findings: &findings,
-            inputs: &self.inputs(),
+            given: self.given(window),
             gates: &[],
         };
         self.write(&outcome, |show, format, out| match format {

@@ -8,26 +8,30 @@
 //!     see  pgcensus sessions --open --at 2025-11-23T02:40:58.120Z pg.log
 //! ```
 
+mod evidence;
+
 use std::io;
 
-use pgcensus_core::findings::{Argument, Figure, Finding, Sentence, Severity, Who, Word};
+pub(crate) use self::evidence::Given;
+use self::evidence::command;
+use pgcensus_core::findings::{Figure, Finding, Sentence, Severity, Who, Word};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::row::{Row, RowForm};
-use super::text::{counted, duration, glued, is_hidden, paragraph, shown, thousands};
+use super::row::Row;
+use super::text::{counted, duration, glued, paragraph, shown, thousands};
 use super::{InputReport, Show, Tone, json, partial_first};
 
 /// Lines of findings in `summary`.
 const LINES: usize = 5;
 
 /// What was found.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Found<'f> {
     /// The most severe first.
     pub(crate) findings: &'f [Finding],
-    /// The words of a command line that name this input.
-    pub(crate) inputs: &'f [String],
+    /// What of the command line holds for the command that shows the evidence.
+    pub(crate) given: Given,
     /// Why some tests could not judge, in sentences.
     pub(crate) gates: &'f [&'static str],
 }
@@ -56,7 +60,7 @@ pub(crate) fn text(
     paragraph(out, show, (0, 0), &[(Tone::Headline, &head)])?;
     for finding in &findings[..show.rows(findings.len(), usize::MAX)] {
         writeln!(out)?;
-        one(finding, found.inputs, show, out)?;
+        one(finding, &found.given, show, out)?;
     }
     let shown_rows = show.rows(findings.len(), usize::MAX);
     if shown_rows < findings.len() {
@@ -75,7 +79,7 @@ pub(crate) fn text(
 
 fn one(
     finding: &Finding,
-    inputs: &[String],
+    given: &Given,
     show: &Show<'_>,
     out: &mut impl io::Write,
 ) -> io::Result<()> {
@@ -104,7 +108,7 @@ fn one(
     }
     // On one line, however long: it is there to be pasted.
     let see = show.paint(Tone::Dim, "see  ");
-    writeln!(out, "    {see}{}", command(finding, inputs, show))
+    writeln!(out, "    {see}{}", command(finding, given, show))
 }
 
 /// `23 Nov 02:40:58 to 02:41:07 UTC`
@@ -144,7 +148,7 @@ pub(super) fn lines(
 pub(super) fn severe(found: &Found<'_>, show: &Show<'_>) -> Vec<Object> {
     let severe = found.findings.iter().filter(is_severe);
     severe
-        .map(|finding| Object::new(finding, found.inputs, show))
+        .map(|finding| Object::new(finding, &found.given, show))
         .collect()
 }
 
@@ -174,63 +178,6 @@ fn words(sentence: &Sentence, show: &Show<'_>) -> String {
     sentence.0.iter().map(word).collect()
 }
 
-/// The command that shows the evidence, as one can paste it into a shell.
-fn command(finding: &Finding, inputs: &[String], show: &Show<'_>) -> String {
-    let argument = |argument: &Argument| match argument {
-        Argument::Word(word) => (*word).to_owned(),
-        Argument::Named(flag, name) => format!("{flag}={}", quoted(&pattern(name))),
-        Argument::At(flag, at) => format!("{flag}={}", show.zone.rfc3339(*at)),
-    };
-    let arguments = finding.command.iter().map(argument);
-    let inputs = inputs.iter().map(|input| quoted(input));
-    let words = ["pgcensus".to_owned()].into_iter();
-    let server = (show.servers.len() > 1).then(|| {
-        let name = show.server(finding.server).as_bytes();
-        format!("--server={}", quoted(&pattern(name)))
-    });
-    words
-        .chain(arguments)
-        .chain(server)
-        .chain(inputs)
-        .collect::<Vec<_>>()
-        .join(" ")
-}
-
-/// What finds this name: what cannot be typed is a wildcard.
-fn pattern(name: &[u8]) -> String {
-    let text = String::from_utf8_lossy(name);
-    let mut pattern = String::new();
-    for c in text.chars() {
-        match c {
-            '*' | '\\' => pattern.extend(['\\', c]),
-            c if is_hidden(c) || c == '\u{fffd}' => pattern.push('*'),
-            c => pattern.push(c),
-        }
-    }
-    pattern
-}
-
-/// A word for a shell; what does not show is spelled out, as bash and zsh read it.
-fn quoted(word: &str) -> String {
-    if word.chars().any(is_hidden) {
-        let spelled = word.chars().map(|c| match c {
-            '\'' | '\\' => format!("\\{c}"),
-            c if is_hidden(c) => {
-                let mut bytes = [0; 4];
-                let bytes = c.encode_utf8(&mut bytes).bytes();
-                bytes.map(|byte| format!("\\x{byte:02x}")).collect()
-            }
-            c => c.to_string(),
-        });
-        return format!("$'{}'", spelled.collect::<String>());
-    }
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-,:+=@%".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
-}
-
 /// JSON Lines.
 pub(crate) fn jsonl(
     found: &Found<'_>,
@@ -238,7 +185,7 @@ pub(crate) fn jsonl(
     out: &mut impl io::Write,
 ) -> io::Result<()> {
     for finding in found.findings {
-        json::write_line(&Object::new(finding, found.inputs, show), out)?;
+        json::write_line(&Object::new(finding, &found.given, show), out)?;
     }
     Ok(())
 }
@@ -260,7 +207,7 @@ pub(super) struct Object {
 }
 
 impl Object {
-    fn new(finding: &Finding, inputs: &[String], show: &Show<'_>) -> Object {
+    fn new(finding: &Finding, given: &Given, show: &Show<'_>) -> Object {
         let Who {
             application_name,
             user,
@@ -289,7 +236,7 @@ impl Object {
             figures: figures.collect(),
             test: words(&finding.test, show).replace('\u{a0}', " "),
             advice: words(&finding.advice, show).replace('\u{a0}', " "),
-            command: command(finding, inputs, show),
+            command: command(finding, given, show),
         }
     }
 }
@@ -312,8 +259,8 @@ fn figure(figure: &Figure, show: &Show<'_>) -> Value {
 pub(crate) fn csv(found: &Found<'_>, show: &Show<'_>, out: &mut impl io::Write) -> io::Result<()> {
     let mut lines = b"kind,severity,server,since,until,application_name,user,database,client_host,message,test,advice,command\n".to_vec();
     for finding in found.findings {
-        let object = Object::new(finding, found.inputs, show);
-        let mut row = Row::begin(RowForm::Csv, &mut lines);
+        let object = Object::new(finding, &found.given, show);
+        let mut row = Row::begin(show.csv(), &mut lines);
         row.word("kind", Some(object.kind));
         row.word("severity", Some(object.severity));
         row.text("server", Some(object.server.as_bytes()));
@@ -323,10 +270,10 @@ pub(crate) fn csv(found: &Found<'_>, show: &Show<'_>, out: &mut impl io::Write) 
         row.text("user", finding.who.user.as_deref());
         row.text("database", finding.who.database.as_deref());
         row.text("client_host", finding.who.client_host.as_deref());
-        row.text("message", Some(object.message.as_bytes()));
-        row.text("test", Some(object.test.as_bytes()));
-        row.text("advice", Some(object.advice.as_bytes()));
-        row.text("command", Some(object.command.as_bytes()));
+        row.sentence("message", &object.message);
+        row.sentence("test", &object.test);
+        row.sentence("advice", &object.advice);
+        row.sentence("command", &object.command);
         row.end();
         out.write_all(&lines)?;
         lines.clear();
@@ -335,15 +282,15 @@ pub(crate) fn csv(found: &Found<'_>, show: &Show<'_>, out: &mut impl io::Write) 
 }
 
 #[cfg(test)]
-mod tests {
-    use pgcensus_core::findings::Kind;
+pub(super) mod tests {
+    use pgcensus_core::findings::{Argument, Kind};
     use pgcensus_core::session::ServerId;
     use unicode_width::UnicodeWidthStr;
 
     use super::*;
     use crate::view::example;
 
-    fn findings() -> Vec<Finding> {
+    pub(in crate::view) fn findings() -> Vec<Finding> {
         let (since, until) = (example::at(2, 40, 58), example::at(2, 41, 7));
         let hostile = b"it's\x1b[2J\nLOG:  forged";
         let full = Finding {
@@ -391,10 +338,10 @@ mod tests {
         vec![full, storm]
     }
 
-    fn found<'f>(findings: &'f [Finding], inputs: &'f [String]) -> Found<'f> {
+    fn found(findings: &[Finding], given: Given) -> Found<'_> {
         Found {
             findings,
-            inputs,
+            given,
             gates: &["The log is shorter than 30 minutes: only refusals were judged."],
         }
     }
@@ -408,8 +355,11 @@ mod tests {
     #[test]
     fn each_finding_says_who_when_why_and_what_to_do_and_nothing_hostile() {
         let (findings, zone) = (findings(), example::zone());
-        let inputs = ["pg log/*.log".to_owned()];
-        let found = found(&findings, &inputs);
+        let given = Given {
+            input: vec!["pg log/*.log".to_owned()],
+            ..Given::default()
+        };
+        let found = found(&findings, given);
         for width in [80, 120] {
             let show = example::show(&zone, width);
             let text = rendered(|out| text(&found, &example::report(), &show, out));
@@ -419,7 +369,7 @@ mod tests {
             assert!(!text.contains('\x1b'), "{text}");
             insta::assert_snapshot!(format!("findings_{width}"), text);
         }
-        let show = example::show(&zone, 80);
+        let show = example::piped(&zone);
         insta::assert_snapshot!("findings_jsonl", rendered(|out| jsonl(&found, &show, out)));
         insta::assert_snapshot!("findings_csv", rendered(|out| csv(&found, &show, out)));
         insta::assert_snapshot!(
@@ -434,21 +384,5 @@ mod tests {
         let show = example::show(&zone, 80);
         let text = rendered(|out| text(&Found::default(), &example::report(), &show, out));
         assert_eq!(text, "Nothing found.\n");
-    }
-
-    #[test]
-    fn a_command_can_be_pasted_into_a_shell() {
-        for (word, expected) in [
-            ("pg.log", "pg.log"),
-            ("a b", "'a b'"),
-            ("it's", r"'it'\''s'"),
-            ("$(reboot)", "'$(reboot)'"),
-            ("", "''"),
-        ] {
-            assert_eq!(quoted(word), expected);
-        }
-        assert_eq!(pattern(b"a\nb\xff"), "a*b*");
-        assert_eq!(pattern(br"a*b\c"), r"a\*b\\c");
-        assert_eq!(quoted("h\u{1b}[31m'x"), r"$'h\x1b[31m\'x'");
     }
 }

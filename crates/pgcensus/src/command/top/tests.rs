@@ -82,6 +82,7 @@ impl Sitting {
             outputs: &[],
             zone: zone.clone(),
             fixed_zone: false,
+            is_piped: false,
             daily: Daily {
                 between: None,
                 zone,
