@@ -89,6 +89,28 @@ pub struct RefusalRecord {
 }
 
 impl Refusal {
+    /// Whoever this was, refused for this reason; of the record nothing is known yet.
+    pub fn new(session: &Session, reason: RefusalReason) -> Refusal {
+        Refusal {
+            server: session.server,
+            pid: session.pid,
+            session_id: session.session_id,
+            walsender: session.walsender,
+            user: session.user.clone(),
+            database: session.database.clone(),
+            application_name: session.application_name.clone(),
+            client_host: session.client_host.clone(),
+            client_port: session.client_port,
+            received_at: None,
+            reason,
+            sqlstate: None,
+            auth: session.auth.clone(),
+            record: Rc::default(),
+            takes_back: false,
+            is_retry: false,
+        }
+    }
+
     /// Its name in a dimension.
     pub fn name(&self, dimension: Dimension) -> NameId {
         let name = match dimension {

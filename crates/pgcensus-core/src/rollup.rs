@@ -530,22 +530,13 @@ impl Teller {
 fn refused(key: &Key, reason: RefusalReason, is_retry: bool) -> What {
     let [database, user, application_name, client_host] = key.names();
     What::Refused(Box::new(Refusal {
-        server: key.server,
-        pid: Some(SOME_PID),
-        session_id: None,
         walsender: key.walsender,
         user,
         database,
         application_name,
         client_host,
-        client_port: None,
-        received_at: None,
-        reason,
-        sqlstate: None,
-        takes_back: false,
         is_retry,
-        auth: None,
-        record: Rc::default(),
+        ..Refusal::new(&Session::new(key.server, Some(SOME_PID), None), reason)
     }))
 }
 

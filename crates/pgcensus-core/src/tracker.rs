@@ -730,22 +730,11 @@ impl Tracker {
         out: &mut Vec<Change>,
     ) {
         let mut refusal = Refusal {
-            server: session.server,
-            pid: session.pid,
-            session_id: session.session_id,
-            walsender: session.walsender,
-            user: session.user.clone(),
-            database: session.database.clone(),
-            application_name: session.application_name.clone(),
-            client_host: session.client_host.clone(),
-            client_port: session.client_port,
             received_at,
-            reason: fatal.refusal,
             sqlstate: fatal.sqlstate,
-            auth: session.auth.clone(),
             record: fatal.record.clone(),
             takes_back,
-            is_retry: false,
+            ..Refusal::new(session, fatal.refusal)
         };
         let tls = session.tls.as_ref().map(Option::is_some);
         while self

@@ -239,22 +239,11 @@ pub(super) fn refused(
         (!text.is_empty()).then(|| names.name(dimension, text.as_bytes()))
     };
     What::Refused(Box::new(Refusal {
-        server: ServerId(0),
-        pid: Some(2),
-        session_id: None,
-        walsender: false,
         user: name(Dimension::User, client.1),
         database: name(Dimension::Database, "shop"),
-        application_name: None,
         client_host: name(Dimension::ClientHost, &client.2),
-        client_port: None,
-        received_at: None,
-        reason,
-        sqlstate: None,
-        takes_back: false,
         is_retry,
-        auth: None,
-        record: Rc::default(),
+        ..Refusal::new(&Session::new(ServerId(0), Some(2), None), reason)
     }))
 }
 

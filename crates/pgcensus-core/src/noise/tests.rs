@@ -349,22 +349,11 @@ fn refusals(names: &mut Names, reason: RefusalReason, sqlstate: &[u8]) -> Vec<Ch
     let user = names.name(Dimension::User, b"pg_isready");
     let refusals = every(200, 5_000, 0).into_iter().map(|(start, _)| {
         let refusal = Refusal {
-            server: ServerId(0),
-            pid: Some(1),
-            session_id: None,
-            walsender: false,
             user: Some(user.clone()),
-            database: None,
-            application_name: None,
             client_host: Some(host.clone()),
-            client_port: None,
             received_at: Some(Instant(start)),
-            reason,
             sqlstate: Sqlstate::parse(sqlstate),
-            takes_back: false,
-            is_retry: false,
-            auth: None,
-            record: Rc::default(),
+            ..Refusal::new(&Session::new(ServerId(0), Some(1), None), reason)
         };
         change(start + 2, What::Refused(Box::new(refusal)))
     });

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::session::SessionAuth;
+use crate::session::{Session, SessionAuth};
 
 /// Refusals of one server, as a tracker tells them.
 struct Told {
@@ -20,22 +20,13 @@ impl Told {
     fn refusal(&mut self, user: &[u8], host: &[u8]) -> Refusal {
         let mut name = |dimension, text| Some(self.names.name(dimension, text));
         Refusal {
-            server: ServerId(0),
-            pid: Some(7),
-            session_id: None,
-            walsender: false,
             user: name(Dimension::User, user),
-            database: None,
-            application_name: None,
             client_host: name(Dimension::ClientHost, host),
-            client_port: None,
-            received_at: None,
-            reason: RefusalReason::PasswordFailed,
             sqlstate: Sqlstate::parse(b"28P01"),
-            auth: None,
-            record: Rc::default(),
-            takes_back: false,
-            is_retry: false,
+            ..Refusal::new(
+                &Session::new(ServerId(0), Some(7), None),
+                RefusalReason::PasswordFailed,
+            )
         }
     }
 

@@ -1,6 +1,5 @@
 //! Handmade numbers for the tests of the views.
 
-use std::rc::Rc;
 use std::sync::Arc;
 
 use pgcensus_core::change::{Change, Probe, Refusal, What};
@@ -366,22 +365,10 @@ pub(crate) fn change(at: Instant, what: What) -> Change {
 
 pub(crate) fn refusal(session: &Session, reason: RefusalReason, takes_back: bool) -> Refusal {
     Refusal {
-        server: session.server,
-        pid: session.pid,
-        session_id: session.session_id,
-        walsender: session.walsender,
-        user: session.user.clone(),
-        database: session.database.clone(),
-        application_name: session.application_name.clone(),
-        client_host: session.client_host.clone(),
-        client_port: session.client_port,
         received_at: session.session_start,
-        reason,
         sqlstate: Sqlstate::parse(b"53300"),
-        auth: session.auth.clone(),
-        record: Rc::default(),
         takes_back,
-        is_retry: false,
+        ..Refusal::new(session, reason)
     }
 }
 

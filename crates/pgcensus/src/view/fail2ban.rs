@@ -54,30 +54,19 @@ fn address(host: &str) -> Option<IpAddr> {
 
 #[cfg(test)]
 mod tests {
-    use std::rc::Rc;
-
     use super::*;
-    use pgcensus_core::session::{RefusalReason, ServerId};
+    use pgcensus_core::session::{RefusalReason, ServerId, Session};
 
     fn line(user: &[u8], host: &[u8]) -> String {
         let mut names = Names::of_servers(["pg\"1"]);
         let refusal = Refusal {
-            server: ServerId(0),
-            pid: Some(4242),
-            session_id: None,
-            walsender: false,
             user: Some(names.name(Dimension::User, user)),
-            database: None,
-            application_name: None,
             client_host: Some(names.name(Dimension::ClientHost, host)),
             client_port: Some(5_000),
-            received_at: None,
-            reason: RefusalReason::PasswordFailed,
-            auth: None,
-            record: Rc::default(),
-            sqlstate: None,
-            takes_back: false,
-            is_retry: false,
+            ..Refusal::new(
+                &Session::new(ServerId(0), Some(4242), None),
+                RefusalReason::PasswordFailed,
+            )
         };
         let mut out = Vec::new();
         row(
