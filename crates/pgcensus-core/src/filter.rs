@@ -30,6 +30,9 @@ pub struct Filter {
     matched: bool,
 }
 
+/// What is shown, and found, where there is no name.
+const UNKNOWN: &str = "unknown";
+
 type ByDimension<T> = [T; Dimension::ALL.len()];
 
 /// What the patterns of its dimension say about one name.
@@ -384,9 +387,12 @@ enum Rule {
 
 impl Pattern {
     pub(crate) fn parse(dimension: Dimension, text: &str) -> Result<Pattern, PatternError> {
-        if text.is_empty() {
-            return Err(PatternError::Empty);
-        }
+        let text = match (text, dimension) {
+            // Who sets it to nothing has none: so the server has it.
+            ("", Dimension::ApplicationName) => UNKNOWN,
+            ("", _) => return Err(PatternError::Empty(dimension)),
+            _ => text,
+        };
         let rule = match dimension {
             Dimension::ClientHost => Rule::host(text)?,
             _ => Rule::text(text),
@@ -504,8 +510,8 @@ fn wildcard_matches(parts: &[Vec<u8>], name: &[u8]) -> bool {
 /// Why a pattern cannot be one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PatternError {
-    /// No text.
-    Empty,
+    /// No text, where a name of this dimension has some.
+    Empty(Dimension),
     /// A `/` in a host without an address before it and a number after it.
     Network,
     /// A network with more bits than its addresses have.
@@ -524,9 +530,14 @@ pub enum PatternError {
 impl std::fmt::Display for PatternError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            PatternError::Empty => f.write_str(
-                "an empty name matches nothing; sessions without a name are found as 'unknown'",
-            ),
+            PatternError::Empty(Dimension::Server) => f.write_str("an empty name is no server"),
+            PatternError::Empty(dimension) => {
+                let what = dimension.as_str();
+                write!(
+                    f,
+                    "an empty name is no {what}; '{UNKNOWN}' finds sessions of which the log has none, '*' all"
+                )
+            }
             PatternError::Network => {
                 f.write_str("not a network; write it like 10.0.0.0/8 or fd00::/8")
             }
@@ -641,12 +652,26 @@ mod tests {
     }
 
     #[test]
+    fn an_application_name_that_is_empty_is_none() {
+        let mut filter = Filter::default();
+        filter.include(Dimension::ApplicationName, "").unwrap();
+        let mut names = Names::default();
+        let web = names.name(Dimension::ApplicationName, b"web");
+        assert!(filter.matches(&names, &NOBODY));
+        let who = Who {
+            application_name: Some(&web),
+            ..NOBODY
+        };
+        assert!(!filter.matches(&names, &who));
+    }
+
+    #[test]
     fn what_cannot_be_a_pattern_is_said() {
         let mut filter = Filter::default();
         for (result, expected) in [
             (
                 filter.include(Dimension::User, ""),
-                "an empty name matches nothing; sessions without a name are found as 'unknown'",
+                "an empty name is no user; 'unknown' finds sessions of which the log has none, '*' all",
             ),
             (
                 filter.include(Dimension::ClientHost, "web/8"),

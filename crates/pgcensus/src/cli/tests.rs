@@ -347,12 +347,9 @@ fn mistakes_in_filters_name_the_flag() {
         ),
         (
             &["--exclude-user", ""],
-            "--exclude-user '': an empty name matches nothing; sessions without a name are found as 'unknown'",
+            "--exclude-user '': an empty name is no user; 'unknown' finds sessions of which the log has none, '*' all",
         ),
-        (
-            &["--server", ""],
-            "--server '': an empty name matches nothing; sessions without a name are found as 'unknown'",
-        ),
+        (&["--server", ""], "--server '': an empty name is no server"),
         (
             &["--pid", "x"],
             "--pid 'x': not a pid; it is a number like 20162",
