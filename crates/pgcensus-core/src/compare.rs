@@ -102,6 +102,8 @@ pub struct ComparisonSnapshot {
     pub tests: usize,
     /// All sessions together: each measure.
     pub total: Vec<Change>,
+    /// Each side has the buckets that a test needs.
+    pub is_enough: bool,
     /// What changed significantly, by dimension; of one the most certain first, all measures of one name together.
     pub changes: Vec<Change>,
     /// What could not be compared, and bounds that were reached, in words.
@@ -136,6 +138,8 @@ pub struct Change {
     pub sessions: [u64; 2],
     /// Whether the name was there at all, on both sides.
     pub is_there: [bool; 2],
+    /// The most of its sessions that were open at once; `None`: not known. Not tested: a peak is one instant.
+    pub peaks: [Option<u64>; 2],
     /// How probable so much of a difference is by chance; `None`: it was not tested.
     pub p: Option<f64>,
     /// The same, corrected for the number of tests.
@@ -211,7 +215,7 @@ pub fn compare(mut before: Input<'_>, mut after: Input<'_>) -> ComparisonSnapsho
     let mut changes = rows.split_off(total);
     changes.retain(Change::is_significant);
     if !both.has_open {
-        let note = "open sessions are not compared: not every end is in the log";
+        let note = "open sessions are not compared: not every end of a session is in the log of both sides";
         notes.push(note.to_owned());
     }
     if before.side.overflowed() || after.side.overflowed() {
@@ -242,6 +246,7 @@ pub fn compare(mut before: Input<'_>, mut after: Input<'_>) -> ComparisonSnapsho
         names,
         tests,
         total: rows,
+        is_enough: both.is_enough,
         changes,
         notes,
     }
@@ -338,6 +343,10 @@ impl Both<'_> {
         let open = sum(|point| point.open);
         let were_there = [0, 1].map(|i| came_before[i] + connects[i]);
         let is_there = [0, 1].map(|i| were_there[i] + refused[i] > 0.0);
+        let peaks = [0, 1].map(|i| {
+            let most = points[i].iter().map(|point| point.most).max();
+            most.filter(|_| self.has_open)
+        });
         let hours = [0, 1].map(|i| self.hours(i));
         let change = |measure| {
             let (sessions, values) = match measure {
@@ -373,6 +382,7 @@ impl Both<'_> {
                 values: if is_known { values } else { [None; 2] },
                 sessions: sessions.map(|n| n as u64),
                 is_there,
+                peaks,
                 p: samples
                     .filter(is_sample)
                     .map(|[before, after]| mann_whitney(&before, &after)),

@@ -54,7 +54,11 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     // What is added up is printed when all is read; rows and explanations need to know all servers before.
     let adds_up = matches!(
         args.command,
-        Command::Summary | Command::History | Command::Refused | Command::Findings
+        Command::Summary
+            | Command::History
+            | Command::Refused
+            | Command::Findings
+            | Command::Compare
     ) && args.show.emit.is_none();
     let mut attempt = Attempt {
         interrupt: interrupt.clone(),

@@ -155,6 +155,35 @@ fn told(comparison: &Value) -> BTreeMap<(String, String), String> {
     .collect()
 }
 
+/// The peaks of each name are those of the lives, counted one by one.
+fn assert_peaks(comparison: &Value, lives: &[Life]) {
+    let changes = comparison["changes"].as_array().expect("a list");
+    let apps = changes
+        .iter()
+        .filter(|change| change["dimension"] == "application_name");
+    for change in apps {
+        for (key, hours) in [("peak_before", 6..12), ("peak_after", 12..18)] {
+            let own = lives.iter().filter(|life| life.app == change["name"]);
+            let own: Vec<&Life> = own.collect();
+            let window = hours.start * HOUR_MS..hours.end * HOUR_MS;
+            let begins = own.iter().map(|life| life.opened.max(window.start));
+            let most = begins
+                .filter(|at| window.contains(at))
+                .map(|at| {
+                    let is_open = |life: &&&Life| life.opened <= at && at < life.ended;
+                    own.iter().filter(is_open).count()
+                })
+                .max();
+            assert_eq!(
+                change[key],
+                most.unwrap_or(0),
+                "{key} of {}",
+                change["name"]
+            );
+        }
+    }
+}
+
 fn quiet(random: &mut Random) -> Vec<Life> {
     let mut lives = random.sessions("web", [1, 23], 300.0, 2_000.0);
     lives.extend(random.sessions("worker", [1, 23], 60.0, 90_000.0));
@@ -210,6 +239,7 @@ fn what_changed_at_noon_is_told() {
             .any(|(name, _)| matches!(name.as_str(), "web" | "worker" | "report")),
         "{told:?}"
     );
+    assert_peaks(&comparison, &lives);
     // Dates need not wait for the end of a pipe.
     let dated = [
         "compare",
@@ -430,5 +460,81 @@ fn how_the_peak_had_grown_is_what_a_recount_says() {
         };
         let history = json(&[&["history", "--json"], all, more].concat(), &log);
         assert_eq!(&history["peak"], peak);
+    }
+}
+
+/// Where pids are missing it is not known who is open, which is no zero.
+#[test]
+fn what_is_open_is_unknown_where_a_side_has_no_pids() {
+    let mut random = Random(77);
+    let with = log(&quiet(&mut random));
+    let without: String = with
+        .lines()
+        .map(|line| match (line.find('['), line.find("] ")) {
+            (Some(begin), Some(end)) => format!("{}{}\n", &line[..begin], &line[end + 2..]),
+            _ => format!("{line}\n"),
+        })
+        .collect();
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = |name: &str, text: &str| {
+        let path = directory.path().join(name);
+        std::fs::write(&path, text).expect("it is written");
+        path.display().to_string()
+    };
+    let (with, without) = (path("with.log", &with), path("without.log", &without));
+    for (before, after) in [(&with, &without), (&without, &with)] {
+        let output = run(&["compare", "--json", "--before", before, "--after", after]);
+        let comparison: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        let total = comparison["total"].as_array().expect("a list");
+        let open = total.iter().find(|row| row["measure"] == "open");
+        let open = open.expect("a row");
+        for key in ["before", "after", "peak_before", "peak_after"] {
+            assert_eq!(open[key], Value::Null, "{key}: {open}");
+        }
+        let paths = [before, after].map(|path| serde_json::json!(path));
+        for (side, path) in ["before", "after"].into_iter().zip(paths) {
+            let input = &comparison[side]["input"];
+            assert_eq!(input["sources"][0]["path"], path, "{side}: {input}");
+        }
+    }
+}
+
+#[test]
+fn too_little_log_is_said_in_every_form() {
+    let mut random = Random(78);
+    let log = log(&quiet(&mut random));
+    let windows = ["compare", "--before=06:00..06:30", "--after=07:00..07:30"];
+    let comparison = json(&[&windows[..], &["--json"]].concat(), &log);
+    assert_eq!(comparison["is_enough"], false);
+    let verdict = comparison["verdict"].as_str().expect("a text");
+    assert!(verdict.starts_with("Nothing was compared: "), "{verdict}");
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("pg.log");
+    std::fs::write(&path, &log).expect("it is written");
+    let path = path.display().to_string();
+    let output = run(&[&windows[..], &["--csv", &path]].concat());
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        said.starts_with("pgcensus: Nothing was compared: "),
+        "{said}"
+    );
+}
+
+#[test]
+fn both_sides_are_something_and_not_the_same() {
+    for (words, message) in [
+        (
+            &["--before", "..", "--after", "pg.log"][..],
+            "--before '..': a window has a time on one side at least, such as 09:00..; the directory above is ../",
+        ),
+        (
+            &["--before", "pg.log", "--after", "pg.log"],
+            "compare: both sides are the same input, and differ in nothing; of one input give two windows: --before 09:00..10:00 --after 10:00..11:00",
+        ),
+    ] {
+        let output = run(&[&["compare"], words].concat());
+        assert_eq!(output.status.code(), Some(2), "{words:?}");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(said.trim_end(), format!("pgcensus: {message}"), "{words:?}");
     }
 }

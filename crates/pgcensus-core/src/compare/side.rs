@@ -20,7 +20,7 @@ pub const BUCKET_MS: i64 = 15 * 60_000;
 /// Names at most, over all dimensions; further ones share a row `(other)`.
 pub const NAMES_MAX: usize = 20_000;
 
-/// Cells at most, 20 MB; past it, buckets become twice as long.
+/// Cells at most, 24 MB; past it, buckets become twice as long.
 const CELLS_MAX: usize = 500_000;
 
 /// The cells of one window of a log.
@@ -52,6 +52,8 @@ struct Cell {
     ln_ms: f64,
     /// Came less left.
     net: i32,
+    /// The most that came less those that had left, at an instant of the bucket.
+    most: i32,
     /// For each that came the milliseconds to the end of the bucket, less those for each that left.
     rest_ms: i64,
 }
@@ -65,6 +67,9 @@ pub(super) struct Point {
     pub(super) ln_ms: f64,
     /// The mean over the bucket.
     pub(super) open: f64,
+    /// The most at one instant. Of sessions that are seen at their end alone it is not known when in a bucket they came: they
+    /// count as if they had come last.
+    pub(super) most: u64,
 }
 
 impl Side {
@@ -119,6 +124,7 @@ impl Side {
             |cell| {
                 cell.connects += connects;
                 cell.net += n;
+                cell.most = cell.most.max(cell.net);
                 cell.rest_ms += i64::from(n) * rest_ms;
             },
         );
@@ -305,6 +311,7 @@ impl Series {
             while let Some((_, earlier)) = cells.next_if(|(other, _)| *other < number) {
                 open += i64::from(earlier.net);
             }
+            let mut most = open;
             let mut point = Point {
                 open: open as f64,
                 ..Point::default()
@@ -316,7 +323,9 @@ impl Series {
                 point.ended = f64::from(cell.ended);
                 point.ln_ms = cell.ln_ms;
                 point.open += cell.rest_ms as f64 / bucket_ms as f64;
+                most += i64::from(cell.most);
             }
+            point.most = most.max(0) as u64;
             point
         };
         buckets.iter().map(point).collect()
@@ -335,6 +344,7 @@ impl Cell {
         self.refused += other.refused;
         self.ended += other.ended;
         self.ln_ms += other.ln_ms;
+        self.most = self.most.max(self.net + other.most);
         self.net += other.net;
         self.rest_ms += other.rest_ms;
     }

@@ -47,6 +47,14 @@ pub(super) fn settle(
                 .to_owned(),
         );
     }
+    for (flag, values) in [("--before", &before), ("--after", &after)] {
+        // It is the directory above too, which nobody means here.
+        if values.iter().any(|value| value == "..") {
+            return Err(format!(
+                "{flag} '..': a window has a time on one side at least, such as 09:00..; the directory above is ../"
+            ));
+        }
+    }
     let mut side = |values: Vec<String>| {
         let mut values = values.into_iter().peekable();
         let stretch = values.peek().filter(|first| !exists(Path::new(first)));
@@ -68,6 +76,13 @@ pub(super) fn settle(
                 .all(|paths| paths.iter().any(|path| path == stdin))
             {
                 return Err("compare: standard input is one side, not both".to_owned());
+            }
+            if before == after {
+                return Err(
+                    "compare: both sides are the same input, and differ in nothing; of one input give two windows: \
+                     --before 09:00..10:00 --after 10:00..11:00"
+                        .to_owned(),
+                );
             }
             let is_input = |server: &super::ServerArg| server.path.is_some();
             if !input.inputs.is_empty()

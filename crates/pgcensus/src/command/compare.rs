@@ -12,7 +12,7 @@ use pgcensus_core::instant::Instant;
 use pgcensus_core::names::Names;
 use pgcensus_core::snapshot::Certainty;
 
-use super::{Asked, bounds, input_request, lives, on_one_line, some_server_counts};
+use super::{Asked, Attempt, bounds, input_request, lives, on_one_line, some_server_counts};
 use crate::cli::{Compared, OutputFormat};
 use crate::pipeline::{Outcome, Run, Sink};
 use crate::progress::Progress;
@@ -20,6 +20,7 @@ use crate::source::input::Reading;
 use crate::source::{Plan, Readable, Stdin};
 use crate::time_spec::{self, Stretch};
 use crate::view;
+use crate::view::comparison::{Told, too_short};
 use crate::view::summary::all_notes;
 
 /// The sides that are filled by one pass.
@@ -68,7 +69,9 @@ impl Asked<'_> {
         let [before, after] = windows;
         let resolved = |flag: &str, window: &Stretch| {
             let window = window.resolve(&self.zone, first, last);
-            window.with_context(|| flag.to_owned())
+            window
+                .with_context(|| flag.to_owned())
+                .map_err(|err| Attempt::doubt(self.plan, err))
         };
         let windows = [resolved("--before", before)?, resolved("--after", after)?];
         if overlap(windows) {
@@ -87,7 +90,7 @@ impl Asked<'_> {
             let mut next = || {
                 inputs
                     .next()
-                    .map(|(side, window)| input(side, &outcome, window))
+                    .map(|(side, window)| self.side(side, &outcome, window))
             };
             if let (Some(before), Some(after)) = (next(), next()) {
                 self.show_comparison([before, after], &[(self, &outcome)])?;
@@ -101,25 +104,31 @@ impl Asked<'_> {
         let mut request = input_request(&self.args.input, Reading::new(&run.reading.interrupt))?;
         request.paths = after.to_vec();
         let stdin = Stdin::of_process(&request.reading).context("standard input")?;
+        request.trusts_begins = self.plan.trusts_begins();
         let plan = Plan::of(&request, stdin);
+        request.reading.late.check()?;
         let mut err = io::stderr().lock();
-        for problem in &plan.problems {
-            writeln!(err, "pgcensus: {problem}").ok();
-        }
         if self.args.show.explain {
             for line in plan.explain() {
                 writeln!(err, "{line}").ok();
             }
         }
+        let problems = || {
+            for problem in &plan.problems {
+                writeln!(io::stderr(), "pgcensus: {problem}").ok();
+            }
+        };
         drop(err);
         if matches!(plan.readable(), Readable::None) {
+            problems();
             return Ok(ExitCode::from(2));
         }
         let second = Asked {
             progress: Progress::new(self.args.show.quiet),
             ..self.of(&plan)
         };
-        some_server_counts(&run.filter, &second.servers)?;
+        some_server_counts(&run.filter, &second.servers)
+            .map_err(|err| Attempt::doubt(&plan, err))?;
         let second_run = Run {
             servers: &plan.servers,
             log_timezone: run.log_timezone.clone(),
@@ -135,11 +144,13 @@ impl Asked<'_> {
             return self.conclude(&outcome);
         }
         let second_outcome = second.read(second_run, &mut after, false)?;
+        // Not before: what is read may prove to be of more servers, and is read once more.
+        problems();
         if second.is_whole(&second_outcome)
             && let (Some(before), Some(after)) = (before.0.pop(), after.0.pop())
         {
-            let before = input(before, &outcome, whole);
-            let after = input(after, &second_outcome, whole);
+            let before = self.side(before, &outcome, whole);
+            let after = second.side(after, &second_outcome, whole);
             self.show_comparison(
                 [before, after],
                 &[(self, &outcome), (&second, &second_outcome)],
@@ -180,29 +191,48 @@ impl Asked<'_> {
                 }
             }
         }
+        let reports: Vec<_> = read
+            .iter()
+            .map(|(asked, outcome)| asked.report(outcome))
+            .collect();
         let (_, outcome) = read[0];
+        let told = Told {
+            comparison: &comparison,
+            reports: [&reports[0], &reports[read.len() - 1]],
+            notes: &all,
+        };
         self.write(outcome, |show, format, out| match format {
-            OutputFormat::Text => view::comparison::text(&comparison, &all, show, out),
-            OutputFormat::Json => view::comparison::json(&comparison, &all, show, out),
+            OutputFormat::Text => view::comparison::text(told, show, out),
+            OutputFormat::Json => view::comparison::json(told, show, out),
             OutputFormat::Csv => view::comparison::csv(&comparison, show, out),
-        })
+        })?;
+        // Rows cannot say why there are none.
+        let has_csv = self
+            .outputs
+            .iter()
+            .any(|output| output.format == OutputFormat::Csv);
+        if let Some(why) = too_short(&comparison).filter(|_| has_csv && !self.args.show.quiet) {
+            writeln!(io::stderr(), "pgcensus: {why}").ok();
+        }
+        Ok(())
     }
-}
 
-/// What one pass knows of one side.
-fn input(side: Side, outcome: &Outcome, window: time_spec::Window) -> Input<'_> {
-    let lives = lives(outcome);
-    let certainty = outcome.input.and_then(|(first, last)| {
-        let since = window.since.map_or(first, |since| since.max(first));
-        let until = window.until.unwrap_or(last.plus_ms(1));
-        let all = lives.iter().map(|(_, lives)| lives.between(since, until));
-        all.reduce(Certainty::and)
-    });
-    Input {
-        side,
-        names: &outcome.names,
-        input: outcome.input,
-        certainty: certainty.unwrap_or(Certainty::Unknown),
+    /// What one pass knows of one side.
+    fn side<'o>(&self, side: Side, outcome: &'o Outcome, window: time_spec::Window) -> Input<'o> {
+        let lives = lives(outcome);
+        let has_pid = self.report(outcome).has_pid;
+        let certainty = outcome.input.filter(|_| has_pid).and_then(|(first, last)| {
+            let since = window.since.map_or(first, |since| since.max(first));
+            let until = window.until.unwrap_or(last.plus_ms(1));
+            let all = lives.iter().map(|(_, lives)| lives.between(since, until));
+            all.reduce(Certainty::and)
+        });
+        Input {
+            side,
+            names: &outcome.names,
+            input: outcome.input,
+            certainty: certainty.unwrap_or(Certainty::Unknown),
+        }
     }
 }
 

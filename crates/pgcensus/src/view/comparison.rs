@@ -15,21 +15,31 @@ use pgcensus_core::compare::{
 };
 use pgcensus_core::names::Dimension;
 use serde::Serialize;
+use unicode_width::UnicodeWidthStr;
 
 use super::row::{Row, RowForm};
 use super::text::{counted, cut, duration_short, glued, left, paragraph, right, shown, thousands};
-use super::{Show, Tone, json, table};
+use super::{InputReport, Show, Tone, json, table};
 
 /// Names of a dimension, where `--limit` does not say.
 const NAMES_DEFAULT: usize = 10;
 
+/// What is told.
+#[derive(Clone, Copy)]
+pub(crate) struct Told<'a> {
+    /// The numbers.
+    pub(crate) comparison: &'a ComparisonSnapshot,
+    /// What was read for each side; of two windows the same.
+    pub(crate) reports: [&'a InputReport; 2],
+    /// What the reader must know to rely on it.
+    pub(crate) notes: &'a [(Tone, String)],
+}
+
 /// The comparison for people.
-pub(crate) fn text(
-    comparison: &ComparisonSnapshot,
-    notes: &[(Tone, String)],
-    show: &Show<'_>,
-    out: &mut impl io::Write,
-) -> io::Result<()> {
+pub(crate) fn text(told: Told<'_>, show: &Show<'_>, out: &mut impl io::Write) -> io::Result<()> {
+    let Told {
+        comparison, notes, ..
+    } = told;
     for (word, side) in ["Before", "After"].into_iter().zip(&comparison.sides) {
         let text = stretch(side, comparison.bucket_s, show);
         let word = left(word, 8);
@@ -116,7 +126,7 @@ fn by_name(
 /// `23 Nov 09:00 to 12:00 UTC: 12 buckets of 15 min`
 fn stretch(side: &SideSnapshot, bucket_s: u64, show: &Show<'_>) -> String {
     let buckets = counted(side.buckets as u64, "whole bucket", "whole buckets");
-    let length = glued(&format!("{buckets} of {}", length(bucket_s)));
+    let length = glued(&format!("{buckets} of {}", length_of(bucket_s)));
     let Some((since, until)) = side.compared.or(side.window) else {
         return "no records".to_owned();
     };
@@ -135,24 +145,40 @@ fn stretch(side: &SideSnapshot, bucket_s: u64, show: &Show<'_>) -> String {
 }
 
 /// `15 min`, `1 h`
-fn length(bucket_s: u64) -> String {
+fn length_of(bucket_s: u64) -> String {
     match bucket_s / 60 {
         minutes if minutes % 60 == 0 => format!("{} h", minutes / 60),
         minutes => format!("{minutes} min"),
     }
 }
 
+/// Why nothing can be told, where a side is too short.
+pub(crate) fn too_short(comparison: &ComparisonSnapshot) -> Option<String> {
+    if comparison.is_enough {
+        return None;
+    }
+    let [before, after] = comparison.sides.each_ref().map(|side| side.buckets);
+    let bucket_s = comparison.bucket_s;
+    let length = adjective(bucket_s);
+    let enough = length_of((BUCKETS_MIN as u64 + 1) * bucket_s);
+    Some(format!(
+        "Nothing was compared: {length} buckets cannot tell what changed where there are {before} whole ones before and \
+         {after} after. Each side needs {BUCKETS_MIN}: compare {enough} or more."
+    ))
+}
+
+/// `15-minute`, `1-hour`
+fn adjective(bucket_s: u64) -> String {
+    let length = length_of(bucket_s).replace(' ', "-");
+    length.replace("-min", "-minute").replace("-h", "-hour")
+}
+
 /// What was told and why it is believed, or that there is nothing to tell.
 fn verdict(comparison: &ComparisonSnapshot, show: &Show<'_>) -> String {
-    let length = length(comparison.bucket_s).replace(' ', "-");
-    let length = length.replace("-min", "-minute").replace("-h", "-hour");
-    let [before, after] = comparison.sides.each_ref().map(|side| side.buckets);
-    if before.min(after) < BUCKETS_MIN {
-        return format!(
-            "{length} buckets cannot tell what changed: there are {before} whole ones before and {after} after, \
-             and each side needs {BUCKETS_MIN}."
-        );
+    if let Some(why) = too_short(comparison) {
+        return why;
     }
+    let length = adjective(comparison.bucket_s);
     let tests = counted(comparison.tests as u64, "comparison", "comparisons");
     let names = counted(comparison.names as u64, "name", "names");
     let how = format!(
@@ -176,21 +202,63 @@ fn verdict(comparison: &ComparisonSnapshot, show: &Show<'_>) -> String {
     }
 }
 
-/// Widths.
+/// Widths. Where a line is too narrow for all, names have lines of their own; then p is left out.
 struct Columns {
-    name: usize,
+    /// None: the names stand above their rows.
+    name: Option<usize>,
+    number: usize,
+    chance: usize,
+    width: usize,
 }
 
+const NAME_MIN: usize = 12;
+const INDENT: usize = 2;
 const WHAT: usize = 12;
 const NUMBER: usize = 11;
+/// `1,234,567`
+const NUMBER_MIN: usize = 9;
 const CHANGE: usize = 8;
 const CHANCE: usize = 9;
 
 impl Columns {
     fn new(show: &Show<'_>) -> Columns {
-        let rest = WHAT + 2 * NUMBER + CHANGE + CHANCE + 2;
+        let width = show.width.clamp(40, 110);
+        let rest = INDENT + WHAT + 2 * NUMBER + CHANGE + CHANCE;
+        let name = width.checked_sub(rest).filter(|&name| name >= NAME_MIN);
+        let number = if name.is_some() { NUMBER } else { NUMBER_MIN };
+        let stacked = INDENT + WHAT + 2 * number + CHANGE;
+        let chance = match name {
+            None if stacked + CHANCE > width => 0,
+            _ => CHANCE,
+        };
         Columns {
-            name: show.width.min(110).saturating_sub(rest).max(12),
+            name,
+            number,
+            chance,
+            width,
+        }
+    }
+
+    /// A line: the name where it has a column, else in a line of its own before this one, if there is one.
+    fn line(
+        &self,
+        name: &str,
+        painted: impl std::fmt::Display,
+        rest: &str,
+        out: &mut impl io::Write,
+    ) -> io::Result<()> {
+        match self.name {
+            Some(width) => {
+                let fill = width.saturating_sub(name.width());
+                let line = format!("{painted}{:fill$}  {rest}", "");
+                writeln!(out, "{}", line.trim_end())
+            }
+            None => {
+                if !name.is_empty() {
+                    writeln!(out, "{painted}")?;
+                }
+                writeln!(out, "{}", format!("{:INDENT$}{rest}", "").trim_end())
+            }
         }
     }
 
@@ -198,14 +266,15 @@ impl Columns {
         let heads = format!(
             "{}{}{}{}{}",
             left("what", WHAT),
-            right("before", NUMBER),
-            right("after", NUMBER),
+            right("before", self.number),
+            right("after", self.number),
             right("change", CHANGE),
-            right("p", CHANCE)
+            right("p", self.chance)
         );
-        let title = left(title, self.name);
-        let title = show.paint(Tone::Title, &title);
-        writeln!(out, "{title}  {}", show.paint(Tone::Dim, &heads))
+        let title = cut(title, self.name.unwrap_or(self.width));
+        let painted = show.paint(Tone::Title, &title);
+        let heads = show.paint(Tone::Dim, heads.trim_end()).to_string();
+        self.line(&title, painted, &heads, out)
     }
 
     fn row(
@@ -227,16 +296,16 @@ impl Columns {
             Measure::Open => "open",
             Measure::SessionTime => "session time",
         };
-        let line = format!(
-            "{}  {}{}{}{}{}",
-            left(&cut(name, self.name), self.name),
+        let rest = format!(
+            "{}{}{}{}{}",
             left(what, WHAT),
-            right(&before, NUMBER),
-            right(&after, NUMBER),
+            right(&before, self.number),
+            right(&after, self.number),
             show.paint(tone, &right(&factor(change), CHANGE)),
-            right(&chance(change.p), CHANCE),
+            right(&chance(change.p), self.chance),
         );
-        writeln!(out, "{}", line.trim_end())
+        let name = cut(name, self.name.unwrap_or(self.width));
+        self.line(&name, &name, &rest, out)
     }
 }
 
@@ -287,7 +356,7 @@ pub(crate) fn csv(
     out: &mut impl io::Write,
 ) -> io::Result<()> {
     let mut lines =
-        b"dimension,name,measure,before,after,ratio,change,p,q,sessions_before,sessions_after\n"
+        b"dimension,name,measure,before,after,ratio,change,p,q,sessions_before,sessions_after,peak_before,peak_after\n"
             .to_vec();
     for change in &comparison.total {
         csv_row(show.csv(), change, &mut lines);
@@ -320,20 +389,19 @@ fn csv_row(form: RowForm, change: &Change, lines: &mut Vec<u8>) {
     row.display("q", change.q);
     row.number("sessions_before", Some(change.sessions[0]));
     row.number("sessions_after", Some(change.sessions[1]));
+    row.number("peak_before", change.peaks[0]);
+    row.number("peak_after", change.peaks[1]);
     row.end();
 }
 
 /// The comparison as one object.
-pub(crate) fn json(
-    comparison: &ComparisonSnapshot,
-    notes: &[(Tone, String)],
-    show: &Show<'_>,
-    out: &mut impl io::Write,
-) -> io::Result<()> {
-    let [before, after] = comparison
-        .sides
-        .each_ref()
-        .map(|side| JsonSide::new(side, show));
+pub(crate) fn json(told: Told<'_>, show: &Show<'_>, out: &mut impl io::Write) -> io::Result<()> {
+    let Told {
+        comparison,
+        reports,
+        notes,
+    } = told;
+    let [before, after] = [0, 1].map(|i| JsonSide::new(&comparison.sides[i], reports[i], show));
     let changes = Dimension::ALL.map(|dimension| shown_of(comparison, dimension, show));
     let object = Json {
         before,
@@ -341,6 +409,8 @@ pub(crate) fn json(
         bucket_s: comparison.bucket_s,
         names: comparison.names,
         tests: comparison.tests,
+        is_enough: comparison.is_enough,
+        verdict: verdict(comparison, show).replace('\u{a0}', " "),
         total: comparison.total.iter().map(JsonChange::new).collect(),
         changes: changes.into_iter().flatten().map(JsonChange::new).collect(),
         notes: notes.iter().map(|(_, note)| note.as_str()).collect(),
@@ -350,18 +420,21 @@ pub(crate) fn json(
 
 #[derive(Serialize)]
 struct Json<'c> {
-    before: JsonSide,
-    after: JsonSide,
+    before: JsonSide<'c>,
+    after: JsonSide<'c>,
     bucket_s: u64,
     names: usize,
     tests: usize,
+    is_enough: bool,
+    verdict: String,
     total: Vec<JsonChange>,
     changes: Vec<JsonChange>,
     notes: Vec<&'c str>,
 }
 
 #[derive(Serialize)]
-struct JsonSide {
+struct JsonSide<'c> {
+    input: json::Input<'c>,
     since: Option<String>,
     until: Option<String>,
     compared_since: Option<String>,
@@ -370,9 +443,10 @@ struct JsonSide {
     connects: u64,
 }
 
-impl JsonSide {
-    fn new(side: &SideSnapshot, show: &Show<'_>) -> JsonSide {
+impl<'c> JsonSide<'c> {
+    fn new(side: &SideSnapshot, report: &'c InputReport, show: &Show<'_>) -> JsonSide<'c> {
         JsonSide {
+            input: json::Input::new(report, show),
             since: json::time(side.window.map(|(since, _)| since), show),
             until: json::time(side.window.map(|(_, until)| until), show),
             compared_since: json::time(side.compared.map(|(since, _)| since), show),
@@ -396,6 +470,8 @@ struct JsonChange {
     q: Option<f64>,
     sessions_before: u64,
     sessions_after: u64,
+    peak_before: Option<u64>,
+    peak_after: Option<u64>,
 }
 
 impl JsonChange {
@@ -413,6 +489,8 @@ impl JsonChange {
             q: change.q,
             sessions_before: change.sessions[0],
             sessions_after: change.sessions[1],
+            peak_before: change.peaks[0],
+            peak_after: change.peaks[1],
         }
     }
 }

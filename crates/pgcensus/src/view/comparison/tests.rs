@@ -1,3 +1,5 @@
+use std::sync::LazyLock;
+
 use pgcensus_core::compare::ComparisonSnapshot;
 
 use super::*;
@@ -11,6 +13,7 @@ fn change(dimension: Option<Dimension>, name: &str, measure: Measure, values: [f
         values: values.map(Some),
         sessions: [360, 1_530],
         is_there: values.map(|value| value > 0.0),
+        peaks: [Some(4), None],
         p: Some(0.000_02),
         q: Some(0.000_8),
     }
@@ -38,6 +41,7 @@ fn comparison() -> ComparisonSnapshot {
         bucket_s: 900,
         names: 34,
         tests: 120,
+        is_enough: true,
         total: vec![
             change(None, "", Measure::Connects, [1_204.0, 2_480.5]),
             quiet(Measure::Refused, [0.0, 0.33]),
@@ -62,10 +66,19 @@ fn comparison() -> ComparisonSnapshot {
     }
 }
 
+fn told<'c>(comparison: &'c ComparisonSnapshot, notes: &'c [(Tone, String)]) -> Told<'c> {
+    static REPORT: LazyLock<InputReport> = LazyLock::new(example::report);
+    Told {
+        comparison,
+        reports: [&REPORT, &REPORT],
+        notes,
+    }
+}
+
 fn rendered(comparison: &ComparisonSnapshot, show: &Show<'_>) -> String {
     let mut out = Vec::new();
     let notes = [(Tone::Dim, "open sessions are not compared".to_owned())];
-    text(comparison, &notes, show, &mut out).unwrap();
+    text(told(comparison, &notes), show, &mut out).unwrap();
     let text = String::from_utf8(out).unwrap();
     let widest = text.lines().map(|line| line.chars().count()).max();
     assert!(widest <= Some(show.width), "{text}");
@@ -75,7 +88,7 @@ fn rendered(comparison: &ComparisonSnapshot, show: &Show<'_>) -> String {
 #[test]
 fn what_changed_is_told_by_dimension() {
     let zone = example::zone();
-    for width in [80, 120] {
+    for width in [40, 50, 80, 120] {
         let text = rendered(&comparison(), &example::show(&zone, width));
         insta::assert_snapshot!(format!("comparison_{width}"), text);
     }
@@ -114,6 +127,7 @@ fn that_nothing_changed_is_said() {
         "{nothing}"
     );
     silent.sides[1].buckets = 3;
+    silent.is_enough = false;
     let short = said(&silent);
     assert!(
         short.contains("15-minute buckets cannot tell what changed"),
@@ -134,6 +148,6 @@ fn data_has_every_number() {
     csv(&comparison(), &show, &mut out).unwrap();
     insta::assert_snapshot!("comparison_csv", String::from_utf8_lossy(&out));
     out.clear();
-    json(&comparison(), &[], &show, &mut out).unwrap();
+    json(told(&comparison(), &[]), &show, &mut out).unwrap();
     insta::assert_snapshot!("comparison_json", String::from_utf8_lossy(&out));
 }
