@@ -72,6 +72,7 @@ impl Asked<'_> {
             refused: &snapshot,
             places: &places,
             report: &report,
+            given: &self.given(window),
         };
         self.write(&outcome, |show, format, out| match format {
             OutputFormat::Text => refused::text(told, show, out),

@@ -16,12 +16,13 @@ use std::io;
 
 use pgcensus_core::instant::Instant;
 use pgcensus_core::refusals::BURST_S;
-use pgcensus_core::session::ProbeReason;
+use pgcensus_core::session::{ProbeReason, RefusalReason};
 use pgcensus_core::snapshot::refused::{
     Burst, ProbeSnapshot, ReasonSnapshot, RecordSnapshot, RefusedSnapshot, Tally,
 };
 use unicode_width::UnicodeWidthStr;
 
+use super::findings::{Given, open_at};
 use super::summary::{self, all_notes, input_of, line_of};
 use super::text::{bar, counted, glued, left, paragraph, right, shown, thousands};
 use super::{InputReport, Place, Show, Tone, partial_first};
@@ -41,6 +42,8 @@ pub(crate) struct Told<'a> {
     pub(crate) places: &'a [Place],
     /// What was read.
     pub(crate) report: &'a InputReport,
+    /// What of the command line holds for the command that shows who held the connections.
+    pub(crate) given: &'a Given,
 }
 
 /// All of it, for people.
@@ -58,7 +61,7 @@ pub(crate) fn text(told: Told<'_>, show: &Show<'_>, out: &mut impl io::Write) ->
     for reason in &refused.reasons {
         let (own, rest) = places.split_at(reason.records.len().min(places.len()));
         places = rest;
-        section(reason, own, refused, show, out)?;
+        section(reason, own, told, show, out)?;
     }
     probes(refused, show, out)?;
     notes(told, show, out)
@@ -157,7 +160,7 @@ fn share(count: u64, all: u64) -> String {
 fn section(
     reason: &ReasonSnapshot,
     places: &[Place],
-    refused: &RefusedSnapshot,
+    Told { refused, given, .. }: Told<'_>,
     show: &Show<'_>,
     out: &mut impl io::Write,
 ) -> io::Result<()> {
@@ -182,6 +185,15 @@ fn section(
         (0, 0),
         &[(Tone::Plain, meaning::of(reason.reason))],
     )?;
+    let is_full = matches!(
+        reason.reason,
+        RefusalReason::TooManyClients | RefusalReason::SlotsReserved
+    );
+    if let Some(at) = tally.last.filter(|_| is_full) {
+        // On one line, however long: it is there to be pasted.
+        let see = show.paint(Tone::Dim, "see  ");
+        writeln!(out, "{see}{}", open_at(at, given, show))?;
+    }
     groups::text(reason, refused, show, out)?;
     for (record, place) in reason.records.iter().zip(places) {
         self::record(record, place, show, out)?;

@@ -35,7 +35,28 @@ pub(crate) struct Given {
 /// times for those of the window, since it may have begun before; an exclusion holds beside them. Who holds a full server is
 /// told of all sessions.
 pub(super) fn command(finding: &Finding, given: &Given, show: &Show<'_>) -> String {
-    let own = &finding.command;
+    let server = (show.servers.len() > 1).then(|| show.server(finding.server));
+    let is_of_all = finding.kind == Kind::Saturation;
+    line(&finding.command, server, is_of_all, given, show)
+}
+
+/// Who held the connections at this instant, of all servers.
+pub(crate) fn open_at(at: Instant, given: &Given, show: &Show<'_>) -> String {
+    let own = [
+        Argument::Word("sessions"),
+        Argument::Word("--open"),
+        Argument::At("--at", at),
+    ];
+    line(&own, None, true, given, show)
+}
+
+fn line(
+    own: &[Argument],
+    server: Option<&str>,
+    is_of_all: bool,
+    given: &Given,
+    show: &Show<'_>,
+) -> String {
     let has = |wanted: &str| {
         own.iter().any(|argument| match argument {
             Argument::Word(flag) | Argument::Named(flag, _) | Argument::At(flag, _) => {
@@ -51,16 +72,13 @@ pub(super) fn command(finding: &Finding, given: &Given, show: &Show<'_>) -> Stri
     let begin = if given.is_piped { "… | " } else { "" };
     let mut words = vec![format!("{begin}pgcensus")];
     words.extend(own.iter().map(argument));
-    let several = show.servers.len() > 1;
-    if several {
-        let name = show.server(finding.server).as_bytes();
-        words.push(format!("--server={}", quoted(&pattern(name))));
+    if let Some(name) = server {
+        words.push(format!("--server={}", quoted(&pattern(name.as_bytes()))));
     }
     let filter = given.filter.iter();
-    let is_of_all = finding.kind == Kind::Saturation;
     let filter = filter.filter(|(flag, _)| {
         let is_server = flag.ends_with("-server");
-        !(has(flag) || is_server && several || is_of_all && !is_server)
+        !(has(flag) || is_server && server.is_some() || is_of_all && !is_server)
     });
     words.extend(filter.map(|(flag, value)| format!("{flag}={}", quoted(value))));
     if !has("--at") {

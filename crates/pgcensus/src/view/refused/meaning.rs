@@ -27,7 +27,7 @@ pub(super) fn of(reason: RefusalReason) -> &'static str {
             "A process had crashed, and the server was recovering; look for what crashed."
         }
         R::TooManyClients => {
-            "All slots of max_connections were taken: pgcensus sessions --open --at TIME shows who held them, pgcensus findings who had grown; put a pooler before the server, or raise it."
+            "All slots of max_connections were taken: see who held them, put a pooler before the server, or raise it."
         }
         R::SlotsReserved => {
             "Only slots for superusers (superuser_reserved_connections, reserved_connections) were left: the server was full for all others."

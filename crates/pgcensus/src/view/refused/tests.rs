@@ -120,6 +120,10 @@ fn told(
         refused: &refused,
         places: &places,
         report: &example::report(),
+        given: &Given {
+            input: vec!["pg.log".to_owned()],
+            ..Given::default()
+        },
     };
     let mut out = Vec::new();
     write(told, &example::show(&zone, width), &mut out).expect("it is written");
