@@ -259,7 +259,7 @@ impl Evidence {
             Some((method @ Method::Password, hba)) => (
                 Kind::WeakAuthentication,
                 Severity::Warning,
-                judge.say_hosts(sessions.text(" passwords sent in plain text "), &hosts).text(": ").name(hba).text(" says ").text(method.as_str()).text(" and there was no TLS"),
+                judge.say_hosts(sessions.text(" with the password in plain text "), &hosts).text(": ").name(hba).text(" says ").text(method.as_str()).text(", and there was no TLS"),
                 Sentence::from("method password and no SSL, from an address that is not of this machine: the password itself can be read on the way"),
                 Sentence::from("scram-sha-256 instead of password in ").name(hba).text(", then SELECT pg_reload_conf(); and new passwords for these roles"),
             ),

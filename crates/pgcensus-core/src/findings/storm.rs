@@ -191,8 +191,11 @@ fn verdict(storm: &Burst, usual: u64, server: ServerId, judge: &Judge<'_>) -> Op
     if let Some((name, n)) = application {
         said = said
             .text(", ")
-            .count(n)
-            .text(" of them of ")
+            .then(match n {
+                n if n == storm.connects => Sentence::from("all"),
+                n => Sentence::default().count(n).text(" of them"),
+            })
+            .text(" of ")
             .name(text(Dimension::ApplicationName, name));
     }
     said = said
@@ -226,7 +229,7 @@ fn verdict(storm: &Burst, usual: u64, server: ServerId, judge: &Judge<'_>) -> Op
         database: None,
     };
     let advice = Sentence::from(
-        "let clients reconnect with a random delay that doubles, and give a deploy fewer instances at once; a pooler between takes such a storm without forks",
+        "let clients reconnect with a random delay that doubles, and give a deploy fewer instances at once; a pooler before the server takes such a storm without a new backend for each",
     );
     Some(Finding {
         kind: Kind::Storm,
@@ -246,10 +249,10 @@ fn verdict(storm: &Burst, usual: u64, server: ServerId, judge: &Judge<'_>) -> Op
         ],
         test: Sentence::default()
             .count(storm.most.into())
-            .text(" connects in 10 s; ")
+            .text(" connects within 10 s: a storm from ")
             .count(CONNECTS_MIN.into())
             .text(format!(
-                " and {TIMES} times the median of all such windows, {usual}, are a storm, unless it recurs at the same minute"
+                " on, if it is {TIMES} times the median of such stretches (here {usual}) and does not recur at the same minute of the hour or day"
             )),
         advice,
         command: vec![

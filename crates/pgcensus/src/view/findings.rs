@@ -12,8 +12,8 @@ mod evidence;
 
 use std::io;
 
-pub(crate) use self::evidence::Given;
 use self::evidence::command;
+pub(crate) use self::evidence::{Given, open_at};
 use pgcensus_core::findings::{Figure, Finding, Sentence, Severity, Who, Word};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -116,7 +116,8 @@ fn when(finding: &Finding, show: &Show<'_>) -> String {
     let Finding { since, until, .. } = *finding;
     let end = match show.same_day(since, until) {
         _ if until.since(since) < 1_000 => return glued(&show.zoned(since)),
-        true => format!("{} {}", show.clock_s(until), show.zone.abbreviation(until)),
+        // Without seconds where they are zero, as days have it.
+        true => show.zoned(until)[show.day(until).len() + 1..].to_owned(),
         false => show.zoned(until),
     };
     glued(&format!("{} to {end}", show.second(since)))

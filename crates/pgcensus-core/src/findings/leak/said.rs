@@ -38,7 +38,10 @@ impl Growth {
         .count(figures.open.max(0) as u64)
         .text(" after ")
         .ms(took)
-        .text(format!(", {an_hour:.1} more an hour"));
+        .text(format!(
+            ", {an_hour:.*} more an hour",
+            usize::from(an_hour < 10.0)
+        ));
         let max = judge.connections_max().map(i64::from);
         let left = max.map(|max| {
             let free = (max - RESERVED - self.server_open).max(0);

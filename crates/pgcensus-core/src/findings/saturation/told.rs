@@ -4,7 +4,7 @@ use super::super::Judge;
 use super::super::finding::{Argument, Figure, Finding, Kind, Sentence, Severity, Who};
 use super::super::groups::{GROWTH_MS, Held};
 use super::{DAY_MS, Limit, Peaks, Stretch};
-use crate::names::{Dimension, Names};
+use crate::names::{Dimension, NameId, Names};
 use crate::session::ServerId;
 
 /// A limit of a role or a database is often a wanted throttle. It is more than that where it turns away more than this share
@@ -94,12 +94,22 @@ impl Limit {
             figures,
             test,
             advice,
-            command: vec![
-                Argument::Word("sessions"),
-                Argument::Word("--open"),
-                Argument::At("--at", worst.since),
-            ],
+            command: self.command(judge.known.names, worst),
         }
+    }
+
+    /// Who held what there is: all of it, or what the role or database may have.
+    fn command(self, names: &Names, worst: &Stretch) -> Vec<Argument> {
+        let own =
+            |flag, dimension, name| Argument::Named(flag, names.text_of(dimension, name).into());
+        let mut command = vec![Argument::Word("sessions"), Argument::Word("--open")];
+        match self {
+            Limit::Role(name) => command.push(own("--user", Dimension::User, name)),
+            Limit::Database(name) => command.push(own("--db", Dimension::Database, name)),
+            Limit::Server | Limit::Walsenders => {}
+        }
+        command.push(Argument::At("--at", worst.since));
+        command
     }
 
     fn about(self, stretches: &[Stretch], worst: &Stretch, names: &Names) -> About {
@@ -116,7 +126,10 @@ impl Limit {
                 test: Sentence::from(
                     "the server itself refused clients with SQLSTATE 53300 for all its connections",
                 ),
-                advice: server_advice(),
+                advice: server_advice(
+                    blamed(&worst.applications)
+                        .map(|held| text(Dimension::ApplicationName, held.name)),
+                ),
             },
             Limit::Role(name) => {
                 let user = text(Dimension::User, name);
@@ -193,9 +206,12 @@ fn throttle(stretches: &[Stretch], what: &str, name: &[u8], who: Who) -> About {
             .text(" was reached"),
         test,
         advice: Sentence::default()
-            .text(format!("ALTER {} ", what.to_uppercase()))
-            .name(name)
-            .text(" CONNECTION LIMIT n, if it is not meant to throttle"),
+            .text(format!(
+                "if it is not meant to throttle: ALTER {} ",
+                what.to_uppercase()
+            ))
+            .identifier(name)
+            .text(" CONNECTION LIMIT with a higher number, or -1 for none"),
     }
 }
 
@@ -228,8 +244,10 @@ fn throttles(stretches: &[Stretch]) -> (Severity, Sentence) {
 }
 
 /// Who to look at: who had grown the most, if that was by some of all connections; else who held the most.
+/// Nobody, where that has no name.
 fn blamed(applications: &[Held]) -> Option<&Held> {
-    grown(applications).or(applications.first())
+    let blamed = grown(applications).or(applications.first());
+    blamed.filter(|held| held.name != NameId::ABSENT && held.name != NameId::OTHER)
 }
 
 fn grown(applications: &[Held]) -> Option<&Held> {
@@ -261,9 +279,14 @@ fn held(applications: &[Held], names: &Names) -> Sentence {
     said
 }
 
-fn server_advice() -> Sentence {
-    Sentence::from(
-        "bound the pool of who grew, and put a pooler before the server; idle sessions go with idle_session_timeout (14 and later), those in a transaction with idle_in_transaction_session_timeout; only then raise max_connections (it needs a restart)",
+/// What to do about a server that is full, with whoever filled it.
+fn server_advice(blamed: Option<&[u8]>) -> Sentence {
+    let begin = match blamed {
+        Some(name) => Sentence::from("give the pool of ").name(name),
+        None => Sentence::from("give the pool that grows"),
+    };
+    begin.text(
+        " a lower maximum, and put a pooler before the server; idle sessions end by themselves with idle_session_timeout (14 and later), those in a transaction with idle_in_transaction_session_timeout; only then raise max_connections (it needs a restart)",
     )
 }
 
@@ -305,7 +328,7 @@ impl Peaks {
                 "each of the last {RISING_DAYS} daily peaks is higher than the one before, and the last is {:.0} % of max_connections or more",
                 NEAR * 100.0
             )),
-            advice: server_advice(),
+            advice: server_advice(None),
             command: vec![Argument::Word("history"), Argument::At("--since", since)],
         })
     }
