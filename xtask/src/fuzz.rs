@@ -9,10 +9,11 @@ use anyhow::{Context as _, Result};
 use crate::{root, target};
 
 /// Each is `fuzz/targets/NAME.rs`; with the bytes that its input has before the log.
-const TARGETS: [(&str, &str); 10] = [
+const TARGETS: [(&str, &str); 11] = [
     ("line_prefix", "%m [%p] %q%u@%d \n"),
     ("infer", ""),
     ("message", "\x01\n"),
+    ("detail", ""),
     ("stderr", "\0\0"),
     ("csvlog", "\0"),
     ("jsonlog", "\0"),
