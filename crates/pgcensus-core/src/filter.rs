@@ -403,6 +403,11 @@ impl Pattern {
         })
     }
 
+    /// As it was typed.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
     pub(crate) fn matches(&self, name: &[u8]) -> bool {
         match &self.rule {
             Rule::Exact(text) => name == text,

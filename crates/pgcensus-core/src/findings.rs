@@ -188,6 +188,11 @@ impl Findings {
         self.several_hosts.add(pattern)
     }
 
+    /// Patterns of persons that match no user of the log.
+    pub fn unknown_persons<'s>(&'s self, names: &'s Names) -> impl Iterator<Item = &'s str> {
+        self.several_hosts.unknown(names)
+    }
+
     /// The input is cut off: what comes after this instant does not count.
     pub fn ends(&mut self, last: Instant) {
         self.window.end_after(last);

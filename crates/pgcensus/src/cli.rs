@@ -739,6 +739,12 @@ impl Args {
             compared,
         };
         usage::check(&args).map_err(Stop::Usage)?;
+        let is_input = |pattern: &&String| pattern.contains('/') && exists(Path::new(pattern));
+        if let Some(path) = args.show.personal_user.iter().find(is_input) {
+            return Err(Stop::Usage(format!(
+                "--personal-user '{path}': a file; give a role, or a pattern such as 'dev_*', before the inputs"
+            )));
+        }
         for path in args.input.inputs.iter().filter(|path| !exists(path)) {
             if let Some(message) = usage::not_an_input(path) {
                 return Err(Stop::Usage(message));

@@ -11,7 +11,7 @@ use super::{Judge, Seen};
 use crate::change::What;
 use crate::filter::{Pattern, PatternError};
 use crate::instant::Instant;
-use crate::names::{Dimension, NameId};
+use crate::names::{Dimension, NameId, Names};
 use crate::session::ServerId;
 
 /// Hosts of which it is kept that they were open at once.
@@ -46,6 +46,13 @@ impl SeveralHosts {
         self.patterns
             .push(Pattern::parse(Dimension::User, pattern)?);
         Ok(())
+    }
+
+    /// Names of persons that no user has.
+    pub(super) fn unknown<'s>(&'s self, names: &'s Names) -> impl Iterator<Item = &'s str> {
+        let is_unknown =
+            |pattern: &&Pattern| !names.all(Dimension::User).any(|name| pattern.matches(name));
+        self.patterns.iter().filter(is_unknown).map(Pattern::text)
     }
 
     /// Some users are persons.

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-use super::{Args, Command, FilterArgs, LogFormat, WindowArgs};
+use super::{Args, Command, FilterArgs, LogFormat, Output, OutputFormat, Target, WindowArgs};
 
 /// One line for one of clap's errors.
 pub(super) fn describe(err: &clap::Error) -> String {
@@ -16,9 +16,9 @@ pub(super) fn describe(err: &clap::Error) -> String {
         Some(ContextValue::Strings(texts)) => Some(texts.join(", ")),
         _ => None,
     };
-    // `--format <FORMAT>`: the flag is enough.
+    // `--format <FORMAT>`, `--fail-on[=<LEVEL>]`: the flag is enough.
     let flag = text(ContextKind::InvalidArg).unwrap_or_default();
-    let flag = flag.split(' ').next().unwrap_or_default();
+    let flag = flag.split([' ', '[']).next().unwrap_or_default();
     let value = text(ContextKind::InvalidValue).unwrap_or_default();
     match err.kind() {
         ErrorKind::UnknownArgument => match text(ContextKind::SuggestedArg) {
@@ -28,7 +28,10 @@ pub(super) fn describe(err: &clap::Error) -> String {
         ErrorKind::InvalidValue if value.is_empty() => format!("{flag}: needs a value"),
         ErrorKind::InvalidValue => {
             let valid = text(ContextKind::ValidValue).unwrap_or_default();
-            format!("{flag} '{value}': not one of {valid}")
+            match valid.contains(',') {
+                true => format!("{flag} '{value}': not one of {valid}"),
+                false => format!("{flag} '{value}': not known; it takes {valid}"),
+            }
         }
         ErrorKind::ValueValidation => match err.source() {
             Some(_) if flag == "--limit" => {
@@ -179,6 +182,26 @@ pub(super) fn check(args: &Args) -> Result<(), String> {
         return Err(
             "--emit: its lines have one form; --json, --csv and --fail-on go without it".to_owned(),
         );
+    }
+    if show.emit.is_some() {
+        for (flag, given) in [
+            ("--limit", show.limit.is_some()),
+            ("--personal-user", !show.personal_user.is_empty()),
+        ] {
+            if given {
+                return Err(format!(
+                    "{flag}: --emit prints every wrong password and nothing else; leave one of them out"
+                ));
+            }
+        }
+        let outputs = show.outputs().map_err(|err| err.to_string())?;
+        let other = |output: &&Output| output.format != OutputFormat::Text;
+        if let Some(Target::File(path)) = outputs.iter().find(other).map(|output| &output.target) {
+            return Err(format!(
+                "-o '{}': the lines of --emit are text; name it *.log or *.txt",
+                path.display()
+            ));
+        }
     }
     match show.by[..] {
         [] => {}

@@ -1,6 +1,6 @@
 //! `findings`: the verdicts, with their evidence.
 
-use std::io::Write;
+use std::io::{self, Write};
 
 use pgcensus_core::change::Change;
 use pgcensus_core::findings::{Finding, Findings, Guesses, Known, LOG_MIN_MS};
@@ -86,6 +86,13 @@ impl Asked<'_> {
         let outcome = self.read(run, &mut folds, false)?;
         if !self.is_known(&outcome, window.since) {
             return Ok((outcome, Vec::new()));
+        }
+        for person in folds.findings.unknown_persons(&outcome.names) {
+            writeln!(
+                io::stderr(),
+                "pgcensus: --personal-user '{person}': no user of this log"
+            )
+            .ok();
         }
         let noise = folds.noise.folded(&outcome.names);
         let findings = self.verdicts(folds.findings, &noise, &outcome, window);
