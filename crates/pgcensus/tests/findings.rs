@@ -160,6 +160,56 @@ fn fail_on_ends_with_status_3_where_there_is_something_of_that_level() {
     }
 }
 
+#[test]
+fn what_findings_cannot_do_is_said() {
+    let log = testdata("situations/guessing_one_host/postgresql.log.zst");
+    let path = log.display().to_string();
+    for (args, status, message) in [
+        (
+            &["--fail-on="][..],
+            2,
+            "--fail-on '': not one of info, warning, critical",
+        ),
+        (
+            &["--fail-on=Bad"],
+            2,
+            "--fail-on 'Bad': not one of info, warning, critical",
+        ),
+        (
+            &["--emit", "nagios"],
+            2,
+            "--emit 'nagios': not known; it takes fail2ban",
+        ),
+        (
+            &["--emit=fail2ban", "--limit=3"],
+            2,
+            "--limit: --emit prints every wrong password and nothing else; leave one of them out",
+        ),
+        (
+            &["--emit=fail2ban", "-o", "x.json"],
+            2,
+            "-o 'x.json': the lines of --emit are text; name it *.log or *.txt",
+        ),
+        (
+            &["--personal-user", &path],
+            2,
+            &format!(
+                "--personal-user '{path}': a file; give a role, or a pattern such as 'dev_*', before the inputs"
+            ),
+        ),
+        (
+            &["--personal-user=nosuch*"],
+            0,
+            "--personal-user 'nosuch*': no user of this log",
+        ),
+    ] {
+        let output = findings(args, "situations/guessing_one_host/postgresql.log.zst");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(said.trim_end(), format!("pgcensus: {message}"), "{args:?}");
+        assert_eq!(output.status.code(), Some(status), "{args:?}");
+    }
+}
+
 /// Of a situation, `severity kind: message`.
 fn told(args: &[&str], log: &Path) -> Vec<String> {
     let files = [log.to_owned()];
@@ -263,4 +313,102 @@ fn no_verdict_depends_on_format_threads_chunks_or_zone() {
         findings.iter().map(of).collect::<Vec<_>>()
     };
     assert_eq!(kinds(&elsewhere), kinds(&expected));
+}
+
+/// Each line has the keys that the manual promises, of the types it says, and no figure that it does not name.
+#[test]
+fn lines_are_as_the_manual_says() {
+    let manual = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/manual.md");
+    let manual = std::fs::read_to_string(manual).expect("the manual");
+    let (_, tables) = manual
+        .split_once("### Figures of findings")
+        .expect("the part");
+    let (tables, _) = tables.split_once("### fail2ban").expect("what follows");
+    let row_of = |kind: &str| {
+        let kind = format!("`{kind}`");
+        let mut rows = tables.lines().filter_map(|row| row.strip_prefix("| "));
+        rows.find(|row| {
+            row.split(" | ")
+                .next()
+                .is_some_and(|kinds| kinds.contains(&kind))
+        })
+    };
+    let mut files: Vec<_> = Situation::all().into_iter().map(|s| s.log).collect();
+    files.push(testdata("16/failures/stderr"));
+    for file in files {
+        let args = ["findings", "--json", "--quiet"];
+        let files = [file.clone()];
+        let found: Vec<serde_json::Map<String, serde_json::Value>> =
+            json_lines(&args, &Input::Files(&files)).expect("findings");
+        for finding in found {
+            let keys: Vec<&str> = finding.keys().map(String::as_str).collect();
+            let mut wanted = [
+                "kind", "severity", "server", "since", "until", "who", "message", "figures",
+                "test", "advice", "command",
+            ];
+            wanted.sort_unstable();
+            assert_eq!(keys, wanted, "{}", file.display());
+            let texts = wanted
+                .iter()
+                .filter(|key| !["who", "figures"].contains(key));
+            assert!(
+                texts
+                    .clone()
+                    .all(|&key| finding[key].as_str().is_some_and(|text| !text.is_empty())),
+                "{finding:?}"
+            );
+            let kind = finding["kind"].as_str().expect("a text");
+            let row = row_of(kind).unwrap_or_else(|| panic!("{kind} is not in the manual"));
+            let figures = finding["figures"].as_object().expect("an object");
+            assert!(!figures.is_empty(), "{kind}");
+            for (name, value) in figures {
+                assert!(row.contains(&format!("`{name}`")), "{kind}: {name}: {row}");
+                let fits = match name {
+                    name if name.ends_with("_ms") => value.is_number(),
+                    name if name.ends_with("share") => value
+                        .as_f64()
+                        .is_some_and(|share| (0.0..=1.0).contains(&share)),
+                    _ => value.is_number() || value.is_string() || value.is_array(),
+                };
+                assert!(fits, "{kind}: {name}: {value}");
+            }
+        }
+    }
+}
+
+/// The command of each finding, as it is pasted: it runs, has nothing to complain of, and shows something.
+#[test]
+fn each_command_can_be_pasted_and_shows_the_evidence() {
+    let given = [
+        "--json",
+        "--exclude-user=nobody",
+        "--timezone=Asia/Tokyo",
+        "--lang=en",
+    ];
+    for situation in Situation::all() {
+        let files = [situation.log.clone()];
+        let args = [&["findings", "--quiet"], &given[..]].concat();
+        let of_file: Vec<serde_json::Value> =
+            json_lines(&args, &Input::Files(&files)).expect("findings");
+        let log = std::fs::read(&situation.log).expect("a log");
+        let piped: Vec<serde_json::Value> = json_lines(&args, &Input::Piped(&log)).expect("them");
+        let commands = |found: &[serde_json::Value]| -> Vec<String> {
+            let commands = found.iter().map(|finding| finding["command"].as_str());
+            commands
+                .map(|text| text.expect("a text").to_owned())
+                .collect()
+        };
+        let path = situation.log.display().to_string();
+        for (command, piped) in commands(&of_file).into_iter().zip(commands(&piped)) {
+            let again = command.replace(&path, "-");
+            assert_eq!(piped, format!("… | {again}"), "{}", situation.name);
+            let program = env!("CARGO_BIN_EXE_pgcensus");
+            let pasted = command.replacen("pgcensus", &format!("'{program}'"), 1);
+            let output = Command::new("sh").args(["-c", &pasted]).output();
+            let output = output.expect("a shell");
+            assert!(output.status.success(), "{command}: {output:?}");
+            assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{command}");
+            assert!(output.stdout.len() > 100, "{command}: {output:?}");
+        }
+    }
 }

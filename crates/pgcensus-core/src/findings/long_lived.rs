@@ -206,6 +206,15 @@ fn verdict(judge: &Judge<'_>, id: GroupId, long: &Long, test: Sentence) -> Findi
         command.push(Argument::Word("--open"));
     }
     command.extend(who.flags());
+    let mut figures = vec![
+        ("sessions", Figure::Count(long.sessions)),
+        ("open", Figure::Count(long.open)),
+        (
+            "longest_ms",
+            Figure::Ms(long.until.since(long.since).max(0) as u64),
+        ),
+    ];
+    figures.extend(long.pid.map(|pid| ("pid", Figure::Count(pid.into()))));
     Finding {
         kind: Kind::LongLived,
         severity: Severity::Info,
@@ -214,15 +223,7 @@ fn verdict(judge: &Judge<'_>, id: GroupId, long: &Long, test: Sentence) -> Findi
         until: long.until,
         who,
         said,
-        figures: vec![
-            ("sessions", Figure::Count(long.sessions)),
-            ("open", Figure::Count(long.open)),
-            (
-                "longest_ms",
-                Figure::Ms(long.until.since(long.since).max(0) as u64),
-            ),
-            ("pid", Figure::Count(long.pid.unwrap_or_default().into())),
-        ],
+        figures,
         test,
         advice,
         command,
