@@ -315,6 +315,43 @@ fn no_verdict_depends_on_format_threads_chunks_or_zone() {
     assert_eq!(kinds(&elsewhere), kinds(&expected));
 }
 
+/// A log whose name looks like an option, and a directory whose name a shell would take apart.
+#[test]
+fn odd_names_of_logs_can_be_pasted_too() {
+    let dir = tempfile::TempDir::new().expect("a directory");
+    let odd = dir.path().join("we ird'dir");
+    std::fs::create_dir(&odd).expect("a directory");
+    let log = testdata("situations/leak/postgresql.csv.zst");
+    std::fs::copy(log, odd.join("-l og.csv.zst")).expect("it is copied");
+    for (at, words) in [
+        (&odd, &["--", "-l og.csv.zst"][..]),
+        (&dir.path().to_owned(), &["we ird'dir"]),
+    ] {
+        let program = env!("CARGO_BIN_EXE_pgcensus");
+        let output = Command::new(program)
+            .args(["findings", "--json", "--quiet"])
+            .args(words)
+            .current_dir(at)
+            .output()
+            .expect("it runs");
+        let line = String::from_utf8(output.stdout).expect("UTF-8");
+        let finding: serde_json::Value = serde_json::from_str(&line).expect("one finding");
+        let command = finding["command"].as_str().expect("a text");
+        let pasted = command.replacen("pgcensus", &format!("'{program}'"), 1);
+        let shell = Command::new("sh")
+            .args(["-c", &pasted])
+            .current_dir(at)
+            .output();
+        let output = shell.expect("a shell");
+        assert!(output.status.success(), "{command}: {output:?}");
+        // All that leaked are there, below a head.
+        assert!(
+            output.stdout.split(|&b| b == b'\n').count() > 100,
+            "{command}"
+        );
+    }
+}
+
 /// Each line has the keys that the manual promises, of the types it says, and no figure that it does not name.
 #[test]
 fn lines_are_as_the_manual_says() {

@@ -28,9 +28,10 @@ pub(super) fn describe(err: &clap::Error) -> String {
         ErrorKind::InvalidValue if value.is_empty() => format!("{flag}: needs a value"),
         ErrorKind::InvalidValue => {
             let valid = text(ContextKind::ValidValue).unwrap_or_default();
-            match valid.contains(',') {
-                true => format!("{flag} '{value}': not one of {valid}"),
-                false => format!("{flag} '{value}': not known; it takes {valid}"),
+            if valid.contains(',') {
+                format!("{flag} '{value}': not one of {valid}")
+            } else {
+                format!("{flag} '{value}': not known; it takes {valid}")
             }
         }
         ErrorKind::ValueValidation => match err.source() {

@@ -184,7 +184,7 @@ impl Asked<'_> {
                 input.format.map(|format| format.as_str().to_owned()),
             ),
             ("--line-prefix", text(&input.line_prefix)),
-            ("--lang", input.languages().map(languages)),
+            ("--lang", input.languages().as_deref().map(languages)),
             ("--log-timezone", text(&input.log_timezone)),
             ("--timezone", text(&self.args.show.timezone)),
         ];
@@ -202,7 +202,14 @@ impl Asked<'_> {
         let chosen = chosen
             .into_iter()
             .map(|server| ("--server", server.name.clone()));
-        let paths = input.inputs.iter().map(|path| path.display().to_string());
+        let paths = input.inputs.iter().map(|path| {
+            let path = path.display().to_string();
+            // It would be read as an option.
+            match path.strip_prefix('-') {
+                Some(rest) if !rest.is_empty() => format!("./{path}"),
+                _ => path,
+            }
+        });
         let stdin = (self.is_piped && input.inputs.is_empty()).then(|| "-".to_owned());
         Given {
             is_piped: self.is_piped,
@@ -224,8 +231,8 @@ impl Asked<'_> {
     }
 }
 
-fn languages(languages: Vec<&str>) -> String {
-    match languages[..] {
+fn languages(languages: &[&str]) -> String {
+    match languages {
         [] => "en".to_owned(),
         _ => languages.join(","),
     }

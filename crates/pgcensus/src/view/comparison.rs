@@ -247,19 +247,15 @@ impl Columns {
         rest: &str,
         out: &mut impl io::Write,
     ) -> io::Result<()> {
-        match self.name {
-            Some(width) => {
-                let fill = width.saturating_sub(name.width());
-                let line = format!("{painted}{:fill$}  {rest}", "");
-                writeln!(out, "{}", line.trim_end())
-            }
-            None => {
-                if !name.is_empty() {
-                    writeln!(out, "{painted}")?;
-                }
-                writeln!(out, "{}", format!("{:INDENT$}{rest}", "").trim_end())
-            }
+        if let Some(width) = self.name {
+            let fill = width.saturating_sub(name.width());
+            let line = format!("{painted}{:fill$}  {rest}", "");
+            return writeln!(out, "{}", line.trim_end());
         }
+        if !name.is_empty() {
+            writeln!(out, "{painted}")?;
+        }
+        writeln!(out, "{}", format!("{:INDENT$}{rest}", "").trim_end())
     }
 
     fn head(&self, title: &str, show: &Show<'_>, out: &mut impl io::Write) -> io::Result<()> {
