@@ -48,7 +48,7 @@ pub(super) struct Opened {
     pub(super) end: Day,
     /// It was dealt out of another one: its outermost layer tells of one server.
     is_part: bool,
-    /// See [`LogFile::late`].
+    /// See [`LogFile::late`](super::file::LogFile::late).
     pub(super) late: Option<Late>,
 }
 
@@ -69,7 +69,7 @@ pub(super) struct Head {
     whole: Option<Vec<u8>>,
     /// The sample is a shorter head and lines from further on.
     is_composed: bool,
-    /// See [`LogFile::late`].
+    /// See [`LogFile::late`](super::file::LogFile::late).
     pub(super) late: Option<Late>,
     /// It is written as the logs beside it are.
     pub(super) as_others: Option<Inference>,
