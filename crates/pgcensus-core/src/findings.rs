@@ -33,6 +33,7 @@ mod saturation;
 mod scene;
 mod series;
 mod several_hosts;
+mod shut_out;
 mod storm;
 mod tally;
 
@@ -63,6 +64,7 @@ use plain_text::PlainText;
 use pool_size::PoolSize;
 use saturation::Saturation;
 use several_hosts::SeveralHosts;
+use shut_out::ShutOut;
 use storm::Storm;
 use tally::Tallies;
 
@@ -101,6 +103,7 @@ pub struct Findings {
     leak: Leak,
     churn: Churn,
     logins: Logins,
+    shut_out: ShutOut,
     guessing: Guessing,
     several_hosts: SeveralHosts,
     plain_text: PlainText,
@@ -172,6 +175,7 @@ impl Findings {
             leak: Leak::default(),
             churn: Churn::default(),
             logins: Logins::default(),
+            shut_out: ShutOut::default(),
             guessing: Guessing::default(),
             several_hosts: SeveralHosts::default(),
             plain_text: PlainText::default(),
@@ -363,6 +367,7 @@ impl Findings {
         self.leak.observe(&seen, &self.groups);
         self.churn.observe(&seen, &self.groups);
         self.logins.observe(&seen, &self.groups);
+        self.shut_out.observe(&seen, &self.groups);
         self.guessing.observe(&seen, &self.logins);
         self.lost_clients.observe(&seen, &self.groups);
         if let Some(notes) = &mut self.notes {
@@ -377,6 +382,7 @@ impl Findings {
         self.flush();
         let seen = Seen { at, group, what };
         self.logins.observe(&seen, &self.groups);
+        self.shut_out.observe(&seen, &self.groups);
         self.guessing.observe(&seen, &self.logins);
     }
 
@@ -393,6 +399,7 @@ impl Findings {
             if let Some(pair) = self.logins.add(id, tally, &self.groups) {
                 self.guessing.logged_in(pair, tally.first);
             }
+            self.shut_out.add(id, tally, &self.groups);
             self.plain_text.add(id, tally);
             self.lost_clients.add(id, tally, &self.groups);
             if let Some(notes) = &mut self.notes {
@@ -432,7 +439,9 @@ impl Findings {
             notes.long_lived.verdicts(&judge, &mut findings);
             notes.first_seen.verdicts(&judge, &mut findings);
         }
-        self.guessing.verdicts(&judge, &self.logins, &mut findings);
+        let shut_out = self.shut_out.verdicts(&judge, &mut findings);
+        self.guessing
+            .verdicts(&judge, &self.logins, &shut_out, &mut findings);
         self.several_hosts.verdicts(&judge, &mut findings);
         self.plain_text.verdicts(&judge, &mut findings);
         self.lost_clients.verdicts(&judge, &mut findings);

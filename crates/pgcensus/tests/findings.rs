@@ -448,4 +448,62 @@ fn each_command_can_be_pasted_and_shows_the_evidence() {
             assert!(output.stdout.len() > 100, "{command}: {output:?}");
         }
     }
+
+/// The log of a server that `minutes` begin, with `%m [%p] `: a client a minute logs in, from then on each is refused.
+fn refused_from(minutes: u32, all: u32, refusal: &[&str]) -> String {
+    let mut log = String::from(
+        "2026-11-23 08:00:00.000 UTC [1] LOG:  starting PostgreSQL 16.9 on x86_64-pc-linux-gnu\n",
+    );
+    log += "2026-11-23 08:00:00.100 UTC [1] LOG:  database system is ready to accept connections\n";
+    for minute in 0..all {
+        // On no beat: it is no health check.
+        let (pid, second) = (100 + minute, minute * minute * 7 % 50);
+        let at = |ms: u32| {
+            format!(
+                "2026-11-23 {:02}:{:02}:{second:02}.{ms:03} UTC [{pid}] ",
+                8 + minute / 60,
+                minute % 60
+            )
+        };
+        let received = "LOG:  connection received: host=10.0.0.7 port=40000";
+        let authorized = "LOG:  connection authorized: user=app database=shop application_name=web";
+        let mut lines = vec![received, authorized];
+        if minute < minutes {
+            lines.push("LOG:  disconnection: session time: 0:00:00.004 user=app database=shop host=10.0.0.7 port=40000");
+        } else {
+            lines.extend(refusal);
+        }
+        for (ms, line) in (0..).zip(lines) {
+            log += &format!("{}{line}\n", at(ms));
+        }
+    }
+    log
+}
+
+#[test]
+fn clients_that_are_refused_every_time_are_shut_out() {
+    let dir = tempfile::TempDir::new().expect("a directory");
+    let path = dir.path().join("pg.log");
+    let said = |all: u32, refusal: &[&str]| {
+        std::fs::write(&path, refused_from(60, all, refusal)).expect("it is written");
+        told(&[], &path)
+    };
+    let dropped = ["FATAL:  database \"shop\" does not exist"];
+    assert_eq!(said(70, &dropped), [""; 0], "ten attempts");
+    assert_eq!(
+        said(90, &dropped),
+        [
+            "critical shut_out: role app in database shop from 10.0.0.7 gets in no more: the database does not exist; \
+             30 attempts refused, none let in; the last login before was at 23 Nov 08:59:17 UTC; it goes on"
+        ]
+    );
+    let denied = [
+        "FATAL:  permission denied for database \"shop\"",
+        "DETAIL:  User does not have CONNECT privilege.",
+    ];
+    let told = said(90, &denied);
+    assert!(
+        told[0].ends_with("it goes on; the server says: User does not have CONNECT privilege."),
+        "{told:?}"
+    );
 }

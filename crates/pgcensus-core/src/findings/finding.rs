@@ -45,6 +45,8 @@ impl Finding {
 pub enum Kind {
     /// The server, a role or a database has no connection left.
     Saturation,
+    /// Who used to log in is refused every time.
+    ShutOut,
     /// Many connects at once.
     Storm,
     /// Open sessions that only grow.
@@ -82,6 +84,7 @@ impl Kind {
     pub fn as_str(self) -> &'static str {
         match self {
             Kind::Saturation => "saturation",
+            Kind::ShutOut => "shut_out",
             Kind::Storm => "storm",
             Kind::Leak => "leak",
             Kind::Churn => "churn",

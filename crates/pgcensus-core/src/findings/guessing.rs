@@ -21,6 +21,7 @@ mod told;
 use rustc_hash::FxHashMap;
 
 use super::logins::{Logins, Pair};
+use super::shut_out::Told;
 use super::{Finding, Judge, Seen};
 use crate::change::{Refusal, What};
 use crate::instant::Instant;
@@ -207,8 +208,14 @@ impl Guessing {
         }
     }
 
-    pub(super) fn verdicts(&self, judge: &Judge<'_>, logins: &Logins, found: &mut Vec<Finding>) {
-        told::verdicts(self, judge, logins, found);
+    pub(super) fn verdicts(
+        &self,
+        judge: &Judge<'_>,
+        logins: &Logins,
+        shut_out: &Told,
+        found: &mut Vec<Finding>,
+    ) {
+        told::verdicts(self, judge, logins, shut_out, found);
     }
 }
 

@@ -111,6 +111,16 @@ impl Scene {
         self
     }
 
+    /// Refused after it was authorized.
+    pub(super) fn turned_away(
+        &mut self,
+        at: i64,
+        client: &Client,
+        reason: RefusalReason,
+    ) -> &mut Scene {
+        self.taken_back(at, client).refused(at + 1, client, reason)
+    }
+
     /// A wrong password, tried twice by `sslmode=prefer`.
     pub(super) fn fails(&mut self, at: i64, client: &Client) -> &mut Scene {
         self.refused(at, client, RefusalReason::PasswordFailed);
@@ -242,6 +252,14 @@ pub(super) fn refused(
         user: name(Dimension::User, client.1),
         database: name(Dimension::Database, "shop"),
         client_host: name(Dimension::ClientHost, &client.2),
+        takes_back: matches!(
+            reason,
+            RefusalReason::DatabaseUnknown
+                | RefusalReason::DatabaseNotAccepting
+                | RefusalReason::RoleUnknown
+                | RefusalReason::RoleCannotLogin
+                | RefusalReason::NoConnectPrivilege
+        ),
         is_retry,
         ..Refusal::new(&Session::new(ServerId(0), Some(2), None), reason)
     }))
@@ -254,6 +272,7 @@ impl Line {
                 (!text.is_empty()).then(|| names.name(dimension, text.as_bytes()))
             };
             let session = Session {
+                database: name(Dimension::Database, "shop"),
                 application_name: name(Dimension::ApplicationName, client.0),
                 user: name(Dimension::User, client.1),
                 client_host: name(Dimension::ClientHost, &client.2),

@@ -9,12 +9,13 @@ use super::super::address::{address, is_public};
 use super::super::evidence::ranked;
 use super::super::finding::{Argument, Figure, Finding, Kind, Sentence, Severity, Who};
 use super::super::logins::{Login, Logins, Pair};
+use super::super::shut_out::Told;
 use super::{
     Attack, Failing, Failure, GUESSES_MIN, Guessing, SHARED_MIN, SPREAD_MIN, STALE_MIN, STALE_MS,
 };
 use crate::instant::Instant;
 use crate::names::{Dimension, NameId};
-use crate::session::ServerId;
+use crate::session::{RefusalReason, ServerId};
 
 /// Hosts that guess are told one by one up to here, then as one.
 const ALONE_MAX: usize = 3;
@@ -66,6 +67,7 @@ pub(super) fn verdicts(
     guessing: &Guessing,
     judge: &Judge<'_>,
     logins: &Logins,
+    shut_out: &Told,
     found: &mut Vec<Finding>,
 ) {
     let known = Known::of(logins);
@@ -74,6 +76,15 @@ pub(super) fn verdicts(
         found.push(stale_secret(judge, logins, server, user, program));
     }
     for (&(server, user, failure), program) in &sorted.checks {
+        // It used to work.
+        let is_told = match failure {
+            Failure::Password => false,
+            Failure::Role => shut_out.has(server, RefusalReason::RoleUnknown, user),
+            Failure::Database(name) => shut_out.has(server, RefusalReason::DatabaseUnknown, name),
+        };
+        if is_told {
+            continue;
+        }
         found.push(wrong_check(judge, server, user, failure, program));
     }
     let mut told = FxHashSet::default();
