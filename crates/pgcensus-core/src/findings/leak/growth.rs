@@ -35,6 +35,10 @@ const STRETCH: u32 = (STRETCH_MS / SLOT_MS) as u32 - MUTE;
 /// The growth of a day is explained by earlier days unless it is so many times theirs over the same hours.
 const TIMES: i64 = 2;
 
+/// What takes away so much of it at once is a restart of the application or of the server, and no evening: people and pools leave
+/// one by one.
+const RESET_SHARE: f64 = 0.8;
+
 /// What has grown, in numbers.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Figures {
@@ -49,6 +53,8 @@ pub(super) struct Figures {
     pub(super) kept: [i64; QUARTERS],
     /// Earlier days that were compared.
     pub(super) days: u32,
+    /// Of them, those that grew likewise, until something took all of it away at once.
+    pub(super) resets: u32,
     /// What each series added.
     pub(super) by: Vec<i64>,
 }
@@ -86,7 +92,7 @@ pub(super) fn of(series: &[&[Slot]], mut blocks: Vec<Slot>, slots: Slots) -> Opt
     let last = sum.edge((now + 1).saturating_sub(STRETCH).saturating_add(1));
     let mut figures = (first..last).find_map(|begin| {
         let mut figures = sum.growth(begin)?;
-        figures.days = sum.above_earlier_days(&figures, log_begins)?;
+        (figures.days, figures.resets) = sum.above_earlier_days(&figures, log_begins)?;
         let middle = sum.quarter(begin, 2);
         sum.is_established(series, middle).then_some(figures)
     })?;
@@ -95,6 +101,7 @@ pub(super) fn of(series: &[&[Slot]], mut blocks: Vec<Slot>, slots: Slots) -> Opt
     if let Some(trimmed) = sum.growth(sum.edge(figures.begin)) {
         figures = Figures {
             days: figures.days,
+            resets: figures.resets,
             ..trimmed
         };
     }
@@ -192,10 +199,11 @@ impl Sum {
         established as f64 >= ESTABLISHED_SHARE * all as f64
     }
 
-    /// With how many earlier days it was compared; `None`: they had as many open at this hour, or grew as much.
-    fn above_earlier_days(&self, figures: &Figures, first: u32) -> Option<u32> {
+    /// With how many earlier days it was compared, and how many of them grew likewise until it was reset; `None`: they had as many
+    /// open at this hour, or grew as much, and it went away by itself.
+    fn above_earlier_days(&self, figures: &Figures, first: u32) -> Option<(u32, u32)> {
         let long = self.end - figures.begin;
-        let mut days = 0;
+        let (mut days, mut resets) = (0, 0);
         for day in 1..=DAYS {
             let hour = self.end.checked_sub(day * DAY);
             let Some(hour) = hour.filter(|&hour| hour > first.saturating_add(MUTE)) else {
@@ -212,11 +220,44 @@ impl Sum {
             let begin = around(hour.saturating_sub(long));
             let grown = open - begin.0.min(begin.1);
             if figures.open <= open || long < DAY && figures.net() < TIMES * grown {
-                return None;
+                if !self.was_reset(figures, hour, long) {
+                    return None;
+                }
+                resets += 1;
             }
             days += 1;
         }
-        Some(days)
+        Some((days, resets))
+    }
+
+    /// What was open at this hour of an earlier day had grown as evenly, and went on until nearly all of it ended at once.
+    fn was_reset(&self, figures: &Figures, hour: u32, long: u32) -> bool {
+        let base = figures.open_before;
+        // Blocks are coarse, and it may end at this very hour.
+        let from = self.edge(hour).saturating_sub(2);
+        let until = self.edge(figures.begin);
+        let end = (from..until).find(|&at| {
+            let after = self.open[at + 1].min(self.open[(at + 2).min(until)]);
+            let grown = self.open[at] - base;
+            grown >= NET_MIN && (self.open[at] - after) as f64 >= RESET_SHARE * grown as f64
+        });
+        let begin = self.edge(hour.saturating_sub(long));
+        end.is_some_and(|end| self.is_even(begin, end))
+    }
+
+    /// Each quarter of these blocks grew, as those of a leak do.
+    fn is_even(&self, begin: usize, end: usize) -> bool {
+        let blocks = end.saturating_sub(begin);
+        if blocks < QUARTERS {
+            return false;
+        }
+        let net = self.open[end] - self.open[begin];
+        (0..QUARTERS).all(|n| {
+            let edge = |n: usize| self.open[begin + blocks * n / QUARTERS];
+            let is_last = n + 1 == QUARTERS;
+            let share = if is_last { LAST_SHARE } else { QUARTER_SHARE };
+            (edge(n + 1) - edge(n)) as f64 >= share * net as f64
+        }) && net >= NET_MIN
     }
 
     /// It begins when the first was added: as long as there are no more open than before it has not begun.

@@ -65,6 +65,11 @@ impl Growth {
         }
         if times > 1 {
             said = said.text("; ").count(times).text(" times between restarts");
+        } else if figures.resets > 0 {
+            said = said
+                .text("; so it did on ")
+                .counted(figures.resets.into(), "earlier day", "earlier days")
+                .text(", each time until a restart took them away");
         }
         let count = |n: i64| Figure::Count(n.max(0) as u64);
         let half = figures.quarters[0] + figures.quarters[1];
@@ -78,6 +83,7 @@ impl Growth {
             ("still_open_of_first_half", count(kept)),
             ("added_last_quarter", count(figures.quarters[3])),
             ("earlier_days", Figure::Count(figures.days.into())),
+            ("reset_days", Figure::Count(figures.resets.into())),
             ("times", Figure::Count(times)),
         ];
         if let (Some(left), false) = (left, self.stop != Stop::Not) {
@@ -92,7 +98,8 @@ impl Growth {
         .text(" of the ")
         .count(half.max(0) as u64)
         .text(" added in the first half are still open (90 % or more)");
-        test = match figures.days {
+        test = match figures.days - figures.resets {
+            _ if figures.resets > 0 => test.text("; earlier days had as many at this hour, and lost nearly all at once while they still grew: a restart, and no evening"),
             0 => test.text("; the log has no earlier day to compare with"),
             1 => test.text("; more than the day before at this hour"),
             n => test.text(format!("; more than on {n} earlier days at this hour")),

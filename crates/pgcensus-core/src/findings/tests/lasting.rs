@@ -290,6 +290,44 @@ fn a_leak_that_a_crash_ended_is_told_too() {
 }
 
 #[test]
+fn a_leak_that_each_night_resets_recurs() {
+    // An hour of growth tells nothing; those of the days before are told where the server restarted.
+    for (hour, every, goes_on) in [
+        (1, 10, false),
+        (9, 10, true),
+        (14, 20, true),
+        (23, 20, true),
+    ] {
+        let end = 4 * DAY + hour * HOUR;
+        let plan = |ends: &dyn Fn(i64) -> Option<i64>| {
+            let mut plan = Plan::new(end);
+            plan.pool("reports", 7, (0, end), (5, 30 * MINUTE));
+            for at in (HOUR..end).step_by((every * MINUTE) as usize) {
+                plan.open("reports", 7, at, ends(at));
+            }
+            plan
+        };
+        // The application restarts at midnight.
+        let application = plan(&|at| Some((at / DAY + 1) * DAY + 7 * SECOND - at));
+        let mut server = plan(&|_| None);
+        server.crashes.extend((1..=4).map(|day| day * DAY));
+        let leaks = application.of(&[Kind::Leak]);
+        assert_eq!(leaks.len(), usize::from(goes_on), "{hour} {every}");
+        if goes_on {
+            assert_eq!(figure(&leaks[0], "reset_days"), &Figure::Count(4));
+        }
+        let leaks = server.of(&[Kind::Leak]);
+        assert_eq!(leaks.len(), 1, "{hour} {every}");
+        let times = 4 + u64::from(goes_on);
+        assert_eq!(
+            figure(&leaks[0], "times"),
+            &Figure::Count(times),
+            "{hour} {every}"
+        );
+    }
+}
+
+#[test]
 fn a_leak_that_fills_the_server_within_the_hour_is_critical() {
     let mut plan = leak();
     for (max, severity) in [(140, Severity::Critical), (300, Severity::Warning)] {
@@ -379,6 +417,18 @@ fn innocent() -> Vec<(&'static str, Plan)> {
             }
         }
     });
+    add(
+        "an application that is stopped each evening",
+        24 * 3 + 11,
+        &|plan, _| {
+            for day in 0..4 {
+                for n in 0..40 {
+                    let from = day * DAY + 6 * HOUR + n * 7 * MINUTE;
+                    plan.open("api", 7, from, Some(day * DAY + 20 * HOUR - from));
+                }
+            }
+        },
+    );
     add("traffic that rises", 6, &|plan, end| {
         let mut at = 0;
         while at < end {
