@@ -49,20 +49,38 @@ pub(super) fn network(host: &[u8]) -> Box<[u8]> {
     }
 }
 
-/// Each run of digits is one `#`: `worker-17` and `worker-4` are `worker-#`.
+/// A letter and a digit follow each other so often in what a program made up: `x2k4q`.
+const MIXED_MIN: usize = 3;
+
+/// A word of hexadecimal digits is made up where it is so long and has a digit.
+const HEX_MIN: usize = 4;
+
+/// Each number is one `#`, and so is each word that looks made up: `worker-17` and `worker-4` are `worker-#`, and so is
+/// `worker-3f2a`.
 pub(super) fn folded(name: &[u8]) -> Box<[u8]> {
+    let is_same = |a: &u8, b: &u8| a.is_ascii_alphanumeric() == b.is_ascii_alphanumeric();
     let mut folded: Vec<u8> = Vec::with_capacity(name.len());
-    let mut in_number = false;
-    for &byte in name {
-        let is_digit = byte.is_ascii_digit();
-        if !is_digit {
-            folded.push(byte);
-        } else if !in_number {
+    for word in name.chunk_by(is_same) {
+        if is_made_up(word) {
             folded.push(b'#');
+            continue;
         }
-        in_number = is_digit;
+        for run in word.chunk_by(|a, b| a.is_ascii_digit() == b.is_ascii_digit()) {
+            if run[0].is_ascii_digit() {
+                folded.push(b'#');
+            } else {
+                folded.extend(run);
+            }
+        }
     }
     folded.into()
+}
+
+/// Letters and digits that say nothing.
+fn is_made_up(word: &[u8]) -> bool {
+    let runs = word.chunk_by(|a, b| a.is_ascii_digit() == b.is_ascii_digit());
+    let is_hex = word.len() >= HEX_MIN && word.iter().all(u8::is_ascii_hexdigit);
+    is_hex && word.iter().any(u8::is_ascii_digit) || runs.count() > MIXED_MIN
 }
 
 #[cfg(test)]
@@ -118,6 +136,24 @@ mod tests {
         ] {
             let network = network(host.as_bytes());
             assert_eq!(String::from_utf8_lossy(&network), wanted, "{host}");
+        }
+    }
+
+    #[test]
+    fn numbers_of_names_do_not_count() {
+        for (name, wanted) in [
+            ("worker-17", "worker-#"),
+            ("worker-3f2a", "worker-#"),
+            ("worker-9bc1", "worker-#"),
+            ("job 550e8400-e29b-41d4-a716-446655440000", "job #-#-#-#-#"),
+            ("web-7d9f8b6c5-x2k4q", "web-#-#"),
+            ("psql", "psql"),
+            ("DBeaver 24.1.2", "DBeaver #.#.#"),
+            ("pgAdmin 4 - DB:shop", "pgAdmin # - DB:shop"),
+            ("cafe", "cafe"),
+            ("", ""),
+        ] {
+            assert_eq!(String::from_utf8_lossy(&folded(name.as_bytes())), wanted);
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::names::{Dimension, NameId};
 use crate::session::ServerId;
 
 /// Names that a figure lists.
-const LISTED_MAX: usize = 10;
+pub(super) const LISTED_MAX: usize = 10;
 
 /// Names with how many there are of each, the most first.
 pub(super) fn ranked(counts: impl IntoIterator<Item = (NameId, u64)>) -> Vec<(NameId, u64)> {

@@ -263,6 +263,8 @@ pub enum Argument {
     Word(&'static str),
     /// A flag with a name of the log, which a shell must not read.
     Named(&'static str, Box<[u8]>),
+    /// The same with a name whose numbers are `#`: each stands for anything.
+    Folded(&'static str, Box<[u8]>),
     /// A flag with an instant.
     At(&'static str, Instant),
 }

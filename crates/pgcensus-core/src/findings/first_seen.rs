@@ -194,7 +194,7 @@ impl FirstSeen {
                     "no session from this network (/24, in IPv6 /64) in the first seven days of the log or before"
                 }
                 Dimension::ApplicationName => {
-                    "no session of an application of this name, its digits left aside, in the first seven days of the log or before"
+                    "no session of an application of this name, its numbers and made-up words left aside, in the first seven days of the log or before"
                 }
                 _ => "no session of this user in the first seven days of the log or before",
             }),

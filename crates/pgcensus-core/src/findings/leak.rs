@@ -8,10 +8,14 @@
 //! is found all the same. Growth by clients that came later than the middle is a fleet that scales; growth that earlier
 //! days had at the same hour is a morning.
 
+mod families;
 mod growth;
 mod said;
+mod together;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
+
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::groups::{GroupId, Groups};
 use super::series::{SLOT_MS, Series, Slot, blocks, slot};
@@ -20,7 +24,7 @@ use super::{Judge, SESSIONS_MIN, Seen};
 use crate::change::What;
 use crate::findings::Finding;
 use crate::instant::Instant;
-use crate::names::NameId;
+use crate::names::{Dimension, NameId, Names};
 use crate::session::{End, RefusalReason, ServerId};
 
 /// No shorter stretch is a leak: within two hours a pool has warmed up, and a batch is over.
@@ -45,6 +49,8 @@ pub(super) struct Leak {
     lives: Vec<Life>,
     /// What had grown when a life ended or no more could come.
     grown: Vec<Growth>,
+    /// Of groups that are too small by themselves, when lives ended.
+    small: VecDeque<families::Small>,
 }
 
 /// From one server event to the next.
@@ -75,6 +81,8 @@ enum Stop {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Whose {
     Application(NameId),
+    /// Applications whose names differ by numbers; the number of the family.
+    Family(u32),
     /// Where the log has no application name.
     User(NameId),
     ClientHost(NameId),
@@ -84,6 +92,8 @@ enum Whose {
 struct Growth {
     server: ServerId,
     whose: Whose,
+    /// The name of a [`Whose::Family`]: `job-#`.
+    family: Option<Box<[u8]>>,
     since: Instant,
     until: Instant,
     stop: Stop,
@@ -199,6 +209,7 @@ impl Leak {
         for server in 0..self.lives.len() {
             self.judge(ServerId(server as u16), last, Stop::Not, judge.groups);
         }
+        self.grown.extend(self.families(judge.known.names));
         let mut told: BTreeMap<(ServerId, Whose), (&Growth, u64)> = BTreeMap::new();
         for growth in self.grown.iter().filter(|growth| growth.is_sure(judge)) {
             // The last one of each is told, with the number of lives in which it grew.
@@ -207,28 +218,67 @@ impl Leak {
             *times += u64::from(last.life != growth.life);
             *last = growth;
         }
-        found.extend(told.values().map(|(growth, n)| growth.told(judge, *n)));
+        let told: Vec<(&Growth, u64)> = told.into_values().collect();
+        let mut hosts: BTreeMap<(ServerId, NameId), Vec<(&Growth, u64)>> = BTreeMap::new();
+        for &(growth, times) in &told {
+            match growth.most(judge, Dimension::ClientHost) {
+                Some(host) if !matches!(growth.whose, Whose::ClientHost(_)) => {
+                    let of = hosts.entry((growth.server, host)).or_default();
+                    of.push((growth, times));
+                }
+                _ if growth.is_explained(&told) => {}
+                _ => found.push(growth.told(judge, times)),
+            }
+        }
+        for ((_, host), growths) in hosts {
+            if growths.len() > together::ALONE_MAX {
+                found.push(together::told(judge, host, &growths));
+            } else {
+                found.extend(growths.iter().map(|(growth, n)| growth.told(judge, *n)));
+            }
+        }
     }
 
     /// Keeps what has grown on a server up to now.
     fn judge(&mut self, server: ServerId, until: Instant, stop: Stop, groups: &Groups) {
+        if let Some((life, slots, now)) = self.life_up_to(server, until) {
+            self.keep_small(groups, (server, until, stop), life, (slots, now));
+        }
         if self.grown.len() < GROWTHS_MAX {
             let grown = self.grown(server, until, stop, groups);
             self.grown.extend(grown);
         }
     }
 
+    /// When the life of a server began that goes on, its slots, and the last one that there is; `None`: it is too short for a leak.
+    fn life_up_to(
+        &self,
+        server: ServerId,
+        until: Instant,
+    ) -> Option<(Instant, growth::Slots, u32)> {
+        let life = self.lives.get(usize::from(server.0))?;
+        let (first, since, server_first) = (self.clock.first?, life.begin?, life.first?);
+        let slot = |at: Instant| slot(at.since(first));
+        let slots = growth::Slots {
+            first: slot(server_first),
+            since: slot(since),
+            now: slot(until),
+        };
+        let is_long = until.since(since) >= STRETCH_MS;
+        is_long.then_some((since, slots, slots.now.max(self.clock.slot)))
+    }
+
+    /// When a growth began.
+    fn since(&self, figures: &growth::Figures) -> Option<Instant> {
+        let first = self.clock.first?;
+        Some(first.plus_ms(i64::from(figures.begin) * SLOT_MS))
+    }
+
     fn grown(&self, server: ServerId, until: Instant, stop: Stop, groups: &Groups) -> Vec<Growth> {
-        let life = self.lives.get(usize::from(server.0));
-        let life = life.and_then(|life| life.begin.zip(life.first));
-        let Some((first, (since, server_first))) = self.clock.first.zip(life) else {
+        let Some((life, slots, now)) = self.life_up_to(server, until) else {
             return Vec::new();
         };
-        if until.since(since) < STRETCH_MS {
-            return Vec::new();
-        }
-        let slot = |at: Instant| slot(at.since(first));
-        let empty = blocks(slot(until).max(self.clock.slot));
+        let empty = blocks(now);
         let mut whose: BTreeMap<Whose, Vec<GroupId>> = BTreeMap::new();
         let mut server_open = 0;
         for (id, group) in groups
@@ -255,11 +305,6 @@ impl Leak {
                 continue;
             }
             let series: Vec<&[Slot]> = ids.iter().map(|&id| self.slots(id)).collect();
-            let slots = growth::Slots {
-                first: slot(server_first),
-                since: slot(since),
-                now: slot(until),
-            };
             let Some(figures) = growth::of(&series, empty.clone(), slots) else {
                 continue;
             };
@@ -276,14 +321,14 @@ impl Leak {
             if explained as f64 >= EXPLAINED_SHARE * figures.net() as f64 {
                 continue;
             }
-            let begin = first.plus_ms(i64::from(figures.begin) * SLOT_MS);
             grown.push(Growth {
                 server,
                 whose,
-                since: begin.max(since),
+                family: None,
+                since: self.since(&figures).map_or(life, |begin| begin.max(life)),
                 until,
                 stop,
-                life: since,
+                life,
                 figures,
                 server_open,
                 by,
@@ -309,6 +354,38 @@ impl Stop {
 }
 
 impl Growth {
+    /// Its name.
+    fn name<'n>(&'n self, names: &'n Names) -> &'n [u8] {
+        match self.whose {
+            Whose::Application(name) => names.text_of(Dimension::ApplicationName, name),
+            Whose::User(name) => names.text_of(Dimension::User, name),
+            Whose::ClientHost(name) => names.text_of(Dimension::ClientHost, name),
+            Whose::Family(_) => self.family.as_deref().unwrap_or_default(),
+        }
+    }
+
+    /// Families are known when all else is: what they explain of a host is not told of it.
+    fn is_explained(&self, told: &[(&Growth, u64)]) -> bool {
+        let same = |of: &&&Growth| of.family.is_some() && of.until == self.until;
+        let families = told.iter().map(|(growth, _)| growth).filter(same);
+        let ids: FxHashSet<GroupId> = families.flat_map(|of| &of.by).map(|by| by.0).collect();
+        let explained = self.by.iter().filter(|(id, _)| ids.contains(id));
+        let explained: i64 = explained.map(|by| by.1).sum();
+        explained as f64 >= EXPLAINED_SHARE * self.figures.net() as f64
+    }
+
+    /// Whoever added more than half.
+    fn most(&self, judge: &Judge<'_>, dimension: Dimension) -> Option<NameId> {
+        let mut by: FxHashMap<NameId, i64> = FxHashMap::default();
+        for &(id, added) in &self.by {
+            let name = judge.groups.get(id).key.name(dimension);
+            *by.entry(name).or_default() += added;
+        }
+        let mut by = by.into_iter();
+        let most = by.find(|(_, added)| 2 * added > self.figures.net())?.0;
+        (most != NameId::ABSENT).then_some(most)
+    }
+
     /// All that a verdict needs besides.
     fn is_sure(&self, judge: &Judge<'_>) -> bool {
         let noise: i64 = self

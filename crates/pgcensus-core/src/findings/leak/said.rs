@@ -1,12 +1,10 @@
 //! A leak in words.
 
-use rustc_hash::FxHashMap;
-
 use super::super::Judge;
 use super::super::finding::{Argument, Figure, Finding, Kind, Sentence, Severity, Who};
 use super::{Growth, Stop, Whose};
 use crate::instant::Instant;
-use crate::names::{Dimension, NameId};
+use crate::names::Dimension;
 
 /// `superuser_reserved_connections`, which are not for clients: its default.
 const RESERVED: i64 = 3;
@@ -16,22 +14,16 @@ const SOON_MS: i64 = 3_600_000;
 
 impl Growth {
     pub(super) fn told(&self, judge: &Judge<'_>, times: u64) -> Finding {
-        let names = judge.known.names;
         let who = self.who(judge);
-        let (dimension, name) = match self.whose {
-            Whose::Application(name) => (Dimension::ApplicationName, name),
-            Whose::User(name) => (Dimension::User, name),
-            Whose::ClientHost(name) => (Dimension::ClientHost, name),
-        };
         let figures = &self.figures;
         let (net, took) = (figures.net(), self.until.since(self.since).max(1));
         let an_hour = net as f64 * 3_600_000.0 / took as f64;
-        let mut said = Sentence::from(match dimension {
-            Dimension::ClientHost => "sessions from ",
-            Dimension::User => "sessions of user ",
-            _ => "sessions of ",
+        let mut said = Sentence::from(match self.whose {
+            Whose::ClientHost(_) => "sessions from ",
+            Whose::User(_) => "sessions of user ",
+            Whose::Application(_) | Whose::Family(_) => "sessions of ",
         })
-        .name(names.text_of(dimension, name))
+        .name(self.name(judge.known.names))
         .text(" only grow: ")
         .count(figures.open_before.max(0) as u64)
         .text(" open, then ")
@@ -42,27 +34,8 @@ impl Growth {
             ", {an_hour:.*} more an hour",
             usize::from(an_hour < 10.0)
         ));
-        let max = judge.connections_max().map(i64::from);
-        let left = max.map(|max| {
-            let free = (max - RESERVED - self.server_open).max(0);
-            (free as f64 * took as f64 / net as f64) as i64
-        });
-        let mut severity = Severity::Warning;
-        match left {
-            _ if self.stop == Stop::Down => said = said.text(", until the server went down"),
-            _ if self.stop == Stop::Limit => said = said.text(", until a limit was reached"),
-            _ if self.stop == Stop::Full => {
-                said = said.text(", until the server was full");
-                severity = Severity::Critical;
-            }
-            Some(left) => {
-                said = said.text("; the server is full in ").ms(left);
-                if left < SOON_MS {
-                    severity = Severity::Critical;
-                }
-            }
-            None => {}
-        }
+        let left = full_in(judge, self.server_open, (net, took));
+        said = self.until_when(said, left);
         if times > 1 {
             said = said.text("; ").count(times).text(" times between restarts");
         } else if figures.resets > 0 {
@@ -105,18 +78,23 @@ impl Growth {
             n => test.text(format!("; more than on {n} earlier days at this hour")),
         };
         let mut command = vec![Argument::Word("sessions"), Argument::Word("--open")];
-        command.extend(who.flags());
+        command.extend(who.flags().map(|flag| match (&self.family, flag) {
+            (Some(family), Argument::Named("--app", _)) => {
+                Argument::Folded("--app", family.clone())
+            }
+            (_, flag) => flag,
+        }));
         command.push(Argument::At("--at", self.last()));
         Finding {
             kind: Kind::Leak,
-            severity,
+            severity: severity(self.stop, left),
             server: self.server,
             since: self.since,
             until: self.until,
             said,
             figures: numbers,
             test,
-            advice: advice(&who),
+            advice: advice(&who, self.family.as_deref()),
             command,
             who,
         }
@@ -127,23 +105,27 @@ impl Growth {
         self.until.plus_ms(-i64::from(self.stop == Stop::Down))
     }
 
-    /// Whoever added more than half.
+    /// Until when it grew, and what comes then.
+    pub(super) fn until_when(&self, said: Sentence, left: Option<i64>) -> Sentence {
+        match (self.stop, left) {
+            (Stop::Down, _) => said.text(", until the server went down"),
+            (Stop::Limit, _) => said.text(", until a limit was reached"),
+            (Stop::Full, _) => said.text(", until the server was full"),
+            (Stop::Not, Some(left)) => said.text("; the server is full in ").ms(left),
+            (Stop::Not, None) => said,
+        }
+    }
+
     fn who(&self, judge: &Judge<'_>) -> Who {
-        let names = judge.known.names;
         let most = |dimension| {
-            let mut by: FxHashMap<NameId, i64> = FxHashMap::default();
-            for &(id, added) in &self.by {
-                let name = judge.groups.get(id).key.name(dimension);
-                *by.entry(name).or_default() += added;
-            }
-            let name = by
-                .into_iter()
-                .find(|(_, added)| 2 * added > self.figures.net())?
-                .0;
-            (name != NameId::ABSENT).then(|| Box::from(names.text_of(dimension, name)))
+            let name = self.most(judge, dimension)?;
+            Some(Box::from(judge.text(dimension, name)))
         };
         Who {
-            application_name: most(Dimension::ApplicationName),
+            application_name: match &self.family {
+                Some(family) => Some(family.clone()),
+                None => most(Dimension::ApplicationName),
+            },
             user: most(Dimension::User),
             database: None,
             client_host: most(Dimension::ClientHost),
@@ -151,11 +133,41 @@ impl Growth {
     }
 }
 
-fn advice(who: &Who) -> Sentence {
+/// When no connection is left, at so many more in so long; `None`: nobody knows how many there can be.
+pub(super) fn full_in(judge: &Judge<'_>, server_open: i64, (net, took): (i64, i64)) -> Option<i64> {
+    let max = i64::from(judge.connections_max()?);
+    let free = (max - RESERVED - server_open).max(0);
+    Some((free as f64 * took as f64 / net.max(1) as f64) as i64)
+}
+
+/// How soon somebody must see to what was stopped so, or fills the server in that time.
+pub(super) fn severity(stop: Stop, left: Option<i64>) -> Severity {
+    match (stop, left) {
+        (Stop::Full, _) => Severity::Critical,
+        (Stop::Not, Some(left)) if left < SOON_MS => Severity::Critical,
+        _ => Severity::Warning,
+    }
+}
+
+/// A pattern of SQL for the names of a family.
+fn like(family: &[u8]) -> Vec<u8> {
+    let byte = |&byte: &u8| match byte {
+        b'#' => vec![b'%'],
+        b'%' | b'_' | b'\\' => vec![b'\\', byte],
+        byte => vec![byte],
+    };
+    family.iter().flat_map(byte).collect()
+}
+
+pub(super) fn advice(who: &Who, family: Option<&[u8]>) -> Sentence {
     let mut advice = Sentence::from(
         "what do they wait for: SELECT pid, client_addr, state, state_change, query FROM pg_stat_activity WHERE ",
     );
     advice = match (&who.application_name, &who.user, &who.client_host) {
+        _ if family.is_some() => {
+            let pattern = like(family.unwrap_or_default());
+            advice.text("application_name LIKE ").literal(&pattern)
+        }
         (Some(name), ..) => advice.text("application_name = ").literal(name),
         (None, Some(user), _) => advice.text("usename = ").literal(user),
         (None, None, Some(host)) if &**host == b"[local]" => advice.text("client_addr IS NULL"),

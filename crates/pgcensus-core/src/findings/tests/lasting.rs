@@ -289,6 +289,76 @@ fn a_leak_that_a_crash_ended_is_told_too() {
     assert_eq!(figure(&leaks[0], "times"), &Figure::Count(2));
 }
 
+/// Applications whose names differ by a number, one after another.
+fn numbered(i: i64) -> &'static str {
+    format!("job-{i}").leak()
+}
+
+#[test]
+fn a_number_in_the_name_hides_no_leak() {
+    let mut plan = Plan::new(6 * HOUR);
+    for i in 0..100 {
+        let at = HOUR + i * 3 * MINUTE;
+        plan.open(numbered(i), 7, at, None);
+        // Others of them end.
+        plan.open(numbered(1_000 + i), 7, at, Some(2 * MINUTE));
+    }
+    let leaks = plan.of(&[Kind::Leak]);
+    assert_eq!(plan.said(), ["warning leak of job-#, app, 10.0.0.7"]);
+    assert_eq!(figure(&leaks[0], "open"), &Figure::Count(100));
+    let app = Argument::Folded("--app", b"job-#"[..].into());
+    assert!(leaks[0].command.contains(&app), "{:?}", leaks[0].command);
+    // Of lives that are over, too.
+    plan.crashes.push(5 * HOUR);
+    assert_eq!(plan.said(), ["warning leak of job-#, app, 10.0.0.7"]);
+    assert_eq!(plan.of(&[Kind::Leak])[0].until, Instant(5 * HOUR));
+}
+
+#[test]
+fn numbered_sessions_that_come_and_go_are_no_leak() {
+    for long in [MINUTE, 30 * MINUTE, 3 * HOUR] {
+        let mut plan = Plan::new(12 * HOUR);
+        for i in 0..240 {
+            plan.open(numbered(i), 7, i * 3 * MINUTE, Some(long));
+        }
+        assert_eq!(plan.said(), [""; 0], "{long}");
+    }
+    let mut plan = Plan::new(12 * HOUR);
+    for i in 0..12 {
+        // Workers that come with the traffic, each with a pool of its own.
+        for _ in 0..5 {
+            plan.open(numbered(i), 20 + i as u32, i * 40 * MINUTE, None);
+        }
+    }
+    assert_eq!(plan.said(), [""; 0], "a fleet that scales");
+}
+
+#[test]
+fn many_applications_that_leak_on_one_host_are_one_finding() {
+    let names: Vec<&str> = "abcdefghijklmnopqrst"
+        .chars()
+        .map(|c| &*format!("batch {c}").leak())
+        .collect();
+    let plan = |count: usize| {
+        let mut plan = Plan::new(6 * HOUR);
+        for (i, name) in names.iter().take(count).enumerate() {
+            plan.leak(name, 7, (HOUR, 6 * HOUR), (5 + i as i64) * MINUTE);
+        }
+        plan
+    };
+    assert_eq!(plan(3).said().len(), 3);
+    let leaks = plan(20).of(&[Kind::Leak]);
+    assert_eq!(plan(20).said(), ["warning leak of app, 10.0.0.7"]);
+    assert_eq!(figure(&leaks[0], "applications"), &Figure::Count(20));
+    let Figure::Ranking(rows) = figure(&leaks[0], "application_name") else {
+        panic!("{:?}", leaks[0].figures);
+    };
+    assert_eq!(
+        (rows.len(), &*rows[0].0, rows[0].1),
+        (10, &b"batch a"[..], 60)
+    );
+}
+
 #[test]
 fn a_leak_that_each_night_resets_recurs() {
     // An hour of growth tells nothing; those of the days before are told where the server restarted.

@@ -59,14 +59,20 @@ fn line(
 ) -> String {
     let has = |wanted: &str| {
         own.iter().any(|argument| match argument {
-            Argument::Word(flag) | Argument::Named(flag, _) | Argument::At(flag, _) => {
-                *flag == wanted
-            }
+            Argument::Word(flag)
+            | Argument::Named(flag, _)
+            | Argument::Folded(flag, _)
+            | Argument::At(flag, _) => *flag == wanted,
         })
     };
     let argument = |argument: &Argument| match argument {
         Argument::Word(word) => (*word).to_owned(),
         Argument::Named(flag, name) => format!("{flag}={}", quoted(&pattern(name))),
+        Argument::Folded(flag, name) => {
+            let words = name.split(|&byte| byte == b'#').map(pattern);
+            let pattern = words.collect::<Vec<_>>().join("*");
+            format!("{flag}={}", quoted(&pattern))
+        }
         Argument::At(flag, at) => format!("{flag}={}", show.zone.rfc3339(*at)),
     };
     let begin = if given.is_piped { "… | " } else { "" };
