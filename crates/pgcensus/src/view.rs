@@ -28,6 +28,7 @@ pub(crate) mod refused;
 pub(crate) mod row;
 pub(crate) mod servers;
 pub(crate) mod sessions;
+mod sql;
 pub(crate) mod summary;
 mod table;
 pub(crate) mod text;

@@ -448,6 +448,7 @@ fn each_command_can_be_pasted_and_shows_the_evidence() {
             assert!(output.stdout.len() > 100, "{command}: {output:?}");
         }
     }
+}
 
 /// The log of a server that `minutes` begin, with `%m [%p] `: a client a minute logs in, from then on each is refused.
 fn refused_from(minutes: u32, all: u32, refusal: &[&str]) -> String {
@@ -474,7 +475,7 @@ fn refused_from(minutes: u32, all: u32, refusal: &[&str]) -> String {
             lines.extend(refusal);
         }
         for (ms, line) in (0..).zip(lines) {
-            log += &format!("{}{line}\n", at(ms));
+            log.extend([at(ms).as_str(), line, "\n"]);
         }
     }
     log

@@ -172,6 +172,10 @@ pub enum Word {
     Text(String),
     /// A name of the log, which is hostile text.
     Name(Box<[u8]>),
+    /// A name of the log as an identifier of SQL.
+    Identifier(Box<[u8]>),
+    /// … as a text of SQL.
+    Literal(Box<[u8]>),
     /// An instant.
     At(Instant),
     /// A length in milliseconds.
@@ -197,21 +201,16 @@ impl Sentence {
 
     /// A name as SQL has it: `"web"`.
     #[must_use]
-    pub fn identifier(self, name: &[u8]) -> Sentence {
-        self.quoted(name, b'"')
+    pub fn identifier(mut self, name: &[u8]) -> Sentence {
+        self.0.push(Word::Identifier(name.into()));
+        self
     }
 
     /// A name as a text of SQL: `'web'`.
     #[must_use]
-    pub fn literal(self, name: &[u8]) -> Sentence {
-        self.quoted(name, b'\'')
-    }
-
-    fn quoted(self, name: &[u8], quote: u8) -> Sentence {
-        let double = |&byte: &u8| std::iter::repeat_n(byte, 1 + usize::from(byte == quote));
-        let name: Vec<u8> = name.iter().flat_map(double).collect();
-        let quote = char::from(quote);
-        self.text(quote).name(&name).text(quote)
+    pub fn literal(mut self, name: &[u8]) -> Sentence {
+        self.0.push(Word::Literal(name.into()));
+        self
     }
 
     /// An instant.

@@ -15,10 +15,12 @@ use std::io;
 use self::evidence::command;
 pub(crate) use self::evidence::{Given, open_at};
 use pgcensus_core::findings::{Figure, Finding, Sentence, Severity, Who, Word};
+use pgcensus_core::instant::Instant;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::row::Row;
+use super::sql;
 use super::text::{counted, duration, glued, paragraph, shown, thousands};
 use super::{InputReport, Show, Tone, json, partial_first};
 
@@ -96,11 +98,11 @@ fn one(
         out,
         show,
         (4, 4),
-        &[(Tone::Plain, &words(&finding.said, show))],
+        &[(Tone::Plain, &words(&finding.said, finding, show))],
     )?;
     for (label, text) in [
-        ("why  ", words(&finding.test, show)),
-        ("do   ", words(&finding.advice, show)),
+        ("why  ", words(&finding.test, finding, show)),
+        ("do   ", words(&finding.advice, finding, show)),
     ] {
         write!(out, "    ")?;
         let parts = [(Tone::Dim, label), (Tone::Plain, &*text)];
@@ -114,13 +116,43 @@ fn one(
 /// `23 Nov 02:40:58 to 02:41:07 UTC`
 fn when(finding: &Finding, show: &Show<'_>) -> String {
     let Finding { since, until, .. } = *finding;
+    let has_years = has_years(finding, show);
     let end = match show.same_day(since, until) {
-        _ if until.since(since) < 1_000 => return glued(&show.zoned(since)),
+        _ if until.since(since) < 1_000 => return glued(&zoned(since, show, has_years)),
         // Without seconds where they are zero, as days have it.
         true => show.zoned(until)[show.day(until).len() + 1..].to_owned(),
-        false => show.zoned(until),
+        false => zoned(until, show, has_years),
     };
-    glued(&format!("{} to {end}", show.second(since)))
+    glued(&format!("{} to {end}", second(since, show, has_years)))
+}
+
+/// What it tells happened in more than one year.
+fn has_years(finding: &Finding, show: &Show<'_>) -> bool {
+    let year = |at: Instant| show.zone.civil(at).year;
+    let said = finding.said.0.iter().filter_map(|word| match word {
+        Word::At(at) => Some(*at),
+        _ => None,
+    });
+    let first = year(finding.since);
+    said.chain([finding.until]).any(|at| year(at) != first)
+}
+
+/// `31 Dec 2025 23:40:58`, its year only where that has to be told.
+fn second(at: Instant, show: &Show<'_>, has_years: bool) -> String {
+    with_year(show.second(at), at, show, has_years)
+}
+
+/// `31 Dec 2025 23:40:58 UTC`
+fn zoned(at: Instant, show: &Show<'_>, has_years: bool) -> String {
+    with_year(show.zoned(at), at, show, has_years)
+}
+
+fn with_year(text: String, at: Instant, show: &Show<'_>, has_years: bool) -> String {
+    let day = show.day(at);
+    match text.strip_prefix(&*day) {
+        Some(clock) if has_years => format!("{day} {}{clock}", show.zone.civil(at).year),
+        _ => text,
+    }
 }
 
 /// The lines of `summary`: what is of level warning and critical.
@@ -133,7 +165,7 @@ pub(super) fn lines(
     let severe: Vec<&Finding> = severe.collect();
     for finding in severe.iter().take(LINES) {
         let severity = finding.severity.as_str();
-        let said = words(&finding.said, show);
+        let said = words(&finding.said, finding, show);
         let said = format!(" {}: {said}", when(finding, show));
         let parts = [(tone(finding.severity), severity), (Tone::Plain, &*said)];
         paragraph(out, show, (0, 2), &parts)?;
@@ -168,11 +200,14 @@ fn tone(severity: Severity) -> Tone {
 }
 
 /// What a sentence says, harmless and in the zone of the output.
-fn words(sentence: &Sentence, show: &Show<'_>) -> String {
+fn words(sentence: &Sentence, finding: &Finding, show: &Show<'_>) -> String {
+    let has_years = has_years(finding, show);
     let word = |word: &Word| match word {
         Word::Text(text) => text.replace(" %", "\u{a0}%"),
         Word::Name(name) => glued(&shown(name)),
-        Word::At(at) => glued(&show.zoned(*at)),
+        Word::Identifier(name) => glued(&sql::identifier(name)),
+        Word::Literal(name) => glued(&sql::literal(name)),
+        Word::At(at) => glued(&zoned(*at, show, has_years)),
         Word::Ms(ms) => glued(&duration(*ms)),
         Word::Count(count) => thousands(*count),
     };
@@ -233,10 +268,10 @@ impl Object {
                 "database": name(database),
                 "client_host": name(client_host),
             }),
-            message: words(&finding.said, show).replace('\u{a0}', " "),
+            message: words(&finding.said, finding, show).replace('\u{a0}', " "),
             figures: figures.collect(),
-            test: words(&finding.test, show).replace('\u{a0}', " "),
-            advice: words(&finding.advice, show).replace('\u{a0}', " "),
+            test: words(&finding.test, finding, show).replace('\u{a0}', " "),
+            advice: words(&finding.advice, finding, show).replace('\u{a0}', " "),
             command: command(finding, given, show),
         }
     }
@@ -337,6 +372,24 @@ pub(super) mod tests {
             ..full.clone()
         };
         vec![full, storm]
+    }
+
+    #[test]
+    fn years_are_told_where_there_are_two() {
+        let zone = example::zone();
+        let show = example::show(&zone, 100);
+        let mut finding = findings().swap_remove(0);
+        assert_eq!(
+            when(&finding, &show).replace('\u{a0}', " "),
+            "23 Nov 02:40:58 to 02:41:07 UTC"
+        );
+        finding.until = finding.since.plus_ms(40 * 86_400_000);
+        let told = "23 Nov 2025 02:40:58 to 2 Jan 2026 02:40:58 UTC";
+        assert_eq!(when(&finding, &show).replace('\u{a0}', " "), told);
+        finding.until = finding.since;
+        finding.said = finding.said.at(finding.since.plus_ms(-365 * 86_400_000));
+        let said = words(&finding.said, &finding, &show).replace('\u{a0}', " ");
+        assert!(said.ends_with("23 Nov 2024 02:40:58 UTC"), "{said}");
     }
 
     fn found(findings: &[Finding], given: Given) -> Found<'_> {

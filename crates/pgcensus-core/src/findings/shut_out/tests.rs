@@ -53,6 +53,8 @@ fn texts(finding: &Finding) -> String {
     let text = |word: &Word| match word {
         Word::Text(text) => text.clone(),
         Word::Name(name) => String::from_utf8_lossy(name).into_owned(),
+        Word::Identifier(name) => format!("\"{}\"", String::from_utf8_lossy(name)),
+        Word::Literal(name) => format!("'{}'", String::from_utf8_lossy(name)),
         Word::At(at) => format!("@{}", at.0),
         Word::Ms(n) | Word::Count(n) => n.to_string(),
     };
