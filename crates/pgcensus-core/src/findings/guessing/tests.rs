@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::super::finding::{Figure, Kind};
+use super::super::finding::{Figure, Kind, Word};
 use super::super::scene::{Client, HOUR, How, MINUTE, SECOND, Scene, client};
 use crate::instant::Instant;
 use crate::session::RefusalReason;
@@ -313,4 +313,21 @@ proptest! {
         prop_assert_eq!(&scene(30 * HOUR).said(), &said);
         prop_assert_eq!(&short.moved(hours * HOUR).said(), &said);
     }
+}
+
+#[test]
+fn many_hosts_that_guess_are_not_refused_one_by_one() {
+    let mut scene = quiet();
+    for host in 0..5 {
+        let guesser = client("", "postgres", &format!("203.0.113.{host}"));
+        scene.fails_often(HOUR, &guesser, 30, SECOND);
+    }
+    assert_eq!(scene.said(), ["warning brute_force"]);
+    let finding = scene.findings().swap_remove(0);
+    let names_a_host = finding
+        .advice
+        .0
+        .iter()
+        .any(|word| matches!(word, Word::Name(_)));
+    assert!(!names_a_host, "{:?}", finding.advice);
 }

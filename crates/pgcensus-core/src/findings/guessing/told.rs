@@ -488,7 +488,7 @@ fn together(judge: &Judge<'_>, server: ServerId, guessers: &[Guesser<'_>]) -> Fi
             ("client_host", judge.figure(Dimension::ClientHost, &hosts)),
         ],
         test: test(kind),
-        advice: advice(kind, most, None),
+        advice: advice_together(kind),
         command: vec![
             Argument::Word("events"),
             Argument::At("--since", since),
@@ -587,6 +587,15 @@ fn advice(kind: Kind, host: &[u8], user: Option<&[u8]>) -> Sentence {
             .text("; then ")
             .then(shut),
         _ => shut.text("; pgcensus findings --emit fail2ban prints a line for each failure"),
+    }
+}
+
+/// Many hosts are not refused one by one.
+fn advice_together(kind: Kind) -> Sentence {
+    let shut = "let only known networks reach the port: in the firewall, or in pg_hba.conf by naming those instead of all, then SELECT pg_reload_conf(); pgcensus findings --emit fail2ban prints a line for each failure, for who is to be shut out one by one";
+    match kind {
+        Kind::SuccessAfterFailures => Sentence::from("ask now whether somebody put passwords right there; of each role that nobody owns up to: ALTER ROLE … NOLOGIN, and a new password; then ").text(shut),
+        _ => Sentence::from(shut),
     }
 }
 
