@@ -36,9 +36,11 @@ mod several_hosts;
 mod shut_out;
 mod storm;
 mod tally;
+mod unused_lines;
 
 pub use finding::{Argument, Figure, Finding, Kind, Sentence, Severity, Who, Word};
 pub use guesses::Guesses;
+pub use unused_lines::{HbaFile, HbaLine};
 
 use pgcensus_log::event::ServerEvent;
 use rustc_hash::FxHashMap;
@@ -67,6 +69,7 @@ use several_hosts::SeveralHosts;
 use shut_out::ShutOut;
 use storm::Storm;
 use tally::Tallies;
+use unused_lines::UnusedLines;
 
 /// No verdict on fewer sessions: of so few, a share of 5 % is one.
 pub const SESSIONS_MIN: u64 = 20;
@@ -117,6 +120,7 @@ struct Notes {
     pool_size: PoolSize,
     long_lived: LongLived,
     first_seen: FirstSeen,
+    unused_lines: UnusedLines,
 }
 
 /// A change as the tests see it.
@@ -148,6 +152,8 @@ pub struct Known<'k> {
     pub span: (Instant, Instant),
     /// `max_connections`, where there is one server and it is known.
     pub connections_max: Option<u32>,
+    /// `pg_hba.conf`, where there is one server and it is known.
+    pub hba: Option<&'k HbaFile>,
     /// What is folded: nothing is said of it.
     pub noise: &'k noise::Folded,
 }
@@ -210,7 +216,12 @@ impl Findings {
         self.latest = self.latest.max(at);
         match &change.what {
             What::Opened(session) | What::TakenBack(session) | What::Closed(session)
-                if session.walsender => {}
+                if session.walsender =>
+            {
+                if let (Some(notes), What::Opened(session)) = (&mut self.notes, &change.what) {
+                    notes.unused_lines.opened(session, at);
+                }
+            }
             // Who is open is not known then, only who logs in.
             What::Opened(session) | What::TakenBack(session) | What::Closed(session)
                 if session.pid.is_none() || self.latest.since(at) > LATE_MS =>
@@ -238,8 +249,13 @@ impl Findings {
             }
             // Nobody asks for the group of who was refused, and guessers would have thousands.
             What::Refused(_) => self.alone(at, GroupId::REST, &change.what),
+            What::Probe(_) => {}
             // A reload changes no session.
-            What::Probe(_) | What::Server(_, _, ServerEvent::Reloading) => {}
+            What::Server(server, _, ServerEvent::Reloading) => {
+                if let Some(notes) = &mut self.notes {
+                    notes.unused_lines.loads(*server, at);
+                }
+            }
             What::Server(server, _, event) => {
                 if self.server_events.len() < SERVER_EVENTS_MAX {
                     self.server_events.push((at, *server, *event));
@@ -373,6 +389,7 @@ impl Findings {
         if let Some(notes) = &mut self.notes {
             notes.long_lived.observe(&seen);
             notes.first_seen.observe(&seen, &self.groups);
+            notes.unused_lines.observe(&seen);
         }
     }
 
@@ -405,6 +422,7 @@ impl Findings {
             if let Some(notes) = &mut self.notes {
                 notes.long_lived.add(id, tally);
                 notes.first_seen.add(id, tally);
+                notes.unused_lines.add(tally);
             }
         }
         self.tallies.clear(touched);
@@ -438,6 +456,7 @@ impl Findings {
             notes.pool_size.verdicts(&judge, &mut findings);
             notes.long_lived.verdicts(&judge, &mut findings);
             notes.first_seen.verdicts(&judge, &mut findings);
+            notes.unused_lines.verdicts(&judge, &mut findings);
         }
         let shut_out = self.shut_out.verdicts(&judge, &mut findings);
         self.guessing

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::io::{self, Write};
 use std::path::Path;
 
+use pgcensus_core::findings::HbaFile;
 use pgcensus_core::snapshot::refused::{RecordSnapshot, RefusedSnapshot};
 use pgcensus_log::batch::Why;
 use pgcensus_log::envelope::Envelope;
@@ -109,6 +110,16 @@ pub(crate) fn of(plan: &Plan, outcome: &Outcome) -> InputReport {
 
 /// `max_connections` of the one server that there is, where its configuration lies beside its logs.
 pub(crate) fn connections_max(plan: &Plan) -> Option<u32> {
+    beside(plan, settings::connections_max)
+}
+
+/// Its `pg_hba.conf`, likewise.
+pub(crate) fn hba(plan: &Plan) -> Option<HbaFile> {
+    beside(plan, settings::hba::beside)
+}
+
+/// What lies beside the logs of the one server that there is.
+fn beside<T>(plan: &Plan, look: impl Fn(&Path) -> Option<T>) -> Option<T> {
     let [server] = &plan.servers[..] else {
         return None;
     };
@@ -120,7 +131,7 @@ pub(crate) fn connections_max(plan: &Plan) -> Option<u32> {
         Kind::Spooled(_) | Kind::Picked(..) | Kind::Stream(_) => None,
     });
     let mut paths = paths.filter(|path| directories.insert(path.parent()));
-    paths.find_map(settings::connections_max)
+    paths.find_map(look)
 }
 
 /// So many places of what could not be read are told of each file.

@@ -9,6 +9,7 @@
 //! census depends on them.
 
 mod file;
+pub(crate) mod hba;
 mod value;
 
 use std::collections::HashMap;
@@ -134,15 +135,17 @@ impl Settings {
 /// lies beside the log.
 pub(crate) fn connections_max(log: &Path) -> Option<u32> {
     let log = fs::canonicalize(log).ok()?;
-    let data = log
-        .ancestors()
-        .skip(1)
-        .take(3)
-        .find(|dir| dir.join("postgresql.conf").is_file())?;
+    let data = data_directory(&log)?;
     let root = Path::new("/");
     let mut settings = Settings::of_file(root, &data.join("postgresql.conf"));
     settings.add_auto(root, data);
     settings.connections_max()
+}
+
+/// The directory near a log that has a configuration.
+fn data_directory(log: &Path) -> Option<&Path> {
+    let mut near = log.ancestors().skip(1).take(3);
+    near.find(|dir| dir.join("postgresql.conf").is_file())
 }
 
 #[cfg(test)]

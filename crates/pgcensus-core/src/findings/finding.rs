@@ -75,6 +75,8 @@ pub enum Kind {
     PlainText,
     /// `trust`, `password` without TLS, `md5`.
     WeakAuthentication,
+    /// Lines of `pg_hba.conf` that no connection was seen to match.
+    UnusedHbaLines,
     /// Sessions of an application that end without a goodbye.
     LostClients,
 }
@@ -99,6 +101,7 @@ impl Kind {
             Kind::SeveralHosts => "several_hosts",
             Kind::PlainText => "plain_text",
             Kind::WeakAuthentication => "weak_authentication",
+            Kind::UnusedHbaLines => "unused_hba_lines",
             Kind::LostClients => "lost_clients",
         }
     }

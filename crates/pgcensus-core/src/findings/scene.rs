@@ -44,6 +44,7 @@ pub(super) struct Scene {
     lines: Vec<(i64, Line)>,
     personal: Vec<&'static str>,
     pub(super) connections_max: Option<u32>,
+    pub(super) hba: Option<HbaFile>,
 }
 
 pub(super) fn client(application: &'static str, user: &'static str, host: &str) -> Client {
@@ -208,6 +209,7 @@ impl Scene {
             lives: &[(ServerId(0), &lives)],
             span,
             connections_max: self.connections_max,
+            hba: self.hba.as_ref(),
             noise: &noise::Folded::default(),
         })
     }

@@ -10,9 +10,9 @@ use pgcensus_core::noise::{Folded, Noise};
 use pgcensus_core::zone::DisplayZone;
 
 use super::{Asked, counts, lives, open};
-use crate::cli::{Args, OutputFormat};
+use crate::cli::{Args, FilterArgs, OutputFormat};
 use crate::pipeline::{Outcome, Run, Sink};
-use crate::report::connections_max;
+use crate::report::{connections_max, hba};
 use crate::view::findings::{Found, Given};
 use crate::{time_spec, view};
 
@@ -164,7 +164,10 @@ impl Asked<'_> {
                 }
             }
         }
+        // Of sessions that are left out nobody knows which line they matched.
+        let hba = (self.args.filter == FilterArgs::default()).then(|| hba(self.plan));
         fold.verdicts(&Known {
+            hba: hba.flatten().as_ref(),
             names: &outcome.names,
             lives: &lives(outcome),
             span: (first, until),

@@ -168,6 +168,7 @@ impl Plan {
             lives: &[(ServerId(0), &lives)],
             span: (Instant(begin), Instant(self.until)),
             connections_max: self.connections_max,
+            hba: None,
             noise: &noise::Folded::default(),
         })
     }

@@ -153,6 +153,7 @@ fn found(mut findings: Findings, changes: &[Change], names: &Names, every: usize
         lives: &[(ServerId(0), &lives), (ServerId(1), &lives)],
         span,
         connections_max: Some(30),
+        hba: None,
         noise: &noise::Folded::default(),
     })
 }
