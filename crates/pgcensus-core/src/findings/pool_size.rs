@@ -256,7 +256,7 @@ impl Server {
                     1 => ", which had the peak and the most session time",
                     _ => " with the peak and of that with the most session time",
                 })
-                .text(", were queued; transaction pooling needs at most as many"),
+                .text(", were queued; transaction pooling needs at most as many, and how many fewer is not told (durations of statements are not read)"),
             advice: Sentence::from("PgBouncer: default_pool_size = ")
                 .count(size.into())
                 .text(" in all, to be divided among pairs of user and database; pool_mode = transaction where clients keep nothing in a session (SET, LISTEN, temporary tables, advisory locks), else session"),
