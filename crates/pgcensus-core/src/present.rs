@@ -4,6 +4,7 @@
 //! is for the caller to say: nothing is kept of the others.
 
 use std::collections::VecDeque;
+use std::rc::Rc;
 
 use crate::change::{Change, What};
 use crate::instant::Instant;
@@ -21,7 +22,8 @@ pub const ENDED_MAX: usize = 10_000;
 pub struct Present {
     window: Window,
     open: Vec<Session>,
-    ended: VecDeque<Session>,
+    /// Shared with the changes that they came with: who looks ten times a second copies none of them.
+    ended: VecDeque<Rc<Session>>,
     open_dropped: u64,
     ended_dropped: u64,
 }
@@ -48,7 +50,7 @@ impl Present {
         self.window.since = since;
         let window = &self.window;
         let is_over =
-            |session: &Session| session.session_end.is_some_and(|at| window.is_before(at));
+            |session: &Rc<Session>| session.session_end.is_some_and(|at| window.is_before(at));
         while self.ended.front().is_some_and(is_over) {
             self.ended.pop_front();
         }
@@ -67,7 +69,7 @@ impl Present {
                 self.ended.pop_front();
                 self.ended_dropped += 1;
             }
-            self.ended.push_back((**session).clone());
+            self.ended.push_back(session.clone());
         }
     }
 
@@ -104,7 +106,7 @@ pub struct Sessions {
     /// Open at the end of the window, the oldest first.
     pub open: Vec<Session>,
     /// Ended in the window, the last first.
-    pub ended: Vec<Session>,
+    pub ended: Vec<Rc<Session>>,
     /// Open ones past [`OPEN_MAX`].
     pub open_dropped: u64,
     /// Ended ones past [`ENDED_MAX`].
@@ -125,8 +127,6 @@ pub fn as_open(session: Session) -> Session {
 
 #[cfg(test)]
 mod tests {
-    use std::rc::Rc;
-
     use super::*;
     use crate::session::{End, ServerId};
 
@@ -164,11 +164,10 @@ mod tests {
         present.still_open(&session(5, 20));
         present.still_open(&session(6, 220));
         let sessions = present.sessions();
-        let pids = |sessions: &[Session]| -> Vec<_> {
-            sessions.iter().filter_map(|session| session.pid).collect()
-        };
-        assert_eq!(pids(&sessions.open), [5, 3]);
-        assert_eq!(pids(&sessions.ended), [2]);
+        let open: Vec<_> = sessions.open.iter().map(|session| session.pid).collect();
+        let ended: Vec<_> = sessions.ended.iter().map(|session| session.pid).collect();
+        assert_eq!(open, [Some(5), Some(3)]);
+        assert_eq!(ended, [Some(2)]);
         assert!(sessions.open.iter().all(|session| session.end.is_none()));
     }
 }

@@ -29,7 +29,7 @@ use crate::interrupt::Interrupt;
 use crate::pipeline::Live;
 use crate::source::growing::{Begins, Held};
 use crate::source::{Plan, Request};
-use growth::{Growth, Shared, Whose};
+use growth::{Growth, SETTLED, Shared, Whose};
 use targets::Targets;
 
 /// A log whose last record is no older goes on.
@@ -99,11 +99,13 @@ pub(crate) struct Tail<'a, 's> {
 impl<'a, 's> Tail<'a, 's> {
     /// Follows the logs of a plan, which `live` has read, and standard input, if it is given: with the name of its server.
     pub(crate) fn new(
+    /// What comes within `pace` may be taken in together.
         live: Live<'a, 's>,
         plan: &Plan,
         request: &'a Request,
         stdin: Option<(Option<String>, Box<dyn Read + Send>)>,
     ) -> anyhow::Result<Tail<'a, 's>> {
+        pace: Duration,
         let interrupt = request.reading.interrupt.clone();
         let (send, wakes) = sync_channel(BLOCKS);
         let mut live = live;
@@ -117,7 +119,7 @@ impl<'a, 's> Tail<'a, 's> {
         let files_wait = Arc::new(AtomicBool::new(false));
         let waker = (!targets.is_empty()).then(|| {
             let (send, files_wait) = (send.clone(), files_wait.clone());
-            Waker::start(&follow, move || {
+            Waker::start(&follow, pace, move || {
                 files_wait.store(true, Ordering::Relaxed);
                 // Where it is full, nobody sleeps.
                 drop(send.try_send(Wake::Files));
@@ -144,6 +146,7 @@ impl<'a, 's> Tail<'a, 's> {
                 fed: BTreeMap::new(),
             },
             growths,
+                settled: SETTLED + pace,
             follow,
             targets,
             wakes,

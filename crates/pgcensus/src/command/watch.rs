@@ -270,7 +270,7 @@ impl Asked<'_> {
         let live = Live::begin(run, &mut sink, true)?;
         drop(line);
         let mut is_over = live.is_stopped();
-        let mut tail = Tail::new(live, self.plan, request, stdin)?;
+        let mut tail = Tail::new(live, self.plan, request, stdin, Duration::ZERO)?;
         state.borrow_mut().tell_past(tail.shared.live.names())?;
         let mut passed = Instant::now();
         while !is_over {

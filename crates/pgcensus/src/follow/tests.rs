@@ -427,7 +427,7 @@ fn the_system_wakes_who_looks() {
         },
     ]);
     let (wake, woken) = mpsc::channel();
-    let waker = Waker::start(&follow, move || {
+    let waker = Waker::start(&follow, Duration::ZERO, move || {
         wake.send(()).ok();
     });
     let mut told = Told::default();

@@ -30,15 +30,20 @@ pub(crate) struct Waker {
 
 impl Waker {
     /// Calls `wake` when there may be something to look at: the first time at once, then once until the next look and at
-    /// intervals, from other threads. It must not wait.
-    pub(crate) fn start(follow: &Follow, wake: impl Fn() + Send + Sync + 'static) -> Waker {
+    /// intervals, from other threads. It must not wait. What happens within `pace` of a call is told with the next one: who
+    /// draws ten times a second need not be woken for each line.
+    pub(crate) fn start(
+        follow: &Follow,
+        pace: Duration,
+        wake: impl Fn() + Send + Sync + 'static,
+    ) -> Waker {
         let touched = follow.touched.clone();
         touched.has_waker();
         let wakes = Arc::new(Wakes {
             touched: touched.clone(),
             wake,
         });
-        let thread = std::thread::spawn(move || listen(&wakes));
+        let thread = std::thread::spawn(move || listen(&wakes, pace));
         Waker {
             touched,
             thread: Some(thread),
@@ -77,6 +82,32 @@ impl<W: Fn()> Wakes<W> {
     }
 }
 
+/// Lets more happen before the next event is taken from the system, which keeps one of those that are alike: of a log that is
+/// written a thousand times meanwhile. Those that have come are then taken at once.
+struct Rests {
+    pace: Duration,
+    rested: Instant,
+}
+
+impl Rests {
+    /// Of a pace, so much is for taking what has come.
+    const TAKES: u32 = 16;
+
+    fn new(pace: Duration) -> Rests {
+        Rests {
+            pace,
+            rested: Instant::now(),
+        }
+    }
+
+    fn rest(&mut self) {
+        if !self.pace.is_zero() && self.rested.elapsed() >= self.pace / Rests::TAKES {
+            std::thread::sleep(self.pace);
+            self.rested = Instant::now();
+        }
+    }
+}
+
 fn is_reading(kind: EventKind) -> bool {
     match kind {
         EventKind::Access(access) => access != AccessKind::Close(AccessMode::Write),
@@ -84,9 +115,13 @@ fn is_reading(kind: EventKind) -> bool {
     }
 }
 
-fn listen<W: Fn() + Send + Sync + 'static>(wakes: &Arc<Wakes<W>>) {
+fn listen<W: Fn() + Send + Sync + 'static>(wakes: &Arc<Wakes<W>>, pace: Duration) {
     let told = wakes.clone();
-    let watcher = notify::recommended_watcher(move |event| told.happened(event));
+    let mut rests = Rests::new(pace);
+    let watcher = notify::recommended_watcher(move |event| {
+        told.happened(event);
+        rests.rest();
+    });
     let mut watched = Watched {
         watcher: watcher.ok(),
         directories: HashMap::new(),

@@ -28,7 +28,7 @@ use crate::source::names::ServerNames;
 use crate::view::text::counted;
 
 /// Nothing came of a log for so long: its last line is the last of its record. The server writes a record at once.
-const SETTLED: Duration = Duration::from_millis(2);
+pub(super) const SETTLED: Duration = Duration::from_millis(2);
 
 /// Nothing came of the log of a server for so long, while it writes another format: it writes that alone now.
 const SILENT: Duration = Duration::from_secs(2);
@@ -68,6 +68,8 @@ pub(crate) struct Shared<'a, 's> {
 }
 
 impl Shared<'_, '_> {
+    /// [`SETTLED`], and how long it may take until it is known that more has come.
+    pub(super) settled: Duration,
     /// Says once what could not be read since there were so many records that could not.
     pub(super) fn say_unreadable(&mut self, before: u64) {
         let (now, excerpt) = (self.live.unreadable_total(), self.live.last_unreadable());
@@ -231,7 +233,7 @@ impl Growth {
             self.due = Some(rival.keep(bytes, now));
             return Ok(());
         }
-        self.due = Some(now + SETTLED);
+        self.due = Some(now + shared.settled);
         match &mut self.state {
             State::Begins { head, .. } => {
                 head.extend_from_slice(bytes);

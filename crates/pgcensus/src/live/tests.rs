@@ -50,7 +50,7 @@ fn with_tail(
     };
     let live = Live::begin(run, &mut sink, false).expect("it is read");
     let stdin = stdin.map(|reader| (None, Box::new(reader) as Box<dyn Read + Send>));
-    what(&mut Tail::new(live, &plan, request, stdin).expect("a thread"));
+    what(&mut Tail::new(live, &plan, request, stdin, Duration::ZERO).expect("a thread"));
     sink.0
 }
 

@@ -183,23 +183,22 @@ impl Folds {
             let changes = recent.changes().rev().take(n);
             changes.map(|change| EventRow::new(names, change)).collect()
         };
-        let rows = |sessions: &[Session], n: usize| -> Vec<SessionRow> {
-            let sessions = sessions.iter().take(n);
-            sessions
-                .map(|session| SessionRow::new(names, session, at))
-                .collect()
+        let row = |session: &Session| SessionRow::new(names, session, at);
+        let oldest_of = |sessions: &[Session]| -> Vec<SessionRow> {
+            sessions.iter().take(OLDEST).map(row).collect()
         };
         let sessions = present.sessions();
         let oldest = match &self.detail {
             // They are not all among those that were kept.
-            Detail::Sessions(Some(_)) => rows(&census.oldest, OLDEST),
-            _ => rows(&sessions.open, OLDEST),
+            Detail::Sessions(Some(_)) => oldest_of(&census.oldest),
+            _ => oldest_of(&sessions.open),
         };
         let detail = match &self.detail {
             Detail::Overview => Details::None,
             Detail::Sessions(_) => {
-                let mut all = rows(&sessions.open, usize::MAX);
-                all.extend(rows(&sessions.ended, usize::MAX));
+                let open = sessions.open.iter().map(row);
+                let ended = sessions.ended.iter().map(|session| row(session));
+                let all = open.chain(ended).collect();
                 Details::Sessions(all, sessions.open_dropped, sessions.ended_dropped)
             }
             Detail::Events => Details::Events(events(&self.recent, usize::MAX)),

@@ -52,6 +52,9 @@ const MOVE_RESTS: u32 = 1000;
 /// Where what is rolled up does not reach back that far, the logs are read again so often.
 const READ_AGAIN: Duration = Duration::from_secs(15 * 60);
 
+/// What comes within this is taken in together: four times a frame is soon enough, and being woken costs more than reading.
+const PACE: Duration = Duration::from_millis(25);
+
 /// Files that are held at most, each open.
 const HELD_MAX: usize = 64;
 
@@ -215,7 +218,7 @@ impl Growing<'_> {
         if live.is_stopped() || reading.interrupt.came() {
             return Ok(());
         }
-        let tail = Tail::new(live, &plan, &request, None)?;
+        let tail = Tail::new(live, &plan, &request, None, PACE)?;
         desk.wakes(Some(Box::new(tail.waker())));
         let fixed = Fixed {
             max_connections: asked.connections_max.or_else(|| connections_max(&plan)),

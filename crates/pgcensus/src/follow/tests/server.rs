@@ -41,7 +41,7 @@ fn a_collector_that_rotates_is_followed_to_the_last_byte() {
         wants: Box::new(|_| true),
     }]);
     let (wake, woken) = mpsc::channel();
-    let waker = Waker::start(&follow, move || {
+    let waker = Waker::start(&follow, Duration::ZERO, move || {
         wake.send(()).ok();
     });
     let mut told = Told::default();
