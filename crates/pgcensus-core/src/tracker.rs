@@ -89,6 +89,14 @@ pub struct Tracker {
     saw: Saw,
 }
 
+/// What was known of a pid, see [`Tracker::keep`].
+#[derive(Debug)]
+pub struct Kept {
+    pid: u32,
+    /// `None`: nothing.
+    backend: Option<Backend>,
+}
+
 /// Which lines the log had.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
@@ -311,6 +319,22 @@ impl Tracker {
         let mut place = self.spare();
         *Rc::make_mut(&mut place) = session;
         place
+    }
+
+    /// What is known of a pid, in case that the next record is found to be none of its backend's own.
+    pub fn keep(&self, pid: u32) -> Kept {
+        Kept {
+            pid,
+            backend: self.backends.get(&pid).cloned(),
+        }
+    }
+
+    /// Takes back what was taken in of a pid since that was kept. What has been told of it is for the caller to undo.
+    pub fn restore(&mut self, kept: Kept) {
+        match kept.backend {
+            Some(backend) => self.backends.insert(kept.pid, backend),
+            None => self.backends.remove(&kept.pid),
+        };
     }
 
     /// The input is over: what waited for more is decided.

@@ -29,6 +29,7 @@ use crate::interrupt::Interrupt;
 use crate::pipeline::Live;
 use crate::source::growing::{Begins, Held};
 use crate::source::{Plan, Request};
+pub(crate) use growth::Amended;
 use growth::{Growth, SETTLED, Shared, Whose};
 use targets::Targets;
 
@@ -98,14 +99,14 @@ pub(crate) struct Tail<'a, 's> {
 
 impl<'a, 's> Tail<'a, 's> {
     /// Follows the logs of a plan, which `live` has read, and standard input, if it is given: with the name of its server.
-    pub(crate) fn new(
     /// What comes within `pace` may be taken in together.
+    pub(crate) fn new(
         live: Live<'a, 's>,
         plan: &Plan,
         request: &'a Request,
         stdin: Option<(Option<String>, Box<dyn Read + Send>)>,
-    ) -> anyhow::Result<Tail<'a, 's>> {
         pace: Duration,
+    ) -> anyhow::Result<Tail<'a, 's>> {
         let interrupt = request.reading.interrupt.clone();
         let (send, wakes) = sync_channel(BLOCKS);
         let mut live = live;
@@ -143,10 +144,11 @@ impl<'a, 's> Tail<'a, 's> {
                 begins: Begins::new(request),
                 names: plan.names.clone(),
                 said,
+                amended: Vec::new(),
                 fed: BTreeMap::new(),
+                settled: SETTLED + pace,
             },
             growths,
-                settled: SETTLED + pace,
             follow,
             targets,
             wakes,

@@ -37,7 +37,7 @@ use pgcensus_log::decoder::Decoder;
 use crate::source::ServerInput;
 use crate::source::input::Reading;
 use fold::Fold;
-pub(crate) use live::{Live, LogId, Piece};
+pub(crate) use live::{Live, LogId, Piece, Said};
 use supply::Supply;
 
 /// Bytes that are read, searched and decoded at a time: with its events it fits the second cache of a core.
@@ -69,6 +69,8 @@ pub(crate) trait Sink {
     fn left_out(&mut self, _: &Change) {}
     /// Ctrl+C has ended the input of some server here: nothing after this time counts.
     fn ends(&mut self, last: Instant);
+    /// What is told from here on comes of the last record of this log, which may go on after all; `None`: no more of it.
+    fn may_go_on(&mut self, _: Option<LogId>) {}
 }
 
 /// What is known after a run.

@@ -374,6 +374,11 @@ fn a_log_that_grows_is_seen_as_it_grows() {
     terminal.wait("nobody of these", |screen| screen.starts_with("0 open"));
     log.connect(101, "app");
     terminal.wait("one of these", |screen| screen.starts_with("1 open"));
+    // `RAISE LOG` of a client, of which the CONTEXT comes late.
+    log.connect(500, "app");
+    terminal.wait("it is believed", |screen| screen.starts_with("2 open"));
+    log.write(500, "CONTEXT:  PL/pgSQL function f() line 1 at RAISE");
+    terminal.wait("it was none", |screen| screen.starts_with("1 open"));
     terminal.press("q");
     terminal.is_over("status 0", &before);
 }

@@ -23,7 +23,7 @@ use std::path::Path;
 
 use program::{Event, Input, json_lines};
 use recorded::{Log, Run};
-use watching::{Watch, kinds};
+use watching::{Seen, Watch, kinds};
 
 #[test]
 fn who_is_connected_is_known_at_each_moment() {
@@ -243,24 +243,58 @@ fn a_record_that_goes_on_later_is_amended() {
         "FATAL:  password authentication failed for user \"eve\"",
     ));
     watch.until("it is refused", |seen| seen.count() == [1, 0, 1]);
-    write(&line(
-        3,
-        "DETAIL:  Connection matched file \"pg_hba.conf\" line 95",
-    ));
-    watch.until_said("its detail", |said| {
-        said.contains("goes on") && said.contains("line 95")
+    let detail =
+        line(3, "DETAIL:  Role \"eve\" does not exist.") + "\tConnection matched line 95\n";
+    write(&detail);
+    let amended = |seen: &Seen| {
+        seen.events
+            .last()
+            .is_some_and(|last| last.event == "amended")
+    };
+    watch.until("its detail", amended);
+    let last = watch.seen.events.last().expect("amended");
+    assert_eq!(last.lines.as_deref(), Some(detail.trim_end()));
+    assert_eq!(
+        (last.amends.as_deref(), last.is_event, last.pid),
+        (Some("refused"), Some(true), Some(3))
+    );
+    assert_eq!(last.reason.as_deref(), Some("password_failed"));
+    // It goes on once more.
+    write(&line(3, "HINT:  See the manual."));
+    watch.until("its hint", |seen| {
+        let last = seen.events.last().and_then(|last| last.lines.as_deref());
+        last.is_some_and(|lines| lines.contains("HINT") && !lines.contains("DETAIL"))
     });
+    assert_eq!(watch.end().count(), [1, 0, 1]);
+}
+
+/// `RAISE LOG` can write any message; its CONTEXT tells it from one of the server.
+#[test]
+fn what_a_client_turns_out_to_have_written_is_taken_back() {
+    let (_dir, mut file, mut watch) = with_one_session();
+    let mut write = |text: &str| file.write_all(text.as_bytes()).expect("written");
+    let context = "CONTEXT:  PL/pgSQL function inline_code_block line 1 at RAISE";
     write(&line(
         4,
         "LOG:  connection authorized: user=app database=shop",
     ));
     watch.until("it is believed", |seen| seen.open() == [2, 4]);
+    write(&line(4, context));
+    watch.until("it was none", |seen| seen.open() == [2]);
     write(&line(
-        4,
-        "CONTEXT:  PL/pgSQL function inline_code_block line 1 at RAISE",
+        2,
+        "LOG:  disconnection: session time: 0:00:01.000 user=app database=shop host=[local]",
     ));
-    watch.until_said("it was none", |said| said.contains("written by a client"));
-    watch.end();
+    watch.until("it is believed", |seen| seen.open().is_empty());
+    write(&line(2, context));
+    watch.until("it is there after all", |seen| seen.open() == [2]);
+    // Its end is that of a session which was seen to begin: as if nothing had been said.
+    write(&line(
+        2,
+        "LOG:  disconnection: session time: 0:00:09.000 user=app database=shop host=[local]",
+    ));
+    watch.until("it ends", |seen| seen.open().is_empty());
+    assert_eq!(watch.end().count(), [1, 1, 0]);
 }
 
 #[test]

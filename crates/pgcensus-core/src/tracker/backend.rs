@@ -13,7 +13,7 @@ use crate::names::Dimension;
 use crate::session::{End, Session, SessionTls};
 use crate::texts::Texts;
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Backend {
     pub(super) serial: u64,
     pub(super) stage: Stage,
@@ -37,7 +37,7 @@ pub(super) enum Stage {
 }
 
 /// A FATAL that leaves open what it ended until the disconnection comes, or does not.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Fatal {
     pub(super) at: Instant,
     /// What it was, if no disconnection comes and the session is not known to have begun.

@@ -13,19 +13,23 @@ use pgcensus_core::window::Window;
 
 use super::{Asked, form, open};
 use crate::cli::OutputFormat;
-use crate::live::{Step, Tail};
-use crate::pipeline::{Live, Outcome, Run, Sink};
+use crate::live::{Amended, Step, Tail};
+use crate::pipeline::{Live, LogId, Outcome, Run, Sink};
 use crate::source::Request;
 use crate::time_spec;
+use crate::view::events::{self, Amendment};
 use crate::view::text::shown;
 use crate::view::watch::{self, Bursts, Counts, Totals};
-use crate::view::{Form, Show, Tone, events};
+use crate::view::{Form, Show, Tone};
 
 /// Of what was there, without a window: the events of so much time.
 pub(super) const PAST_MS: i64 = 5 * 60_000;
 
 /// Events that are kept until they are shown; older ones are dropped, and that is said.
 const KEPT_MAX: usize = 10_000;
+
+/// Logs of which it is known what their last record told; beyond it, that of which it was told first is forgotten.
+const LAST_MAX: usize = 64;
 
 /// The line of totals is drawn at most so often, and at least.
 const DRAWN: Duration = Duration::from_millis(100);
@@ -47,7 +51,17 @@ struct Watch<'w> {
     is_dropped: bool,
     kept_max: usize,
     counts: Counts,
+    /// The log whose last record is being told, and what the last records of logs told.
+    may_go_on: Option<LogId>,
+    last: VecDeque<(LogId, Vec<Told>)>,
     lines: Lines<'w>,
+}
+
+/// An event of a record that may go on.
+struct Told {
+    change: Change,
+    /// On a terminal; else it is told with others.
+    is_shown: bool,
 }
 
 /// What is written.
@@ -83,7 +97,14 @@ impl Sink for Rc<RefCell<Watch<'_>>> {
         }
         if !watch.is_past {
             watch.counts.add(change);
-            return Ok(watch.lines.event(change, names)?);
+            let is_shown = watch.lines.event(change, names)?;
+            if watch.may_go_on.is_some()
+                && let Some((_, told)) = watch.last.back_mut()
+            {
+                let change = change.clone();
+                told.push(Told { change, is_shown });
+            }
+            return Ok(());
         }
         if watch.past.len() == watch.kept_max {
             watch.past.pop_front();
@@ -94,9 +115,45 @@ impl Sink for Rc<RefCell<Watch<'_>>> {
     }
 
     fn ends(&mut self, _: LogInstant) {}
+
+    fn may_go_on(&mut self, log: Option<LogId>) {
+        let watch = &mut *self.borrow_mut();
+        watch.may_go_on = log;
+        if let Some(log) = log {
+            watch.last.retain(|(of, _)| *of != log);
+            watch
+                .last
+                .drain(..watch.last.len().saturating_sub(LAST_MAX - 1));
+            watch.last.push_back((log, Vec::new()));
+        }
+    }
 }
 
 impl Watch<'_> {
+    /// A record whose events were told goes on: what comes now is told too.
+    fn amend(&mut self, amended: &Amended, names: &Names) -> io::Result<()> {
+        let amendment = Amendment {
+            lines: &amended.lines,
+            is_event: amended.is_event,
+        };
+        let last = self.last.iter().find(|(log, _)| *log == amended.log);
+        let told = last.map_or(&[][..], |(_, told)| told);
+        for Told { change, is_shown } in told {
+            // Time went on with it, too, and ended what waited.
+            if events::pid(&change.what) != amended.pid {
+                continue;
+            }
+            if !amended.is_event {
+                self.counts.take_back(change);
+            }
+            self.lines.amend(change, *is_shown, amendment, names)?;
+        }
+        if !amended.is_event {
+            self.last.retain(|(log, _)| *log != amended.log);
+        }
+        Ok(())
+    }
+
     /// Writes what was kept of the past; from now on events are written as they come.
     fn tell_past(&mut self, names: &Names) -> io::Result<()> {
         let past = std::mem::take(&mut self.past);
@@ -128,12 +185,13 @@ impl Watch<'_> {
 }
 
 impl Lines<'_> {
-    fn event(&mut self, change: &Change, names: &Names) -> io::Result<()> {
+    /// Whether a terminal shows it by itself.
+    fn event(&mut self, change: &Change, names: &Names) -> io::Result<bool> {
         if let What::TakenBack(_) = change.what {
             if let Some(bursts) = &mut self.bursts {
                 bursts.take_back(change);
             }
-            return Ok(());
+            return Ok(false);
         }
         // Others may have come.
         while self.servers.len() < names.servers() {
@@ -159,6 +217,44 @@ impl Lines<'_> {
                 ..show
             };
             events::write(out.form, change, names, &show, &mut self.row);
+            if out.is_terminal && std::mem::take(&mut self.is_drawn) {
+                out.to.write_all(CLEAR)?;
+            }
+            out.to.write_all(&self.row)?;
+        }
+        Ok(is_shown)
+    }
+
+    fn amend(
+        &mut self,
+        change: &Change,
+        is_shown: bool,
+        amendment: Amendment<'_>,
+        names: &Names,
+    ) -> io::Result<()> {
+        if let What::TakenBack(_) = change.what {
+            return Ok(());
+        }
+        if self.outputs.iter().any(|out| out.form == Form::Csv) {
+            let lines = String::from_utf8_lossy(amendment.lines);
+            let what = if amendment.is_event {
+                "the last record goes on"
+            } else {
+                "the last event has not happened, a client wrote it"
+            };
+            self.note(&format!("{what}: {}", lines.trim_end()))?;
+        }
+        for out in &mut self.outputs {
+            if out.is_terminal && !is_shown && amendment.is_event {
+                continue;
+            }
+            self.row.clear();
+            let show = Show {
+                color: out.color,
+                servers: &self.servers,
+                ..self.show
+            };
+            events::write_amendment(out.form, change, amendment, names, &show, &mut self.row);
             if out.is_terminal && std::mem::take(&mut self.is_drawn) {
                 out.to.write_all(CLEAR)?;
             }
@@ -281,6 +377,9 @@ impl Asked<'_> {
                 tail.pass()?;
             }
             let watch = &mut *state.borrow_mut();
+            for amended in std::mem::take(&mut tail.shared.amended) {
+                watch.amend(&amended, tail.shared.live.names())?;
+            }
             if !self.args.show.quiet {
                 for said in tail.shared.said.drain(..) {
                     watch.lines.note(&said)?;
@@ -345,6 +444,8 @@ impl Asked<'_> {
             is_dropped: false,
             kept_max,
             counts: Counts::default(),
+            may_go_on: None,
+            last: VecDeque::new(),
             lines: Lines {
                 show,
                 servers: Vec::new(),

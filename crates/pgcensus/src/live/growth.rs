@@ -15,12 +15,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use pgcensus_core::tracker::Kept;
 use pgcensus_log::decoder::{Decoder, RECORD_MAX};
 use pgcensus_log::envelope::{Envelope, SERVERS_MAX, Split, Unwrapper};
 use pgcensus_log::format::{BOM, Format};
 use pgcensus_log::translation::{Rewriter, Rewritten};
 
-use crate::pipeline::{Live, LogId, Piece};
+use crate::pipeline::{Live, LogId, Piece, Said};
 use crate::source::file::{LogFile, lines_end};
 use crate::source::growing::{Begin, Begins};
 use crate::source::name_of;
@@ -63,13 +64,15 @@ pub(crate) struct Shared<'a, 's> {
     pub(super) names: ServerNames,
     /// What is to be said of the logs; who shows it takes it.
     pub(crate) said: Vec<String>,
+    /// Records that went on after they were told; likewise.
+    pub(crate) amended: Vec<Amended>,
     /// When bytes came of a log of each server that is read.
     pub(super) fed: BTreeMap<usize, Instant>,
+    /// [`SETTLED`], and how long it may take until it is known that more has come.
+    pub(super) settled: Duration,
 }
 
 impl Shared<'_, '_> {
-    /// [`SETTLED`], and how long it may take until it is known that more has come.
-    pub(super) settled: Duration,
     /// Says once what could not be read since there were so many records that could not.
     pub(super) fn say_unreadable(&mut self, before: u64) {
         let (now, excerpt) = (self.live.unreadable_total(), self.live.last_unreadable());
@@ -176,7 +179,28 @@ struct Log {
     /// Where a byte order mark would be skipped.
     at_begin: bool,
     /// The record that was handed on last since nothing followed it: it may go on after all.
-    settled: Vec<u8>,
+    settled: Option<Settled>,
+}
+
+/// A record that was taken for whole.
+struct Settled {
+    text: Vec<u8>,
+    /// What it says; `None`: nothing, or nothing any more.
+    said: Option<Said>,
+    /// How the backend was before.
+    kept: Option<Kept>,
+}
+
+/// A record that was told goes on after all: it is told what comes later.
+#[derive(Debug)]
+pub(crate) struct Amended {
+    pub(crate) log: LogId,
+    /// Its backend, where it has one.
+    pub(crate) pid: Option<u32>,
+    /// The lines that have come since, as they are in the log.
+    pub(crate) lines: Vec<u8>,
+    /// False: they show that a client wrote it (`RAISE LOG`), and that nothing of it has happened.
+    pub(crate) is_event: bool,
 }
 
 struct English {
@@ -272,7 +296,7 @@ impl Growth {
                 self.due = dealt.parts.iter().filter_map(|(_, part)| part.due).min();
                 Ok(())
             }
-            State::Log(log) => log.settle(&mut shared.live),
+            State::Log(log) => log.settle(shared),
             State::Rival(rival) => match rival.judge(shared) {
                 Verdict::Waits(due) => {
                     self.due = due;
@@ -544,7 +568,7 @@ impl Log {
             base: 0,
             skips: false,
             at_begin: true,
-            settled: Vec::new(),
+            settled: None,
         }
     }
 
@@ -555,60 +579,75 @@ impl Log {
         } else {
             self.translate(bytes, false);
         }
-        self.amend(shared);
+        self.amend(shared, false);
         self.hand_on(&mut shared.live, Decoder::last_record_end)
     }
 
-    fn settle(&mut self, live: &mut Live<'_, '_>) -> anyhow::Result<()> {
+    fn settle(&mut self, shared: &mut Shared<'_, '_>) -> anyhow::Result<()> {
         if let Some(unwrapper) = &mut self.unwrapper {
             unwrapper.settle(&mut self.unwrapped);
         }
         self.translate_unwrapped(true);
+        let goes_on = self.amend(shared, true);
+        let live = &mut shared.live;
+        self.hand_on(live, Decoder::last_record_end)?;
         let decoder = live.decoder(self.id);
-        if let Format::Stderr(_) = decoder.format() {
-            let last = decoder.last_record_end(&self.text).unwrap_or(0);
-            let end = lines_end(&self.text).max(last);
-            if last < end && end - last <= SETTLED_MAX {
-                self.settled.clear();
-                self.settled.extend_from_slice(&self.text[last..end]);
+        let end = lines_end(&self.text);
+        if !goes_on
+            && !self.skips
+            && (1..=SETTLED_MAX).contains(&end)
+            && matches!(decoder.format(), Format::Stderr(_))
+        {
+            let text = self.text[..end].to_vec();
+            let said = live.says(self.id, &text);
+            let mut kept = None;
+            if let Some(said) = said {
+                kept = live.append_last(self.id, &piece(&text, self.base), said)?;
+                self.drop_front(end);
             }
+            self.settled = Some(Settled { text, said, kept });
         }
         self.hand_on(live, |decoder, text| Some(decoder.complete_len(text)))
     }
 
     /// What has come since may go on the record that was taken for whole: a DETAIL, or a CONTEXT, which says that a client
-    /// wrote it. It has been counted; what is not true of it is said.
-    fn amend(&mut self, shared: &mut Shared<'_, '_>) {
+    /// wrote it. Whether all that has come does.
+    fn amend(&mut self, shared: &mut Shared<'_, '_>, is_settled: bool) -> bool {
         let lines = lines_end(&self.text);
-        if self.settled.is_empty() || lines == 0 {
-            return;
-        }
+        let Some(settled) = self.settled.as_mut().filter(|_| lines > 0) else {
+            return false;
+        };
         let decoder = shared.live.decoder(self.id);
         if !decoder.goes_on(&self.text) {
-            self.settled.clear();
-            return;
+            self.settled = None;
+            return false;
         }
         let next = decoder.resync(&self.text);
-        let rest = &self.text[..next.unwrap_or(lines)];
-        let before = self.settled.len();
-        if shared.live.says(self.id, &self.settled) {
-            self.settled.extend_from_slice(rest);
-            let rest = String::from_utf8_lossy(rest);
-            if shared.live.says(self.id, &self.settled) {
-                let rest = rest.trim_end();
-                shared.said.push(format!("the last record goes on: {rest}"));
-            } else {
-                let first = memchr::memchr(b'\n', &self.settled).unwrap_or(before);
-                let record = String::from_utf8_lossy(&self.settled[..first]);
-                shared.said.push(format!(
-                    "the last record was written by a client, and has been counted: {record}"
-                ));
-                shared.live.gap(self.id.server);
+        if next.is_none() && !is_settled {
+            return false;
+        }
+        let lines = &self.text[..next.unwrap_or(lines)];
+        settled.text.extend_from_slice(lines);
+        if let Some(Said { pid, .. }) = settled.said {
+            let is_event = shared.live.says(self.id, &settled.text).is_some();
+            if !is_event {
+                settled.said = None;
+                match settled.kept.take() {
+                    Some(kept) => shared.live.restore(self.id.server, kept),
+                    None => shared.live.gap(self.id.server),
+                }
             }
+            shared.amended.push(Amended {
+                log: self.id,
+                pid,
+                lines: lines.to_vec(),
+                is_event,
+            });
         }
-        if next.is_some() || self.settled.len() > SETTLED_MAX {
-            self.settled.clear();
+        if next.is_some() || settled.text.len() > SETTLED_MAX {
+            self.settled = None;
         }
+        next.is_none()
     }
 
     fn end(&mut self, live: &mut Live<'_, '_>) -> anyhow::Result<()> {

@@ -59,7 +59,7 @@ pub(super) enum Phase {
 /// The ordered part.
 pub(super) struct Fold<'a, 's> {
     pub(super) run: Run<'a>,
-    sink: &'s mut dyn Sink,
+    pub(super) sink: &'s mut dyn Sink,
     pub(super) decoders: Vec<SharedDecoders>,
     pub(super) chunk_size: usize,
     pub(super) servers: Vec<ServerFold>,

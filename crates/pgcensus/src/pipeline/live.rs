@@ -7,10 +7,11 @@ use pgcensus_core::filter::Who;
 use pgcensus_core::instant::Instant;
 use pgcensus_core::names::Names;
 use pgcensus_core::session::Session;
-use pgcensus_core::tracker::Tracker;
+use pgcensus_core::tracker::{Kept, Tracker};
 use pgcensus_core::zone::LogClock;
 use pgcensus_log::batch::{Batch, Item, Why};
 use pgcensus_log::decoder::Decoder;
+use pgcensus_log::event::EventKind;
 use pgcensus_log::format::Format;
 
 use std::sync::{Arc, PoisonError, RwLock};
@@ -30,6 +31,14 @@ pub(crate) struct LogId {
     /// As [`ServerId`](pgcensus_core::session::ServerId).
     pub(crate) server: usize,
     pub(crate) file: usize,
+}
+
+/// What a record says.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Said {
+    pub(crate) pid: Option<u32>,
+    /// It concerns all of the server's backends.
+    pub(crate) is_of_server: bool,
 }
 
 /// Whole records of a log, or all that is left of one.
@@ -118,12 +127,37 @@ impl<'a, 's> Live<'a, 's> {
         super::decoder(&self.fold.decoders[log.server], log.file)
     }
 
-    /// Whether these records of a log say anything; nothing is folded.
-    pub(crate) fn says(&self, log: LogId, text: &[u8]) -> bool {
+    /// Whose event this record of a log is; `None`: it is none. Nothing is folded.
+    pub(crate) fn says(&self, log: LogId, text: &[u8]) -> Option<Said> {
         let mut batch = Batch::default();
         self.decoder(log).decode(text, 0, &mut batch);
-        let is_event = |item: &Item| matches!(item, Item::Event(..));
-        batch.items.iter().any(is_event)
+        batch.items.iter().find_map(|item| match item {
+            Item::Event(event, _) => Some(Said {
+                pid: event.pid,
+                is_of_server: matches!(event.kind, EventKind::Server(_)),
+            }),
+            _ => None,
+        })
+    }
+
+    /// Folds the last record of a log, which says this and may go on after all; how its backend was before, where it has one.
+    pub(crate) fn append_last(
+        &mut self,
+        log: LogId,
+        piece: &Piece<'_>,
+        said: Said,
+    ) -> anyhow::Result<Option<Kept>> {
+        let pid = said.pid.filter(|_| !said.is_of_server);
+        let kept = pid.map(|pid| self.fold.servers[log.server].tracker.keep(pid));
+        self.fold.sink.may_go_on(Some(log));
+        let appended = self.append(log, piece);
+        self.fold.sink.may_go_on(None);
+        appended.map(|()| kept)
+    }
+
+    /// What its last record said of a backend is not true.
+    pub(crate) fn restore(&mut self, server: usize, kept: Kept) {
+        self.fold.servers[server].tracker.restore(kept);
     }
 
     /// Folds the next records of a log.

@@ -119,7 +119,60 @@ pub(crate) fn write(
             return;
         }
     };
-    write_row(form, change, names, show, out);
+    row(form, change, None, names, show, out);
+}
+
+/// What a record says that goes on after its event was told.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Amendment<'l> {
+    /// The lines that came later, as they are in the log.
+    pub(crate) lines: &'l [u8],
+    /// False: they show that a client wrote it, and the event has not happened.
+    pub(crate) is_event: bool,
+}
+
+/// Writes what has come to an event since it was written. CSV has no columns for it: nothing is written.
+pub(crate) fn write_amendment(
+    form: Form,
+    change: &Change,
+    amendment: Amendment<'_>,
+    names: &Names,
+    show: &Show<'_>,
+    out: &mut Vec<u8>,
+) {
+    match form {
+        Form::Json => row(RowForm::Json, change, Some(amendment), names, show, out),
+        Form::Csv => {}
+        Form::Text => {
+            out.extend_from_slice(amended_line(change, amendment, names, show).as_bytes());
+            out.push(b'\n');
+        }
+    }
+}
+
+/// `23 Nov 02:42:01.007 [~] eve@shop  10.0.0.9:40112 [pid 4243]: DETAIL:  Connection matched …`
+fn amended_line(
+    change: &Change,
+    amendment: Amendment<'_>,
+    names: &Names,
+    show: &Show<'_>,
+) -> String {
+    let at = change
+        .at
+        .map_or_else(String::new, |at| show.milli(at) + " ");
+    let (event, _) = words(&change.what);
+    let whom = whom(change, names, show);
+    let what = if amendment.is_event {
+        String::new()
+    } else {
+        format!("not {event}, a client wrote that: ")
+    };
+    let lines = shown(amendment.lines.trim_ascii()).into_owned();
+    format!(
+        "{at}{} {whom}: {what}{}",
+        show.paint(Tone::Title, "[~]"),
+        show.paint(Tone::Dim, &lines)
+    )
 }
 
 /// Its kind and reason, as JSON has them.
@@ -154,6 +207,11 @@ pub(super) struct Subject<'c> {
     pub(super) application_name: Option<&'c Name>,
     pub(super) client_host: Option<&'c Name>,
     client_port: Option<u16>,
+}
+
+/// The backend that an event is of.
+pub(crate) fn pid(what: &What) -> Option<u32> {
+    subject(what).pid
 }
 
 pub(super) fn subject(what: &What) -> Subject<'_> {
@@ -364,7 +422,14 @@ fn whom_of(whom: &Subject<'_>, names: &Names, show: &Show<'_>) -> String {
     text
 }
 
-fn write_row(form: RowForm, change: &Change, names: &Names, show: &Show<'_>, out: &mut Vec<u8>) {
+fn row(
+    form: RowForm,
+    change: &Change,
+    amendment: Option<Amendment<'_>>,
+    names: &Names,
+    show: &Show<'_>,
+    out: &mut Vec<u8>,
+) {
     let whom = subject(&change.what);
     let Particulars {
         event,
@@ -377,7 +442,7 @@ fn write_row(form: RowForm, change: &Change, names: &Names, show: &Show<'_>, out
     let mut row = Row::begin(form, out);
     row.time("at", change.at, show.zone);
     row.text("server", Some(show.server(whom.server).as_bytes()));
-    row.word("event", Some(event));
+    row.word("event", Some(amendment.map_or(event, |_| "amended")));
     row.number("pid", whom.pid.map(u64::from));
     row.display("session_id", whom.session_id);
     row.word("backend_type", whom.backend_type);
@@ -431,6 +496,11 @@ fn write_row(form: RowForm, change: &Change, names: &Names, show: &Show<'_>, out
     }
     let message = Some(&*change.message).filter(|message| !message.is_empty());
     row.text("message", message);
+    if let Some(Amendment { lines, is_event }) = amendment {
+        row.word("amends", Some(event));
+        row.flag("is_event", is_event);
+        row.text("lines", Some(lines.trim_ascii_end()));
+    }
     row.end();
 }
 

@@ -181,6 +181,16 @@ impl Counts {
         }
     }
 
+    /// An event has not happened.
+    pub(crate) fn take_back(&mut self, change: &Change) {
+        let mut only = Counts::default();
+        only.add(change);
+        self.connected = self.connected.saturating_sub(only.connected);
+        self.disconnected = self.disconnected.saturating_sub(only.disconnected);
+        self.refused = self.refused.saturating_sub(only.refused);
+        self.taken_back = self.taken_back.saturating_sub(only.taken_back);
+    }
+
     /// `12 min 3 s: 1,234 connected, 1,200 disconnected, 3 refused (1 of them after it had connected); 34 open`
     pub(crate) fn summary(&self, time: Duration, open: Option<u64>) -> String {
         let mut text = format!(

@@ -56,6 +56,10 @@ pub(crate) struct Event {
     /// A refusal after its session has been told.
     #[serde(default)]
     pub(crate) takes_back: bool,
+    /// Of what has come to an event that was told: its kind, the lines, and whether it still is one.
+    pub(crate) amends: Option<String>,
+    pub(crate) lines: Option<String>,
+    pub(crate) is_event: Option<bool>,
 }
 
 impl TryFrom<String> for Epoch {

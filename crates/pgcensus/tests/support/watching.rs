@@ -27,6 +27,8 @@ pub(crate) struct Seen {
     pub(crate) events: Vec<Event>,
     open: BTreeMap<i64, usize>,
     taken_back: usize,
+    /// Kinds of events that a client turned out to have written.
+    undone: Vec<String>,
 }
 
 impl Watch {
@@ -138,6 +140,14 @@ impl Seen {
         let (opens, closes) = match &*event.event {
             "connected" => (1, 0),
             "disconnected" => (0, 1),
+            "amended" if event.is_event == Some(false) => {
+                self.undone.push(event.amends.clone().expect("its kind"));
+                match event.amends.as_deref() {
+                    Some("connected") => (0, 1),
+                    Some("disconnected") => (1, 0),
+                    _ => (0, 0),
+                }
+            }
             "refused" if event.takes_back => {
                 self.taken_back += 1;
                 (0, 1)
@@ -156,13 +166,14 @@ impl Seen {
         open.flat_map(|(&pid, &count)| vec![pid; count]).collect()
     }
 
-    /// Connected and not taken back, disconnected, refused.
+    /// Connected and not taken back, disconnected, refused; without what has not happened.
     pub(crate) fn count(&self) -> [usize; 3] {
         let count = |kind: &str| {
             self.events
                 .iter()
                 .filter(|event| event.event == kind)
                 .count()
+                - self.undone.iter().filter(|undone| *undone == kind).count()
         };
         [
             count("connected") - self.taken_back,

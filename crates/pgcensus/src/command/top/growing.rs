@@ -353,6 +353,12 @@ impl Following<'_, '_> {
             }
             let wait = if is_holding { wait.min(FRAME) } else { wait };
             step = self.tail.step(wait)?;
+            // What a record was counted for has not happened: read as it is now, it will not be.
+            let amended = std::mem::take(&mut self.tail.shared.amended);
+            if amended.iter().any(|amended| !amended.is_event) {
+                desk.ask_again(&ask);
+                break;
+            }
         }
         Ok(())
     }
