@@ -107,8 +107,10 @@ pub(crate) enum Happened<'a> {
     /// It was made empty. What comes next is its first byte.
     Truncated {
         file: FileId,
-        /// What was not read of it in time was found in a copy and has been told; else it may be lost.
-        is_whole: bool,
+        target: TargetId,
+        /// Where the copy is that it was found in, of which what was not read of it in time has been told; else that may be
+        /// lost.
+        copy: Option<&'a Path>,
     },
     /// Said once, until it is another trouble or over.
     Trouble { path: &'a Path, what: &'a Trouble },
@@ -353,8 +355,8 @@ impl Follow {
                 if rest.tell(id, buffer, tell)? {
                     continue;
                 }
-                followed.rest = None;
-                followed.empty(id, true, tell);
+                let copy = followed.rest.take().map(|rest| rest.path);
+                followed.empty(id, copy.as_deref(), tell);
             }
             let Some(file) = &followed.file else {
                 return Ok(Next::Rests);
@@ -374,7 +376,7 @@ impl Follow {
                         self.was_emptied(followed.progress.clone());
                     }
                     if rest.is_none() {
-                        followed.empty(id, false, tell);
+                        followed.empty(id, None, tell);
                     }
                     followed.rest = rest;
                 }
@@ -486,14 +488,14 @@ impl Follow {
         let stem = path.file_stem()?.as_encoded_bytes();
         let entries = path.parent()?.read_dir().ok()?.filter_map(Result::ok);
         let alike = entries.filter(|e| e.file_name().as_encoded_bytes().starts_with(stem));
-        let mut longest: Option<(File, stat::Stat)> = None;
+        let mut longest: Option<(PathBuf, File, stat::Stat)> = None;
         for entry in alike.take(COPIES_MAX) {
             let path = entry.path();
             let Ok(stat::Kind::File(stat)) = stat::at(&path) else {
                 continue;
             };
             let is_long = stat.len >= emptied.progress.position
-                && longest.as_ref().is_none_or(|(_, l)| l.len < stat.len);
+                && longest.as_ref().is_none_or(|(.., l)| l.len < stat.len);
             let other = self.identities.get(&stat.identity);
             // Another file that is followed, or that was found to be a copy; itself is not among them while it is read.
             let is_other = other
@@ -508,10 +510,10 @@ impl Follow {
             if emptied.progress.is_in(&file).unwrap_or(false)
                 && let Ok(Some(stat)) = stat::of(&file)
             {
-                longest = Some((file, stat));
+                longest = Some((path, file, stat));
             }
         }
-        let (file, stat) = longest?;
+        let (path, file, stat) = longest?;
         self.was_told(&file, stat);
         Some(Rest {
             file,
@@ -526,6 +528,7 @@ impl Follow {
             return;
         };
         let followed = self.identities.get(&stat.identity);
+            path,
         if let Some(followed) = followed.and_then(|id| self.files.get_mut(id)) {
             followed.progress = progress;
             followed.left_out = None;
@@ -717,10 +720,14 @@ impl Followed {
         }
     }
 
-    fn empty(&mut self, id: FileId, is_whole: bool, tell: &mut Tell<'_>) {
+    fn empty(&mut self, id: FileId, copy: Option<&Path>, tell: &mut Tell<'_>) {
         self.progress = Progress::default();
         self.idle = 0;
-        tell(Happened::Truncated { file: id, is_whole });
+        tell(Happened::Truncated {
+            file: id,
+            target: self.target,
+            copy,
+        });
     }
 
     /// Closes it unless it has grown; whether it is.

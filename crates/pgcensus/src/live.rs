@@ -271,7 +271,12 @@ impl<'a, 's> Tail<'a, 's> {
         } = self;
         let mut result = Ok(());
         let has_more = follow.look(&mut |happened| {
-            if let Happened::Begins { target, path, .. } = happened
+            if let Happened::Begins { target, path, .. }
+            | Happened::Truncated {
+                target,
+                copy: Some(path),
+                ..
+            } = happened
                 && targets.is_file(target)
             {
                 let server = targets.server(target).map(str::to_owned);
@@ -390,10 +395,10 @@ fn took(
             }
             Ok(())
         }
-        Happened::Truncated { file, is_whole } => {
+        Happened::Truncated { file, copy, .. } => {
             if let Some(growth) = growths.get_mut(&Source::File(file)) {
                 growth.end(shared)?;
-                if !is_whole {
+                if copy.is_none() {
                     growth.gap(&mut shared.live);
                 }
             }

@@ -337,6 +337,12 @@ impl Written {
         self.write(pid, &format!("disconnection: session time: 0:00:00.100 user={user} database=shop host=10.0.0.7 port=5432"));
     }
 
+    /// As logrotate's `copytruncate`.
+    fn copy_and_truncate(&self) {
+        std::fs::copy(&self.path, self.path.with_extension("log.1")).expect("copied");
+        std::fs::File::create(&self.path).expect("made empty");
+    }
+
     fn rotate(&self) {
         std::fs::rename(&self.path, self.path.with_extension("log.1")).expect("renamed");
     }
@@ -379,6 +385,31 @@ fn a_log_that_grows_is_seen_as_it_grows() {
     terminal.wait("it is believed", |screen| screen.starts_with("2 open"));
     log.write(500, "CONTEXT:  PL/pgSQL function f() line 1 at RAISE");
     terminal.wait("it was none", |screen| screen.starts_with("1 open"));
+    terminal.press("q");
+    terminal.is_over("status 0", &before);
+}
+
+/// The past of a file that was made empty is in its copy.
+#[test]
+fn a_file_that_is_copied_and_made_empty_is_one_log() {
+    let mut terminal = Terminal::new(30, 100);
+    let before = terminal.run("stty -a");
+    let mut log = Written::new();
+    log.connect(100, "app");
+    terminal.top(&log.path.display().to_string());
+    terminal.wait("one", |screen| screen.starts_with("1 open"));
+    log.copy_and_truncate();
+    log.connect(200, "bi");
+    terminal.wait("two", |screen| screen.starts_with("2 open"));
+    // The lines of the session are read once more, from where they are by now.
+    terminal.press("1/user=app\r\r");
+    terminal.wait("its session", |screen| {
+        screen.contains("[pid 100]") || screen.contains(" 100 ")
+    });
+    terminal.press("\r");
+    terminal.wait("its lines", |screen| {
+        screen.contains("LOG:  connection authorized: user=app")
+    });
     terminal.press("q");
     terminal.is_over("status 0", &before);
 }

@@ -154,6 +154,7 @@ pub(super) struct Followed {
 /// The copy of a file that was made empty, which holds what was not read of it in time.
 #[derive(Debug)]
 pub(super) struct Rest {
+    pub(super) path: PathBuf,
     pub(super) file: File,
     /// The next byte, and the one after the last.
     pub(super) at: u64,

@@ -69,10 +69,10 @@ impl Told {
                 format!("{}: {}", file.0, text.trim_end())
             }
             Happened::Ends { file } => format!("{} ends", file.0),
-            Happened::Truncated { file, is_whole } => {
+            Happened::Truncated { file, copy, .. } => {
                 let parts = self.files.get_mut(&file.0).expect("it has begun");
                 parts.push(Vec::new());
-                let rest = if *is_whole {
+                let rest = if copy.is_some() {
                     ""
                 } else {
                     ", a rest may be lost"

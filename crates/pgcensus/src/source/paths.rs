@@ -241,16 +241,17 @@ impl Paths {
         }
     }
 
-    /// A file that was at a path that is asked for.
+    /// A file that was at a path that is asked for, or is a copy of what was.
     fn hold(&mut self, number: usize, held: &Held) {
-        if held.is_there() {
+        let canonical = canonicalized(&held.path);
+        if held.is_there() && self.seen.contains(&canonical) {
             return;
         }
         let mut path = held.path.as_os_str().to_owned();
         path.push(format!(" (rotated away, {})", number + 1));
         self.candidates.push(Candidate {
             path: path.into(),
-            canonical: canonicalized(&held.path),
+            canonical,
             server: held.server.clone(),
             way: Way::Asked,
             held: Some(held.clone()),

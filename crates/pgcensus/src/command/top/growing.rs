@@ -238,7 +238,6 @@ impl Growing<'_> {
         };
         let followed = following.run(first, desk, answers);
         desk.wakes(None);
-        lock(&self.held).append(&mut following.tail.held);
         followed
     }
 
@@ -353,6 +352,9 @@ impl Following<'_, '_> {
             }
             let wait = if is_holding { wait.min(FRAME) } else { wait };
             step = self.tail.step(wait)?;
+            if !self.tail.held.is_empty() {
+                lock(&self.growing.held).append(&mut self.tail.held);
+            }
             // What a record was counted for has not happened: read as it is now, it will not be.
             let amended = std::mem::take(&mut self.tail.shared.amended);
             if amended.iter().any(|amended| !amended.is_event) {
