@@ -36,6 +36,7 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use crate::source::compressed::{self, MAGIC_MAX, Magic};
 use followed::{Ended, Followed, Found, Progress, Rest};
@@ -70,7 +71,7 @@ const COPIES_MAX: usize = 1000;
 pub(crate) enum Target {
     /// What is at this path, be it another file each time or none yet.
     File(PathBuf),
-    /// The files of a directory, not those of directories in it.
+    /// The files of a directory. Those of directories in it are others, which are [told](Happened::Directory).
     Directory {
         /// The directory, be it there or not.
         path: PathBuf,
@@ -100,6 +101,8 @@ pub(crate) enum Happened<'a> {
         /// empty before it could be read to its end.
         position: u64,
     },
+    /// A directory has been made in one that is followed. Who wants its files [adds](Follow::add) it.
+    Directory { target: TargetId, path: &'a Path },
     /// Bytes that follow those told before of this file; at most [`PIECE`].
     Bytes { file: FileId, bytes: &'a [u8] },
     /// The file has no name any more and nothing was written to it for a while, or it is gone.
@@ -161,6 +164,7 @@ fn compressed_by(head: &[u8]) -> Option<&'static str> {
 /// Follows files.
 pub(crate) struct Follow {
     places: Vec<Place>,
+    since: Option<SystemTime>,
     files: BTreeMap<FileId, Followed>,
     identities: HashMap<Identity, FileId>,
     /// Those to be read in this look.
@@ -193,10 +197,11 @@ enum Verdict {
 type Tell<'t> = dyn FnMut(Happened<'_>) + 't;
 
 impl Follow {
-    /// Nothing is opened before the first look.
-    pub(crate) fn new(targets: Vec<Target>) -> Follow {
+    /// Nothing is opened before the first look. Directories in others that were made before `since` are not new.
+    pub(crate) fn new(targets: Vec<Target>, since: Option<SystemTime>) -> Follow {
         Follow {
             places: targets.into_iter().map(Place::new).collect(),
+            since,
             files: BTreeMap::new(),
             identities: HashMap::new(),
             due: BTreeSet::new(),
@@ -209,6 +214,13 @@ impl Follow {
             routes: Routes::default(),
             touched: Arc::default(),
         }
+    }
+
+    /// Follows what was [told](Happened::Directory) to have been made. The next look is at everything.
+    pub(crate) fn add(&mut self, target: Target) -> TargetId {
+        self.places.push(Place::found(target));
+        self.touched.add(None);
+        TargetId(self.places.len() - 1)
     }
 
     /// A file that has been read up to a place by somebody else; its begin will not be told. One file has one number,
@@ -516,6 +528,7 @@ impl Follow {
         let (path, file, stat) = longest?;
         self.was_told(&file, stat);
         Some(Rest {
+            path,
             file,
             at: emptied.progress.position,
             end: stat.len,
@@ -528,7 +541,6 @@ impl Follow {
             return;
         };
         let followed = self.identities.get(&stat.identity);
-            path,
         if let Some(followed) = followed.and_then(|id| self.files.get_mut(id)) {
             followed.progress = progress;
             followed.left_out = None;

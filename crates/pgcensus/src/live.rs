@@ -113,7 +113,7 @@ impl<'a, 's> Tail<'a, 's> {
         let mut said = Vec::new();
         let mut growths = BTreeMap::new();
         let targets = Targets::of(plan, request);
-        let mut follow = Follow::new(targets.to_follow());
+        let mut follow = Follow::new(targets.to_follow(), plan.made);
         targets.begin(plan, &mut follow, &mut said, |file, begun| {
             growths.insert(Source::File(file), begun.growth(&mut live));
         });
@@ -270,6 +270,7 @@ impl<'a, 's> Tail<'a, 's> {
             ..
         } = self;
         let mut result = Ok(());
+        let mut made = Vec::new();
         let has_more = follow.look(&mut |happened| {
             if let Happened::Begins { target, path, .. }
             | Happened::Truncated {
@@ -286,6 +287,7 @@ impl<'a, 's> Tail<'a, 's> {
                 return;
             }
             match happened {
+                Happened::Directory { target, path } => made.push((target, path.to_owned())),
                 // Of what may be a file or a directory, one is missing and the other is there.
                 Happened::Trouble { path, .. } if targets.is_either(path) && path.exists() => {}
                 Happened::Trouble { path, what } => {
@@ -303,6 +305,12 @@ impl<'a, 's> Tail<'a, 's> {
                 happened => result = took(happened, growths, targets, shared),
             }
         });
+        for (within, path) in &made {
+            if let Some(target) = targets.found(*within, path) {
+                follow.add(target);
+            }
+        }
+        let has_more = has_more || !made.is_empty();
         self.files_wait.fetch_or(has_more, Ordering::Relaxed);
         result
     }
@@ -405,7 +413,9 @@ fn took(
             Ok(())
         }
         // They are said, and concern no bytes.
-        Happened::Trouble { .. } | Happened::Recovered { .. } => Ok(()),
+        Happened::Directory { .. } | Happened::Trouble { .. } | Happened::Recovered { .. } => {
+            Ok(())
+        }
     }
 }
 

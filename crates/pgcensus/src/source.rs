@@ -195,6 +195,8 @@ pub(crate) struct Plan {
     pub(crate) names: ServerNames,
     /// Inputs that are not there; where they are followed, not yet.
     pub(crate) awaited: Vec<PathBuf>,
+    /// When it was begun to be made: what was there then is in it.
+    pub(crate) made: Option<SystemTime>,
 }
 
 /// The log of one server.
@@ -288,7 +290,10 @@ impl std::fmt::Display for LeftOut {
 impl Plan {
     /// Finds out what there is to read.
     pub(crate) fn of(request: &Request, stdin: Stdin) -> Plan {
-        let mut plan = Plan::default();
+        let mut plan = Plan {
+            made: Some(SystemTime::now()),
+            ..Plan::default()
+        };
         let mut paths = Paths::find(request);
         if request.is_empty() && stdin.is_piped {
             paths.stdin = Some(STDIN.to_owned());

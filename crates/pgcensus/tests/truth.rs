@@ -8,6 +8,7 @@
 #[path = "support/names.rs"]
 mod names;
 #[path = "support/program.rs"]
+#[expect(dead_code, reason = "other tests ask for more")]
 mod program;
 #[path = "support/recorded.rs"]
 mod recorded;

@@ -395,3 +395,19 @@ fn a_directory_that_is_not_there_yet_is_followed() {
     watch.until("it has come", |seen| seen.open() == [9]);
     watch.end();
 }
+
+#[test]
+fn a_directory_that_is_made_below_is_followed() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let text = |pid| line(pid, "LOG:  connection authorized: user=app database=shop");
+    fs::write(dir.path().join("pg.log"), text(2)).expect("written");
+    let mut watch = Watch::start(&["--json", "--last", "all"], dir.path());
+    watch.until("what was there", |seen| seen.open() == [2]);
+    for (pid, below) in [(3, "2026-11-23"), (4, "2026-11-24/b")] {
+        let below = dir.path().join(below);
+        fs::create_dir_all(&below).expect("made");
+        fs::write(below.join("pg.log"), text(pid)).expect("written");
+        watch.until("it has come", |seen| seen.open().contains(&i64::from(pid)));
+    }
+    assert_eq!(watch.end().count(), [3, 0, 0]);
+}

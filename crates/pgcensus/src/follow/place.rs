@@ -12,6 +12,8 @@ use super::stat::{self, Kind, Stat};
 use super::touched::Canonical;
 use super::{FileId, Follow, Happened, Target, TargetId, Tell, Trouble};
 
+/// Directories in one that is followed; that others are made is not seen.
+const DIRECTORIES_MAX: usize = 10_000;
 /// Files of a directory; further ones are left out and said.
 const FILES_MAX: usize = 50_000;
 /// Closed files of a directory that a look at everything asks for, by turns.
@@ -37,6 +39,11 @@ pub(super) struct Place {
     listed: Option<SystemTime>,
     /// The closed file that was looked at last.
     turn: Option<PathBuf>,
+    /// Directories in it that have been seen.
+    directories: HashSet<PathBuf>,
+    /// It has come since: all that is in it is new, and nobody waits for it when it is gone.
+    is_found: bool,
+    has_listed: bool,
     canonical: Option<Canonical>,
 }
 
@@ -50,8 +57,28 @@ impl Place {
             troubles: HashMap::new(),
             listed: None,
             turn: None,
+            directories: HashSet::new(),
+            is_found: false,
+            has_listed: false,
             canonical: None,
         }
+    }
+
+    /// One that was made in another.
+    pub(super) fn found(target: Target) -> Place {
+        Place {
+            is_found: true,
+            has_listed: true,
+            ..Place::new(target)
+        }
+    }
+
+    /// Whether a directory in it is new.
+    fn is_new(&mut self, path: &Path, made: Option<SystemTime>, since: Option<SystemTime>) -> bool {
+        let made_late = made.zip(since).is_some_and(|(made, since)| made >= since);
+        let is_late = self.has_listed || made_late;
+        let has_room = self.directories.len() < DIRECTORIES_MAX;
+        has_room && self.directories.insert(path.to_owned()) && is_late
     }
 
     pub(super) fn is_directory(&self) -> bool {
@@ -167,7 +194,9 @@ impl Follow {
                 } else {
                     Trouble::Io(err.to_string())
                 };
-                place.trouble(&path, &what, tell);
+                if !(is_gone && place.is_found) {
+                    place.trouble(&path, &what, tell);
+                }
                 if is_gone {
                     self.settle_names(target, &[], tell);
                 }
@@ -216,6 +245,11 @@ impl Follow {
             }
             match stat::at(path) {
                 Ok(Kind::File(stat)) => new.push((stat.changed, path, stat)),
+                Ok(Kind::Directory(made)) => {
+                    if place.is_new(path, made, self.since) {
+                        tell(Happened::Directory { target, path });
+                    }
+                }
                 Ok(Kind::Other) => {}
                 Err(err) if err.kind() == io::ErrorKind::NotFound => {}
                 Err(err) => {
@@ -223,6 +257,8 @@ impl Follow {
                 }
             }
         }
+        place.has_listed = true;
+        place.directories.retain(|path| present.contains(path));
         new.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| a.1.cmp(b.1)));
         for (_, path, stat) in new {
             if self.places[target.0].names.len() >= FILES_MAX {
@@ -273,7 +309,14 @@ impl Follow {
                 self.present(target, path, stat, tell);
                 return;
             }
-            Ok(Kind::Other) => {
+            Ok(kind) => {
+                let place = &mut self.places[target.0];
+                if let Kind::Directory(made) = kind
+                    && place.is_directory()
+                    && place.is_new(path, made, self.since)
+                {
+                    tell(Happened::Directory { target, path });
+                }
                 self.absent(target, path);
                 Trouble::NoFile
             }

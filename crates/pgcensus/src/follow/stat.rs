@@ -41,13 +41,18 @@ pub(super) type Changed = [i64; 4];
 /// What lies at a path, links followed.
 pub(super) enum Kind {
     File(Stat),
-    /// A pipe, a device, a directory: not to be opened.
+    /// A directory, and when it was made, where that is known.
+    Directory(Option<SystemTime>),
+    /// A pipe, a device: not to be opened.
     Other,
 }
 
 /// Looks at a path without opening what is no file: a pipe that nobody writes would wait for ever.
 pub(super) fn at(path: &Path) -> io::Result<Kind> {
     let metadata = std::fs::metadata(path)?;
+    if metadata.is_dir() {
+        return Ok(Kind::Directory(metadata.created().ok()));
+    }
     if !metadata.is_file() {
         return Ok(Kind::Other);
     }

@@ -68,6 +68,7 @@ impl Told {
                 let text = String::from_utf8_lossy(bytes);
                 format!("{}: {}", file.0, text.trim_end())
             }
+            Happened::Directory { path, .. } => format!("{} is made", name(path)),
             Happened::Ends { file } => format!("{} ends", file.0),
             Happened::Truncated { file, copy, .. } => {
                 let parts = self.files.get_mut(&file.0).expect("it has begun");
@@ -138,7 +139,7 @@ impl Scene {
 
     fn of(target: impl FnOnce(&Path) -> Target) -> Scene {
         let dir = tempfile::tempdir().expect("a temporary directory");
-        let follow = Follow::new(vec![target(dir.path())]);
+        let follow = Follow::new(vec![target(dir.path())], None);
         Scene {
             dir,
             follow,
@@ -245,7 +246,7 @@ fn a_file_replaced_by_a_longer_copy_goes_on() {
         let text = "2026-11-26 13:28:42 UTC [4711] LOG:  one";
         scene.write("pg.log", text);
         scene.look();
-        let elsewhere = tempfile::tempdir_in(scene.dir.path()).expect("a directory");
+        let elsewhere = tempfile::tempdir().expect("a directory");
         let new = elsewhere.path().join("new");
         fs::write(&new, format!("{text}two")).expect("there is space");
         fs::rename(new, scene.path("pg.log")).expect("it is there");
@@ -414,18 +415,49 @@ fn of_a_thousand_files_few_are_open_and_all_are_read() {
     }
 }
 
+/// What was there before is none of it: a data directory has many.
+#[test]
+fn a_directory_that_is_made_is_told_and_one_that_was_there_is_not() {
+    let mut scene = Scene::of(|dir| {
+        fs::create_dir(dir.join("base")).expect("made");
+        Target::Directory {
+            path: dir.to_owned(),
+            wants: Box::new(|_| true),
+        }
+    });
+    assert!(scene.look().is_empty());
+    fs::create_dir(scene.path("2026-11-23")).expect("made");
+    assert_eq!(scene.look(), ["2026-11-23 is made"]);
+    assert!(scene.look().is_empty());
+    let path = scene.path("2026-11-23");
+    fs::write(path.join("a"), "one\n").expect("written");
+    scene.follow.add(Target::Directory {
+        path: path.clone(),
+        wants: Box::new(|_| true),
+    });
+    assert_eq!(scene.look(), ["0 begins: a", "0: one"]);
+    fs::create_dir(path.join("more")).expect("made");
+    assert_eq!(scene.look(), ["more is made"]);
+    // Nobody waits for one of last week.
+    fs::remove_dir_all(&path).expect("removed");
+    assert!(scene.look().is_empty());
+}
+
 /// The one test that waits: for the system to tell.
 #[test]
 fn the_system_wakes_who_looks() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let log = dir.path().join("log");
-    let mut follow = Follow::new(vec![
-        Target::File(dir.path().join("pg.log")),
-        Target::Directory {
-            path: log.clone(),
-            wants: Box::new(|_| true),
-        },
-    ]);
+    let mut follow = Follow::new(
+        vec![
+            Target::File(dir.path().join("pg.log")),
+            Target::Directory {
+                path: log.clone(),
+                wants: Box::new(|_| true),
+            },
+        ],
+        None,
+    );
     let (wake, woken) = mpsc::channel();
     let waker = Waker::start(&follow, Duration::ZERO, move || {
         wake.send(()).ok();

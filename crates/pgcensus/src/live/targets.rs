@@ -14,6 +14,9 @@ use crate::source::{Plan, Request, is_compressed_name};
 
 use super::growth::{BEGIN_ENOUGH, Growth, Whose};
 
+/// What is followed at most, directories that come among it; the files of further ones are not.
+const TARGETS_MAX: usize = 4096;
+
 /// What is followed, in the order of [`TargetId`].
 pub(super) struct Targets {
     targets: Vec<Aim>,
@@ -155,6 +158,26 @@ impl Targets {
     /// The name of `--server` for what is found there.
     pub(super) fn server(&self, target: TargetId) -> Option<&str> {
         self.targets.get(target.0)?.server.as_deref()
+    }
+
+    /// A directory was made in one that is followed: its files are wanted too, if all of that one's are. What is to be followed.
+    pub(super) fn found(&mut self, within: TargetId, path: &Path) -> Option<Target> {
+        let aim = self.targets.get(within.0)?;
+        let is_known = self.targets.iter().any(|aim| aim.path == path);
+        if !matches!(aim.what, What::Directory) || is_known || self.targets.len() >= TARGETS_MAX {
+            return None;
+        }
+        if !path.file_name().is_some_and(is_wanted) {
+            return None;
+        }
+        let found = Aim {
+            path: path.to_owned(),
+            what: What::Directory,
+            server: aim.server.clone(),
+        };
+        let target = found.target();
+        self.targets.push(found);
+        Some(target)
     }
 
     pub(super) fn to_follow(&self) -> Vec<Target> {

@@ -81,7 +81,7 @@ impl History {
                 wants: Box::new(|name| !name.as_encoded_bytes().starts_with(b"_")),
             }
         };
-        let mut follow = Follow::new(vec![target]);
+        let mut follow = Follow::new(vec![target], None);
         let is_narrow = matches!(seed % 8, 1 | 3);
         let is_woken = matches!(seed % 4, 2 | 3);
         if is_woken {

@@ -36,10 +36,13 @@ fn a_collector_that_rotates_is_followed_to_the_last_byte() {
         "local all all trust\n",
     );
     let logs = server.data().join("log");
-    let mut follow = Follow::new(vec![Target::Directory {
-        path: logs.clone(),
-        wants: Box::new(|_| true),
-    }]);
+    let mut follow = Follow::new(
+        vec![Target::Directory {
+            path: logs.clone(),
+            wants: Box::new(|_| true),
+        }],
+        None,
+    );
     let (wake, woken) = mpsc::channel();
     let waker = Waker::start(&follow, Duration::ZERO, move || {
         wake.send(()).ok();
