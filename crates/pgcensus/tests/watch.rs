@@ -411,3 +411,33 @@ fn a_directory_that_is_made_below_is_followed() {
     }
     assert_eq!(watch.end().count(), [3, 0, 0]);
 }
+
+/// A server that is started with another `lc_messages` writes on in the same file.
+#[test]
+fn a_log_that_goes_on_in_another_language_is_understood() {
+    let (_dir, mut file, mut watch) = with_one_session();
+    let mut write = |text: &str| file.write_all(text.as_bytes()).expect("written");
+    write(&line(
+        3,
+        "LOG:  Verbindung autorisiert: Benutzer=app Datenbank=shop",
+    ));
+    watch.until("German", |seen| seen.open() == [2, 3]);
+    write(&line(
+        4,
+        "СООБЩЕНИЕ:  подключение авторизовано: пользователь=app база=shop",
+    ));
+    watch.until("Russian", |seen| seen.open() == [2, 3, 4]);
+    write(&line(
+        3,
+        "LOG:  Verbindungsende: Sitzungszeit: 0:00:01.000 Benutzer=app Datenbank=shop Host=[local]",
+    ));
+    write(&line(
+        2,
+        "LOG:  disconnection: session time: 0:00:09.000 user=app database=shop host=[local]",
+    ));
+    watch.until("all of them", |seen| seen.open() == [4]);
+    watch.until_said("which", |said| {
+        said.contains("goes on in") && said.contains("ru")
+    });
+    watch.end();
+}

@@ -19,13 +19,14 @@ use pgcensus_core::tracker::Kept;
 use pgcensus_log::decoder::{Decoder, RECORD_MAX};
 use pgcensus_log::envelope::{Envelope, SERVERS_MAX, Split, Unwrapper};
 use pgcensus_log::format::{BOM, Format};
-use pgcensus_log::translation::{Rewriter, Rewritten};
+use pgcensus_log::translation::{Rewriter, Rewritten, Shape, may_be_translated};
 
 use crate::pipeline::{Live, LogId, Piece, Said};
 use crate::source::file::{LogFile, lines_end};
 use crate::source::growing::{Begin, Begins};
 use crate::source::name_of;
 use crate::source::names::ServerNames;
+use crate::source::translated::Translated;
 use crate::view::text::counted;
 
 /// Nothing came of a log for so long: its last line is the last of its record. The server writes a record at once.
@@ -52,6 +53,12 @@ pub(super) const BEGIN_ENOUGH: usize = 64 << 10;
 
 /// Of a record that is skipped so much is kept: it may be the begin of the line that ends it.
 const KEPT: usize = 4 << 10;
+
+/// The last so many bytes of what has come are looked at for another language: a server has one for all of its messages.
+const LANGUAGE_MAX: usize = 16 << 10;
+
+/// Lines that looked like those of another language and are of none are not looked at again for so long.
+const MISJUDGED: Duration = Duration::from_secs(1);
 
 /// A record that was taken for whole is kept up to this length.
 const SETTLED_MAX: usize = 64 << 10;
@@ -170,6 +177,8 @@ struct Log {
     unwrapper: Option<Unwrapper>,
     unwrapped: Vec<u8>,
     english: Option<English>,
+    /// When lines looked like those of another language, and were of none.
+    misjudged: Option<Instant>,
     /// What is no whole record yet.
     text: Vec<u8>,
     /// Where that lies in the log.
@@ -204,6 +213,7 @@ pub(crate) struct Amended {
 }
 
 struct English {
+    languages: Translated,
     rewriter: Rewriter,
     /// What cannot be rewritten yet.
     read: Vec<u8>,
@@ -553,17 +563,28 @@ impl Dealt {
     }
 }
 
+impl English {
+    fn new(languages: Translated, format: &Format) -> English {
+        English {
+            rewriter: languages.rewriter(format),
+            languages,
+            read: Vec::new(),
+            out: Rewritten::default(),
+        }
+    }
+}
+
 impl Log {
     fn new(id: LogId, log: &LogFile) -> Log {
         Log {
             id,
             unwrapper: log.envelope.as_ref().map(Envelope::unwrapper),
             unwrapped: Vec::new(),
-            english: log.translated.as_ref().map(|translated| English {
-                rewriter: translated.rewriter(&log.format),
-                read: Vec::new(),
-                out: Rewritten::default(),
-            }),
+            english: log
+                .translated
+                .clone()
+                .map(|languages| English::new(languages, &log.format)),
+            misjudged: None,
             text: Vec::new(),
             base: 0,
             skips: false,
@@ -579,8 +600,43 @@ impl Log {
         } else {
             self.translate(bytes, false);
         }
+        self.learn_language(shared);
         self.amend(shared, false);
         self.hand_on(&mut shared.live, Decoder::last_record_end)
+    }
+
+    /// A server that was started with another `lc_messages` goes on in that language; or what was there at first did not show
+    /// it.
+    fn learn_language(&mut self, shared: &mut Shared<'_, '_>) {
+        if self.misjudged.is_some_and(|at| at.elapsed() < MISJUDGED) {
+            return;
+        }
+        let end = lines_end(&self.text);
+        let lines = &self.text[end.saturating_sub(LANGUAGE_MAX)..end];
+        let shape = match shared.live.decoder(self.id).format() {
+            Format::Stderr(_) => Shape::Stderr,
+            Format::Csvlog => Shape::Csvlog,
+            Format::Jsonlog => Shape::Jsonlog,
+        };
+        if lines.is_empty() || !may_be_translated(lines, shape) || Shape::of(lines) != shape {
+            return;
+        }
+        let known = self.english.as_ref().map(|english| &english.languages);
+        let Some(all) = shared.begins.other_languages(known, lines) else {
+            self.misjudged = Some(Instant::now());
+            return;
+        };
+        let languages = all.languages().join(", ");
+        shared
+            .said
+            .push(format!("the log goes on in {languages}: it is understood"));
+        let mut english = English::new(all, shared.live.decoder(self.id).format());
+        english.read = std::mem::take(&mut self.text);
+        if let Some(before) = self.english.take() {
+            english.read.extend(before.read);
+        }
+        self.english = Some(english);
+        self.translate(b"", false);
     }
 
     fn settle(&mut self, shared: &mut Shared<'_, '_>) -> anyhow::Result<()> {
@@ -677,6 +733,7 @@ impl Log {
             rewriter,
             read,
             out,
+            ..
         }) = &mut self.english
         else {
             self.text.extend_from_slice(bytes);

@@ -20,6 +20,7 @@ use super::judge::judge;
 use super::paths::{Candidate, Way};
 use super::section::{Section, read_fully_at};
 use super::take::{Learned, Taken};
+use super::translated::Translated;
 use super::{Problem, Request};
 
 /// What was written to so long ago is kept open from the first look at it on, so that it is the same file that is
@@ -182,6 +183,17 @@ impl<'r> Begins<'r> {
     /// each rotation comes one more.
     pub(crate) fn leaves_out(&mut self, server: usize, format: &Format) -> bool {
         self.left_out.insert((server, format.name()))
+    }
+
+    /// The languages of a log that goes on with these lines, where that has others than are known of it.
+    pub(crate) fn other_languages(
+        &mut self,
+        known: Option<&Translated>,
+        lines: &[u8],
+    ) -> Option<Translated> {
+        let all = self.learned.languages.and(known, lines)?;
+        let count = known.map_or(0, |known| known.languages().len());
+        (all.languages().len() > count).then_some(all)
     }
 
     /// What the first bytes of a log show, `within` the envelope by which it was dealt out.
