@@ -10,7 +10,7 @@ use pgcensus_core::instant::Instant as LogInstant;
 pub(super) const FRAME: Duration = Duration::from_millis(100);
 
 /// So many times as long as a moment took to make, none is made: with a hundred thousand names it takes tens of milliseconds.
-const RESTS: u32 = 10;
+const RESTS: u32 = 20;
 
 /// Of a log that is written, the time is told at least so often; where nothing has happened for a while, not quite as often.
 const TICK: Duration = Duration::from_secs(1);
