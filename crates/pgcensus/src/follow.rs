@@ -139,7 +139,7 @@ pub(crate) enum Trouble {
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Trouble::Missing => f.write_str("not there yet; waiting for it"),
+            Trouble::Missing => f.write_str("not there; waiting for it"),
             Trouble::Io(text) => f.write_str(text),
             Trouble::NoFile => f.write_str("no regular file; waiting for one"),
             Trouble::Compressed(name) => {

@@ -10,6 +10,7 @@
 //! only wake it: the system by what happens to files, whoever reads stdin, and Ctrl+C.
 
 mod growth;
+mod room;
 mod targets;
 #[cfg(test)]
 mod tests;
@@ -31,6 +32,7 @@ use crate::source::growing::{Begins, Held};
 use crate::source::{Plan, Request};
 pub(crate) use growth::Amended;
 use growth::{Growth, SETTLED, Shared, Whose};
+use room::Room;
 use targets::Targets;
 
 /// A log whose last record is no older goes on.
@@ -93,6 +95,7 @@ pub(crate) struct Tail<'a, 's> {
     send: SyncSender<Wake>,
     /// What has been said of paths and is not over.
     troubles: BTreeMap<PathBuf, String>,
+    room: Room,
     /// Files that came to the places of others since; whoever reads the logs again takes them.
     pub(crate) held: Vec<Held>,
 }
@@ -159,6 +162,7 @@ impl<'a, 's> Tail<'a, 's> {
             since,
             send,
             troubles: BTreeMap::new(),
+            room: Room::default(),
             held: Vec::new(),
         })
     }
@@ -192,6 +196,7 @@ impl<'a, 's> Tail<'a, 's> {
             self.look()?;
         }
         self.settle()?;
+        self.look_for_room();
         self.shared.say_unreadable(unreadable);
         // A record may be known as one only when it has settled, long after its bytes came: these do not count. Nor does what
         // was there before: a log that was written long ago has no time that passes.
@@ -230,7 +235,8 @@ impl<'a, 's> Tail<'a, 's> {
 
     /// What is wrong with the logs now.
     pub(crate) fn troubles(&self) -> Vec<String> {
-        self.troubles.values().cloned().collect()
+        let full = self.room.troubles();
+        self.troubles.values().cloned().chain(full).collect()
     }
 
     /// Ends a step that waits, from another thread.
@@ -300,7 +306,7 @@ impl<'a, 's> Tail<'a, 's> {
                 Happened::Recovered { path } => {
                     troubles.remove(path);
                     let path = path.display();
-                    shared.said.push(format!("{path}: is there again"));
+                    shared.said.push(format!("{path}: is read again"));
                 }
                 happened => result = took(happened, growths, targets, shared),
             }
@@ -313,6 +319,22 @@ impl<'a, 's> Tail<'a, 's> {
         let has_more = has_more || !made.is_empty();
         self.files_wait.fetch_or(has_more, Ordering::Relaxed);
         result
+    }
+
+    /// What a server could not write is missing, as far as anybody knows.
+    fn look_for_room(&mut self) {
+        for (directory, is_full) in self.room.look(self.targets.directories()) {
+            self.shared.said.push(if is_full {
+                room::full(&directory)
+            } else {
+                room::over(&directory)
+            });
+            for growth in self.growths.values() {
+                if growth.is_in(&directory) {
+                    growth.gap(&mut self.shared.live);
+                }
+            }
+        }
     }
 
     fn feed(&mut self, source: Source, bytes: &[u8]) -> anyhow::Result<()> {

@@ -171,7 +171,7 @@ impl Scene {
 #[test]
 fn a_file_that_is_not_there_yet_is_waited_for() {
     let mut scene = Scene::of_a_file();
-    assert_eq!(scene.look(), ["pg.log: not there yet; waiting for it"]);
+    assert_eq!(scene.look(), ["pg.log: not there; waiting for it"]);
     assert!(scene.look().is_empty());
     scene.write("pg.log", "one\n");
     let told = scene.look();
@@ -302,7 +302,7 @@ fn a_directory_that_vanishes_and_comes_back_is_said_and_goes_on() {
         path: dir.join("log"),
         wants: Box::new(|_| true),
     });
-    assert_eq!(scene.look(), ["log: not there yet; waiting for it"]);
+    assert_eq!(scene.look(), ["log: not there; waiting for it"]);
     fs::create_dir(scene.path("log")).expect("made");
     scene.write("log/pg.log", "one\n");
     let told = scene.look();
@@ -310,7 +310,7 @@ fn a_directory_that_vanishes_and_comes_back_is_said_and_goes_on() {
     scene.rename("log", "away");
     scene.write("away/pg.log", "two\n");
     let told = scene.look();
-    assert_eq!(told, ["log: not there yet; waiting for it", "0: two"]);
+    assert_eq!(told, ["log: not there; waiting for it", "0: two"]);
     scene.rename("away", "log");
     scene.write("log/pg.log", "three\n");
     assert_eq!(scene.look(), ["log: recovered", "0: three"]);
@@ -472,7 +472,7 @@ fn the_system_wakes_who_looks() {
             look(follow, &mut told);
         }
     };
-    until(&mut follow, "log: not there yet; waiting for it");
+    until(&mut follow, "log: not there; waiting for it");
     fs::create_dir(&log).expect("made");
     until(&mut follow, "log: recovered");
     fs::write(log.join("a"), "one\n").expect("written");

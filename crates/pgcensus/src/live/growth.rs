@@ -370,6 +370,11 @@ impl Growth {
         }
     }
 
+    /// Whether it is in this directory, and not further below.
+    pub(super) fn is_in(&self, directory: &Path) -> bool {
+        self.whose.path.parent() == Some(directory)
+    }
+
     /// Something of it is lost.
     pub(super) fn gap(&self, live: &mut Live<'_, '_>) {
         match &self.state {

@@ -140,6 +140,14 @@ impl Targets {
         self.targets.iter().position(is_of).map(TargetId)
     }
 
+    /// Where what is followed is written.
+    pub(super) fn directories(&self) -> impl Iterator<Item = &Path> {
+        self.targets.iter().filter_map(|aim| match aim.what {
+            What::File => aim.path.parent().map(directory),
+            _ => Some(&*aim.path),
+        })
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.targets.is_empty()
     }
