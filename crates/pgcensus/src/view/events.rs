@@ -631,6 +631,40 @@ mod tests {
     }
 
     #[test]
+    fn what_comes_late_is_told_of_its_event() {
+        let (zone, mut names) = (example::zone(), Names::default());
+        let refused = &some(&mut names)[3];
+        let render = |form, is_event| {
+            let (mut out, lines) = (Vec::new(), &b"DETAIL:  a\x1b[31m\n\tb\n"[..]);
+            let amendment = Amendment { lines, is_event };
+            let show = example::show(&zone, 80);
+            write_amendment(form, refused, amendment, &names, &show, &mut out);
+            String::from_utf8(out).unwrap()
+        };
+        let line = render(Form::Text, true);
+        assert!(
+            line.contains("[~] app@shop") && line.contains("DETAIL:  a"),
+            "{line}"
+        );
+        assert!(
+            !line.contains('\x1b') && line.lines().count() == 1,
+            "{line}"
+        );
+        let line = render(Form::Text, false);
+        assert!(
+            line.contains("not refused, a client wrote that: "),
+            "{line}"
+        );
+        let row: Value = serde_json::from_str(&render(Form::Json, false)).unwrap();
+        assert_eq!(row["event"], json!("amended"));
+        assert_eq!(row["amends"], json!("refused"));
+        assert_eq!(row["is_event"], json!(false));
+        assert_eq!(row["lines"], json!("DETAIL:  a\u{1b}[31m\n\tb"));
+        assert_eq!(row["reason"], json!("too_many_clients"));
+        assert!(render(Form::Csv, true).is_empty());
+    }
+
+    #[test]
     fn event_of_csv_has_a_field_for_each_column() {
         let zone = example::zone();
         let text = render(Form::Csv, &example::piped(&zone));
