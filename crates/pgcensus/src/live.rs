@@ -298,7 +298,10 @@ impl<'a, 's> Tail<'a, 's> {
                 Happened::Trouble { path, .. } if targets.is_either(path) && path.exists() => {}
                 Happened::Trouble { path, what } => {
                     let said = trouble(path, what);
-                    troubles.insert(path.to_owned(), said.clone());
+                    // What is compressed has been read, and is not waited for.
+                    if !matches!(what, Trouble::Compressed(_)) {
+                        troubles.insert(path.to_owned(), said.clone());
+                    }
                     if shared.said.last() != Some(&said) {
                         shared.said.push(said);
                     }

@@ -19,12 +19,14 @@ mod tests;
 mod theme;
 mod timeline;
 
+use std::borrow::Cow;
+
 use pgcensus_core::snapshot::Certainty;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
-use unicode_width::UnicodeWidthStr;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::Show;
 use super::summary::amount;
@@ -260,6 +262,20 @@ fn when<'s>(
     spans
 }
 
+/// What is wrong with a path in at most so many columns: what it is matters more than where the path begins.
+fn cut_path(problem: &str, room: usize) -> Cow<'_, str> {
+    if !problem.starts_with('/') || problem.width() <= room {
+        return Cow::Borrowed(problem);
+    }
+    let mut used = 1;
+    let fits = |c: &char| {
+        used += c.width().unwrap_or(0);
+        used <= room
+    };
+    let end: Vec<char> = problem.chars().rev().take_while(fits).collect();
+    Cow::Owned(std::iter::once('…').chain(end.into_iter().rev()).collect())
+}
+
 /// The last line: the filter, what is wrong, what was done, or the keys.
 fn foot(state: &State, area: Rect, theme: Theme, buf: &mut Buffer) {
     let filter = shown(state.filter.as_bytes());
@@ -289,8 +305,10 @@ fn foot(state: &State, area: Rect, theme: Theme, buf: &mut Buffer) {
     if let Some(said) = &state.said {
         spans.push(Span::raw(said.clone()));
     } else if let Some(problem) = problems.and_then(|problems| problems.first()) {
+        let room = usize::from(area.width).saturating_sub(width(&spans));
+        let problem = shown(problem.as_bytes());
         spans.push(Span::styled(
-            shown(problem.as_bytes()).into_owned(),
+            cut_path(&problem, room).into_owned(),
             theme.wrong(),
         ));
     } else {

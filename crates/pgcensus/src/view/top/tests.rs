@@ -297,3 +297,17 @@ fn an_answer_to_an_earlier_question_comes_too_late() {
     assert!(!state.is_waiting());
     assert_eq!(state.moment.as_ref().and_then(|moment| moment.at), state.at);
 }
+
+#[test]
+fn of_a_long_path_the_end_is_shown_with_what_is_wrong() {
+    let wrong = "/var/log/postgresql/main.log: not there; waiting for it";
+    assert_eq!(super::cut_path(wrong, 80), wrong);
+    assert_eq!(
+        super::cut_path(wrong, 38),
+        "…l/main.log: not there; waiting for it"
+    );
+    assert_eq!(
+        super::cut_path("no user is called x", 8),
+        "no user is called x"
+    );
+}
