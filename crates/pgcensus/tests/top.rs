@@ -402,7 +402,9 @@ fn a_file_that_is_copied_and_made_empty_is_one_log() {
     log.connect(200, "bi");
     terminal.wait("two", |screen| screen.starts_with("2 open"));
     // The lines of the session are read once more, from where they are by now.
-    terminal.press("1/user=app\r\r");
+    terminal.press("1/user=app\r");
+    terminal.wait("who is left", |screen| screen.starts_with("1 open"));
+    terminal.press("\r");
     terminal.wait("its session", |screen| {
         screen.contains("[pid 100]") || screen.contains(" 100 ")
     });
