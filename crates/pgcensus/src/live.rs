@@ -10,6 +10,7 @@
 //! only wake it: the system by what happens to files, whoever reads stdin, and Ctrl+C.
 
 mod growth;
+mod log;
 mod room;
 mod targets;
 #[cfg(test)]
@@ -30,8 +31,8 @@ use crate::interrupt::Interrupt;
 use crate::pipeline::Live;
 use crate::source::growing::{Begins, Held};
 use crate::source::{Plan, Request};
-pub(crate) use growth::Amended;
 use growth::{Growth, SETTLED, Shared, Whose};
+pub(crate) use log::Amended;
 use room::Room;
 use targets::Targets;
 
