@@ -60,7 +60,7 @@ pub struct Tracker {
     /// Pending connections by the time that it was at the latest when they were received: a clock that is set back lets none
     /// expire.
     pending: VecDeque<(Instant, u32, u64)>,
-    /// Backends whose FATAL was seen, by its time.
+    /// Likewise backends whose FATAL was seen.
     dying: VecDeque<(Instant, u32, u64)>,
     /// Up to this time nothing becomes of those.
     due: Instant,
@@ -383,8 +383,9 @@ impl Tracker {
         }
     }
 
-    /// It said its last word at `at`.
+    /// It said its last word at `at`. Where the clock was set back before that, its disconnection is not late.
     fn is_dying(&mut self, at: Instant, pid: u32, serial: u64) {
+        let at = self.now.max(at);
         self.dying.push_back((at, pid, serial));
         self.due = self.due.min(at.plus_ms(FATAL_MS));
     }

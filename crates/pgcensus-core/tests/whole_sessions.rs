@@ -142,3 +142,25 @@ fn a_session_of_one_batch_is_whole() {
     let (_, slots) = told([lines.as_str()].into_iter());
     assert_eq!(slots, 4);
 }
+
+/// Where the clock was set back after a pause, a disconnection is no later behind its FATAL than elsewhere: else its session
+/// would end twice.
+#[test]
+fn a_session_ends_once_where_the_clock_was_set_back() {
+    let lines = [
+        ("05:00:30.000", 9, MESSAGES[0]),
+        ("05:00:30.002", 9, MESSAGES[10]),
+        ("05:00:10.000", 7, MESSAGES[0]),
+        ("05:00:10.001", 7, MESSAGES[3]),
+        ("05:00:10.009", 7, MESSAGES[12]),
+        ("05:00:10.010", 7, MESSAGES[7]),
+    ];
+    let lines = lines.map(|(at, pid, text)| format!("2026-11-23 {at} UTC [{pid}] {text}\n"));
+    let (told, _) = told(lines.iter().map(String::as_str));
+    let ends: Vec<_> = told
+        .iter()
+        .filter(|line| line.contains("Closed("))
+        .collect();
+    assert_eq!(ends.len(), 1, "{ends:#?}");
+    assert!(ends[0].contains("Some(Terminated)"), "{}", ends[0]);
+}
