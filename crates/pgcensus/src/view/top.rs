@@ -21,6 +21,7 @@ mod timeline;
 
 use std::borrow::Cow;
 
+use pgcensus_core::instant::Instant;
 use pgcensus_core::snapshot::Certainty;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -34,7 +35,7 @@ use super::text::{duration, part_of, shown, sparkline, thousands};
 use keys::Action;
 use layout::Layout;
 use moment::Moment;
-use state::{Effect, Panel, State};
+use state::{Effect, Panel, Sort, State};
 pub(crate) use theme::Theme;
 
 /// Fewer columns or rows than these show nothing but that.
@@ -112,8 +113,16 @@ fn head(
     let is_wide = area.width >= 110;
     let mut right = peak(moment, show, is_wide, theme);
     right.extend(certainty(moment, show, is_wide, theme));
+    // How many are open comes first, then how certain that is.
+    let columns = usize::from(area.width);
+    if width(&left) + width(&right) > columns {
+        right = certainty(moment, show, is_wide, theme);
+    }
+    if width(&left) + width(&right) > columns {
+        right.clear();
+    }
     let used = width(&left) + width(&right);
-    let room = usize::from(area.width).saturating_sub(used + 1);
+    let room = columns.saturating_sub(used + 1);
     let until = state.at.or(moment.at);
     let numbers: Vec<u64> = moment
         .timeline
@@ -141,20 +150,30 @@ fn head(
             rates.push(Span::raw("  "));
         }
     }
+    let when = when(state, moment, show, is_wide, theme);
+    let columns = columns.saturating_sub(width(&when));
     if let Some(share) = under_a_second(moment) {
-        rates.push(Span::styled(format!("{share}%"), theme.bold()));
         let of = if is_wide {
             " of sessions under a second"
         } else {
             " under 1 s"
         };
-        rates.push(Span::styled(of, theme.dim()));
+        let share = [
+            Span::styled(format!("{share}%"), theme.bold()),
+            Span::styled(of, theme.dim()),
+        ];
+        if width(&rates) + width(&share) < columns {
+            rates.extend(share);
+        }
     }
-    let when = when(state, moment, show, is_wide, theme);
+    // What does not fit is left out, a rate with its number.
+    while width(&rates) > columns && rates.len() >= 3 {
+        rates.truncate(rates.len() - 3);
+    }
     // What counters are of, where there is room for it.
     if let Some((since, until)) = moment.census.window {
         let of = format!("   window {}", duration(until.since(since).max(0) as u64));
-        if width(&rates) + of.width() + width(&when) + 3 <= usize::from(area.width) {
+        if width(&rates) + of.width() + 3 <= columns {
             rates.push(Span::styled(of, theme.dim()));
         }
     }
@@ -240,7 +259,9 @@ fn when<'s>(
         }
     };
     let mut spans = vec![Span::styled(waits, theme.dim())];
-    if let Some(mark) = state.mark {
+    // In what was before the mark, nothing is counted from it.
+    let is_before = |mark: &Instant| state.at.is_some_and(|at| at < *mark);
+    if let Some(mark) = state.mark.filter(|mark| !is_before(mark)) {
         spans.push(Span::styled(
             format!("since {}  ", show.clock_s(mark)),
             theme.disconnected(),
@@ -312,7 +333,18 @@ fn foot(state: &State, area: Rect, theme: Theme, buf: &mut Buffer) {
             theme.wrong(),
         ));
     } else {
-        let keys: &[(&str, &str)] = if state.pages.is_empty() {
+        let is_overview = state.pages.is_empty();
+        // Narrow panels do not say what their counts are.
+        let sorted = match state.sort {
+            Sort::Connects => Some("by connects"),
+            Sort::Refused => Some("by refused"),
+            Sort::Open | Sort::Name => None,
+        };
+        if let Some(sorted) = sorted.filter(|_| is_overview) {
+            spans.push(Span::styled("s", theme.focus()));
+            spans.push(Span::styled(format!(" {sorted}  "), theme.dim()));
+        }
+        let keys: &[(&str, &str)] = if is_overview {
             &[
                 ("?", "help"),
                 ("q", "quit"),
@@ -340,6 +372,12 @@ fn foot(state: &State, area: Rect, theme: Theme, buf: &mut Buffer) {
                 ("q", "quit"),
             ]
         };
+        let has_lines = state.below().is_some();
+        let keys = keys.iter().filter(|(key, word)| match *key {
+            "s" => sorted.is_none(),
+            "Enter" => *word != "lines" || has_lines,
+            _ => true,
+        });
         for (key, word) in keys {
             let (key, word) = ((*key).to_owned(), format!(" {word}  "));
             if width(&spans) + key.width() + word.trim_end().width() > usize::from(area.width) {

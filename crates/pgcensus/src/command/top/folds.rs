@@ -1,18 +1,21 @@
 //! What a moment is made of: the folds that a log is run through, and the moment at their end. Whether the log is read for
 //! one moment or goes on, or its changes are told once more from what is rolled up, they are the same.
 
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
+
 use pgcensus_core::census::Census;
 use pgcensus_core::change::{Change, What};
 use pgcensus_core::filter::Filter;
 use pgcensus_core::history::History;
 use pgcensus_core::instant::Instant;
 use pgcensus_core::lives::Lives;
-use pgcensus_core::names::{Dimension, Names};
+use pgcensus_core::names::{Dimension, NameId, Names};
 use pgcensus_core::present::Present;
 use pgcensus_core::recent::Recent;
 use pgcensus_core::rollup::{Rollup, Stretch};
 use pgcensus_core::session::{ServerId, Session};
-use pgcensus_core::snapshot::{HistorySnapshot, PeakSnapshot};
+use pgcensus_core::snapshot::{By, HistorySnapshot, PeakSnapshot};
 use pgcensus_core::tracker::Tracker;
 use pgcensus_core::trend::{TREND, Trends};
 use pgcensus_core::window::Window;
@@ -171,11 +174,12 @@ impl Folds {
         // What is still there is not added up for good.
         let (mut census, mut present) = (self.census.clone(), self.present.clone());
         let end = last.unwrap_or(Instant::UNKNOWN);
-        let open = self.still_there(seen, end, &mut census, &mut present);
+        let (open, open_by) = self.still_there(seen, end, &mut census, &mut present);
         let mut census = census.snapshot(names, lives, input);
         // What may still be refused is among the open ones at once, and is counted as a connect when it is not.
         if now.is_some() && census.open.count.is_some() {
             census.open.count = Some(open);
+            census.open.by = by_name(&open_by, names);
         }
         let (timeline, lately) = (self.timeline.clone(), self.lately.clone());
         let lately = lately.snapshot(lives, input, PeakSnapshot::default());
@@ -277,15 +281,16 @@ impl Folds {
         self.span.since
     }
 
-    /// Who is there at the end of what was read, and how many clients these are.
+    /// Who is there at the end of what was read, how many clients these are, and of which names.
     fn still_there(
         &self,
         seen: &Seen<'_>,
         end: Instant,
         census: &mut Census,
         present: &mut Present,
-    ) -> u64 {
+    ) -> (u64, OpenBy) {
         let mut open = 0;
+        let mut open_by = OpenBy::default();
         let names = seen.names;
         let mut filter = seen.filter.clone();
         for tracker in &seen.trackers {
@@ -293,7 +298,12 @@ impl Folds {
                 if !counts(&mut filter, names, session) {
                     continue;
                 }
-                open += u64::from(!session.walsender);
+                if !session.walsender {
+                    open += 1;
+                    for (dimension, by) in Dimension::ALL.into_iter().zip(&mut open_by) {
+                        *by.entry(session.name(dimension)).or_default() += 1;
+                    }
+                }
                 census.still_open(session, end);
                 if is_wanted(&self.detail, names, session) {
                     present.still_open(session);
@@ -305,8 +315,26 @@ impl Folds {
                 }
             }
         }
-        open
+        (open, open_by)
     }
+}
+
+/// Open sessions by name, in the order of [`Dimension::ALL`].
+type OpenBy = [HashMap<NameId, u64>; Dimension::ALL.len()];
+
+/// Rows of them, the largest first, ties by bytes.
+fn by_name(open_by: &OpenBy, names: &Names) -> By {
+    Dimension::ALL.map(|dimension| {
+        // A role may really be called `unknown`: its sessions and those without a name share a row.
+        let mut rows: BTreeMap<&[u8], u64> = BTreeMap::new();
+        for (&id, &n) in &open_by[dimension as usize] {
+            *rows.entry(names.text_of(dimension, id)).or_default() += n;
+        }
+        let mut rows: Vec<(Box<[u8]>, u64)> =
+            rows.into_iter().map(|(name, n)| (name.into(), n)).collect();
+        rows.sort_by_key(|&(_, n)| Reverse(n));
+        rows
+    })
 }
 
 impl Seen<'_> {

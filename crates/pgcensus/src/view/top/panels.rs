@@ -124,14 +124,15 @@ fn right_title(state: &State, moment: &Moment, panel: Panel, show: &Show<'_>) ->
         Panel::By(dimension) => {
             let rows = &moment.rows[dimension as usize];
             let n = rows.iter().filter(|row| state.sort.count(row) > 0).count();
-            let n = if state.sort == Sort::Name {
-                rows.len()
-            } else {
-                n
-            };
-            let names = counted(n as u64, "name", "names");
+            let names = counted(rows.len() as u64, "name", "names");
             match state.sort {
-                Sort::Open => names,
+                Sort::Name => format!("{names} {}", Sort::Name.as_str()),
+                Sort::Open if n == rows.len() => names,
+                Sort::Open => format!(
+                    "{} of {}",
+                    thousands(n as u64),
+                    thousands(rows.len() as u64)
+                ),
                 sort => format!("{names} by {}", sort.as_str()),
             }
         }

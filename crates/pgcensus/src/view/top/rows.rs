@@ -25,12 +25,15 @@ struct Columns {
 }
 
 impl Columns {
-    fn new(width: usize) -> Columns {
+    /// Where no count is longer than this.
+    fn new(width: usize, longest: usize) -> Columns {
         let (count, trend) = match width {
             0..36 => (5, 1),
             36..60 => (6, 6),
             _ => (9, 12),
         };
+        // A count is never cut, nor does it run into the name: that yields.
+        let count = count.max(longest + 1);
         let bar = (width / 7).clamp(3, 16);
         // The share takes five, and there is a space before the bar and the trend.
         let rest = count + 5 + 1 + bar + 1 + trend;
@@ -51,7 +54,7 @@ fn counted(
     width: usize,
     (style, theme): (Style, Theme),
 ) -> Line<'static> {
-    let columns = Columns::new(width);
+    let columns = Columns::new(width, thousands(most).len());
     let share = match all {
         0 => "    ".to_owned(),
         _ => format!("{:>3}%", percent(n, all)),

@@ -178,6 +178,8 @@ pub(crate) struct State {
     pub(crate) helps: bool,
     /// What was done last, in words.
     pub(crate) said: Option<String>,
+    /// Moments that came since.
+    said_for: usize,
     /// Columns and rows of the list that is scrolled by pages.
     pub(crate) page_rows: usize,
     /// Columns of the timeline.
@@ -242,7 +244,70 @@ impl State {
             if let (Some((_, last)), Some(known)) = (&mut moment.input, self.last()) {
                 *last = known.max(*last);
             }
+            self.stop_saying(&moment);
+            let kept = self.kept();
             self.moment = Some(moment);
+            self.select_again(kept);
+        }
+    }
+
+    /// What was done is news for a few moments, and none beside what has gone wrong since.
+    fn stop_saying(&mut self, next: &Moment) {
+        let problems = self.moment.as_ref().map(|moment| &moment.problems);
+        let is_new = |problem: &String| problems.is_none_or(|known| !known.contains(problem));
+        self.said_for += 1;
+        if self.said_for > SAID_FOR || next.problems.iter().any(is_new) {
+            self.said = None;
+        }
+    }
+
+    /// What the selected row of the panel or page is about, where it is not the first: that stays the first.
+    fn kept(&self) -> Option<Kept> {
+        let moment = self.moment.as_ref()?;
+        if self.pages.last().is_some() {
+            let selected = Some(self.page_selected()).filter(|&row| row > 0)?;
+            return Some(Kept::Backend(self.sessions().get(selected)?.backend()?));
+        }
+        let panel = self.panel();
+        let selected = Some(self.selected(panel)).filter(|&row| row > 0)?;
+        match panel {
+            Panel::By(dimension) => {
+                let rows = self.name_rows(dimension);
+                Some(Kept::Name(rows.get(selected)?.name.clone()))
+            }
+            Panel::Refused => Some(Kept::Reason(moment.refused.get(selected)?.0)),
+            Panel::Oldest => Some(Kept::Backend(moment.oldest.get(selected)?.backend()?)),
+            Panel::Events => None,
+        }
+    }
+
+    /// Selects the row that is about the same as before, where there is one.
+    fn select_again(&mut self, kept: Option<Kept>) {
+        let (Some(kept), Some(moment)) = (kept, &self.moment) else {
+            return;
+        };
+        let is_it = |row: &SessionRow| row.backend().map(Kept::Backend).as_ref() == Some(&kept);
+        if self.pages.last().is_some() {
+            let place = self.sessions().iter().position(is_it);
+            if let (Some(place), Some(page)) = (place, self.pages.last_mut()) {
+                page.selected = place;
+            }
+            return;
+        }
+        let panel = self.panel();
+        let place = match (panel, &kept) {
+            (Panel::By(dimension), Kept::Name(name)) => {
+                let rows = self.name_rows(dimension);
+                rows.iter().position(|row| row.name == *name)
+            }
+            (Panel::Refused, Kept::Reason(reason)) => {
+                moment.refused.iter().position(|row| row.0 == *reason)
+            }
+            (Panel::Oldest, _) => moment.oldest.iter().position(is_it),
+            _ => None,
+        };
+        if let Some(place) = place {
+            self.selected[panel.digit() - 1] = place;
         }
     }
 
@@ -350,6 +415,7 @@ impl State {
     /// What an action does.
     pub(crate) fn apply(&mut self, action: Action) -> Effect {
         self.said = None;
+        self.said_for = 0;
         if self.helps {
             self.helps = false;
             return match action {
@@ -424,9 +490,9 @@ impl State {
                 });
             }
             Action::EraseAll => return self.edit(String::clear),
-            Action::Accept => {
-                self.editing = None;
-            }
+            // What is no filter is not kept.
+            Action::Accept if self.filter_error.is_some() => return Effect::Nothing,
+            Action::Accept => self.editing = None,
         }
         Effect::Redraw
     }
@@ -506,7 +572,7 @@ impl State {
     }
 
     /// What is below the selected row.
-    fn below(&self) -> Option<Detail> {
+    pub(super) fn below(&self) -> Option<Detail> {
         let moment = self.moment.as_ref()?;
         let backend = |backend: Option<Backend>| backend.map(Detail::Backend);
         if let Some(page) = self.pages.last() {
@@ -632,6 +698,17 @@ impl State {
         Effect::Ask
     }
 }
+
+/// What a row is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Kept {
+    Name(Box<[u8]>),
+    Reason(RefusalReason),
+    Backend(Backend),
+}
+
+/// Moments for which what was done is said: ten seconds of them, or less where much happens.
+const SAID_FOR: usize = 10;
 
 /// A filter is no longer than this.
 const FILTER_MAX: usize = 4_096;

@@ -311,3 +311,66 @@ fn of_a_long_path_the_end_is_shown_with_what_is_wrong() {
         "no user is called x"
     );
 }
+
+/// While rows change places, the bar stays on what was chosen; where nothing was, on the first row.
+#[test]
+fn what_is_selected_stays_selected() {
+    let mut state = fresh();
+    press(&mut state, "Down");
+    let mut next = moment(&state);
+    next.rows[Dimension::ApplicationName as usize].reverse();
+    state.take(next.clone());
+    assert_eq!(seen(&state), "1.0");
+    press(&mut state, "Enter");
+    assert_eq!(seen(&state), "1.0 > application_name batch.0");
+    let mut state = fresh();
+    state.take(next);
+    press(&mut state, "Enter");
+    assert_eq!(seen(&state), "1.0 > application_name batch.0");
+}
+
+#[test]
+fn what_was_done_is_said_for_a_while_and_never_hides_what_goes_wrong() {
+    let mut state = fresh();
+    press(&mut state, "y");
+    for _ in 0..5 {
+        assert!(state.said.is_some());
+        state.take(moment(&state));
+    }
+    let mut wrong = moment(&state);
+    wrong.problems = vec!["/log: not there; waiting for it".to_owned()];
+    state.take(wrong.clone());
+    assert_eq!(state.said, None);
+    press(&mut state, "y");
+    state.take(wrong);
+    assert!(state.said.is_some(), "that it is wrong is known");
+    for _ in 0..20 {
+        state.take(moment(&state));
+    }
+    assert_eq!(state.said, None);
+}
+
+#[test]
+fn what_is_no_filter_is_not_kept() {
+    let mut state = fresh();
+    press(&mut state, "/ x");
+    state.filter_error = Some("no filter".to_owned());
+    assert_eq!(press(&mut state, "Enter"), Effect::Nothing);
+    assert!(state.editing.is_some());
+    press(&mut state, "Esc");
+    assert_eq!((state.editing, &*state.filter), (None, ""));
+}
+
+#[test]
+fn no_count_is_cut_or_runs_into_its_name() {
+    for width in [24, 30, 40, 80] {
+        let line = super::rows::refusals(
+            ("127.0.0.1", 1_132_083, &[0; TREND]),
+            (1_132_083, 1_132_083),
+            width,
+            super::Theme { color: false },
+        );
+        let text: String = line.spans.iter().map(|span| &*span.content).collect();
+        assert!(text.contains(" 1,132,083 "), "{text}");
+    }
+}
