@@ -300,17 +300,21 @@ impl<'a, 's> Tail<'a, 's> {
                 Happened::Trouble { path, what } => {
                     let said = trouble(path, what);
                     // What is compressed has been read, and is not waited for.
-                    if !matches!(what, Trouble::Compressed(_)) {
-                        troubles.insert(path.to_owned(), said.clone());
-                    }
-                    if shared.said.last() != Some(&said) {
+                    let is_known = if matches!(what, Trouble::Compressed(_)) {
+                        shared.said.contains(&said)
+                    } else {
+                        troubles.insert(path.to_owned(), said.clone()).as_ref() == Some(&said)
+                    };
+                    if !is_known {
                         shared.said.push(said);
                     }
                 }
                 Happened::Recovered { path } => {
-                    troubles.remove(path);
-                    let path = path.display();
-                    shared.said.push(format!("{path}: is read again"));
+                    // One of several that wait for it may have said so.
+                    if troubles.remove(path).is_some() {
+                        let path = path.display();
+                        shared.said.push(format!("{path}: is read now"));
+                    }
                 }
                 happened => result = took(happened, growths, targets, shared),
             }

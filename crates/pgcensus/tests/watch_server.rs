@@ -180,7 +180,7 @@ fn a_directory_that_vanishes_and_comes_back_is_followed_on() {
     watch.until("a session meanwhile", |seen| has_ended(seen, "away"));
     watch.until_said("the directory is gone", |said| said.contains("not there"));
     fs::rename(&away, &log).expect("moved back");
-    watch.until_said("it is back", |said| said.contains("is read again"));
+    watch.until_said("it is back", |said| said.contains("is read now"));
     rotate(&mut observer);
     connect(&server, "back");
     watch.until("a session after", |seen| has_ended(seen, "back"));

@@ -110,6 +110,37 @@ pub(crate) struct Moment {
     pub(crate) problems: Vec<String>,
 }
 
+/// What is said where the logs have no longer all that was counted.
+const LESS: &str =
+    "of what was counted not all is in the logs any more: lists and lines are not whole";
+
+impl Moment {
+    /// Its counts, which are of all that has been seen, are those of this one, which was read from the logs as they are by now.
+    pub(super) fn is_counted_for(&self, read: &Moment) -> bool {
+        self.number == read.number && self.is_partial && !read.is_partial
+    }
+
+    /// It, with lists that were read.
+    pub(super) fn with_lists_of(self, read: Moment) -> Moment {
+        let mut problems = read.problems;
+        if read.census.connects < self.census.connects
+            || read.census.open.count < self.census.open.count
+        {
+            problems.push(LESS.to_owned());
+        }
+        Moment {
+            oldest: read.oldest,
+            events: read.events,
+            events_dropped: read.events_dropped,
+            asked: read.asked,
+            detail: read.detail,
+            is_partial: false,
+            problems,
+            ..self
+        }
+    }
+}
+
 /// What happened in a second, on average.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Rates {

@@ -246,7 +246,10 @@ impl State {
             }
             self.stop_saying(&moment);
             let kept = self.kept();
-            self.moment = Some(moment);
+            self.moment = Some(match self.moment.take() {
+                Some(counted) if counted.is_counted_for(&moment) => counted.with_lists_of(moment),
+                _ => moment,
+            });
             self.select_again(kept);
         }
     }

@@ -374,3 +374,26 @@ fn no_count_is_cut_or_runs_into_its_name() {
         assert!(text.contains(" 1,132,083 "), "{text}");
     }
 }
+
+/// What was counted as it happened stays, whatever became of the logs since; lists are what is still there.
+#[test]
+fn counts_of_the_past_stay_when_the_logs_are_gone() {
+    let mut state = fresh();
+    press(&mut state, "Left");
+    state.ask(pgcensus_core::filter::Filter::default());
+    let with = |connects, is_partial| {
+        let mut moment = moment(&state);
+        moment.census.connects = connects;
+        moment.is_partial = is_partial;
+        moment
+    };
+    let (counted, mut read) = (with(28, true), with(3, false));
+    read.oldest.truncate(1);
+    read.input = None;
+    state.take(counted);
+    state.take(read);
+    let moment = state.moment.as_ref().expect("a moment");
+    assert_eq!((moment.census.connects, moment.oldest.len()), (28, 1));
+    assert!(!moment.is_partial && moment.input.is_some());
+    assert_eq!(moment.problems.len(), 1, "that is said");
+}
