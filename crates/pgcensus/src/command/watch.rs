@@ -19,7 +19,7 @@ use crate::source::Request;
 use crate::time_spec;
 use crate::view::events::{self, Amendment};
 use crate::view::text::shown;
-use crate::view::watch::{self, Bursts, Counts, Totals};
+use crate::view::watch::{self, Bursts, Counts, Past, Totals};
 use crate::view::{Form, Show, Tone};
 
 /// Of what was there, without a window: the events of so much time.
@@ -50,6 +50,8 @@ struct Watch<'w> {
     past: VecDeque<Change>,
     is_dropped: bool,
     kept_max: usize,
+    /// What the totals begin with.
+    just_happened: Past,
     counts: Counts,
     /// The log whose last record is being told, and what the last records of logs told.
     may_go_on: Option<LogId>,
@@ -106,6 +108,7 @@ impl Sink for Rc<RefCell<Watch<'_>>> {
             }
             return Ok(());
         }
+        watch.just_happened.add(change);
         if watch.past.len() == watch.kept_max {
             watch.past.pop_front();
             watch.is_dropped = true;
@@ -367,7 +370,14 @@ impl Asked<'_> {
         drop(line);
         let mut is_over = live.is_stopped();
         let mut tail = Tail::new(live, self.plan, request, stdin, Duration::ZERO)?;
-        state.borrow_mut().tell_past(tail.shared.live.names())?;
+        {
+            let watch = &mut *state.borrow_mut();
+            watch.tell_past(tail.shared.live.names())?;
+            if let Some(totals) = &mut watch.lines.totals {
+                let (last, open) = (tail.now(), tail.shared.live.open());
+                *totals = Totals::after(&watch.just_happened, last, open, Instant::now());
+            }
+        }
         let mut passed = Instant::now();
         while !is_over {
             let wait = state.borrow().lines.wait();
@@ -392,6 +402,8 @@ impl Asked<'_> {
         }
         let open = tail.shared.live.open();
         let watch = &mut *state.borrow_mut();
+        // What recurred and waited to be told together.
+        watch.lines.tell_bursts(Instant::now() + PASSES)?;
         watch.lines.end()?;
         let summary = watch.counts.summary(began.elapsed(), Some(open));
         let is_for_people = |out: &Out| out.form == Form::Text;
@@ -443,6 +455,7 @@ impl Asked<'_> {
             past: VecDeque::new(),
             is_dropped: false,
             kept_max,
+            just_happened: Past::default(),
             counts: Counts::default(),
             may_go_on: None,
             last: VecDeque::new(),

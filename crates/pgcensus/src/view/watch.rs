@@ -181,6 +181,15 @@ impl Counts {
         }
     }
 
+    /// Connected, disconnected, refused.
+    fn all(&self) -> [i64; 3] {
+        [
+            self.connected as i64 - self.taken_back as i64,
+            self.disconnected as i64,
+            self.refused as i64,
+        ]
+    }
+
     /// An event has not happened.
     pub(crate) fn take_back(&mut self, change: &Change) {
         let mut only = Counts::default();
@@ -207,6 +216,58 @@ impl Counts {
     }
 }
 
+/// What has just happened, by seconds of the log: what the line of totals begins with.
+#[derive(Default)]
+pub(crate) struct Past(VecDeque<PastSecond>);
+
+struct PastSecond {
+    /// Since 1970.
+    at: i64,
+    /// Connected, disconnected, refused.
+    counted: [i64; 3],
+    /// How many more are open after it than before, and the most that there were within it.
+    net: i64,
+    high: i64,
+}
+
+impl Past {
+    /// Takes in an event.
+    pub(crate) fn add(&mut self, change: &Change) {
+        let Some(at) = change.at.map(|at| at.0.div_euclid(1000)) else {
+            return;
+        };
+        if self.0.back().is_none_or(|last| last.at < at) {
+            self.0.push_back(PastSecond {
+                at,
+                counted: [0; 3],
+                net: 0,
+                high: 0,
+            });
+            let kept = at - COLUMNS_MAX as i64 * COLUMN.as_secs() as i64;
+            while self.0.front().is_some_and(|first| first.at < kept) {
+                self.0.pop_front();
+            }
+        }
+        let Some(second) = self.0.back_mut() else {
+            return;
+        };
+        let mut only = Counts::default();
+        only.add(change);
+        for (counted, n) in second.counted.iter_mut().zip(only.all()) {
+            *counted += n;
+        }
+        second.net += match &change.what {
+            What::Opened(session) => i64::from(!session.walsender && session.pid.is_some()),
+            What::Closed(session) if !session.was_seen_to_open() => 0,
+            What::TakenBack(session) | What::Closed(session) => {
+                -i64::from(!session.walsender && session.pid.is_some())
+            }
+            What::Refused(_) | What::Probe(_) | What::Server(..) => 0,
+        };
+        second.high = second.high.max(second.net);
+    }
+}
+
 /// The line of totals.
 pub(crate) struct Totals {
     begin: Instant,
@@ -222,12 +283,42 @@ impl Totals {
     pub(crate) fn new(now: Instant) -> Totals {
         Totals {
             begin: now,
-            seconds: VecDeque::from([[0; 3]]),
+            seconds: VecDeque::from([[0; 3]; RATE_S]),
             second: 0,
             last: [0; 3],
             columns: VecDeque::new(),
             column: u64::MAX,
         }
+    }
+
+    /// It begins with what has happened up to `last` on the clock of the log, after which so many are open.
+    pub(crate) fn after(past: &Past, last: Option<LogInstant>, open: u64, now: Instant) -> Totals {
+        let mut totals = Totals::new(now);
+        let Some(last) = last.map(|last| last.0.div_euclid(1000)) else {
+            return totals;
+        };
+        let mut level = open as i64;
+        let mut most = vec![open];
+        for second in past.0.iter().rev() {
+            let age = usize::try_from(last - second.at).unwrap_or(0);
+            if let Some(place) = RATE_S.checked_sub(age + 1) {
+                let counted = totals.seconds[place].iter_mut().zip(second.counted);
+                counted.for_each(|(sum, n)| *sum += n);
+            }
+            let column = age / COLUMN.as_secs() as usize;
+            if column >= COLUMNS_MAX {
+                break;
+            }
+            if column >= most.len() {
+                most.resize(column + 1, level.max(0) as u64);
+            }
+            let begin = level - second.net;
+            most[column] = most[column].max((begin + second.high).max(0) as u64);
+            level = begin;
+        }
+        totals.columns = most.into_iter().rev().collect();
+        totals.column = 0;
+        totals
     }
 
     /// The line as of now, no longer than `width`.
@@ -289,11 +380,7 @@ impl Totals {
         while self.seconds.len() > RATE_S {
             self.seconds.pop_front();
         }
-        let all = [
-            counts.connected as i64 - counts.taken_back as i64,
-            counts.disconnected as i64,
-            counts.refused as i64,
-        ];
+        let all = counts.all();
         if let Some(second) = self.seconds.back_mut() {
             // What is taken back was counted.
             for ((second, &all), last) in second.iter_mut().zip(&all).zip(&self.last) {
@@ -398,6 +485,40 @@ mod tests {
         ");
     }
 
+    /// Right from the first second: what was read before is known.
+    #[test]
+    fn totals_begin_with_what_has_just_happened() {
+        let (zone, begin) = (example::zone(), Instant::now());
+        let names = &mut Names::default();
+        let mut past = Past::default();
+        for second in 0..20 {
+            past.add(&refused(names, second, "eve", 1));
+            let (host, at) = ("10.0.0.7", example::at(2, 40, second));
+            let session = example::session(names, 7, "app", "shop", None, host, None, at);
+            let session = std::rc::Rc::new(session);
+            let what = match second {
+                3 | 4 | 19 => What::Opened(session),
+                12 => What::Closed(session),
+                _ => continue,
+            };
+            past.add(&Change {
+                at: Some(at),
+                what,
+                message: Box::default(),
+            });
+        }
+        let last = Some(example::at(2, 40, 19));
+        let mut totals = Totals::after(&past, last, 2, begin);
+        let line = totals.line(
+            begin,
+            &Counts::default(),
+            Some(2),
+            &example::show(&zone, 80),
+        );
+        assert_eq!(line, "2 open ████  +0.1/s −0.1/s  refused 1.0/s");
+        assert_eq!(totals.columns, [2, 2, 2, 2]);
+    }
+
     #[test]
     fn totals_fit_any_width_and_show_the_last_seconds() {
         let zone = example::zone();
@@ -420,8 +541,8 @@ mod tests {
             lines += &format!("{line}\n");
         }
         insta::assert_snapshot!(lines, @r"
-        5 open █  +10/s −5.0/s  refused 0/s
-        50 open ▁█  +143/s −71/s  refused 0/s
+        5 open █  +1.0/s −0.5/s  refused 0/s
+        50 open ▁█  +100/s −50/s  refused 0/s
         25 open ▁█████▄  +0/s −0/s  refused 3.0/s
         ");
         for width in 0..200 {
