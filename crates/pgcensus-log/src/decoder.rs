@@ -3,7 +3,7 @@
 //! Most of a log is statements. So the few literals that a record of interest must hold are searched
 //! in the whole chunk, and only the records around them are decoded.
 
-use memchr::{memchr, memchr_iter, memrchr};
+use memchr::{memchr, memchr_iter, memmem, memrchr};
 
 use crate::batch::{Batch, Why};
 use crate::candidate::Candidates;
@@ -13,7 +13,7 @@ use crate::line_prefix::{Head, Label, LinePrefix, Names, Wanted};
 use crate::log_time::{LogTime, Minute};
 use crate::message::{self, Classified};
 use crate::record::{Record, Severity, Sqlstate};
-use crate::{csvlog, jsonlog, stderr};
+use crate::{csvlog, jsonlog, stderr, stranger};
 
 /// The head of a longer record is decoded, the rest is skipped.
 pub const RECORD_MAX: usize = 1 << 20;
@@ -350,6 +350,10 @@ fn decode_stderr(
     if !message {
         return next;
     }
+    if let Some(end) = decode_waited_for(prefixes, chunk, done, (line_start, next), candidate, out)
+    {
+        return end.max(next);
+    }
     let end = stderr::unmatched_end(prefixes, chunk, next);
     if prefixes
         .iter()
@@ -366,6 +370,10 @@ fn decode_stderr(
 }
 
 /// Decodes records from `at` on as long as each says something of interest, and returns where that ends: lines of
+    let fatal = memmem::find(&chunk[line_start..next], b"FATAL:  ");
+    if fatal.is_some_and(|at| stranger::repeats(&chunk[line_start..line_start + at])) {
+        return next;
+    }
 /// connections come in runs, and a look at the next line is cheaper than a search for it.
 fn decode_run(prefixes: &[LinePrefix], chunk: &[u8], mut at: usize, out: &mut Out<'_>) -> usize {
     // With several prefixes their order decides, whatever read the line before.
@@ -373,6 +381,31 @@ fn decode_run(prefixes: &[LinePrefix], chunk: &[u8], mut at: usize, out: &mut Ou
         return at;
     };
     // They change places by their references: each is some 250 bytes.
+/// Decodes a line that no prefix reads because of what `pg_ctl` says before it. `None`: that is not why.
+fn decode_waited_for(
+    prefixes: &[LinePrefix],
+    chunk: &[u8],
+    done: usize,
+    (line_start, next): (usize, usize),
+    candidate: usize,
+    out: &mut Out<'_>,
+) -> Option<usize> {
+    let start = match stranger::waiting(&chunk[line_start..next]) {
+        0 => return None,
+        len => line_start + len,
+    };
+    prefixes.iter().find_map(|prefix| {
+        // Who is not read before may be a name with line breaks in it.
+        if start > candidate || stderr::head_start(prefix, chunk, done, line_start) < line_start {
+            return None;
+        }
+        match decode_line(prefix, chunk, start, candidate, out) {
+            Reading::Done(end) => Some(end),
+            Reading::Contradicts(_) | Reading::None => None,
+        }
+    })
+}
+
     let (head, next) = (&mut Head::default(), &mut Head::default());
     let (mut head, mut next) = (head, next);
     let mut is_head = prefix.read_into(&chunk[at..], 0, head);

@@ -23,4 +23,5 @@ pub mod message;
 mod near;
 pub mod record;
 mod stderr;
+mod stranger;
 pub mod translation;

@@ -14,6 +14,7 @@ use memchr::{memchr, memchr_iter, memrchr};
 use crate::line_prefix::{Head, Label, LinePrefix, label};
 use crate::log_time::LogTime;
 use crate::record::{Record, Severity, Sqlstate};
+use crate::stranger;
 
 /// A torn head spans at most this many bytes: three names of 63 bytes and the prefix around them.
 const TORN_MAX: usize = 1024;
@@ -154,9 +155,12 @@ pub(crate) fn log_times<'c>(
     chunk: &'c [u8],
 ) -> Option<(LogTime<&'c [u8]>, LogTime<&'c [u8]>)> {
     let time = |line: &'c [u8]| {
-        prefixes
-            .iter()
-            .find_map(|prefix| prefix.read(line, 0)?.log_time)
+        let read = |line| move |prefix: &LinePrefix| prefix.read(line, 0)?.log_time;
+        let time = prefixes.iter().find_map(read(line));
+        time.or_else(|| match stranger::waiting(line) {
+            0 => None,
+            len => prefixes.iter().find_map(read(&line[len..])),
+        })
     };
     let first = chunk.split_inclusive(|&b| b == b'\n').find_map(time)?;
     let last = chunk

@@ -125,3 +125,31 @@ fn a_banner_of_another_program_does_not_decide() {
         }
     }
 }
+
+/// `pg_ctl` says that it waits before the first record of a server, with no line end; so the log of each new container of the
+/// official image begins.
+#[test]
+fn what_pg_ctl_says_is_no_part_of_a_prefix() {
+    for (expected, log) in logs() {
+        if expected.starts_with("stderr") {
+            let log = first_lines(&log, 8 << 10);
+            let half = memchr::memrchr(b'\n', &log[..log.len() / 2]).expect("lines") + 1;
+            let waiting = [b"waiting for server to start....", log].concat();
+            let twice = [
+                &waiting[..waiting.len() - log.len() + half],
+                b" done\nserver started\n....",
+                &log[half..],
+                b" done\n",
+            ]
+            .concat();
+            for sample in [waiting, twice] {
+                let guess = format::guess(&sample);
+                assert_eq!(name(&guess), expected);
+                let Guess::Log(_, Some(inference)) = guess else {
+                    panic!("{expected} was not inferred");
+                };
+                assert_eq!(inference.lines_read, inference.lines, "{expected}");
+            }
+        }
+    }
+}

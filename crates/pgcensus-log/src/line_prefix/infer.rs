@@ -22,7 +22,8 @@ use memchr::memmem::Finder;
 
 use super::label;
 use super::{Head, LinePrefix, Part};
-use crate::log_time;
+use crate::record::Severity;
+use crate::{log_time, stranger};
 
 pub use known::{Known, check};
 
@@ -256,13 +257,18 @@ fn labelled_lines_beside<'c>(sample: &'c [u8], strangers: &mut usize) -> Vec<Lin
         if text.starts_with(b"\t") {
             continue;
         }
-        if let Some((at, label, len)) = first_label(&label_end, text) {
+        let labelled = first_label(&label_end, text).filter(|&(at, label, _)| {
+            let is_fatal = label == super::Label::Severity(Severity::Fatal);
+            !(is_fatal && stranger::repeats(&text[..at]))
+        });
+        if let Some((at, label, len)) = labelled {
             let message = &text[at + len..];
+            let begin = stranger::waiting(&text[..at]);
             // The sample ends within the line: the names at its end may be half ones.
             let is_torn = end == from_here.len() && !lines.is_empty();
             lines.push(Line {
-                text: from_here,
-                head: &text[..at],
+                text: &from_here[begin..],
+                head: &text[begin..at],
                 says: match Says::read(label, message) {
                     Says::Continued => Says::Continued,
                     _ if is_torn => Says::Nothing,

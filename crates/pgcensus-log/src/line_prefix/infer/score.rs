@@ -277,7 +277,7 @@ pub(super) fn agreement(prefix: &LinePrefix, line: &Line<'_>, head: &Head<'_>) -
         agreement.add(-4);
     }
     if let Some(tag) = head.command_tag
-        && (!tag[0].is_ascii_alphabetic() || tag.iter().any(|b| b"[]=:,;|@".contains(b)))
+        && (!tag[0].is_ascii_alphabetic() || tag.iter().any(|b| b"[]=:,;|@.".contains(b)))
     {
         agreement.add(DISAGREES);
     }
