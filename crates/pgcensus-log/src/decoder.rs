@@ -300,6 +300,14 @@ fn decode_jsonlog(
     let (read, next) = jsonlog::read(minute, chunk, start, &mut record);
     match read {
         Ok(()) => out.column_record(start, next, &record),
+        // Whole lines are read: this is one that is too long to be kept.
+        Err(Why::Incomplete)
+            if jsonlog::read_head(minute, &chunk[start..], &mut record).is_some() =>
+        {
+            out.column_record(start, next, &record);
+        }
+        // The rest of a record that began before the file does.
+        Err(_) if out.base == 0 && start == 0 && !chunk.starts_with(b"{") => {}
         Err(why) => out.unreadable(start, next, why),
     }
     next
@@ -342,6 +350,10 @@ fn decode_stderr(
     if goes_on {
         return next;
     }
+    if let Some(end) = decode_waited_for(prefixes, chunk, done, (line_start, next), candidate, out)
+    {
+        return end.max(next);
+    }
     // Only a message at the start of its line's text can be an event: `LOG:  connection received: `.
     let before = &chunk[line_start..candidate];
     let message = before.ends_with(b":  ")
@@ -349,10 +361,6 @@ fn decode_stderr(
         || chunk[candidate..].starts_with(b"FATAL:  ");
     if !message {
         return next;
-    }
-    if let Some(end) = decode_waited_for(prefixes, chunk, done, (line_start, next), candidate, out)
-    {
-        return end.max(next);
     }
     let end = stderr::unmatched_end(prefixes, chunk, next);
     if prefixes
@@ -362,6 +370,10 @@ fn decode_stderr(
         out.unreadable(line_start, end, Why::Untrusted);
         return end;
     }
+    let fatal = memmem::find(&chunk[line_start..next], b"FATAL:  ");
+    if fatal.is_some_and(|at| stranger::repeats(&chunk[line_start..line_start + at])) {
+        return next;
+    }
     let kept = end.min(line_start + UNMATCHED_MAX);
     let offset = out.base + line_start as u64;
     out.batch
@@ -369,18 +381,6 @@ fn decode_stderr(
     end
 }
 
-/// Decodes records from `at` on as long as each says something of interest, and returns where that ends: lines of
-    let fatal = memmem::find(&chunk[line_start..next], b"FATAL:  ");
-    if fatal.is_some_and(|at| stranger::repeats(&chunk[line_start..line_start + at])) {
-        return next;
-    }
-/// connections come in runs, and a look at the next line is cheaper than a search for it.
-fn decode_run(prefixes: &[LinePrefix], chunk: &[u8], mut at: usize, out: &mut Out<'_>) -> usize {
-    // With several prefixes their order decides, whatever read the line before.
-    let [prefix] = prefixes else {
-        return at;
-    };
-    // They change places by their references: each is some 250 bytes.
 /// Decodes a line that no prefix reads because of what `pg_ctl` says before it. `None`: that is not why.
 fn decode_waited_for(
     prefixes: &[LinePrefix],
@@ -406,6 +406,14 @@ fn decode_waited_for(
     })
 }
 
+/// Decodes records from `at` on as long as each says something of interest, and returns where that ends: lines of
+/// connections come in runs, and a look at the next line is cheaper than a search for it.
+fn decode_run(prefixes: &[LinePrefix], chunk: &[u8], mut at: usize, out: &mut Out<'_>) -> usize {
+    // With several prefixes their order decides, whatever read the line before.
+    let [prefix] = prefixes else {
+        return at;
+    };
+    // They change places by their references: each is some 250 bytes.
     let (head, next) = (&mut Head::default(), &mut Head::default());
     let (mut head, mut next) = (head, next);
     let mut is_head = prefix.read_into(&chunk[at..], 0, head);

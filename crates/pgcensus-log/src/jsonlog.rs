@@ -131,13 +131,55 @@ fn name<'c>(at: &mut Cursor<'c>) -> Option<&'c [u8]> {
     Some(name)
 }
 
+/// Reads the begin of a record that is too long to be kept, as [`read`] does. What makes it so long is a statement of a
+/// client, or a message that has one in it and is of no interest; `None`: something else.
+pub(crate) fn read_head<'c>(
+    minute: &mut Minute,
+    line: &'c [u8],
+    record: &mut Record<'c>,
+) -> Option<()> {
+    *record = Record::default();
+    let mut seen = Seen::default();
+    let whole = pairs(minute, line, record, &mut seen);
+    record.client = seen.client();
+    record.has_statement |= whole.is_none();
+    let is_known = seen.message || seen.severity && record.severity != Severity::Fatal;
+    (is_known && record.log_time.is_some()).then_some(())
+}
+
 /// Fills `record`, in which nothing stands yet; `None`: this is no object of jsonlog.
 #[inline(never)]
 fn object<'c>(minute: &mut Minute, line: &'c [u8], record: &mut Record<'c>) -> Option<()> {
+    let mut seen = Seen::default();
+    pairs(minute, line, record, &mut seen)?;
+    record.client = seen.client();
+    (seen.message && record.log_time.is_some()).then_some(())
+}
+
+/// Which keys an object has, with the values of those that are put together.
+#[derive(Default)]
+struct Seen<'c> {
+    host: Option<Cow<'c, [u8]>>,
+    port: Option<Cow<'c, [u8]>>,
+    severity: bool,
+    message: bool,
+}
+
+impl<'c> Seen<'c> {
+    fn client(&mut self) -> Option<Client<Cow<'c, [u8]>>> {
+        let port = self.port.take();
+        self.host.take().map(|host| Client { host, port })
+    }
+}
+
+/// Fills `record` from the pairs of an object as far as they can be read; `None`: not to its end.
+fn pairs<'c>(
+    minute: &mut Minute,
+    line: &'c [u8],
+    record: &mut Record<'c>,
+    seen: &mut Seen<'c>,
+) -> Option<()> {
     let mut rest = line.trim_ascii().strip_prefix(b"{")?;
-    let mut host = None;
-    let mut port = None;
-    let mut seen_message = false;
     let mut keys = Keys::default();
     loop {
         let (key, after) = keys.read(rest)?;
@@ -155,15 +197,18 @@ fn object<'c>(minute: &mut Minute, line: &'c [u8], record: &mut Record<'c>) -> O
             Key::User => record.user = text(),
             Key::Database => record.database = text(),
             Key::Pid => record.pid = ascii_number(value.raw),
-            Key::RemoteHost => host = text(),
-            Key::RemotePort => port = text(),
+            Key::RemoteHost => seen.host = text(),
+            Key::RemotePort => seen.port = text(),
             Key::SessionId => record.session_id = SessionId::parse(value.raw),
             Key::CommandTag => record.command_tag = text(),
-            Key::Severity => record.severity = Severity::parse(value.raw).unwrap_or_default(),
+            Key::Severity => {
+                record.severity = Severity::parse(value.raw).unwrap_or_default();
+                seen.severity = true;
+            }
             Key::StateCode => record.sqlstate = Sqlstate::parse(value.raw),
             Key::Message => {
                 record.message = value.text();
-                seen_message = true;
+                seen.message = true;
             }
             Key::Detail => record.detail = text(),
             Key::Context => record.has_context = true,
@@ -175,12 +220,10 @@ fn object<'c>(minute: &mut Minute, line: &'c [u8], record: &mut Record<'c>) -> O
         rest = trim_start(after);
         match rest.first()? {
             b',' => rest = &rest[1..],
-            b'}' if rest.len() == 1 => break,
+            b'}' if rest.len() == 1 => return Some(()),
             _ => return None,
         }
     }
-    record.client = host.map(|host| Client { host, port });
-    (seen_message && record.log_time.is_some()).then_some(())
 }
 
 /// What the server writes has no space there.

@@ -214,18 +214,66 @@ fn a_torn_last_line_is_not_read() {
         };
         assert_eq!(decoder.complete_len(&log.as_bytes()[..cut]), whole, "{cut}");
     }
-    // Torn off in front: the rest of a line is no object.
+    // Torn off in front, as where a log was cut by its size: that record began before the log does.
     let rest = &log[20..];
-    assert_eq!(
-        shown(&Format::Jsonlog, rest.as_bytes()),
-        [
-            format!(
-                "unreadable 0+{} a line that is no jsonlog object",
-                line.len() - 20
-            ),
-            "30630 received [local]".to_owned()
-        ]
+    let read = ["30630 received [local]"];
+    assert_eq!(shown(&Format::Jsonlog, rest.as_bytes()), read);
+    // In a log the rest of a line is no object.
+    let torn = format!("{line}{}", &line[20..]);
+    let len = line.len();
+    let unreadable = format!(
+        "unreadable {len}+{} a line that is no jsonlog object",
+        len - 20
     );
+    assert_eq!(
+        shown(&Format::Jsonlog, torn.as_bytes()),
+        [read[0], &*unreadable]
+    );
+}
+
+/// Of a longer record the first mebibyte is decoded. What is said before a statement is said, and a record of a session has none
+/// so long.
+#[test]
+fn the_begin_of_a_record_that_is_too_long_is_read() {
+    let long = "x".repeat(300);
+    let said = |severity: &str, message: &str, more: &str| {
+        let from = format!("\"error_severity\":\"{severity}\",\"message\":\"{message}\"{more}");
+        let mut record = record("\"user\":\"app\",", &from);
+        // However long, it is cut in the middle of what is.
+        record.truncate(record.rfind("xxx").expect("it is long"));
+        // Others write it with spaces, which are looked at more closely.
+        let spaced = record[..200].replace("\":", "\": ") + &record[200..];
+        [record, spaced]
+    };
+    let duration = format!("duration: 1.0 ms  statement: {long}");
+    let statement = format!(",\"statement\":\"{long}\"");
+    let terminated = "terminating connection due to administrator command";
+    let authorized = "connection authorized: user=app database=shop";
+    for (records, read) in [
+        (said("LOG", &duration, ""), None),
+        (said("ERROR", "no", &statement), None),
+        (said("FATAL", terminated, &statement), Some("30630 end")),
+        (
+            said("LOG", authorized, &statement),
+            Some("not trusted: a client wrote it by RAISE"),
+        ),
+        (
+            said("FATAL", &long, ""),
+            Some("incomplete: the record is cut off"),
+        ),
+    ] {
+        for record in records {
+            let told = shown(&Format::Jsonlog, record.as_bytes());
+            let begin = &record;
+            match read {
+                None => assert!(told.is_empty(), "{told:?} of {begin}"),
+                Some(read) => assert!(
+                    told.len() == 1 && told[0].contains(read),
+                    "{told:?} of {begin}"
+                ),
+            }
+        }
+    }
 }
 
 #[test]
