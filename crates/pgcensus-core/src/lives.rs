@@ -19,10 +19,21 @@ pub struct Lives {
     first: Option<Instant>,
     done: Vec<Life>,
     current: Life,
+    /// Lives that are not kept apart any more.
+    dropped: u64,
     /// `log_connections` was last set to something without authorized lines.
     connections_off: bool,
     /// `log_disconnections` was last set to off.
     disconnections_off: bool,
+}
+
+/// A place in the log of a server: an instant of one of its lives. Clocks are set back, so an instant alone would not tell
+/// which.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Lives that had ended.
+    life: u64,
+    at: Instant,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -54,7 +65,9 @@ impl Lives {
         self.done.push(std::mem::replace(&mut self.current, next));
         if self.done.len() > LIVES_MAX {
             self.done.remove(0);
-            self.done[0].beginnings_unseen = self.done[0].marker.map(|(at, _)| at);
+            self.dropped += 1;
+            // Its begin is that of the log now.
+            self.done[0].marker = None;
         }
     }
 
@@ -87,14 +100,28 @@ impl Lives {
 
     /// From `at` on, beginnings may be missing from the log.
     pub(crate) fn beginnings_unseen(&mut self, at: Instant) {
-        let from = &mut self.current.beginnings_unseen;
-        *from = Some(from.map_or(at, |earlier| earlier.min(at)));
+        reach_back(&mut self.current.beginnings_unseen, at);
     }
 
     /// From `at` on, ends may be missing from the log.
     pub(crate) fn ends_unseen(&mut self, at: Instant) {
-        let from = &mut self.current.ends_unseen;
-        *from = Some(from.map_or(at, |earlier| earlier.min(at)));
+        reach_back(&mut self.current.ends_unseen, at);
+    }
+
+    /// The place of what is logged at `at` and comes next.
+    pub(crate) fn place(&self, at: Instant) -> Place {
+        let life = self.dropped + self.done.len() as u64;
+        Place { life, at }
+    }
+
+    /// Something of the log was lost at a place, perhaps long ago: beginnings and ends may be missing from there on, until all
+    /// sessions of that life are gone.
+    pub(crate) fn gap(&mut self, Place { life, at }: Place) {
+        // Of those that are not kept apart the oldest has a word for all.
+        let number = life.saturating_sub(self.dropped) as usize;
+        let life = self.done.get_mut(number).unwrap_or(&mut self.current);
+        reach_back(&mut life.beginnings_unseen, at);
+        reach_back(&mut life.ends_unseen, at);
     }
 
     /// The marker since which the count at `at` is exact, if it is.
@@ -152,6 +179,11 @@ impl Lives {
     }
 }
 
+/// What was unseen from some instant on is unseen from `at` on, if that is earlier.
+fn reach_back(from: &mut Option<Instant>, at: Instant) {
+    *from = Some(from.map_or(at, |known| known.min(at)));
+}
+
 impl Life {
     /// No session line was in it.
     fn is_silent(&self) -> bool {
@@ -175,3 +207,6 @@ impl Certainty {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

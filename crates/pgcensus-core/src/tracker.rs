@@ -28,7 +28,7 @@ use whole::Slots;
 
 use crate::change::{Change, What};
 use crate::instant::Instant;
-use crate::lives::Lives;
+use crate::lives::{Lives, Place};
 use crate::session::{End, ServerId, Session};
 use crate::texts::Texts;
 
@@ -179,11 +179,15 @@ impl Tracker {
         self.lives.log_begins(first);
     }
 
-    /// A span could not be read, or the log is known to lack something: beginnings and ends may be unseen.
-    pub fn gap(&mut self, at: Option<Instant>) {
-        let at = at.unwrap_or(self.now);
-        self.lives.beginnings_unseen(at);
-        self.lives.ends_unseen(at);
+    /// The place in the log that has been read up to: that of the last event.
+    pub fn here(&self) -> Place {
+        self.lives.place(self.now)
+    }
+
+    /// A span at this place could not be read, or the log is known to lack something there: beginnings and ends may be
+    /// unseen.
+    pub fn gap(&mut self, place: Place) {
+        self.lives.gap(place);
     }
 
     /// Takes in one event; what it changed is added to `out`. With its slot come all events of a session, or none.

@@ -9,12 +9,13 @@ use pgcensus_core::change::{Change, What};
 use pgcensus_core::filter::{Filter, Who};
 use pgcensus_core::hold::Hold;
 use pgcensus_core::instant::Instant;
+use pgcensus_core::lives::Place;
 use pgcensus_core::names::Names;
 use pgcensus_core::session::ServerId;
 use pgcensus_core::texts::{KnownTexts, Texts};
 use pgcensus_core::tracker::Tracker;
 use pgcensus_core::zone::LogClock;
-use pgcensus_log::batch::{Batch, Item, Slot, TextId, Why};
+use pgcensus_log::batch::{Batch, Item, Slot, TextId, Unreadable, Why};
 use pgcensus_log::decoder::{Decoder, RECORD_MAX};
 use pgcensus_log::event::{Event, EventKind};
 use pgcensus_log::format::Format;
@@ -104,11 +105,12 @@ struct Unmatched {
     tried: usize,
 }
 
-/// A line with what is wrong with it, if no other prefix reads it.
+/// A line with what is wrong with it, if no other prefix reads it, and where in the log that is.
 struct Line {
     offset: u64,
     text: Box<[u8]>,
     why: Why,
+    place: Place,
 }
 
 impl<'a, 's> Fold<'a, 's> {
@@ -313,7 +315,9 @@ impl<'a, 's> Fold<'a, 's> {
             }
         }
         if let Some(offset) = after.too_long {
-            self.unreadable(server, file, offset, RECORD_MAX as u64, Why::TooLong, b"");
+            let (len, why) = (RECORD_MAX as u64, Why::TooLong);
+            let place = self.servers[server].tracker.here();
+            self.unreadable(server, file, place, Unreadable { offset, len, why }, b"");
         }
         self.known.begin(&buffers.batch);
         self.zone = Zone::Epoch;
@@ -327,26 +331,18 @@ impl<'a, 's> Fold<'a, 's> {
                     record,
                     why,
                 } => {
-                    let text = buffers.batch.text(*record).into();
-                    self.unmatched(
-                        server,
-                        file,
-                        Line {
-                            offset: *offset,
-                            text,
-                            why: *why,
-                        },
-                    );
+                    let line = Line {
+                        offset: *offset,
+                        text: buffers.batch.text(*record).into(),
+                        why: *why,
+                        place: self.servers[server].tracker.here(),
+                    };
+                    self.unmatched(server, file, line);
                 }
                 Item::Unreadable(span, excerpt) => {
-                    self.unreadable(
-                        server,
-                        file,
-                        span.offset,
-                        span.len,
-                        span.why,
-                        buffers.batch.text(*excerpt),
-                    );
+                    let excerpt = buffers.batch.text(*excerpt);
+                    let place = self.servers[server].tracker.here();
+                    self.unreadable(server, file, place, *span, excerpt);
                 }
             }
         }
@@ -356,17 +352,12 @@ impl<'a, 's> Fold<'a, 's> {
             if self.phase != Phase::Finished {
                 self.servers[server].files[file].rest = after.incomplete;
             } else if let Some((offset, text)) = after.incomplete {
-                self.unreadable(
-                    server,
-                    file,
-                    offset,
-                    text.len() as u64,
-                    Why::Incomplete,
-                    &text[..text.len().min(200)],
-                );
+                let (len, why) = (text.len() as u64, Why::Incomplete);
+                let place = self.servers[server].tracker.here();
+                self.unreadable(server, file, place, Unreadable { offset, len, why }, &text);
             }
             if self.servers[server].files[file].error.is_some() {
-                self.servers[server].tracker.gap(None);
+                self.servers[server].gap_here();
             }
         }
         buffers
@@ -508,8 +499,7 @@ impl<'a, 's> Fold<'a, 's> {
         }
         let unmatched = &mut self.servers[server].unmatched;
         if unmatched.lines.len() >= UNMATCHED_MAX {
-            let Line { offset, text, why } = line;
-            self.unreadable(server, file, offset, text.len() as u64, why, &text);
+            self.unreadable_line(server, file, &line);
             return;
         }
         unmatched.lines.push(line);
@@ -561,8 +551,8 @@ impl<'a, 's> Fold<'a, 's> {
             lines.retain(|line| !self.decode_unmatched(server, file, line));
         }
         if at_end {
-            for Line { offset, text, why } in lines {
-                self.unreadable(server, file, offset, text.len() as u64, why, &text);
+            for line in &lines {
+                self.unreadable_line(server, file, line);
             }
         } else {
             let unmatched = &mut self.servers[server].unmatched;
@@ -608,7 +598,7 @@ impl<'a, 's> Fold<'a, 's> {
                 Item::Event(event, _) => self.event(server, file, &batch, event, None),
                 Item::Unreadable(span, excerpt) => {
                     let excerpt = batch.text(*excerpt);
-                    self.unreadable(server, file, span.offset, span.len, span.why, excerpt);
+                    self.unreadable(server, file, line.place, *span, excerpt);
                 }
                 Item::Unmatched { .. } => {}
             }
@@ -631,13 +621,23 @@ impl<'a, 's> Fold<'a, 's> {
         decoders[file] = Arc::new(decoder);
     }
 
+    /// No prefix reads this line.
+    fn unreadable_line(&mut self, server: usize, file: usize, line: &Line) {
+        let span = Unreadable {
+            offset: line.offset,
+            len: line.text.len() as u64,
+            why: line.why,
+        };
+        self.unreadable(server, file, line.place, span, &line.text);
+    }
+
+    /// A span that begins with `excerpt` could not be read, at this place.
     pub(super) fn unreadable(
         &mut self,
         server: usize,
         file: usize,
-        offset: u64,
-        len: u64,
-        why: Why,
+        place: Place,
+        Unreadable { offset, len, why }: Unreadable,
         excerpt: &[u8],
     ) {
         self.servers[server].files[file].unreadable += 1;
@@ -650,7 +650,7 @@ impl<'a, 's> Fold<'a, 's> {
         // goes on is whole at the next look.
         let goes_on = why == Why::Incomplete && file + 1 == self.servers[server].files.len();
         if why != Why::Raised && !goes_on {
-            self.servers[server].tracker.gap(None);
+            self.servers[server].tracker.gap(place);
         }
         if self.unreadable.len() < UNREADABLE_MAX {
             let excerpt = excerpt[..excerpt.len().min(200)].into();
@@ -782,6 +782,12 @@ impl ServerFold {
             files: Vec::new(),
             unmatched: Unmatched::default(),
         }
+    }
+
+    /// Something of the log is lost behind what was read of it last.
+    pub(super) fn gap_here(&mut self) {
+        let here = self.tracker.here();
+        self.tracker.gap(here);
     }
 
     fn take_next(&mut self) -> Option<Done> {

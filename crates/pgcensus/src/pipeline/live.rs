@@ -9,7 +9,7 @@ use pgcensus_core::names::Names;
 use pgcensus_core::session::Session;
 use pgcensus_core::tracker::{Kept, Tracker};
 use pgcensus_core::zone::LogClock;
-use pgcensus_log::batch::{Batch, Item, Why};
+use pgcensus_log::batch::{Batch, Item, Unreadable, Why};
 use pgcensus_log::decoder::Decoder;
 use pgcensus_log::event::EventKind;
 use pgcensus_log::format::Format;
@@ -195,8 +195,14 @@ impl<'a, 's> Live<'a, 's> {
     pub(crate) fn unreadable(&mut self, log: LogId, piece: &Piece<'_>, why: Why) {
         let len = piece.text.len() as u64;
         let excerpt = &piece.text[..piece.text.len().min(200)];
+        let place = self.fold.servers[log.server].tracker.here();
+        let span = Unreadable {
+            offset: piece.base,
+            len,
+            why,
+        };
         self.fold
-            .unreadable(log.server, log.file, piece.base, len, why, excerpt);
+            .unreadable(log.server, log.file, place, span, excerpt);
     }
 
     /// Records that could not be read so far.
@@ -211,7 +217,7 @@ impl<'a, 's> Live<'a, 's> {
 
     /// Something of the log of a server is lost.
     pub(crate) fn gap(&mut self, server: usize) {
-        self.fold.servers[server].tracker.gap(None);
+        self.fold.servers[server].gap_here();
     }
 
     /// Time passes without any record: what was waited for is decided. Whether something still is held. `None`: so much time
