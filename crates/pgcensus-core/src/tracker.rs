@@ -540,7 +540,7 @@ impl Tracker {
         session.fill(event, texts);
         session.authorize(event, at, texts);
         session.opening = opening;
-        if let Some(received) = received_at {
+        if let Some(received) = received_at.and_then(Instant::known) {
             session.setup_us = Some(at.since(received).max(0) as u64 * 1000);
         }
         let told = backend.session.clone();

@@ -418,7 +418,7 @@ impl BucketRow {
 }
 
 pub(super) fn time(at: Option<Instant>, show: &Show<'_>) -> Option<String> {
-    at.map(|at| show.zone.rfc3339(at))
+    Some(show.zone.rfc3339(at?.known()?))
 }
 
 /// Counts by a word, in this order.

@@ -128,9 +128,10 @@ impl<'b> Row<'b> {
             .extend_from_slice(if value { b"true" } else { b"false" });
     }
 
-    /// RFC 3339 with milliseconds and offset.
+    /// RFC 3339 with milliseconds and offset; null where the log has no times.
     pub(crate) fn time(&mut self, key: &str, value: Option<Instant>, zone: &DisplayZone) {
         self.key(key);
+        let value = value.and_then(Instant::known);
         let quote: &[u8] = match (self.form, value) {
             (RowForm::Json, Some(_)) => b"\"",
             (_, Some(_)) => b"",
@@ -285,6 +286,17 @@ mod tests {
             assert_eq!(String::from_utf8_lossy(&out), json);
             let back: String = serde_json::from_slice(&out).unwrap();
             assert_eq!(back, String::from_utf8_lossy(bytes));
+        }
+    }
+
+    #[test]
+    fn a_log_without_times_has_none() {
+        for (form, none) in [(RowForm::Json, "{\"at\":null}\n"), (RowForm::Csv, "\n")] {
+            let mut out = Vec::new();
+            let mut row = Row::begin(form, &mut out);
+            row.time("at", Some(Instant::UNKNOWN), &DisplayZone::default());
+            row.end();
+            assert_eq!(String::from_utf8_lossy(&out), none);
         }
     }
 

@@ -327,6 +327,7 @@ impl Layout {
         show: &Show<'_>,
     ) -> String {
         let began = session.session_start.or(session.authorized_at);
+        let began = began.and_then(Instant::known);
         let start = began.map_or_else(
             || "?".to_owned(),
             |at| {
