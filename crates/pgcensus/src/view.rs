@@ -118,6 +118,14 @@ pub(crate) struct InputReport {
     pub(crate) has_time: bool,
 }
 
+impl InputReport {
+    /// How many sessions were open can be told at all.
+    pub(crate) fn knows_open(&self) -> bool {
+        let saw_some = self.saw_received || self.saw_authorized || self.saw_disconnection;
+        self.has_pid && saw_some
+    }
+}
+
 /// How far a reading came that Ctrl+C has ended.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Partial {

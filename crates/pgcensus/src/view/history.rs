@@ -158,9 +158,9 @@ fn rows(
     show: &Show<'_>,
     out: &mut impl io::Write,
 ) -> io::Result<()> {
-    // Without pids nobody can be seen to leave.
+    // Without pids nobody can be seen to leave; without lines of sessions nobody can be seen.
     let open = |n: u64, certainty| {
-        if report.has_pid {
+        if report.knows_open() {
             marked(n, certainty)
         } else {
             "?".to_owned()

@@ -146,13 +146,13 @@ fn headline(
     out: &mut impl io::Write,
 ) -> io::Result<()> {
     const LABEL: &str = "Active connections: ";
-    let number = amount(census.open.count, census.open.certainty);
-    let max = report
-        .max_connections
-        .filter(|_| census.open.count.is_some());
+    let count = census.open.count.filter(|_| report.knows_open());
+    let number = amount(count, census.open.certainty);
+    let max = report.max_connections.filter(|_| count.is_some());
     let of = max.map_or_else(String::new, |max| format!(" of {}", thousands(max.into())));
     let why = why(&census.open, census, report, show);
-    let peak = peak(&census.peak, show).map_or_else(String::new, |peak| format!("peak {peak}"));
+    let peak = peak(&census.peak, show).filter(|_| count.is_some());
+    let peak = peak.map_or_else(String::new, |peak| format!("peak {peak}"));
     let width = LABEL.len() + number.width() + of.len() + why.width();
     let beside = width + 3 + peak.width() <= show.width;
     let gap = if beside && !peak.is_empty() {
@@ -198,7 +198,7 @@ fn why(
     report: &InputReport,
     show: &Show<'_>,
 ) -> String {
-    if open.count.is_none() && report.has_pid {
+    if report.has_pid && (open.count.is_none() || !report.knows_open()) {
         return " (this log does not tell)".to_owned();
     }
     if open.count.is_none() {
@@ -831,6 +831,8 @@ mod tests {
         };
         let text = render(&census, &report, &names, &example::show(&zone, 80));
         assert!(text.contains("hba_no_entry 5"), "{text}");
+        // Who is connected is not known: not nobody.
+        assert!(text.starts_with("Active connections: not known"), "{text}");
         assert!(
             text.contains("ALTER SYSTEM SET log_connections = on;"),
             "{text}"
