@@ -14,6 +14,7 @@ mod duplicates;
 mod enveloped;
 pub(crate) mod file;
 pub(crate) mod growing;
+mod gzip;
 mod head;
 pub(crate) mod input;
 mod judge;

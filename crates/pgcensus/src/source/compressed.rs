@@ -8,6 +8,7 @@ use std::io::{self, Read};
 
 use liblzma::stream::{self, CONCATENATED};
 
+use super::gzip::Gzip;
 use super::lz4::Lz4;
 use crate::view::text::thousands;
 
@@ -94,7 +95,7 @@ impl Compression {
         reader: impl Read + Send + 'static,
     ) -> io::Result<Box<dyn Read + Send>> {
         let inner: Box<dyn Read + Send> = match self {
-            Compression::Gzip => Box::new(flate2::read::MultiGzDecoder::new(reader)),
+            Compression::Gzip => Box::new(Gzip::new(reader)),
             Compression::Zstd => Box::new(zstd::stream::read::Decoder::new(reader)?),
             Compression::Xz => {
                 let stream = stream::Stream::new_stream_decoder(XZ_MEMORY_MAX, CONCATENATED)?;

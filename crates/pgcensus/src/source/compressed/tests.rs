@@ -76,6 +76,25 @@ fn noise(len: u32) -> Vec<u8> {
 }
 
 #[test]
+fn zeros_behind_a_member_of_gzip_are_padding() {
+    let member = |text: &[u8], zeros| [gzip(text), vec![0; zeros]].concat();
+    for (bytes, text) in [
+        (member(b"a log\n", 1), &b"a log\n"[..]),
+        (member(b"a log\n", 100_000), b"a log\n"),
+        (
+            [member(b"a log\n", 700), member(b"more\n", 0)].concat(),
+            b"a log\nmore\n",
+        ),
+    ] {
+        assert_eq!(read(Compression::Gzip, bytes), (text.to_vec(), None));
+    }
+    let junk = [member(b"a log\n", 3), b"what is this".to_vec()].concat();
+    let (text, damaged) = read(Compression::Gzip, junk);
+    assert_eq!(text, b"a log\n");
+    assert_eq!(damaged.map(|damaged| damaged.harm), Some(Harm::Corrupt));
+}
+
+#[test]
 fn members_streams_and_frames_are_read_to_the_last() {
     for (compression, pack) in PACKERS {
         let packed = [pack(b"one\n"), pack(b"two\n"), pack(b"")].concat();
