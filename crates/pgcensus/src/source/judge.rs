@@ -119,6 +119,13 @@ pub(super) fn judge(
         Guess::PgBouncer => {
             Taken::LeftOut("a PgBouncer log; pgcensus counts sessions of the server".to_owned())
         }
+        Guess::Binary if is_utf16(&head.sample) => {
+            let what = "UTF-16 text, as PowerShell's > writes it: convert it with iconv -f UTF-16 -t UTF-8, and give that";
+            match asked {
+                true => Taken::Problem(what.to_owned()),
+                false => Taken::Ignored(what.to_owned()),
+            }
+        }
         Guess::Binary if asked => Taken::Problem("binary, not a log".to_owned()),
         Guess::Unknown if asked => Taken::Problem(
             "no line in it looks like one of a PostgreSQL server; if it is its log, say how it is written with --format or --line-prefix"
@@ -127,6 +134,11 @@ pub(super) fn judge(
         Guess::Binary => Taken::Ignored("binary".to_owned()),
         Guess::Unknown => Taken::Ignored("text, but no PostgreSQL log".to_owned()),
     })
+}
+
+/// Text begins with a byte order mark where it has two bytes a letter.
+fn is_utf16(text: &[u8]) -> bool {
+    text.starts_with(b"\xff\xfe") || text.starts_with(b"\xfe\xff")
 }
 
 /// A tar that has no log: wrong where it was named, else nothing to speak of.

@@ -548,6 +548,7 @@ fn what_cannot_be_read_is_said() {
     let logs = Logs::new(&[
         ("empty.log", b""),
         ("program", b"\x7fELF\0\0\0"),
+        ("powershell.log", b"\xff\xfe2\x000\x002\x006\0"),
         ("diary.txt", b"dear diary\n"),
         ("docs/diary.txt", b"dear diary\n"),
         ("pg.log.zip", b"PK\x03\x04"),
@@ -569,6 +570,10 @@ fn what_cannot_be_read_is_said() {
             "docs: no PostgreSQL log in this directory of one file; --explain says what it was taken for",
         ),
         ("program", "program: binary, not a log"),
+        (
+            "powershell.log",
+            "powershell.log: UTF-16 text, as PowerShell's > writes it: convert it with iconv -f UTF-16 -t UTF-8, and give that",
+        ),
         (
             "diary.txt",
             "diary.txt: no line in it looks like one of a PostgreSQL server; if it is its log, say how it is written with --format or --line-prefix",
