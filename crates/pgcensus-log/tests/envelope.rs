@@ -131,6 +131,25 @@ Nov 23 05:25:55 db01 postgres[7]: [1] LOG:  disconnection: session time: 0:00:00
     assert_eq!(text(chunks).matches("local [7] ").count(), 3);
 }
 
+/// It says so between the lines of a journal, where none has a header.
+#[test]
+fn what_journalctl_says_goes_on_no_record() {
+    let line = |n| {
+        format!(
+            "Nov 23 05:25:5{n} db01 postgres[7]: LOG:  disconnection: session time: 0:00:00.00{n}\n"
+        )
+    };
+    for said in [
+        "-- Boot 4f3a0c7e2b1d4e5f8a9b0c1d2e3f4a5b --",
+        "-- Reboot --",
+        "-- Logs begin at Mon 2026-11-23 05:00:00 UTC, end at Mon 2026-11-23 06:00:00 UTC. --",
+        "-- Journal begins at Mon 2026-11-23 05:00:00 UTC, ends at Mon 2026-11-23 06:00:00 UTC. --",
+    ] {
+        let all = text(&format!("{}{said}\n{}", line(1), line(2)));
+        assert_eq!(all, text(&format!("{}{}", line(1), line(2))), "{said}");
+    }
+}
+
 /// A stamp as no server prints it was put there.
 #[test]
 fn stamps_before_a_prefix_without_time_are_its_time() {

@@ -154,7 +154,7 @@ impl Lines {
         let Some(header) = self.header else {
             return false;
         };
-        if line.is_empty() || looks_like_header(line) {
+        if line.is_empty() || looks_like_header(line) || is_of_journalctl(line) {
             self.header = None;
             return false;
         }
@@ -218,6 +218,18 @@ impl Lines {
 fn looks_like_header(line: &[u8]) -> bool {
     Stamp::read_iso(line).is_some()
         || line.starts_with(b"<") && line.get(1).is_some_and(u8::is_ascii_digit)
+}
+
+/// What journalctl says between the lines of a journal: `-- Boot 4f3a… --`; before version 242 `-- Reboot --`.
+fn is_of_journalctl(line: &[u8]) -> bool {
+    let said: [&[u8]; 4] = [
+        b"Boot ",
+        b"Reboot ",
+        b"Logs begin at ",
+        b"Journal begins at ",
+    ];
+    let said = |text: &[u8]| said.iter().any(|said| text.starts_with(said));
+    line.ends_with(b" --") && line.strip_prefix(b"-- ").is_some_and(said)
 }
 
 /// The stamp and what follows it; RFC 5424's version is left before the stamp. An octet count and a priority may come
