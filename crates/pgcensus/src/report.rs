@@ -6,6 +6,7 @@ use std::path::Path;
 
 use pgcensus_core::findings::HbaFile;
 use pgcensus_core::snapshot::refused::{RecordSnapshot, RefusedSnapshot};
+use pgcensus_core::zone::DisplayZone;
 use pgcensus_log::batch::Why;
 use pgcensus_log::envelope::Envelope;
 use pgcensus_log::format::Format;
@@ -14,7 +15,7 @@ use pgcensus_log::log_time::Zone;
 use crate::pipeline::{Outcome, UnreadableSpan};
 use crate::settings;
 use crate::source::Plan;
-use crate::source::file::{Kind, LogFile};
+use crate::source::file::{self, Kind, LogFile};
 use crate::view::text::{cut, shown, thousands};
 use crate::view::{InputReport, Place, SourceReport};
 
@@ -33,6 +34,7 @@ pub(crate) fn of(plan: &Plan, outcome: &Outcome) -> InputReport {
     };
     report.max_connections = connections_max(plan);
     let mut without_pid = Vec::new();
+    let mut paths = HashSet::new();
     for (server, input) in outcome.servers.iter().zip(&plan.servers) {
         let saw = server.tracker.saw();
         report.saw_received |= saw.received;
@@ -42,9 +44,16 @@ pub(crate) fn of(plan: &Plan, outcome: &Outcome) -> InputReport {
             without_pid.push(&*input.name);
         }
         report.server_major = report.server_major.max(server.tracker.major());
-        report.notes.extend(server.clock.notes());
+        for note in server.clock.notes() {
+            // Servers of one file have its zone.
+            if !report.notes.contains(&note) {
+                report.notes.push(note);
+            }
+        }
         for (file, log) in server.files.iter().zip(&input.files) {
-            report.files += usize::from(!outcome.is_stopped || file.bytes > 0);
+            // What several servers wrote into one file is one all the same.
+            let is_read = !outcome.is_stopped || file.bytes > 0;
+            report.files += usize::from(is_read && paths.insert(&*log.display));
             report.bytes += file.bytes;
             let (format, prefix) = match &log.format {
                 Format::Stderr(prefix) => ("stderr", Some(prefix.as_str().to_owned())),
@@ -141,6 +150,7 @@ const PLACES: usize = 3;
 /// pg.log:12 (a line that is no jsonlog object), pg.log:88 (…)`.
 pub(crate) fn explain(plan: &Plan, outcome: &Outcome, out: &mut dyn Write) -> io::Result<()> {
     for (server, (told, input)) in outcome.servers.iter().zip(&plan.servers).enumerate() {
+        let zone = DisplayZone::Log(told.clock.log_zone());
         for (file, (told, log)) in told.files.iter().zip(&input.files).enumerate() {
             let records = match told.events {
                 1 => "record",
@@ -152,8 +162,13 @@ pub(crate) fn explain(plan: &Plan, outcome: &Outcome, out: &mut dyn Write) -> io
                 out,
                 "{display}: {events} {records} of connections, sessions and the server; "
             )?;
+            // The last time of what is read once is known now.
+            let last = told.last.filter(|_| log.last.is_none());
+            let last = last.map_or_else(String::new, |last| {
+                format!("; to {}", file::show_instant(last, &zone))
+            });
             if told.unreadable == 0 {
-                writeln!(out, "all could be read")?;
+                writeln!(out, "all could be read{last}")?;
                 continue;
             }
             let spans = outcome.unreadable.iter();
@@ -163,10 +178,15 @@ pub(crate) fn explain(plan: &Plan, outcome: &Outcome, out: &mut dyn Write) -> io
                 .map(|span| format!("{} ({})", place(plan, span), span.why))
                 .collect();
             let unreadable = thousands(told.unreadable);
-            writeln!(out, "{unreadable} could not be read: {}", places.join(", "))?;
+            let places = places.join(", ");
+            writeln!(out, "{unreadable} could not be read: {places}{last}")?;
         }
     }
-    Ok(())
+    let notes = outcome.servers.iter().flat_map(|told| told.clock.notes());
+    let mut notes: Vec<_> = notes.collect();
+    notes.sort();
+    notes.dedup();
+    notes.iter().try_for_each(|note| writeln!(out, "{note}"))
 }
 
 /// `--unreadable`: every span with its place, why, and how it begins.
@@ -177,10 +197,19 @@ pub(crate) fn unreadable(plan: &Plan, outcome: &Outcome, out: &mut dyn Write) ->
             .split(|&b| b == b'\n')
             .next()
             .unwrap_or_default();
+        let place = place(plan, span);
+        if span.len == 0 {
+            // Its head was read, and the rest skipped up to there.
+            writeln!(
+                out,
+                "{place}: the end of a record longer than 1 MiB: {}",
+                span.why
+            )?;
+            continue;
+        }
         writeln!(
             out,
-            "{}: {} bytes: {}: {}",
-            place(plan, span),
+            "{place}: {} bytes: {}: {}",
             thousands(span.len),
             span.why,
             cut(&shown(excerpt), EXCERPT)

@@ -663,8 +663,11 @@ impl LogFile {
                 None => line.push_str(" as given"),
             }
         }
-        if let Some(translated) = &self.translated {
-            let _ = write!(line, "; language {}", translated.languages().join(", "));
+        match &self.translated {
+            Some(translated) => {
+                let _ = write!(line, "; language {}", translated.languages().join(", "));
+            }
+            None => line.push_str("; language en"),
         }
         match (&self.first, &self.last) {
             (Some(first), Some(last)) => {

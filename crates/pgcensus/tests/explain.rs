@@ -49,3 +49,59 @@ fn a_log_that_is_whole_is_said_to_be() {
         "pg.log: 3 records of connections, sessions and the server; all could be read"
     );
 }
+
+/// Two servers in one file, whose stamps have neither year nor zone.
+const CENTRAL: &str = "\
+Nov 23 10:00:01 db01 postgres[10]: [1-1] LOG:  connection received: host=10.0.0.7 port=4010
+Nov 23 10:00:01 db01 postgres[10]: [2-1] LOG:  connection authorized: user=app database=shop
+Nov 23 10:00:02 db02 postgres[11]: [1-1] LOG:  connection received: host=10.0.0.7 port=4011
+Nov 23 10:00:02 db02 postgres[11]: [2-1] LOG:  connection authorized: user=app database=shop
+Nov 23 10:00:03 db01 postgres[10]: [3-1] LOG:  disconnection: session time: 0:00:02.000 user=app database=shop host=10.0.0.7 port=4010
+";
+
+#[test]
+fn what_holds_for_servers_of_one_file_is_told_once() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("central.log");
+    std::fs::write(&path, CENTRAL).expect("it is written");
+    let output = Command::new(env!("CARGO_BIN_EXE_pgcensus"))
+        .arg("--explain")
+        .arg(&path)
+        .output()
+        .expect("it runs");
+    let explained = String::from_utf8(output.stderr).expect("UTF-8");
+    let zone = "the log's time stamps have no zone, taken as UTC: give --log-timezone";
+    let told: Vec<_> = explained.lines().collect();
+    assert_eq!(told.len(), 5, "{explained}");
+    assert!(
+        told[..2]
+            .iter()
+            .all(|line| line.contains("; language en; ")),
+        "{explained}"
+    );
+    assert!(told[2].ends_with("-11-23 10:00:03 local"), "{explained}");
+    assert!(told[3].ends_with("-11-23 10:00:02 local"), "{explained}");
+    assert_eq!(told[4], zone);
+    let summary = String::from_utf8(output.stdout).expect("UTF-8");
+    assert!(summary.contains("; 1 file, "), "{summary}");
+    assert_eq!(summary.matches(zone).count(), 1, "{summary}");
+}
+
+#[test]
+fn the_rest_of_a_record_that_is_too_long_is_told_as_such() {
+    let long = "x".repeat(3 << 20);
+    let log = LOG.lines().next().expect("a line");
+    let log = format!("{log}\n2026-11-23 10:00:04.000 UTC [12] LOG:  statement: {long}");
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("pg.log");
+    std::fs::write(&path, log).expect("it is written");
+    let output = Command::new(env!("CARGO_BIN_EXE_pgcensus"))
+        .arg("--unreadable")
+        .arg(&path)
+        .output()
+        .expect("it runs");
+    let said = String::from_utf8(output.stderr).expect("UTF-8");
+    let what =
+        "pg.log:2: the end of a record longer than 1 MiB: incomplete: the record is cut off\n";
+    assert!(said.ends_with(what), "{said}");
+}

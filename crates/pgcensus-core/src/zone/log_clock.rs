@@ -158,8 +158,13 @@ impl LogClock {
                 (logged.offset_s, logged.wall_ms)
             }
             (None, None) => {
-                self.remark(name, |text| {
-                    format!("zone {text} is not known, taken as UTC: give --log-timezone")
+                self.remark(name, |text| match text {
+                    // What stamps say that have none, as those of RFC 3164.
+                    "local" => {
+                        "the log's time stamps have no zone, taken as UTC: give --log-timezone"
+                            .to_owned()
+                    }
+                    _ => format!("zone {text} is not known, taken as UTC: give --log-timezone"),
                 });
                 (0, i64::MIN..i64::MAX)
             }

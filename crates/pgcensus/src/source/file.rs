@@ -4,6 +4,8 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use pgcensus_core::instant::Instant;
+use pgcensus_core::zone::DisplayZone;
 use pgcensus_log::envelope::Envelope;
 use pgcensus_log::format::{BOM, Format};
 use pgcensus_log::line_prefix::Inference;
@@ -304,20 +306,29 @@ impl LogFile {
 /// `2026-11-23 05:28:21.603 UTC`, as the server would print it; seconds alone where it has no
 /// fraction.
 pub(super) fn show_time(time: &FileTime) -> String {
-    let shown = jiff::civil::date(1970, 1, 1)
-        .at(0, 0, 0, 0)
-        .checked_add(jiff::SignedDuration::from_millis(time.wall_ms))
-        .map_or_else(
-            |_| format!("{} ms", time.wall_ms),
-            |wall| match time.wall_ms % 1000 {
-                0 => wall.strftime("%F %T").to_string(),
-                _ => wall.strftime("%F %T%.3f").to_string(),
-            },
-        );
+    let shown = show_wall(time.wall_ms);
     match &time.zone {
         Zone::Epoch => format!("{shown} UTC"),
         Zone::Named(zone) => format!("{shown} {}", String::from_utf8_lossy(zone)),
     }
+}
+
+/// The same of an instant, in the zone that the log had then.
+pub(crate) fn show_instant(at: Instant, zone: &DisplayZone) -> String {
+    format!("{} {}", show_wall(zone.wall_ms(at)), zone.abbreviation(at))
+}
+
+fn show_wall(wall_ms: i64) -> String {
+    jiff::civil::date(1970, 1, 1)
+        .at(0, 0, 0, 0)
+        .checked_add(jiff::SignedDuration::from_millis(wall_ms))
+        .map_or_else(
+            |_| format!("{wall_ms} ms"),
+            |wall| match wall_ms % 1000 {
+                0 => wall.strftime("%F %T").to_string(),
+                _ => wall.strftime("%F %T%.3f").to_string(),
+            },
+        )
 }
 
 /// With what is wrong with it behind its bytes.

@@ -655,7 +655,7 @@ fn each_input_is_explained() {
     assert_eq!(
         logs.short(&explained[0]),
         format!(
-            "main/a.csv: {} bytes; csvlog; 2026-11-23 00:00:00 UTC to 2026-11-23 00:00:34.300 UTC; server main",
+            "main/a.csv: {} bytes; csvlog; language en; 2026-11-23 00:00:00 UTC to 2026-11-23 00:00:34.300 UTC; server main",
             thousands(text.len() as u64)
         )
     );

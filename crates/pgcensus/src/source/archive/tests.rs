@@ -74,7 +74,7 @@ fn a_log_is_explained_by_what_it_was_in_the_tar() {
     assert_eq!(
         logs.short(&explained[0]),
         format!(
-            "logs.tar.gz: ./main/log/pg.csv.10.zst: zstd, {size} bytes decompressed; csvlog; from 2026-11-23 00:00:00 UTC; server main"
+            "logs.tar.gz: ./main/log/pg.csv.10.zst: zstd, {size} bytes decompressed; csvlog; language en; from 2026-11-23 00:00:00 UTC; server main"
         )
     );
 }
