@@ -163,7 +163,11 @@ impl Look<'_> {
             opened.into_reader()
         } else {
             let mut head = Head::read(opened, self.learned, path);
-            judge(&mut head, self.request, path, Way::Member, self.learned)?;
+            head.has_tail = true;
+            let judged = judge(&mut head, self.request, path, Way::Member, self.learned);
+            if !head.may_begin_late() {
+                judged?;
+            }
             head.into_reader()
         };
         let is_plain = is_plain && compression.is_none();

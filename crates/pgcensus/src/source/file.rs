@@ -94,7 +94,7 @@ impl Kind {
         }
     }
 
-    fn open_section(&self) -> io::Result<OpenSection> {
+    pub(super) fn open_section(&self) -> io::Result<OpenSection> {
         let section = self.section();
         section
             .ok_or_else(|| io::Error::other("a stream has no place"))?

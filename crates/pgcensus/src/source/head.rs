@@ -23,12 +23,14 @@ pub(super) const SAMPLE: usize = 64 << 10;
 const CONFIRMED: usize = 8 << 10;
 /// The most of it that is looked at, where less says nothing or tells of no session; of a stream it is held in memory
 /// until it is read again.
-const SAMPLE_MAX: usize = 1 << 20;
+pub(super) const SAMPLE_MAX: usize = 1 << 20;
 /// What is read at a time for that.
 const SCAN_STEP: usize = 256 << 10;
 /// What such a sample keeps of the head, and how long it may be in all.
 const COMPOSED_HEAD: usize = 32 << 10;
 const COMPOSED_MAX: usize = 128 << 10;
+/// What is kept of a first line.
+const FIRST_LINE: usize = 256;
 /// So many lines that tell of sessions are enough.
 const COMPOSED_LINES: usize = 60;
 
@@ -48,6 +50,8 @@ pub(super) struct Opened {
     pub(super) end: Day,
     /// It was dealt out of another one: its outermost layer tells of one server.
     is_part: bool,
+    /// Its first line, where its first megabyte says nothing and these are its last bytes.
+    begin: Option<Vec<u8>>,
     /// See [`LogFile::late`](super::file::LogFile::late).
     pub(super) late: Option<Late>,
 }
@@ -75,6 +79,14 @@ pub(super) struct Head {
     pub(super) as_others: Option<Inference>,
     /// Why reading stopped before [`SAMPLE_MAX`], when that was not the end.
     pub(super) failure: Option<io::Error>,
+    /// Its first line, where the sample is of its last bytes.
+    pub(super) begin: Option<Vec<u8>>,
+    /// It can be read again, and so its last bytes looked at.
+    pub(super) has_tail: bool,
+    /// No line of it is known, or few of those that look like a server's are.
+    pub(super) is_unknown: bool,
+    /// Nothing follows what was read.
+    is_over: bool,
     rest: Box<dyn Read + Send>,
 }
 
@@ -88,16 +100,20 @@ impl Opened {
             .read_to_end(&mut magic)?;
         let kind = compressed::sniff(&magic);
         let whole = io::Cursor::new(magic).chain(reader);
-        let mut rest: Box<dyn Read + Send> = match kind {
+        let rest: Box<dyn Read + Send> = match kind {
             Magic::Known(compression) => compression.undo(whole)?,
             Magic::Plain | Magic::Foreign(_) => Box::new(whole),
         };
+        Ok(Opened::of(kind, rest, end))
+    }
+
+    fn of(kind: Magic, mut rest: Box<dyn Read + Send>, end: Day) -> Opened {
         let (head, envelope, failure) = match kind {
             Magic::Foreign(_) => (Vec::new(), None, None),
             Magic::Plain | Magic::Known(_) => enveloped::recognize(&mut *rest, end),
         };
         let is_tar = tar::is_tar(&head);
-        Ok(Opened {
+        Opened {
             magic: kind,
             envelope: envelope.filter(|_| !is_tar),
             head,
@@ -106,8 +122,9 @@ impl Opened {
             is_tar,
             end,
             is_part: false,
+            begin: None,
             late: None,
-        })
+        }
     }
 
     /// Begins to read what was dealt out of an input that is in `whole`.
@@ -122,6 +139,25 @@ impl Opened {
             envelope.set_whole(whole);
         }
         Ok(opened)
+    }
+
+    /// What is known before its head is read, for [`Opened::tail`].
+    pub(super) fn known(&self) -> (Magic, Day, bool) {
+        (self.magic, self.end, self.is_part)
+    }
+
+    /// Begins with its last bytes, since its first line and a megabyte from there say nothing.
+    pub(super) fn tail(
+        (magic, end, is_part): (Magic, Day, bool),
+        begin: Vec<u8>,
+        tail: Vec<u8>,
+    ) -> Opened {
+        Opened {
+            is_part,
+            is_tar: false,
+            begin: Some(begin),
+            ..Opened::of(magic, Box::new(io::Cursor::new(tail)), end)
+        }
     }
 
     /// Whether it must be dealt out, by which of its layers, and how: its first bytes tell, and after them what `all` gives, all
@@ -171,6 +207,7 @@ impl Head {
     pub(super) fn read(opened: Opened, learned: &mut Learned, path: &Path) -> Head {
         let (magic, envelope) = (opened.magic, opened.envelope.clone());
         let late = opened.late.clone().filter(|_| envelope.is_some());
+        let begin = opened.begin.clone();
         let rest = opened.into_reader();
         let mut head = Head {
             magic,
@@ -180,6 +217,10 @@ impl Head {
             is_composed: false,
             as_others: None,
             failure: None,
+            begin,
+            has_tail: false,
+            is_unknown: false,
+            is_over: false,
             rest: match &envelope {
                 Some(envelope) => {
                     Box::new(Unwrapped::new(envelope, without_bom(rest), late.clone()))
@@ -256,7 +297,32 @@ impl Head {
     /// What was read, as it was, where it is all there is.
     pub(super) fn all(&self) -> Option<&[u8]> {
         let read = self.whole.as_ref().unwrap_or(&self.sample);
-        (read.len() < SAMPLE && self.failure.is_none()).then_some(read)
+        let is_all = read.len() < SAMPLE && self.failure.is_none() && self.begin.is_none();
+        is_all.then_some(read)
+    }
+
+    /// Its first line, or the beginning of it.
+    pub(super) fn first_line(&self) -> &[u8] {
+        let begin = self.begin.as_ref().unwrap_or(&self.sample);
+        let line = begin.split(|&b| b == b'\n').next().unwrap_or(&[]);
+        &line[..line.len().min(FIRST_LINE)]
+    }
+
+    /// It says nothing, and what follows it may say more.
+    pub(super) fn may_begin_late(&self) -> bool {
+        self.is_unknown && self.has_tail && self.begin.is_none() && !self.is_over
+    }
+
+    /// Where a line has been looked for, and what to do beside describing it.
+    pub(super) fn looked_at(&self) -> (&'static str, &'static str) {
+        if self.begin.is_none() && self.is_over {
+            ("in it", "")
+        } else if self.has_tail || self.begin.is_some() {
+            ("of its first megabyte and its last one", "")
+        } else {
+            // More of a stream would have to be kept.
+            ("of its first megabyte", "give it as a file, or ")
+        }
     }
 
     /// All that was read, as it was.
@@ -308,9 +374,12 @@ impl Head {
         let so_far = self.whole.as_mut().unwrap_or(&mut self.sample);
         let more = len.saturating_sub(so_far.len());
         so_far.reserve(more.min(SCAN_STEP));
-        let read = self.rest.by_ref().take(more as u64).read_to_end(so_far);
-        if let Err(err) = read {
-            self.failure = Some(err);
+        match self.rest.by_ref().take(more as u64).read_to_end(so_far) {
+            Ok(read) => self.is_over = read < more,
+            Err(err) => {
+                self.failure = Some(err);
+                self.is_over = true;
+            }
         }
     }
 

@@ -35,7 +35,6 @@ impl LogFile {
             .collect();
         let written = |columns: &usize| matches!(columns, 23 | 24 | 26);
         let is_malformed = !columns.is_empty() && !columns.iter().any(written);
-        let first_line = head.sample.split(|&b| b == b'\n').next().unwrap_or(&[]);
         LogFile {
             display: path.display().to_string(),
             kind: Kind::File(path.to_owned()),
@@ -43,7 +42,7 @@ impl LogFile {
             envelope: head.envelope.clone(),
             translated: head.translated.clone(),
             size: None,
-            first_line: first_line[..first_line.len().min(256)].to_owned(),
+            first_line: head.first_line().to_owned(),
             format,
             inferred,
             first,
@@ -97,23 +96,16 @@ pub(super) fn judge(
         None => format::guess_with(&mut learned.prefixes, &head.sample),
     };
     // The head of a file may be one statement of a megabyte.
-    if guess == Guess::Unknown && head.grow(&mut learned.languages) {
+    if is_poor(&guess) && head.grow(&mut learned.languages) {
         guess = format::guess_with(&mut learned.prefixes, &head.sample);
     }
-    if let Some(log) = overruled(&guess, &head.sample, request, way) {
+    head.is_unknown = is_poor(&guess);
+    if let Some(log) = overruled(&guess, head, request, way) {
         return log;
     }
     let asked = way == Way::Asked;
     Err(match guess {
-        // Notes and scripts about logs hold such lines too.
-        Guess::Log(_, Some(inferred)) if !asked && inferred.lines_read * 2 < inferred.lines => {
-            let (read, lines) = (inferred.lines_read as u64, inferred.lines as u64);
-            Taken::Ignored(format!(
-                "text with {} lines such as a log has, of which the best log_line_prefix reads {}",
-                thousands(lines),
-                thousands(read)
-            ))
-        }
+        Guess::Log(_, Some(inferred)) if head.is_unknown => few_are_read(&inferred, path, way),
         Guess::Log(format, inferred) => return Ok((format, inferred)),
         Guess::Empty => Taken::Empty,
         Guess::PgBouncer => {
@@ -127,10 +119,12 @@ pub(super) fn judge(
             }
         }
         Guess::Binary if asked => Taken::Problem("binary, not a log".to_owned()),
-        Guess::Unknown if asked => Taken::Problem(
-            "no line in it looks like one of a PostgreSQL server; if it is its log, say how it is written with --format or --line-prefix"
-                .to_owned(),
-        ),
+        Guess::Unknown if asked => {
+            let (place, remedy) = head.looked_at();
+            Taken::Problem(format!(
+                "no line {place} looks like one of a PostgreSQL server; if it is its log, {remedy}say how it is written with --format or --line-prefix"
+            ))
+        }
         Guess::Binary => Taken::Ignored("binary".to_owned()),
         Guess::Unknown => Taken::Ignored("text, but no PostgreSQL log".to_owned()),
     })
@@ -139,6 +133,30 @@ pub(super) fn judge(
 /// Text begins with a byte order mark where it has two bytes a letter.
 fn is_utf16(text: &[u8]) -> bool {
     text.starts_with(b"\xff\xfe") || text.starts_with(b"\xfe\xff")
+}
+
+/// Nothing in it is known, or less than half of what seems to be.
+fn is_poor(guess: &Guess) -> bool {
+    match guess {
+        Guess::Log(_, Some(inferred)) => inferred.lines_read * 2 < inferred.lines,
+        guess => *guess == Guess::Unknown,
+    }
+}
+
+/// A text whose lines look like those of a server, and no prefix reads half of them. Notes and scripts about logs hold such
+/// lines too: unless they are named as logs are, they are nothing to speak of.
+fn few_are_read(inferred: &Inference, path: &Path, way: Way) -> Taken {
+    let what = format!(
+        "text with {} lines such as a log has, of which the best log_line_prefix found, '{}', reads {}; say the right one with --line-prefix",
+        thousands(inferred.lines as u64),
+        inferred.prefix.as_str(),
+        thousands(inferred.lines_read as u64)
+    );
+    match way {
+        Way::Asked => Taken::Problem(what),
+        Way::Walked(_) | Way::Member if paths::is_named_as_log(path) => Taken::LeftOut(what),
+        Way::Walked(_) | Way::Member => Taken::Ignored(what),
+    }
 }
 
 /// A tar that has no log: wrong where it was named, else nothing to speak of.
@@ -167,7 +185,7 @@ fn foreign(name: &str, path: &Path, way: Way) -> Taken {
 /// operator named is what he says; in a directory the options choose among the logs.
 fn overruled(
     guess: &Guess,
-    sample: &[u8],
+    head: &Head,
     request: &Request,
     way: Way,
 ) -> Option<Result<(Format, Option<Inference>), Taken>> {
@@ -204,10 +222,13 @@ fn overruled(
             let forced = asked && format == Some(FormatOption::Stderr);
             if let Some(prefix) = &request.line_prefix {
                 let unknown = matches!(guess, Guess::Unknown);
-                (is_stderr || forced || unknown && (asked || reads_a_line(prefix, sample)))
-                    .then(|| Ok((Format::Stderr(prefix.clone()), None)))
+                // Of a late log the tail tells more.
+                let is_taken = is_stderr || forced || unknown && asked;
+                (is_taken && !(unknown && head.may_begin_late())
+                    || unknown && reads_a_line(prefix, &head.sample))
+                .then(|| Ok((Format::Stderr(prefix.clone()), None)))
             } else if forced && !is_stderr {
-                Some(match line_prefix::infer(sample) {
+                Some(match line_prefix::infer(&head.sample) {
                     Some(inferred) => {
                         Ok((Format::Stderr(inferred.prefix.clone()), Some(inferred)))
                     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use pgcensus_log::format::{self, Format};
 
 use super::compressed;
-use super::file::{FileTime, LogFile};
+use super::file::{FileTime, LogFile, lines_end};
 use super::head::{Head, SAMPLE};
 use super::input::Reading;
 use super::section::OpenSection;
@@ -17,6 +17,8 @@ use super::translated::Languages;
 const TAIL: usize = 8 << 10;
 /// The most of a tail in which the last record is looked for.
 const TAIL_MAX: usize = 4 << 20;
+/// What is read at a time on the way to the first record of a log that begins late.
+const READ_ON: usize = 256 << 10;
 
 impl LogFile {
     /// The log time of its last record, by reading all of it where it is compressed. `None` also
@@ -41,6 +43,28 @@ impl LogFile {
             }
         }
         Ok(format::last_head(&self.format, &tail).map(|head| head.log_time.map(Box::from)))
+    }
+
+    /// The log time of its first record, by reading on to it: what comes before is not the server's.
+    pub(super) fn first_time(&self) -> io::Result<Option<FileTime>> {
+        let mut input = self.open()?;
+        let mut text = Vec::with_capacity(2 * READ_ON);
+        loop {
+            let read = input.by_ref().take(READ_ON as u64).read_to_end(&mut text)?;
+            let end = match read {
+                0 => text.len(),
+                _ => lines_end(&text),
+            };
+            if let Some(head) = format::heads(&self.format, &text[..end], 1).first() {
+                return Ok(Some(head.log_time.map(Box::from)));
+            }
+            if read == 0 {
+                return Ok(None);
+            }
+            // No head is longer.
+            let kept = end.max(text.len().saturating_sub(READ_ON));
+            text.drain(..kept);
+        }
     }
 
     /// Looks at its tail, where it is not compressed: which languages it has that the head has not, and when its last record

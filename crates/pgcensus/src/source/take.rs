@@ -2,7 +2,7 @@
 //! several, and looked at.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -14,7 +14,7 @@ use super::compressed::{self, Compression, Damaged, Magic};
 use super::enveloped::{self, Order};
 use super::file::{self, Kind, LogFile};
 use super::growing::Growing;
-use super::head::{Head, Opened};
+use super::head::{Head, Opened, SAMPLE_MAX};
 use super::input::{Piped, Reading};
 use super::judge::judge;
 use super::paths::{Candidate, Way};
@@ -167,6 +167,9 @@ pub(super) struct Take<'a> {
     pub(super) way: Way,
 }
 
+/// Where the first megabyte of what is compressed says nothing, so much of it is decompressed to look at its last one.
+const READ_ON_MAX: u64 = 64 << 20;
+
 /// Bytes on disk, which can be opened again and again.
 pub(super) struct Stored {
     pub(super) kind: Kind,
@@ -180,6 +183,44 @@ pub(super) struct Stored {
 impl Stored {
     pub(super) fn open(&self) -> io::Result<Box<dyn Read + Send>> {
         Ok(file::with_its_end(self.kind.open()?, self.broken))
+    }
+
+    /// Its last megabyte, or of what is compressed the one before [`READ_ON_MAX`], from where a line begins in it. `None`: its
+    /// first one is all there is.
+    fn tail(&self) -> io::Result<Option<Vec<u8>>> {
+        let mut tail = Vec::new();
+        match (&self.kind, self.compression) {
+            (Kind::File(_) | Kind::Section(_), None) => {
+                let mut section = self.kind.open_section()?;
+                let Some(begin @ 1..) = section.len()?.checked_sub(SAMPLE_MAX as u64) else {
+                    return Ok(None);
+                };
+                section.seek(SeekFrom::Start(begin))?;
+                section.take(SAMPLE_MAX as u64).read_to_end(&mut tail)?;
+            }
+            (_, compression) => {
+                let mut bytes = match compression {
+                    Some(compression) => compression.undo(self.open()?)?,
+                    None => self.open()?,
+                };
+                let mut read = 0;
+                // Damage is at its end; reading it will say so.
+                while read < READ_ON_MAX
+                    && let Ok(n @ 1..) = bytes
+                        .by_ref()
+                        .take(SAMPLE_MAX as u64)
+                        .read_to_end(&mut tail)
+                {
+                    read += n as u64;
+                    tail.drain(..tail.len().saturating_sub(SAMPLE_MAX));
+                }
+                if read <= SAMPLE_MAX as u64 {
+                    return Ok(None);
+                }
+            }
+        }
+        tail.drain(..memchr::memchr(b'\n', &tail).map_or(tail.len(), |newline| newline + 1));
+        Ok((!tail.trim_ascii().is_empty()).then_some(tail))
     }
 }
 
@@ -201,7 +242,7 @@ pub(super) fn take_stored(
         .trusts_begins
         .then(|| take.request.reading.late.clone());
     match opened.survey(Some(&again)) {
-        Ok(None) => vec![take_opened(opened, stored, take, learned).into()],
+        Ok(None) => take_opened(opened, stored, take, learned, spool, dealt_by),
         Ok(Some((by, order))) => {
             let parts = match picks(&by, order, &opened, &stored) {
                 Some(picks) => take_picked(&by, picks, &stored, opened.end, take, spool),
@@ -264,13 +305,30 @@ pub(super) fn take_tar(opened: Opened, mut look: Look<'_>) -> Taken {
     }
 }
 
-/// What is on disk, and is one log.
-fn take_opened(opened: Opened, stored: Stored, take: Take<'_>, learned: &mut Learned) -> Taken {
+/// What is on disk, and is one log, or begins late.
+fn take_opened(
+    opened: Opened,
+    stored: Stored,
+    take: Take<'_>,
+    learned: &mut Learned,
+    spool: &mut Spool,
+    dealt_by: &mut Option<Envelope>,
+) -> Vec<Part> {
     let Take { request, path, way } = take;
+    let known = opened.known();
     let mut head = Head::read(opened, learned, path);
+    head.has_tail = true;
     let (format, inferred) = match judge(&mut head, request, path, way, learned) {
         Ok(log) => log,
-        Err(taken) => return taken,
+        Err(taken) => {
+            let is_late = head.may_begin_late();
+            let tail = is_late.then(|| stored.tail().ok().flatten()).flatten();
+            let Some(tail) = tail else {
+                return vec![taken.into()];
+            };
+            let opened = Opened::tail(known, head.first_line().to_owned(), tail);
+            return take_stored(opened, stored, take, learned, spool, dealt_by);
+        }
     };
     if head.as_others.is_none() {
         learned.keep(path, &head, inferred.as_ref());
@@ -280,8 +338,11 @@ fn take_opened(opened: Opened, stored: Stored, take: Take<'_>, learned: &mut Lea
     file.compression = stored.compression;
     file.kind = stored.kind;
     file.broken = stored.broken;
+    if head.begin.is_some() && file.first.is_some() {
+        file.first = file.first_time().unwrap_or(file.first);
+    }
     file.look_at_tail(&head, &mut learned.languages);
-    Taken::Log(Box::new(file))
+    vec![Taken::Log(Box::new(file)).into()]
 }
 
 pub(super) fn take_stream(

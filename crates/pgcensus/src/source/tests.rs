@@ -737,6 +737,122 @@ fn each_file_has_its_own_prefix_whatever_comes_before_it() {
 }
 
 /// A log of statements without end, and how much was read of it.
+/// Lines of other programs, more than a megabyte of them.
+fn strangers(line: impl Fn(usize) -> String) -> String {
+    (0..20_000).map(line).collect()
+}
+
+fn syslog(second: u32) -> String {
+    format!(
+        "Nov 23 10:00:{second:02} db01 postgres[40]: [{second}-1] LOG:  connection received: host=10.0.0.7 port=4{second:04}\n"
+    )
+}
+
+/// What comes before the server's lines does not hide them, nor is it read as theirs; what has none of them is no log.
+#[test]
+fn a_log_may_begin_behind_other_lines() {
+    let web =
+        |i| format!("Nov 23 09:00:00 db01 nginx[7]: 10.0.0.{i} \"GET /\" 200 LOG: hello to you\n");
+    let nginx = |i| format!("10.0.0.{i} - - [23/Nov/2026:09:00:00] \"GET /\" 200 12 \"LOG: x\"\n");
+    let syslog: String = (10..40).map(syslog).collect();
+    let stderr: String = (10..40)
+        .map(|n| {
+            format!("2026-11-23 10:00:{n}.000 UTC [{n}] LOG:  connection received: host=[local]\n")
+        })
+        .collect();
+    let statement = strangers(|i| {
+        format!("\tINSERT INTO t VALUES ({i}, 'a \"\"word\"\" or two, or more of them');\n")
+    });
+    let cases = [
+        (
+            strangers(web) + &syslog,
+            "10:00:10 local to 2026-11-23 10:00:39 local",
+            "syslog, ",
+        ),
+        (
+            strangers(nginx) + &stderr,
+            "10:00:10 UTC to 2026-11-23 10:00:39 UTC",
+            "",
+        ),
+        (
+            statement.clone() + &stderr,
+            "10:00:10 UTC to 2026-11-23 10:00:39 UTC",
+            "",
+        ),
+        (
+            statement + "\",,,,,,,,,\"\",\"client backend\",,0\n" + &csvlog(100, 600, 700),
+            "00:07:00 UTC to 2026-11-23 00:08:09.300 UTC",
+            "",
+        ),
+    ];
+    for (text, times, envelope) in &cases {
+        assert!(text.len() > 1 << 20);
+        let packed = gzip(text.as_bytes());
+        let logs = Logs::new(&[
+            ("plain/log", text.as_bytes()),
+            ("gzip/log.gz", &packed),
+            ("plain/access.log", strangers(nginx).as_bytes()),
+        ]);
+        for name in ["plain", "plain/log", "gzip", "gzip/log.gz"] {
+            let plan = logs.plan(&[name]);
+            assert_eq!(logs.problems(&plan), [""; 0], "{name}");
+            assert_eq!(logs.left_out(&plan), [""; 0], "{name}");
+            let [server] = &plan.servers[..] else {
+                panic!("{name}: {:?}", logs.servers(&plan));
+            };
+            let [file] = &server.files[..] else {
+                panic!("{name}: {:?}", logs.servers(&plan));
+            };
+            let explained = logs.short(&file.explain("x"));
+            let times = match name.starts_with("plain") {
+                true => times,
+                false => times.split(" to ").next().expect("it has two"),
+            };
+            assert!(explained.contains(times), "{explained}");
+            assert!(explained.contains(envelope), "{explained}");
+        }
+        let plan = Plan::of(&Request::default(), piped(text.as_bytes()));
+        let [problem] = &logs.problems(&plan)[..] else {
+            panic!("{:?}", logs.servers(&plan));
+        };
+        assert!(
+            problem.contains("no line of its first megabyte looks"),
+            "{problem}"
+        );
+        assert!(problem.contains("give it as a file"), "{problem}");
+    }
+    let logs = Logs::new(&[("access.log", strangers(nginx).as_bytes())]);
+    let problems = logs.problems(&logs.plan(&["access.log"]));
+    assert!(
+        problems[0].contains("no line of its first megabyte and its last one"),
+        "{problems:?}"
+    );
+}
+
+/// Another program's log that quotes a server's, with prefixes of which none is that of most lines.
+#[test]
+fn a_prefix_that_reads_less_than_half_is_not_believed() {
+    let text: String = (10..40)
+        .map(|n| {
+            let word = ["one", "two", "three", "four", "five"][n % 5];
+            format!("{word}{n}{word}/{n}x LOG:  connection received: host=10.0.0.{n} port=4{n}\n")
+        })
+        .collect();
+    let text = text + "2026-11-23 10:00:10.000 UTC [7] LOG:  x\n";
+    let logs = Logs::new(&[("pg.log", text.as_bytes()), ("d/pg.log", text.as_bytes())]);
+    let plan = logs.plan(&["pg.log"]);
+    let [problem] = &logs.problems(&plan)[..] else {
+        panic!("{:?}", plan.explain());
+    };
+    assert!(problem.contains("--line-prefix"), "{problem}");
+    let plan = logs.plan(&["d"]);
+    let [left] = &logs.left_out(&plan)[..] else {
+        panic!("{:?}", plan.explain());
+    };
+    assert!(left.contains("--line-prefix"), "{left}");
+    assert_eq!(plan.readable(), Readable::None);
+}
+
 struct Endless(std::sync::Arc<std::sync::atomic::AtomicUsize>);
 
 impl Read for Endless {
