@@ -162,6 +162,21 @@ fn stamps_before_a_prefix_without_time_are_its_time() {
     );
 }
 
+/// `ts`, and Render's log with a clock of twelve hours.
+#[test]
+fn stamps_with_names_of_months_are_times() {
+    let line =
+        |stamp| format!("{stamp} user=app,db=shop LOG:  connection received: host=[local]\n");
+    for (stamp, written) in [
+        ("Nov 23 05:25:55", "2026-11-23 05:25:55.000 local"),
+        ("Nov 23 05:25:55 PM ", "2026-11-23 17:25:55.000 local"),
+        ("Nov 23 12:25:55 AM ", "2026-11-23 00:25:55.000 local"),
+        ("Nov 23 2024 05:25:55", "2024-11-23 05:25:55.000 local"),
+    ] {
+        assert_eq!(text(&line(stamp)), line(written), "{stamp}");
+    }
+}
+
 #[test]
 fn the_servers_own_time_and_process_hold() {
     let inner = "2026-11-23 05:16:38.743 UTC [21966] LOG:  starting PostgreSQL 18.4 on x\n";
@@ -170,6 +185,10 @@ fn the_servers_own_time_and_process_hold() {
         format!("<134>1 2025-01-01T00:00:00Z db01 pg-main 1 - - \u{feff}[1-1] {inner}"),
         format!("2025-01-01T00:00:00+0100 postgres[1]: {inner}"),
         format!("2025-01-01T00:00:00Z {inner}"),
+        format!("Jan  1 2025 00:00:00 db01 postgres[1]: [1-1] {inner}"),
+        format!("<134>2025 Jan  1 00:00:00 db01 postgres[1]: [1-1] {inner}"),
+        format!("Jan  1 00:00:00 {inner}"),
+        format!("Jan  1 12:00:00 AM  {inner}"),
         format!("2025-01-01T00:00:00Z mydb.0 {inner}"),
         format!("2025-01-01T00:00:00.1Z stdout F {inner}"),
     ] {

@@ -483,6 +483,7 @@ fn stamps_before_lines() {
         &[Format::Stderr, Format::Csvlog, Format::Jsonlog],
         &[
             of_lines("time stamps", |log| wrapped::stamped(&lines(log))),
+            of_lines("ts", |log| wrapped::ts(&lines(log))),
             of_lines("aws logs tail", |log| wrapped::aws_tail(&lines(log))),
         ],
     );

@@ -8,6 +8,7 @@
 //! 2026-11-23T05:28:06.794944077Z stderr F 2026-11-23 05:28:06 UTC …      Kubernetes CRI
 //! 2024-05-14T10:00:00.000Z 2024-05-14 10:00:00 UTC:…                     CloudWatch, kubectl and docker logs with time stamps
 //! 2024-05-14T10:00:00.123000+00:00 mydb.0 2024-05-14 10:00:00 UTC:…      aws logs tail
+//! Nov 23 05:28:06 2026-11-23 05:28:06 UTC …                              ts of moreutils; with ` AM ` behind the stamp Render
 //! db-1   | 2026-11-23 05:28:06 UTC …                                     docker compose logs, a stamp behind the bar with -t
 //! [pod/pg-0/postgres] 2026-11-23 05:28:06 UTC …                          kubectl logs --prefix, a stamp likewise
 //! ```
@@ -84,9 +85,19 @@ pub(super) fn kind_of(line: &[u8], years: &mut Years) -> Option<Kind> {
             return Some(Kind::Syslog);
         }
     }
-    // No escape of a `log_line_prefix` prints such a stamp: it was put before one that has none, or one of `%n`.
-    let (_, len) = Stamp::read_iso(line)?;
-    is_labelled(line[len..].strip_prefix(b" ")?).then_some(Kind::Stamped)
+    // No escape of a `log_line_prefix` prints such a stamp: it was put before one that has none, or one of its own.
+    let (_, len) = stamp_before(line, years)?;
+    let text = line[len..].strip_prefix(b" ")?;
+    (is_labelled(text) || is_inner(text)).then_some(Kind::Stamped)
+}
+
+/// A stamp that stands before a line of the server.
+fn stamp_before(line: &[u8], years: &mut Years) -> Option<(Stamp, usize)> {
+    years.read_iso(line).or_else(|| {
+        let (stamp, len) = years.read(line)?;
+        let (stamp, half) = stamp.of_half(&line[len..]);
+        Some((stamp, len + half))
+    })
 }
 
 /// Whether a line is one of syslog, whoever wrote it.
@@ -169,7 +180,7 @@ impl Lines {
     }
 
     fn read_stamped(&mut self, line: &[u8], entry: &mut Entry) -> bool {
-        let Some((stamp, len)) = self.years.read_iso(line) else {
+        let Some((stamp, len)) = stamp_before(line, &mut self.years) else {
             // An event of several lines has one stamp.
             entry.piece = Piece::Rest;
             entry.server.clone_from(&self.server);
@@ -256,7 +267,7 @@ fn stamp_and_rest<'l>(
         None => rest,
     };
     let (stamp, len) = match rest.first()? {
-        b'0'..=b'9' => years.read_iso(rest)?,
+        b'0'..=b'9' => years.read_iso(rest).or_else(|| years.read(rest))?,
         _ => years.read(rest)?,
     };
     Some((Some(stamp), rest[len..].strip_prefix(b" ")?, false))

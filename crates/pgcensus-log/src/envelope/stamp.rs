@@ -2,6 +2,8 @@
 //!
 //! ```text
 //! Nov 23 05:16:38                    RFC 3164: no year and no zone
+//! Nov 23 2026 05:16:38               the same with a year, as routers and some daemons write it; also before the month
+//! Nov 23 05:16:38 PM                 Render
 //! 2026-11-23T05:16:38.743336+00:00   RFC 3339, also `Z`, `+0000`, and no fraction
 //! 1795411965839                      milliseconds, or microseconds, or seconds, since the epoch
 //! ```
@@ -104,6 +106,19 @@ impl Stamp {
         ))
     }
 
+    /// The same of a clock of twelve hours: `rest`, which follows it, begins with ` AM ` or ` PM `, see the result's length.
+    pub(super) fn of_half(self, rest: &[u8]) -> (Stamp, usize) {
+        const HALF: i64 = 12 * 60 * MINUTE_MS;
+        let begin = self.wall_ms - self.wall_ms.rem_euclid(DAY_MS);
+        let of_half = self.wall_ms.rem_euclid(HALF);
+        let wall_ms = match rest.first_chunk() {
+            Some(b" AM ") => begin + of_half,
+            Some(b" PM ") => begin + HALF + of_half,
+            _ => return (self, 0),
+        };
+        (Stamp { wall_ms, ..self }, 4)
+    }
+
     /// What orders stamps.
     pub(super) fn instant_ms(self) -> i64 {
         self.wall_ms - self.offset_min.unwrap_or(0) * MINUTE_MS
@@ -171,10 +186,17 @@ impl Years {
         Stamp::read_iso_after(&mut self.minute, text)
     }
 
-    /// Reads `Nov 23 05:16:38[.743336]` at the start of `text`: the stamp and its length.
+    /// Reads `Nov 23 05:16:38[.743336]` at the start of `text`, which may have a year: the stamp and its length.
     pub(super) fn read(&mut self, text: &[u8]) -> Option<(Stamp, usize)> {
-        let (month, day, mut of_day, len) = read_yearless(text)?;
+        let Named {
+            year,
+            month,
+            day,
+            mut of_day,
+            len,
+        } = Named::read(text)?;
         let year = match self.before {
+            _ if year.is_some() => year?,
             None => {
                 // Clocks differ, and what was written last may be of tomorrow's zone.
                 let is_past = (month, day) <= (self.end.month, self.end.day + 1);
@@ -204,30 +226,62 @@ impl Years {
     }
 }
 
-/// `Nov 23 05:16:38` or `Nov  3 05:16:38`: month, day, milliseconds of the day, length.
-fn read_yearless(text: &[u8]) -> Option<(i64, i64, i64, usize)> {
-    const MONTHS: &[u8; 36] = b"JanFebMarAprMayJunJulAugSepOctNovDec";
-    let stamp: &[u8; 15] = text.first_chunk()?;
-    let month = MONTHS.chunks(3).position(|name| *name == stamp[..3])? as i64 + 1;
-    let day = match stamp[4] {
-        b' ' => i64::from(stamp[5].is_ascii_digit().then(|| stamp[5] - b'0')?),
-        _ => two(&stamp[4..])?,
+/// A stamp whose month has a name: `Nov 23 05:16:38`, `Nov  3 05:16:38`, `Nov 23 2026 05:16:38` or `2026 Nov 23 05:16:38`.
+struct Named {
+    year: Option<i64>,
+    month: i64,
+    day: i64,
+    /// In milliseconds.
+    of_day: i64,
+    len: usize,
+}
+
+impl Named {
+    fn read(text: &[u8]) -> Option<Named> {
+        let (mut year, date) = match year_at(text) {
+            Some(year) => (Some(year), &text[YEAR..]),
+            None => (None, text),
+        };
+        let (month, day) = month_and_day(date.first_chunk()?)?;
+        let mut time = &date[DATE..];
+        if year.is_none() {
+            year = year_at(time);
+            time = &time[year.map_or(0, |_| YEAR)..];
+        }
+        let clock: &[u8; 8] = time.first_chunk()?;
+        let (hour, minute, second) = (two(clock)?, two(&clock[3..])?, two(&clock[6..])?);
+        let is_time =
+            clock[2] == b':' && clock[5] == b':' && hour < 24 && minute < 60 && second <= 60;
+        is_time.then_some(Named {
+            year,
+            month,
+            day,
+            of_day: ((hour * 60 + minute) * 60 + second) * 1000,
+            len: text.len() - time.len() + clock.len(),
+        })
+    }
+}
+
+/// The lengths of `2026 ` and `Nov 23 `.
+const YEAR: usize = 5;
+const DATE: usize = 7;
+
+fn year_at(text: &[u8]) -> Option<i64> {
+    let (digits, [b' ', ..]) = text.split_at_checked(YEAR - 1)? else {
+        return None;
     };
-    let (hour, minute, second) = (two(&stamp[7..])?, two(&stamp[10..])?, two(&stamp[13..])?);
-    let is_stamp = stamp[3] == b' '
-        && stamp[6] == b' '
-        && stamp[9] == b':'
-        && stamp[12] == b':'
-        && (1..=31).contains(&day)
-        && hour < 24
-        && minute < 60
-        && second <= 60;
-    is_stamp.then_some((
-        month,
-        day,
-        ((hour * 60 + minute) * 60 + second) * 1000,
-        stamp.len(),
-    ))
+    Some(two(digits)? * 100 + two(&digits[2..])?)
+}
+
+fn month_and_day(date: &[u8; DATE]) -> Option<(i64, i64)> {
+    const MONTHS: &[u8; 36] = b"JanFebMarAprMayJunJulAugSepOctNovDec";
+    let month = MONTHS.chunks(3).position(|name| *name == date[..3])? as i64 + 1;
+    let day = match date[4] {
+        b' ' => i64::from(date[5].is_ascii_digit().then(|| date[5] - b'0')?),
+        _ => two(&date[4..])?,
+    };
+    let is_date = date[3] == b' ' && date[6] == b' ' && (1..=31).contains(&day);
+    is_date.then_some((month, day))
 }
 
 fn two(text: &[u8]) -> Option<i64> {
@@ -330,6 +384,8 @@ mod tests {
             ("Jan  1 00:00:00", "2027-01-01 00:00:00.000 local"),
             ("Dec 31 23:59:59", "2026-12-31 23:59:59.000 local"),
             ("Jan  5 10:00:00", "2027-01-05 10:00:00.000 local"),
+            ("Feb 28 2024 10:00:00 x", "2024-02-28 10:00:00.000 local"),
+            ("2025 Mar  1 10:00:00.5", "2025-03-01 10:00:00.500 local"),
         ] {
             let (stamp, _) = years.read(text.as_bytes()).expect(text);
             assert_eq!(shown(stamp), written, "{text}");
@@ -338,6 +394,12 @@ mod tests {
             .read(b"Jan  6 10:00:00 ")
             .expect("a stamp");
         assert_eq!(shown(stamp), "2027-01-06 10:00:00.000 local");
-        assert!(Years::before(end).read(b"Now 23 05:16:38").is_none());
+        for text in [
+            "Now 23 05:16:38",
+            "Nov 23 202 05:16:38",
+            "2026 Nov 23 2026 05:16:38",
+        ] {
+            assert!(Years::before(end).read(text.as_bytes()).is_none(), "{text}");
+        }
     }
 }

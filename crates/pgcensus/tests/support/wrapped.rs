@@ -527,6 +527,14 @@ pub(crate) fn stamped(all: &[Message]) -> Vec<u8> {
     )
 }
 
+/// `postgres 2>&1 | ts`: the stamp of moreutils, which has no year.
+pub(crate) fn ts(all: &[Message]) -> Vec<u8> {
+    lines(
+        all.iter()
+            .map(|line| joined(format!("{} ", rfc3164_time(&line.at)), &line.text)),
+    )
+}
+
 /// `docker compose logs`, as its source has it: every line behind the name of its container, padded to one more than the longest;
 /// the stamps of `-t` are Docker's, before the line.
 pub(crate) fn compose(all: &[Message], container: &str, is_stamped: bool) -> Vec<u8> {

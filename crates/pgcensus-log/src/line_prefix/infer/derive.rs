@@ -293,7 +293,9 @@ fn token_at(line: &Line<'_>, known: &Known<'_>, pos: usize, before: &[Token]) ->
     }
     let sign = usize::from(text[0] == b'-' && text.len() > 12);
     let len = sign + read::digits(&text[sign..]);
-    if len > sign + usize::from(sign > 0) * 10 && ends_word(len) {
+    let is_number = len > sign + usize::from(sign > 0) * 10 && ends_word(len);
+    let free_from = before.last().map_or(0, |token| token.end);
+    if is_number && !is_of_time(&head[free_from..], pos - free_from) {
         let number = &text[..len];
         let follows_number = pos > 1
             && head[pos - 1] == b'-'
@@ -310,6 +312,36 @@ fn token_at(line: &Line<'_>, known: &Known<'_>, pos: usize, before: &[Token]) ->
         return token(len, escapes);
     }
     None
+}
+
+/// Whether the digits at `at` are of a time of day or of a date that no escape prints: `Nov 23 05:16:38`. They change from line
+/// to line as a process and the number of a line do.
+fn is_of_time(text: &[u8], at: usize) -> bool {
+    let is_clock = |text: &[u8]| {
+        let clock: Option<&[u8; 8]> = text.first_chunk();
+        clock.is_some_and(|clock| {
+            let is_as = |(i, b): (usize, &u8)| match i {
+                2 | 5 => *b == b':',
+                _ => b.is_ascii_digit(),
+            };
+            clock.iter().enumerate().all(is_as)
+        }) && !text.get(8).is_some_and(u8::is_ascii_digit)
+    };
+    let begins_word = |at: usize| at == 0 || !text[at - 1].is_ascii_digit();
+    let holds = |begin: usize, len: usize| begin <= at && at < begin + len;
+    (at.saturating_sub(18)..=at).any(|begin| {
+        let text = &text[begin..];
+        begins_word(begin)
+            && (is_clock(text) && holds(begin, 8)
+                || log_time::read_wall(text).is_some_and(|(_, len)| holds(begin, len)))
+    }) || {
+        // The day, and the year behind it, of a date before a time.
+        let digits = read::digits(&text[at..]);
+        let rest = text[at + digits..].strip_prefix(b" ").unwrap_or_default();
+        let year = read::digits(rest);
+        let behind_year = rest[year..].strip_prefix(b" ").filter(|_| year == 4);
+        matches!(digits, 1 | 2 | 4) && (is_clock(rest) || behind_year.is_some_and(is_clock))
+    }
 }
 
 /// Letters, or a sign and two or four digits; `None` for what cannot be a zone. A pid may follow its digits: then it
@@ -502,6 +534,9 @@ fn hint(before: &[u8], after: &[u8]) -> Option<u8> {
     }
     if after.first() == Some(&b'@') {
         return Some(b'u');
+    }
+    if before.last() == Some(&b'[') && after.first() == Some(&b']') {
+        return Some(b'p');
     }
     let end = before
         .iter()
