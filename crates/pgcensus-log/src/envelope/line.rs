@@ -64,14 +64,16 @@ pub(super) fn kind_of(line: &[u8], years: &mut Years) -> Option<Kind> {
     if compose(line).is_some() {
         return Some(Kind::Compose);
     }
+    let text = stamp_before(line, years).and_then(|(_, len)| line[len..].strip_prefix(b" "));
+    // Before a header, which `UTC [4000]:` looks like.
+    if text.is_some_and(is_inner) {
+        return Some(Kind::Stamped);
+    }
     if let Some((_, len)) = Stamp::read_iso(line)
         && let Some(rest) = line[len..].strip_prefix(b" ")
     {
         if cri(rest).is_some() {
             return Some(Kind::Cri);
-        }
-        if is_inner(rest) {
-            return Some(Kind::Stamped);
         }
         if stream(rest).is_some_and(|(stream, text)| !stream.contains(&b'[') && is_inner(text)) {
             return Some(Kind::Stream);
@@ -85,10 +87,8 @@ pub(super) fn kind_of(line: &[u8], years: &mut Years) -> Option<Kind> {
             return Some(Kind::Syslog);
         }
     }
-    // No escape of a `log_line_prefix` prints such a stamp: it was put before one that has none, or one of its own.
-    let (_, len) = stamp_before(line, years)?;
-    let text = line[len..].strip_prefix(b" ")?;
-    (is_labelled(text) || is_inner(text)).then_some(Kind::Stamped)
+    // No escape of a `log_line_prefix` prints such a stamp: it was put before one that has none, or one of `%n`.
+    is_labelled(text?).then_some(Kind::Stamped)
 }
 
 /// A stamp that stands before a line of the server.
