@@ -25,6 +25,7 @@ mod recognize;
 mod shape;
 mod stamp;
 mod survey;
+mod table;
 
 use crate::format::{self, Format, Guess};
 use idents::Idents;
@@ -186,6 +187,8 @@ struct Layer {
     numbers: Numbers,
     /// Its lines have their lengths before them.
     is_counted: bool,
+    /// The names of its columns, where it is a [table]; else none.
+    columns: Vec<Vec<u8>>,
     idents: Idents,
     /// Of the first labelled entry of the sample.
     server: Vec<u8>,

@@ -178,6 +178,36 @@ fn stamps_with_names_of_months_are_times() {
 }
 
 #[test]
+fn records_of_a_table_are_messages() {
+    let message =
+        "2026-11-23 05:16:38 UTC::@:[7]:LOG:  database system was shut down in \"x\", y\n\tz";
+    let quoted = message.replace('"', "\"\"");
+    for (names, record) in [
+        (
+            "@timestamp,@message",
+            format!("2026-11-23 05:16:38.000,\"{quoted}\""),
+        ),
+        (
+            "\u{feff}timestamp,message\r",
+            format!("1795411965839,\"{quoted}\"\r"),
+        ),
+        (
+            "TimeGenerated [UTC],Category,errorLevel_s,Message,_ResourceId",
+            format!("\"11/23/2026, 5:16:38.000 AM\",PostgreSQLLogs,LOG,\"{quoted}\",/servers/pg1"),
+        ),
+        (
+            "\"@timestamp\",\"@logStream\",\"@message\"",
+            format!("x,mydb.0,\"{quoted}\""),
+        ),
+    ] {
+        let table = format!("{names}\n{record}\n\n{record}");
+        assert_eq!(text(&table), format!("{message}\n").repeat(2), "{names}");
+    }
+    let csvlog = "log_time,process_id,message\n2026-11-23 05:16:38.000 UTC,7,x\n";
+    assert_eq!(Envelope::of(csvlog.as_bytes(), END), None);
+}
+
+#[test]
 fn the_servers_own_time_and_process_hold() {
     let inner = "2026-11-23 05:16:38.743 UTC [21966] LOG:  starting PostgreSQL 18.4 on x\n";
     for syslog in [
@@ -308,6 +338,9 @@ const PARTS: &[&[u8]] = &[
     b"2026-11-23T05:25:55Z stderr P ",
     b"db-1  | ",
     b"standby_10  |",
+    b"@timestamp,@message\n",
+    b"\"",
+    b"2026-11-23 05:25:55.000,",
     b"[pod/pg-0/postgres] ",
     b"[pod/",
     b"[1-1] ",

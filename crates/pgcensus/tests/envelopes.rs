@@ -503,6 +503,9 @@ fn clouds() {
             of_records("CloudWatch subscription", |log| {
                 wrapped::cloudwatch(&log.records, &CloudWatch::Subscription)
             }),
+            of_records("CloudWatch Logs Insights", |log| {
+                wrapped::insights(&log.records)
+            }),
             of_lines("Cloud SQL lines", |log| {
                 wrapped::cloud_logging(&lines(log), false, false)
             }),

@@ -6,6 +6,7 @@ use super::json::Objects;
 use super::line::{self, Lines};
 use super::shape;
 use super::stamp::{Day, Years};
+use super::table::Table;
 use super::{Entry, Kind, Layer};
 
 /// A longer line is handed on as far as this; the rest of it is skipped.
@@ -31,6 +32,7 @@ enum Frames {
         is_counted: bool,
     },
     Objects(Objects),
+    Table(Table),
     Export(Entries),
 }
 
@@ -39,6 +41,7 @@ impl Reader {
         let kind = layer.kind;
         let frames = match kind {
             Kind::Export => Frames::Export(Entries::default()),
+            _ if !layer.columns.is_empty() => Frames::Table(Table::new(layer.columns.clone())),
             kind if kind.is_json() => Frames::Objects(Objects::default()),
             kind => Frames::Lines {
                 torn: Vec::new(),
@@ -83,6 +86,9 @@ impl Reader {
                     each(entry, object);
                 }
             }),
+            Frames::Table(table) => table.feed(bytes, |object| {
+                read_object(kind, object, idents, entry, &mut each);
+            }),
             Frames::Export(entries) => {
                 entries.feed(bytes, |export| {
                     read_export(export, idents, entry, &mut each);
@@ -95,7 +101,7 @@ impl Reader {
     pub(super) fn idents(&self) -> &Idents {
         match &self.frames {
             Frames::Lines { lines, .. } => lines.idents(),
-            Frames::Objects(_) | Frames::Export(_) => &self.idents,
+            Frames::Objects(_) | Frames::Table(_) | Frames::Export(_) => &self.idents,
         }
     }
 
@@ -106,7 +112,7 @@ impl Reader {
 
     /// Reads what is left at the end.
     pub(super) fn finish(&mut self, entry: &mut Entry, mut each: impl FnMut(&mut Entry, &[u8])) {
-        let idents = &mut self.idents;
+        let (kind, idents) = (self.kind, &mut self.idents);
         match &mut self.frames {
             Frames::Lines {
                 torn,
@@ -123,6 +129,9 @@ impl Reader {
                 }
             }
             Frames::Objects(_) => {}
+            Frames::Table(table) => table.finish(|object| {
+                read_object(kind, object, idents, entry, &mut each);
+            }),
             Frames::Export(entries) => {
                 entries.finish(|export| read_export(export, idents, entry, &mut each));
             }
@@ -204,6 +213,19 @@ fn read_line(
     entry.clear();
     if lines.read(line, entry) {
         each(entry, line);
+    }
+}
+
+fn read_object(
+    kind: Kind,
+    object: &[u8],
+    idents: &mut Idents,
+    entry: &mut Entry,
+    each: &mut impl FnMut(&mut Entry, &[u8]),
+) {
+    entry.clear();
+    if shape::read(kind, b"", object, idents, entry) {
+        each(entry, object);
     }
 }
 

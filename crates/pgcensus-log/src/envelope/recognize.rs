@@ -6,7 +6,7 @@ use super::parts::{self, Numbers};
 use super::reader::Reader;
 use super::stamp::{Day, Years};
 use super::survey::is_labelled;
-use super::{Entry, Kind, Layer, Piece, line, shape};
+use super::{Entry, Kind, Layer, Piece, line, shape, table};
 use crate::format;
 
 /// Lines or objects by which an envelope is told.
@@ -16,7 +16,13 @@ impl Layer {
     /// The envelope that most lines, objects or entries of a sample have.
     pub(super) fn of(sample: &[u8], end: Day) -> Option<Layer> {
         let sample = sample.strip_prefix(format::BOM).unwrap_or(sample);
+        let table = table::kind_of(sample);
+        let (table_kind, columns) = match table {
+            Some((kind, columns)) => (Some(kind), columns),
+            None => (None, Vec::new()),
+        };
         let kind = match sample.trim_ascii_start() {
+            _ if table_kind.is_some() => table_kind,
             [b'{', ..] => object_kind(sample),
             // PostgreSQL's own prefixes may begin with a bracket, but no brace follows.
             [b'[', rest @ ..] if rest.trim_ascii_start().first() == Some(&b'{') => {
@@ -33,6 +39,7 @@ impl Layer {
             kind,
             numbers: Numbers::None,
             is_counted: line::octets(sample).is_some(),
+            columns,
             idents: Idents::default(),
             server: Vec::new(),
         };

@@ -613,6 +613,19 @@ pub(crate) fn cloudwatch(records: &[Record], how: &CloudWatch) -> Vec<u8> {
     serde_json::to_vec_pretty(&all).expect("it is JSON")
 }
 
+/// What CloudWatch Logs Insights exports as csv, newest first as it shows them.
+pub(crate) fn insights(records: &[Record]) -> Vec<u8> {
+    let records = records.iter().rev().map(|record| {
+        let message = whole(record).replace('"', "\"\"");
+        format!(
+            "{},\"{message}\"",
+            record.at.replace('T', " ").get(..23).unwrap_or_default()
+        )
+        .into_bytes()
+    });
+    lines([b"@timestamp,@message".to_vec()].into_iter().chain(records))
+}
+
 /// Google writes an entry for each physical line.
 pub(crate) fn cloud_logging(messages: &[Message], is_array: bool, is_descending: bool) -> Vec<u8> {
     let mut entries: Vec<_> = messages
