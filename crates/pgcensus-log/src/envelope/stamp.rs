@@ -242,7 +242,7 @@ impl Named {
             Some(year) => (Some(year), &text[YEAR..]),
             None => (None, text),
         };
-        let (month, day) = month_and_day(date.first_chunk()?)?;
+        let (month, day) = month_and_day(*date.first_chunk()?)?;
         let mut time = &date[DATE..];
         if year.is_none() {
             year = year_at(time);
@@ -273,7 +273,7 @@ fn year_at(text: &[u8]) -> Option<i64> {
     Some(two(digits)? * 100 + two(&digits[2..])?)
 }
 
-fn month_and_day(date: &[u8; DATE]) -> Option<(i64, i64)> {
+fn month_and_day(date: [u8; DATE]) -> Option<(i64, i64)> {
     const MONTHS: &[u8; 36] = b"JanFebMarAprMayJunJulAugSepOctNovDec";
     let month = MONTHS.chunks(3).position(|name| *name == date[..3])? as i64 + 1;
     let day = match date[4] {

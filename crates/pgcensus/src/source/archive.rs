@@ -154,7 +154,7 @@ impl Look<'_> {
         is_plain: bool,
     ) -> Result<Vec<Part>, Taken> {
         let problem = |err: io::Error| Taken::Problem(Problem::of(path, &err).message);
-        let opened = Opened::new(bytes, day_of(member)).map_err(problem)?;
+        let mut opened = Opened::new(bytes, day_of(member)).map_err(problem)?;
         let compression = opened.magic.compression();
         // Whose lines are in an envelope, all of it tells.
         let text = if opened.is_tar {
@@ -162,8 +162,8 @@ impl Look<'_> {
         } else if opened.envelope.is_some() {
             opened.into_reader()
         } else {
+            opened.set_again();
             let mut head = Head::read(opened, self.learned, path);
-            head.has_tail = true;
             let judged = judge(&mut head, self.request, path, Way::Member, self.learned);
             if !head.may_begin_late() {
                 judged?;

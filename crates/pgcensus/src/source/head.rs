@@ -50,10 +50,19 @@ pub(super) struct Opened {
     pub(super) end: Day,
     /// It was dealt out of another one: its outermost layer tells of one server.
     is_part: bool,
-    /// Its first line, where its first megabyte says nothing and these are its last bytes.
-    begin: Option<Vec<u8>>,
+    looked_at: LookedAt,
     /// See [`LogFile::late`](super::file::LogFile::late).
     pub(super) late: Option<Late>,
+}
+
+/// Which bytes of an input are looked at.
+pub(super) enum LookedAt {
+    /// The first ones of what can be read once.
+    Stream,
+    /// The first ones; the last can be looked at too.
+    Begin,
+    /// The last ones, since the first say nothing; and its first line.
+    End(Vec<u8>),
 }
 
 /// Opens something again, from its first byte.
@@ -79,10 +88,8 @@ pub(super) struct Head {
     pub(super) as_others: Option<Inference>,
     /// Why reading stopped before [`SAMPLE_MAX`], when that was not the end.
     pub(super) failure: Option<io::Error>,
-    /// Its first line, where the sample is of its last bytes.
-    pub(super) begin: Option<Vec<u8>>,
-    /// It can be read again, and so its last bytes looked at.
-    pub(super) has_tail: bool,
+    /// Of which bytes the sample is.
+    pub(super) looked_at: LookedAt,
     /// No line of it is known, or few of those that look like a server's are.
     pub(super) is_unknown: bool,
     /// Nothing follows what was read.
@@ -122,7 +129,7 @@ impl Opened {
             is_tar,
             end,
             is_part: false,
-            begin: None,
+            looked_at: LookedAt::Stream,
             late: None,
         }
     }
@@ -155,7 +162,7 @@ impl Opened {
         Opened {
             is_part,
             is_tar: false,
-            begin: Some(begin),
+            looked_at: LookedAt::End(begin),
             ..Opened::of(magic, Box::new(io::Cursor::new(tail)), end)
         }
     }
@@ -194,10 +201,22 @@ impl Opened {
 
     /// All its bytes, decompressed, from the first one.
     pub(super) fn into_reader(self) -> Box<dyn Read + Send> {
+        self.into_parts().1
+    }
+
+    fn into_parts(self) -> (LookedAt, Box<dyn Read + Send>) {
         let head = io::Cursor::new(self.head);
-        match self.failure {
+        let reader: Box<dyn Read + Send> = match self.failure {
             Some(err) => Box::new(head.chain(Failed(Some(err)))),
             None => Box::new(head.chain(self.rest)),
+        };
+        (self.looked_at, reader)
+    }
+
+    /// It can be read again: where its first bytes say nothing, its last ones are looked at.
+    pub(super) fn set_again(&mut self) {
+        if matches!(self.looked_at, LookedAt::Stream) {
+            self.looked_at = LookedAt::Begin;
         }
     }
 }
@@ -207,8 +226,7 @@ impl Head {
     pub(super) fn read(opened: Opened, learned: &mut Learned, path: &Path) -> Head {
         let (magic, envelope) = (opened.magic, opened.envelope.clone());
         let late = opened.late.clone().filter(|_| envelope.is_some());
-        let begin = opened.begin.clone();
-        let rest = opened.into_reader();
+        let (looked_at, rest) = opened.into_parts();
         let mut head = Head {
             magic,
             translated: None,
@@ -217,8 +235,7 @@ impl Head {
             is_composed: false,
             as_others: None,
             failure: None,
-            begin,
-            has_tail: false,
+            looked_at,
             is_unknown: false,
             is_over: false,
             rest: match &envelope {
@@ -297,31 +314,37 @@ impl Head {
     /// What was read, as it was, where it is all there is.
     pub(super) fn all(&self) -> Option<&[u8]> {
         let read = self.whole.as_ref().unwrap_or(&self.sample);
-        let is_all = read.len() < SAMPLE && self.failure.is_none() && self.begin.is_none();
+        let is_all = read.len() < SAMPLE && self.failure.is_none() && !self.is_end();
         is_all.then_some(read)
     }
 
     /// Its first line, or the beginning of it.
     pub(super) fn first_line(&self) -> &[u8] {
-        let begin = self.begin.as_ref().unwrap_or(&self.sample);
+        let begin = match &self.looked_at {
+            LookedAt::End(begin) => begin,
+            LookedAt::Stream | LookedAt::Begin => &self.sample,
+        };
         let line = begin.split(|&b| b == b'\n').next().unwrap_or(&[]);
         &line[..line.len().min(FIRST_LINE)]
     }
 
     /// It says nothing, and what follows it may say more.
     pub(super) fn may_begin_late(&self) -> bool {
-        self.is_unknown && self.has_tail && self.begin.is_none() && !self.is_over
+        self.is_unknown && matches!(self.looked_at, LookedAt::Begin) && !self.is_over
+    }
+
+    /// The sample is of its last bytes.
+    pub(super) fn is_end(&self) -> bool {
+        matches!(self.looked_at, LookedAt::End(_))
     }
 
     /// Where a line has been looked for, and what to do beside describing it.
-    pub(super) fn looked_at(&self) -> (&'static str, &'static str) {
-        if self.begin.is_none() && self.is_over {
-            ("in it", "")
-        } else if self.has_tail || self.begin.is_some() {
-            ("of its first megabyte and its last one", "")
-        } else {
+    pub(super) fn place_and_remedy(&self) -> (&'static str, &'static str) {
+        match self.looked_at {
+            LookedAt::Stream | LookedAt::Begin if self.is_over => ("in it", ""),
             // More of a stream would have to be kept.
-            ("of its first megabyte", "give it as a file, or ")
+            LookedAt::Stream => ("of its first megabyte", "give it as a file, or "),
+            LookedAt::Begin | LookedAt::End(_) => ("of its first megabyte and its last one", ""),
         }
     }
 

@@ -120,7 +120,7 @@ pub(super) fn judge(
         }
         Guess::Binary if asked => Taken::Problem("binary, not a log".to_owned()),
         Guess::Unknown if asked => {
-            let (place, remedy) = head.looked_at();
+            let (place, remedy) = head.place_and_remedy();
             Taken::Problem(format!(
                 "no line {place} looks like one of a PostgreSQL server; if it is its log, {remedy}say how it is written with --format or --line-prefix"
             ))

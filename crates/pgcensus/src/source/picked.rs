@@ -27,7 +27,7 @@ pub(crate) struct Pick {
     pub(super) server: Box<[u8]>,
     /// All that its begin names.
     known: Arc<[Box<[u8]>]>,
-    by: Envelope,
+    by: Arc<Envelope>,
     /// Told when there is another one.
     late: Late,
 }
@@ -48,10 +48,11 @@ impl Pick {
             return Ok(None);
         };
         let known: Arc<[Box<[u8]>]> = known.into_iter().map(Box::from).collect();
+        let envelope = Arc::new(by.clone());
         let pick = |server: &[u8]| Pick {
             server: server.into(),
             known: known.clone(),
-            by: by.clone(),
+            by: envelope.clone(),
             late: late.clone(),
         };
         let is_few = (2..=SERVERS_MAX).contains(&known.len());

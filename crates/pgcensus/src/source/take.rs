@@ -307,7 +307,7 @@ pub(super) fn take_tar(opened: Opened, mut look: Look<'_>) -> Taken {
 
 /// What is on disk, and is one log, or begins late.
 fn take_opened(
-    opened: Opened,
+    mut opened: Opened,
     stored: Stored,
     take: Take<'_>,
     learned: &mut Learned,
@@ -316,8 +316,8 @@ fn take_opened(
 ) -> Vec<Part> {
     let Take { request, path, way } = take;
     let known = opened.known();
+    opened.set_again();
     let mut head = Head::read(opened, learned, path);
-    head.has_tail = true;
     let (format, inferred) = match judge(&mut head, request, path, way, learned) {
         Ok(log) => log,
         Err(taken) => {
@@ -338,7 +338,7 @@ fn take_opened(
     file.compression = stored.compression;
     file.kind = stored.kind;
     file.broken = stored.broken;
-    if head.begin.is_some() && file.first.is_some() {
+    if head.is_end() && file.first.is_some() {
         file.first = file.first_time().unwrap_or(file.first);
     }
     file.look_at_tail(&head, &mut learned.languages);

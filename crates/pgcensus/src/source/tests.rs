@@ -755,11 +755,9 @@ fn a_log_may_begin_behind_other_lines() {
         |i| format!("Nov 23 09:00:00 db01 nginx[7]: 10.0.0.{i} \"GET /\" 200 LOG: hello to you\n");
     let nginx = |i| format!("10.0.0.{i} - - [23/Nov/2026:09:00:00] \"GET /\" 200 12 \"LOG: x\"\n");
     let syslog: String = (10..40).map(syslog).collect();
-    let stderr: String = (10..40)
-        .map(|n| {
-            format!("2026-11-23 10:00:{n}.000 UTC [{n}] LOG:  connection received: host=[local]\n")
-        })
-        .collect();
+    let connected =
+        |n| format!("2026-11-23 10:00:{n}.000 UTC [{n}] LOG:  connection received: host=[local]\n");
+    let stderr: String = (10..40).map(connected).collect();
     let statement = strangers(|i| {
         format!("\tINSERT INTO t VALUES ({i}, 'a \"\"word\"\" or two, or more of them');\n")
     });
@@ -804,9 +802,10 @@ fn a_log_may_begin_behind_other_lines() {
                 panic!("{name}: {:?}", logs.servers(&plan));
             };
             let explained = logs.short(&file.explain("x"));
-            let times = match name.starts_with("plain") {
-                true => times,
-                false => times.split(" to ").next().expect("it has two"),
+            let times = if name.starts_with("plain") {
+                times
+            } else {
+                times.split(" to ").next().expect("it has two")
             };
             assert!(explained.contains(times), "{explained}");
             assert!(explained.contains(envelope), "{explained}");
@@ -832,12 +831,11 @@ fn a_log_may_begin_behind_other_lines() {
 /// Another program's log that quotes a server's, with prefixes of which none is that of most lines.
 #[test]
 fn a_prefix_that_reads_less_than_half_is_not_believed() {
-    let text: String = (10..40)
-        .map(|n| {
-            let word = ["one", "two", "three", "four", "five"][n % 5];
-            format!("{word}{n}{word}/{n}x LOG:  connection received: host=10.0.0.{n} port=4{n}\n")
-        })
-        .collect();
+    let quoted = |n: usize| {
+        let word = ["one", "two", "three", "four", "five"][n % 5];
+        format!("{word}{n}{word}/{n}x LOG:  connection received: host=10.0.0.{n} port=4{n}\n")
+    };
+    let text: String = (10..40).map(quoted).collect();
     let text = text + "2026-11-23 10:00:10.000 UTC [7] LOG:  x\n";
     let logs = Logs::new(&[("pg.log", text.as_bytes()), ("d/pg.log", text.as_bytes())]);
     let plan = logs.plan(&["pg.log"]);
