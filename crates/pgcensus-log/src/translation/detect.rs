@@ -1,5 +1,6 @@
 //! Which languages a log is in, told from its head: by its severities and labels, and by how its messages begin.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
@@ -8,12 +9,12 @@ use memchr::memmem::Finder;
 use super::encoding::Encoder;
 use super::index::{Index, begins};
 use super::language_of;
-use super::rewrite::{Csv, csv_columns, has_sqlstate, json_message};
+use super::rewrite::{Csv, csv_columns, has_sqlstate, json_message, json_string_len};
 use super::table::{AUTHORIZED, LANGUAGES, MESSAGES};
 use super::words::Words;
 use crate::format::{self, lines};
 use crate::line_prefix::label;
-use crate::message;
+use crate::{jsonlog, message, near};
 
 /// A shorter begin of a message may begin any other one.
 const HEAD_MIN: usize = 8;
@@ -61,7 +62,10 @@ impl Shape {
 pub fn may_be_translated(sample: &[u8], shape: Shape) -> bool {
     let colon = Finder::new(b":  ");
     let mut messages = lines(sample).filter_map(|line| match shape {
-        Shape::Jsonlog => json_message(line).map(|start| (true, &line[start..])),
+        Shape::Jsonlog => json_message(line).map(|start| {
+            let message = &line[start..];
+            (!begins_escaped(message), message)
+        }),
         Shape::Csvlog => match csv_columns(line) {
             Csv::Record(columns) => {
                 let (start, end) = columns.severity;
@@ -90,11 +94,30 @@ pub fn may_be_translated(sample: &[u8], shape: Shape) -> bool {
     messages.any(|(is_english, message)| !is_english || may_begin(message))
 }
 
+/// The first bytes of a string of json hold an escape: whoever serialised it again may write each letter so that is no ASCII.
+pub(crate) fn begins_escaped(text: &[u8]) -> bool {
+    let first = text.first_chunk::<HEAD_MIN>();
+    first.is_some_and(|first| near::has(b'\\', *first))
+}
+
+/// The text of a string of json, or the begin of one that is cut off.
+fn json_text(text: &[u8]) -> Cow<'_, [u8]> {
+    let text = &text[..json_string_len(text).unwrap_or(text.len()).min(text.len())];
+    match memchr::memchr(b'\\', text) {
+        Some(_) => Cow::Owned(jsonlog::unescape(text)),
+        None => Cow::Borrowed(text),
+    }
+}
+
 /// A message that may be of another language.
-fn may_begin(message: &[u8]) -> bool {
+pub(crate) fn may_begin(message: &[u8]) -> bool {
     let Some(first) = message.first_chunk::<HEAD_MIN>() else {
         return false;
     };
+    // Not of two lines: what the first one is must not depend on where a chunk ends.
+    if near::has(b'\n', *first) {
+        return false;
+    }
     if !first.is_ascii() {
         return true;
     }
@@ -234,6 +257,7 @@ impl Catalog {
     /// The languages that occur in the head of a log of this shape, most frequent first; English is none of them.
     pub fn detect(&self, sample: &[u8], shape: Shape) -> Vec<&'static str> {
         let mut hits = BTreeMap::<&'static str, usize>::new();
+        let mut unescaped;
         for line in lines(sample) {
             let (of, message) = match shape {
                 Shape::Stderr if line.first() == Some(&b'\t') => continue,
@@ -256,7 +280,10 @@ impl Catalog {
                     (of.map_or("", |(_, of)| of), &line[columns.message + 1..])
                 }
                 Shape::Jsonlog => match json_message(line) {
-                    Some(start) => ("", &line[start..]),
+                    Some(start) => {
+                        unescaped = json_text(&line[start..]);
+                        ("", &unescaped[..])
+                    }
                     None => continue,
                 },
             };

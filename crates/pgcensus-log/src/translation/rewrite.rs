@@ -458,14 +458,22 @@ pub(super) fn csv_columns(rest: &[u8]) -> Csv {
 
 /// Where the text of the message begins, behind its quote.
 pub(super) fn json_message(line: &[u8]) -> Option<usize> {
-    const KEY: &[u8] = b"\"message\":\"";
-    Some(memmem::find(line, KEY)? + KEY.len())
+    json_string(line, b"\"message\"")
 }
 
 fn json_severity(line: &[u8]) -> Option<Severity> {
-    const KEY: &[u8] = b"\"error_severity\":\"";
-    let value = &line[memmem::find(line, KEY)? + KEY.len()..];
+    let value = &line[json_string(line, b"\"error_severity\"")?..];
     Severity::parse(&value[..memchr(b'"', value)?])
+}
+
+/// Where the string of a key begins, behind its quote: what was serialised again may have spaces around the colon.
+fn json_string(line: &[u8], key: &[u8]) -> Option<usize> {
+    memmem::find_iter(line, key).find_map(|at| {
+        let value = line[at + key.len()..].trim_ascii_start();
+        let value = value.strip_prefix(b":")?.trim_ascii_start();
+        let text = value.strip_prefix(b"\"")?;
+        Some(line.len() - text.len())
+    })
 }
 
 /// Where a string ends, before its quote.

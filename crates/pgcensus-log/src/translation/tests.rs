@@ -470,6 +470,9 @@ fn columns_and_strings_keep_their_quotes() {
             csv("LOG,00000,\"disconnection: session time: 0:00:00.021 user=a database=b host=h port=5\",,\n")),
         (Shape::Jsonlog, "{\"error_severity\":\"FATAL\",\"message\":\"la base de données « a\\\"\\\\ » n'existe pas\",\"statement\":\"fahre herunter\"}\n".to_owned(),
             "{\"error_severity\":\"FATAL\",\"message\":\"database \\\"a\\\"\\\\\\\" does not exist\",\"statement\":\"fahre herunter\"}\n".to_owned()),
+        // Serialised again.
+        (Shape::Jsonlog, "{\"user\": \"message\", \"error_severity\": \"LOG\", \"message\" : \"d\\u00e9connexion : dur\\u00e9e de la session : 0:00:00.021\\nutilisateur=a base=b h\\u00f4te=h port=5\"}\n".to_owned(),
+            "{\"user\": \"message\", \"error_severity\": \"LOG\", \"message\" : \"disconnection: session time: 0:00:00.021 user=a database=b host=h port=5\"}\n".to_owned()),
     ];
     for (shape, text, expected) in rows {
         let rewritten = Rewriter::new(translation.clone(), shape).whole(text.as_bytes());
