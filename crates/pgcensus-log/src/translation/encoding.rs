@@ -8,9 +8,20 @@ use std::sync::{LazyLock, OnceLock};
 use super::table::ENCODINGS;
 use super::{Encoding, language_of};
 
+/// What is left of a letter of one byte where all text must be UTF-8: Docker and Filebeat write so what is none.
+static REPLACED: &str = "\u{fffd}";
+
+/// The languages whose texts can be told apart without their other letters than those of ASCII, which are one byte each in the
+/// encodings of old.
+const LATIN: &str = "de es fr id it pl pt_BR sv tr";
+
 /// One encoding, ready to write in.
 pub(super) struct Encoder {
-    encoding: &'static Encoding,
+    /// The languages that are written in it; empty: any.
+    languages: &'static str,
+    encoding: Option<&'static Encoding>,
+    /// What stands for a letter that has no place in it, and whether that is lost.
+    other: Option<(&'static [u8], bool)>,
     /// In order; made when the first text is written in it.
     letters: OnceLock<Vec<(char, &'static [u8])>>,
 }
@@ -19,19 +30,27 @@ pub(super) struct Encoder {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Encoded {
     pub(super) bytes: Vec<u8>,
-    /// It has letters that became question marks.
+    /// It has letters that are lost: became question marks, say.
     pub(super) is_torn: bool,
 }
 
 impl Encoder {
-    /// All encodings but UTF-8, which the catalogs are written in.
+    /// All encodings but UTF-8, which the catalogs are written in, and what is left of them in UTF-8.
     pub(super) fn all() -> &'static [Encoder] {
         static ALL: LazyLock<Vec<Encoder>> = LazyLock::new(|| {
-            let encoder = |encoding| Encoder {
-                encoding,
+            let written = ENCODINGS.iter().map(|encoding| Encoder {
+                languages: encoding.languages,
+                encoding: Some(encoding),
+                other: encoding.is_lossy.then_some((b"?", true)),
+                letters: OnceLock::new(),
+            });
+            let replaced = Encoder {
+                languages: LATIN,
+                encoding: None,
+                other: Some((REPLACED.as_bytes(), false)),
                 letters: OnceLock::new(),
             };
-            ENCODINGS.iter().map(encoder).collect()
+            written.chain([replaced]).collect()
         });
         &ALL
     }
@@ -45,13 +64,13 @@ impl Encoder {
 
     /// A server that speaks this language may have this encoding.
     fn is_for(&self, language: &str) -> bool {
-        let languages = self.encoding.languages;
-        languages.is_empty() || language_of(languages).any(|one| one == language)
+        self.languages.is_empty() || language_of(self.languages).any(|one| one == language)
     }
 
     fn letters(&self) -> &[(char, &'static [u8])] {
         self.letters.get_or_init(|| {
-            let letters = self.encoding.letters.iter().flat_map(|(letters, bytes)| {
+            let letters = self.encoding.map_or(&[][..], |encoding| encoding.letters);
+            let letters = letters.iter().flat_map(|(letters, bytes)| {
                 let bytes = bytes.split(|&b| b == b' ');
                 letters.chars().zip(bytes)
             });
@@ -107,7 +126,7 @@ impl Encoder {
         rest.is_empty()
     }
 
-    /// A letter, and whether it became a question mark.
+    /// A letter, and whether it is lost.
     fn letter(&self, letter: char) -> Option<(&[u8], bool)> {
         if letter.is_ascii() {
             return Some((&ASCII[letter as usize..=letter as usize], false));
@@ -115,7 +134,7 @@ impl Encoder {
         let letters = self.letters();
         match letters.binary_search_by_key(&letter, |(letter, _)| *letter) {
             Ok(place) => Some((letters[place].1, false)),
-            Err(_) => self.encoding.is_lossy.then_some((b"?", true)),
+            Err(_) => self.other,
         }
     }
 }

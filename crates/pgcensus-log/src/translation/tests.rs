@@ -543,6 +543,41 @@ fn ten_lines(language: &str) -> (String, Vec<String>) {
 }
 
 #[test]
+fn what_was_made_utf_8_or_serialised_again_tells_the_language() {
+    let catalog = Catalog::default();
+    let lines = |language: &str, write: &dyn Fn(&str) -> String| {
+        let (_, messages) = ten_lines(language);
+        let lines = messages.iter().map(|message| write(message));
+        lines.collect::<Vec<_>>().concat()
+    };
+    for language in ["de", "es", "fr", "ja", "ru"] {
+        let log = lines(language, &|message| {
+            let escaped = message.replace('"', "\\\"").replace('\n', "\\n");
+            let each = escaped.chars().map(|letter| match letter {
+                ' '..='~' => letter.to_string(),
+                _ => format!("\\u{:04x}", u32::from(letter)),
+            });
+            let message = each.collect::<String>();
+            format!("{{\"pid\": 1, \"message\": \"{message}\"}}\n")
+        });
+        assert_eq!(Shape::of(log.as_bytes()), Shape::Jsonlog);
+        assert!(may_be_translated(log.as_bytes(), Shape::Jsonlog));
+        assert_eq!(catalog.detect(log.as_bytes(), Shape::Jsonlog), [language]);
+    }
+    for language in ["de", "es", "fr", "it", "pt_BR", "sv"] {
+        let log = lines(language, &|message| {
+            let latin1 = message.chars().map(|letter| match letter {
+                '\n' | ' '..='~' => letter,
+                _ => char::REPLACEMENT_CHARACTER,
+            });
+            let message = latin1.collect::<String>().replace('\n', "\n\t");
+            format!("2026 [1] a@b LOG:  {message}\n")
+        });
+        assert_eq!(catalog.detect(log.as_bytes(), Shape::Stderr), [language]);
+    }
+}
+
+#[test]
 fn ten_lines_tell_the_language() {
     let catalog = Catalog::default();
     for language in LANGUAGES {
