@@ -22,6 +22,7 @@ use memchr::memmem::Finder;
 use crate::csvlog;
 use crate::format::Format;
 use crate::message;
+use crate::translation::{self, stray};
 
 /// Finds the candidates of a format.
 #[derive(Clone, Debug)]
@@ -154,22 +155,22 @@ fn candidate(chunk: &[u8], kind: Kind, at: usize, end: usize) -> Option<usize> {
             }
             let message = end;
             let word = *chunk.get(message..)?.first_chunk()?;
-            let may_be = message::may_begin(word);
+            let may_be = stray::may_begin(word);
             // `log_error_verbosity = verbose`: an SQLSTATE, `00000: `.
             let is_verbose = word[5] == b':' && word[6] == b' ';
             if !(may_be || is_verbose) {
                 return None;
             }
-            if may_be && message::is_candidate(&chunk[message..]) {
+            if may_be && is_candidate(&chunk[message..]) {
                 return Some(message);
             }
             let verbose = message + 7;
-            (is_verbose && message::is_candidate(&chunk[verbose..])).then_some(verbose)
+            (is_verbose && is_candidate(&chunk[verbose..])).then_some(verbose)
         }
         Kind::Severity => {
             let quoted = end + 5;
             let is_message = chunk.get(quoted..quoted + 2) == Some(b",\"");
-            (is_message && message::may_be_row(&chunk[quoted + 2..])).then_some(quoted)
+            (is_message && may_be_row(&chunk[quoted + 2..])).then_some(quoted)
         }
         Kind::Fatal => {
             let message = chunk.get(end + 6..)?;
@@ -182,9 +183,25 @@ fn candidate(chunk: &[u8], kind: Kind, at: usize, end: usize) -> Option<usize> {
             let value = chunk[end..].trim_ascii_start().strip_prefix(b":")?;
             let message = value.trim_ascii_start().strip_prefix(b"\"")?;
             let between = &chunk[end..chunk.len() - message.len()];
-            (message::may_be_row(message) && !between.contains(&b'\n')).then_some(at)
+            let may_be = may_be_row(message) || translation::begins_escaped(message);
+            (may_be && !between.contains(&b'\n')).then_some(at)
         }
     }
+}
+
+/// A message of severity LOG or WARNING is in the table, in some language, as far as its head tells.
+#[inline]
+fn is_candidate(message: &[u8]) -> bool {
+    message::is_candidate(message) || stray::may_be(message)
+}
+
+/// It may be one, as far as its first bytes tell.
+#[inline]
+fn may_be_row(message: &[u8]) -> bool {
+    message
+        .first_chunk()
+        .is_some_and(|head| stray::may_begin(*head))
+        && (message::may_be_row(message) || stray::may_be(message))
 }
 
 /// The keys before that of the message do not say, in the server's order, that it is something else than FATAL.

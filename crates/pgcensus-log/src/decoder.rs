@@ -7,12 +7,13 @@ use memchr::{memchr, memchr_iter, memmem, memrchr};
 
 use crate::batch::{Batch, Why};
 use crate::candidate::Candidates;
-use crate::event::EventKind;
+use crate::event::{EventKind, RefusalReason};
 use crate::format::Format;
-use crate::line_prefix::{Head, Label, LinePrefix, Names, Wanted};
+use crate::line_prefix::{Head, Label, LinePrefix, Names, Wanted, label};
 use crate::log_time::{LogTime, Minute};
 use crate::message::{self, Classified};
 use crate::record::{Record, Severity, Sqlstate};
+use crate::translation::stray;
 use crate::{csvlog, jsonlog, stderr, stranger};
 
 /// The head of a longer record is decoded, the rest is skipped.
@@ -24,6 +25,9 @@ const UNMATCHED_MAX: usize = 8192;
 
 /// One line has at most this many readings: a name that holds a label makes a second one.
 const READINGS_MAX: usize = 4;
+
+/// Of a record whose labels are in another language than its log, so much is looked at.
+const TRANSLATED_MAX: usize = 64 << 10;
 
 /// Decodes the chunks of one file.
 #[derive(Clone, Debug)]
@@ -234,7 +238,14 @@ impl Out<'_> {
             self.batch.push_kind(offset, bytes, record, kind, sqlstate);
             return true;
         }
-        let (kind, sqlstate) = match message::classify(record) {
+        let mut classified = message::classify(record);
+        let translated = is_in_no_row(&classified).then(|| stray::english(record));
+        let translated = translated.flatten();
+        if let Some(record) = &translated {
+            classified = message::classify(record);
+        }
+        let record = translated.as_ref().unwrap_or(record);
+        let (kind, sqlstate) = match classified {
             Classified::Nothing => return true,
             Classified::Untrusted if record.has_context || record.has_statement => {
                 self.unreadable(start, end, Why::Raised);
@@ -255,6 +266,21 @@ impl Out<'_> {
             self.unreadable(start, end, Why::Raised);
         }
     }
+}
+
+/// Its message is in no row of the table, as far as what it says tells: it may be of another language.
+fn is_in_no_row(classified: &Classified<'_>) -> bool {
+    matches!(
+        classified,
+        Classified::Nothing
+            | Classified::Event(
+                EventKind::Refused {
+                    reason: RefusalReason::Other,
+                    ..
+                },
+                _
+            )
+    )
 }
 
 /// Where the record of the candidate ends; `None`: it is none's.
@@ -356,11 +382,17 @@ fn decode_stderr(
     }
     // Only a message at the start of its line's text can be an event: `LOG:  connection received: `.
     let before = &chunk[line_start..candidate];
-    let message = before.ends_with(b":  ")
-        || before.ends_with(b": ")
-        || chunk[candidate..].starts_with(b"FATAL:  ");
-    if !message {
+    let is_fatal = chunk[candidate..].starts_with(b"FATAL:  ");
+    let is_message = before.ends_with(b":  ") || before.ends_with(b": ") || is_fatal;
+    if !is_message {
         return next;
+    }
+    if !is_fatal && !message::is_candidate(&chunk[candidate..]) {
+        // Its label may be of the same language.
+        let verbose = if before.ends_with(b":  ") { 0 } else { 7 };
+        let is_english = label::at_end(&before[..before.len().saturating_sub(verbose)]).is_some();
+        let end = (!is_english).then(|| decode_translated(prefixes, chunk, line_start, out));
+        return end.flatten().map_or(next, |end| end.max(next));
     }
     let end = stderr::unmatched_end(prefixes, chunk, next);
     if prefixes
@@ -402,6 +434,55 @@ fn decode_waited_for(
         match decode_line(prefix, chunk, start, candidate, out) {
             Reading::Done(end) => Some(end),
             Reading::Contradicts(_) | Reading::None => None,
+        }
+    })
+}
+
+/// Decodes the record at `line_start` whose labels are of another language, as its message is: where it ends. `None`: it is
+/// none.
+fn decode_translated(
+    prefixes: &[LinePrefix],
+    chunk: &[u8],
+    line_start: usize,
+    out: &mut Out<'_>,
+) -> Option<usize> {
+    prefixes.iter().find_map(|prefix| {
+        let mut rewriter = stray::rewriter(prefix);
+        let mut english = Vec::new();
+        // Where each of its lines ends, with the tab lines that go on it: in English, and in the chunk.
+        let mut ends: Vec<(usize, usize)> = Vec::new();
+        let limit = chunk.len().min(line_start + TRANSLATED_MAX);
+        let mut at = line_start;
+        while at < limit {
+            let end = stderr::continuation_end(chunk, stderr::next_line(chunk, at), limit);
+            let start = english.len();
+            english.append(&mut rewriter.whole(&chunk[at..end]));
+            let head = prefix.read(&english[start..], 0);
+            let is_first = start == 0;
+            if head.is_none_or(|head| matches!(head.label, Label::Severity(_)) && !is_first) {
+                english.truncate(start);
+                break;
+            }
+            at = end;
+            ends.push((english.len(), at));
+        }
+        let text_start = prefix.read(&english, 0)?.text_start;
+        let offset = out.base + line_start as u64;
+        let mut translated = Out {
+            chunk: &english,
+            base: offset,
+            batch: out.batch,
+        };
+        let in_chunk = |end| ends.iter().find(|(of, _)| *of >= end).map(|(_, at)| *at);
+        match decode_line(prefix, &english, 0, text_start, &mut translated) {
+            Reading::Done(end) => in_chunk(end),
+            Reading::Contradicts(end) => {
+                let end = in_chunk(end)?;
+                let kept = &chunk[line_start..end.min(line_start + UNMATCHED_MAX)];
+                out.batch.push_unmatched(offset, kept, Why::Untrusted);
+                Some(end)
+            }
+            Reading::None => None,
         }
     })
 }

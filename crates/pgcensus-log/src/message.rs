@@ -101,7 +101,7 @@ pub(crate) fn may_be_row(message: &[u8]) -> bool {
 
 /// The same for the first bytes of a message.
 #[inline]
-pub(crate) fn may_begin(head: [u8; 8]) -> bool {
+fn may_begin(head: [u8; 8]) -> bool {
     let [a, b, c, d, ..] = head;
     let bit = Heads::bit(u32::from_le_bytes([a, b, c, d]));
     HEADS.bits[bit / 64] >> (bit % 64) & 1 == 1

@@ -257,7 +257,8 @@ fn longer_tail<'c>(
     tail
 }
 
-fn continuation_end(chunk: &[u8], mut at: usize, limit: usize) -> usize {
+/// Where the tab lines end that stand at `at`.
+pub(crate) fn continuation_end(chunk: &[u8], mut at: usize, limit: usize) -> usize {
     while at < limit && chunk[at] == b'\t' {
         at = next_line(chunk, at);
     }

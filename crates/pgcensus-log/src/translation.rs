@@ -11,7 +11,7 @@
 //! Only what is in the table is touched: the words before a text, and messages that fit a text of the table as a whole, from their
 //! first byte to their last. What stands in their holes is copied byte for byte. All else, a statement with such words in it
 //! among it, stays as it is. Which languages a file is in is told from its head ([`Catalog::detect`]); what is not in one of them
-//! is not looked at twice, so English logs pay nothing.
+//! is not looked at twice, so English logs pay nothing. Records of other languages than those are met when they are decoded (`stray.rs`).
 //!
 //! A message has the encoding of the database that its session is in, so one file may have several: each text is known in all
 //! that its language can have. Letters that an encoding lacks become others or question marks (`encoding.rs`).
@@ -23,6 +23,7 @@ mod format;
 mod index;
 mod messages;
 mod rewrite;
+pub(crate) mod stray;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -30,6 +31,7 @@ mod words;
 
 use std::sync::Arc;
 
+pub(crate) use detect::begins_escaped;
 pub use detect::{Catalog, Shape, may_be_translated};
 pub use rewrite::{Rewriter, Rewritten};
 pub use table::LANGUAGES;

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use super::format::Format;
 use super::table::{AUTHORIZED, ENCODINGS, LABELS, MESSAGES, PIECES, SEVERITIES, UNSET, WORDS};
 use super::*;
+use crate::batch::{Batch, Item, Unreadable};
+use crate::decoder::Decoder;
 use crate::line_prefix::LinePrefix;
 use crate::message::{self, TABLE};
 use crate::record::{Record, Severity};
@@ -277,6 +279,130 @@ fn every_message_of_every_language_is_recognised() {
                 }
             }
         }
+    }
+}
+
+/// What a decoder of English logs makes of a log.
+fn decoded(format: crate::format::Format, log: &[u8]) -> Vec<String> {
+    let mut batch = Batch::default();
+    Decoder::new(format).decode(log, 0, &mut batch);
+    let items = batch.items.iter().map(|item| match item {
+        Item::Event(event, _) => format!("{:?}", batch.event(event).kind),
+        Item::Unmatched { why, .. } | Item::Unreadable(Unreadable { why, .. }, _) => {
+            format!("{why:?}")
+        }
+    });
+    items.collect()
+}
+
+/// A record in each format, as if English logs had it.
+fn records(
+    names: [&[u8]; 2],
+    (severity, label): (&str, &str),
+    message: &[u8],
+) -> [(crate::format::Format, Vec<u8>); 3] {
+    use crate::format::Format;
+
+    let prefix = LinePrefix::parse("%m [%p] %q%u@%d ").expect("a prefix");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let (user, database, message) = (text(names[0]), text(names[1]), text(message));
+    let csvlog = format!(
+        "2026-11-23 05:31:09.348 UTC,\"{user}\",\"{database}\",1,\"[local]\",6b03cf9d.1,1,\"idle\",2026-11-23 05:31:09 UTC,3/0,0,{severity},00000,\"{}\",,,,,,,,,\"web\",\"client backend\",,0\n",
+        message.replace('"', "\"\"")
+    );
+    let jsonlog = format!(
+        "{{\"timestamp\":\"2026-11-23 05:31:09.348 UTC\",\"user\":\"{user}\",\"dbname\":\"{database}\",\"pid\":1,\"remote_host\":\"[local]\",\"session_id\":\"6b03cf9d.1\",\"line_num\":1,\"ps\":\"idle\",\"session_start\":\"2026-11-23 05:31:09 UTC\",\"txid\":0,\"error_severity\":\"{severity}\",\"message\":\"{}\",\"backend_type\":\"client backend\",\"query_id\":0}}\n",
+        message.replace('"', "\\\"").replace('\n', "\\n")
+    );
+    [
+        (
+            Format::Stderr(prefix),
+            line(names, label, message.as_bytes()),
+        ),
+        (Format::Csvlog, csvlog.into_bytes()),
+        (Format::Jsonlog, jsonlog.into_bytes()),
+    ]
+}
+
+/// All that are told by how they begin, and whose severity is an English word where that is searched for.
+#[test]
+fn messages_of_all_languages_are_met_in_an_english_log() {
+    let mut missed = Vec::new();
+    // Some languages print the OID of a database as if it were a name.
+    let is_name = |row: &&Row| row.english != "database %u does not exist";
+    for row in MESSAGES.iter().chain(AUTHORIZED).filter(is_name) {
+        let authorized = if row.english == "connection authorized: user=%s" {
+            " database=%s"
+        } else {
+            ""
+        };
+        for (of, text) in row.texts {
+            let language = language_of(of).next().expect("a language");
+            let same = |row: &&Row| row.texts.iter().any(|(_, other)| other == text);
+            let first = MESSAGES.iter().find(same);
+            let is_first = first.is_none_or(|first| first.english == row.english);
+            // What begins as English messages do is left to what is known of the whole log, as a quote is, which columns double.
+            let begins_english = message::begins_row(text.as_bytes()) || text.starts_with('"');
+            let is_told = head(text).len() >= 8 && !begins_english;
+            if !is_told || !is_first {
+                continue;
+            }
+            let (english, text) = (
+                [row.english, authorized].concat(),
+                [text, authorized].concat(),
+            );
+            let (values, [user, database]) = values(&format(&english), 9, b"", false);
+            let names = [&user[..], &database];
+            let severity = label(&english);
+            let row = SEVERITIES.iter().find(|row| row.english == severity);
+            let own = row.and_then(|row| self::of(row, language).next());
+            let message = rendered(&text, &values, None).expect("UTF-8");
+            let expected = rendered(&english, &values, None).expect("English");
+            let expected = records(names, (severity, severity), &expected);
+            for label in [severity, own.unwrap_or(severity)] {
+                let records = records(names, (severity, label), &message);
+                for ((format, record), (_, expected)) in records.into_iter().zip(&expected) {
+                    let expected = decoded(format.clone(), expected);
+                    let met = decoded(format.clone(), &record);
+                    if met != expected {
+                        let record = String::from_utf8_lossy(&record);
+                        missed.push(format!("{record}{met:?}\n{expected:?}"));
+                    }
+                }
+            }
+        }
+    }
+    assert!(missed.is_empty(), "{}", missed.join("\n"));
+}
+
+/// What English servers write all the time does not begin as a message of another language does.
+#[test]
+fn what_is_frequent_is_no_candidate() {
+    for message in [
+        "statement: SELECT 1",
+        "duration: 0.041 ms",
+        "execute <unnamed>: SELECT 1",
+        "bind S_1: SELECT",
+        "parse <unnamed>: SELECT",
+        "SELECT abalance FROM",
+        "UPDATE pgbench_accounts",
+        "INSERT INTO pgbench",
+        "checkpoint starting: time",
+        "automatic vacuum of table \"a\"",
+        "automatic analyze of table \"a\"",
+        "temporary file: path",
+        "process 1 still waiting for ShareLock",
+        "could not send data to client",
+        "relation \"a\" does not exist",
+        "duplicate key value violates",
+        "syntax error at or near",
+        "current transaction is aborted",
+        "canceling statement due to",
+    ] {
+        let first = message.as_bytes().first_chunk().expect("eight bytes");
+        let is_query = message.contains("SELECT") || message.starts_with("duration");
+        assert!(!is_query || !stray::may_begin(*first), "{message}");
+        assert!(!stray::may_be(message.as_bytes()), "{message}");
     }
 }
 
