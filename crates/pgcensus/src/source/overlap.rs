@@ -18,6 +18,8 @@
 //! events. Between two rotated files of the other format it is skipped too when it has no record
 //! there. Times are compared as printed: `%n` equals the others in UTC only.
 
+mod partly;
+
 use std::collections::HashSet;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::ControlFlow;
@@ -60,6 +62,7 @@ enum Evidence {
 pub(super) fn leave_out(servers: &mut Vec<ServerInput>, left_out: &mut Vec<LeftOut>) {
     unite(servers);
     for server in servers.iter_mut() {
+        partly::leave_out(server, left_out);
         let best = server.files.iter().map(rank).max();
         if server.files.iter().all(|file| Some(rank(file)) == best) {
             continue;
@@ -98,7 +101,8 @@ pub(super) fn leave_out(servers: &mut Vec<ServerInput>, left_out: &mut Vec<LeftO
             if !all {
                 left.what.insert_str(0, "in part ");
                 left.what.push_str(", where they overlap");
-                file.skip = ranges;
+                file.skip.append(&mut ranges);
+                file.skip = merge_ranges(file.skip);
                 kept.push(file);
             }
             left_out.push(left);
@@ -394,6 +398,19 @@ fn merged(file: &LogFile, covers: &[Cover]) -> Vec<(i64, i64)> {
 fn printed((begin, end): (i64, i64), file: &LogFile) -> (i64, i64) {
     let unit = if file.has_ms { 1 } else { 1000 };
     (begin - begin.rem_euclid(unit), end - end.rem_euclid(unit))
+}
+
+/// Time ranges in order, those that touch joined.
+fn merge_ranges(mut ranges: Vec<(i64, i64)>) -> Vec<(i64, i64)> {
+    ranges.sort_unstable();
+    ranges.dedup_by(|later, earlier| {
+        let touch = later.0 <= earlier.1.saturating_add(1);
+        if touch {
+            earlier.1 = earlier.1.max(later.1);
+        }
+        touch
+    });
+    ranges
 }
 
 /// Whether a file has a record from `begin` until before `end`.

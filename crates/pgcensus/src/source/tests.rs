@@ -257,6 +257,83 @@ fn events_in_two_formats_are_found_under_other_names_and_inside_rotated_files() 
 }
 
 #[test]
+fn what_stands_in_two_files_of_one_format_is_read_once() {
+    let halves = (wall_ms(80) + wall_ms(99)) / 2;
+    let json = |pid, from, to| jsonlog(pid, from, to).into_bytes();
+    let in_part = |of: &str, by: &str| {
+        vec![format!(
+            "{of}: in part the same events as in {by}, where they overlap"
+        )]
+    };
+    let cases = [
+        (
+            "a day that was cut out of it",
+            [
+                ("pg/all.csv", csvlog(100, 0, 300).into_bytes()),
+                ("pg/b.csv.gz", gzip(csvlog(100, 150, 250).as_bytes())),
+            ],
+            "pg: pg/all.csv",
+            vec!["pg/b.csv.gz: the same events as in pg/all.csv".to_owned()],
+        ),
+        (
+            "halves",
+            [
+                ("pg/1.json", json(100, 0, 100)),
+                ("pg/2.json", json(100, 80, 200)),
+            ],
+            "pg: pg/1.json pg/2.json",
+            in_part("pg/2.json", "pg/1.json"),
+        ),
+        (
+            "what was filtered out of it, from before it begins",
+            [
+                ("pg/all.json", json(100, 50, 200)),
+                (
+                    "pg/some.json",
+                    every_third(&jsonlog(100, 0, 150)).into_bytes(),
+                ),
+            ],
+            "pg: pg/some.json pg/all.json",
+            in_part("pg/some.json", "pg/all.json"),
+        ),
+        (
+            "two servers, or two kinds of lines of one",
+            [
+                ("pg/1.json", json(100, 0, 300)),
+                ("pg/2.json", json(5000, 100, 200)),
+            ],
+            "pg: pg/1.json pg/2.json",
+            vec![],
+        ),
+        (
+            "a rotated set",
+            [
+                ("pg/1.json", json(100, 0, 100)),
+                ("pg/2.json", json(100, 100, 200)),
+            ],
+            "pg: pg/1.json pg/2.json",
+            vec![],
+        ),
+    ];
+    for (what, files, servers, left_out) in &cases {
+        let files = files.each_ref().map(|(name, bytes)| (*name, &bytes[..]));
+        let logs = Logs::new(&files);
+        let plan = logs.plan(&["pg"]);
+        assert_eq!(logs.servers(&plan), [*servers], "{what}");
+        assert_eq!(&logs.left_out(&plan), left_out, "{what}");
+        if *what == "halves" {
+            let files = &plan.servers[0].files;
+            assert_eq!(files[0].skip, [(halves + 1, i64::MAX)]);
+            assert_eq!(files[1].skip, [(i64::MIN, halves)]);
+        }
+    }
+}
+
+fn every_third(log: &str) -> String {
+    log.split_inclusive('\n').step_by(3).collect()
+}
+
+#[test]
 fn a_record_from_before_the_other_format_began_is_read() {
     let logs = Logs::new(&[
         ("run/start.csv", csvlog(100, 0, 2).as_bytes()),
