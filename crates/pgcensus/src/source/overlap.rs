@@ -21,6 +21,7 @@
 mod partly;
 
 use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -44,8 +45,12 @@ const PART: usize = 256 << 10;
 /// A record that is longer than this is passed over.
 const PART_MAX: usize = 4 << 20;
 
-/// When a record was logged and by whom.
-type Pair = (i64, Option<u32>);
+/// When a record was logged and by whom; of one format also how its first line ends, which differs where a server's lines
+/// are divided among files, by severity say: in one second a client connects and is refused.
+type Pair = (i64, Option<u32>, u64);
+
+/// So much of the end of a line is compared: whoever wrote it twice may have put two stamps before it.
+const LINE_END: usize = 64;
 
 /// What looking for the pairs of one file in the other came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -300,20 +305,26 @@ fn evidence(low: &LogFile, high: &LogFile) -> io::Result<Evidence> {
     let begin = first_low.wall_ms.max(first_high.wall_ms);
     let with_ms = low.has_ms && high.has_ms;
     let unit = if with_ms { 1 } else { 1000 };
-    let both_ways = look_for(high, low, begin, unit)?;
+    let both_ways = look_for(high, low, begin, unit, line_of_no_format)?;
     if both_ways != Evidence::Different {
         return Ok(both_ways);
     }
-    look_for(low, high, begin, unit)
+    look_for(low, high, begin, unit, line_of_no_format)
 }
 
 /// Looks for the first pairs of `asked` from `begin` on in `other`. Times are rounded down to
-/// `unit` milliseconds.
-fn look_for(asked: &LogFile, other: &LogFile, begin: i64, unit: i64) -> io::Result<Evidence> {
+/// `unit` milliseconds, and lines are known by `line`.
+fn look_for(
+    asked: &LogFile,
+    other: &LogFile,
+    begin: i64,
+    unit: i64,
+    line: fn(&[u8]) -> u64,
+) -> io::Result<Evidence> {
     let begin = begin - begin.rem_euclid(unit);
     let mut pairs: Vec<Pair> = Vec::new();
-    each_pair(asked, begin, |(time, pid)| {
-        let pair = (time - time.rem_euclid(unit), pid);
+    each_pair(asked, begin, |time, pid, text| {
+        let pair = (time - time.rem_euclid(unit), pid, line(text));
         if !pairs.contains(&pair) {
             pairs.push(pair);
         }
@@ -323,17 +334,17 @@ fn look_for(asked: &LogFile, other: &LogFile, begin: i64, unit: i64) -> io::Resu
             ControlFlow::Break(())
         }
     })?;
-    let Some(end) = pairs.iter().map(|(time, _)| *time).max() else {
+    let Some(end) = pairs.iter().map(|(time, ..)| *time).max() else {
         return Ok(Evidence::TooFew);
     };
     let mut there = HashSet::new();
     let mut times = (i64::MAX, i64::MIN);
     let mut has_pid = false;
-    each_pair(other, begin, |(time, pid)| {
+    each_pair(other, begin, |time, pid, text| {
         let time = time - time.rem_euclid(unit);
         times = (times.0.min(time), times.1.max(time));
         has_pid |= pid.is_some();
-        there.insert((time, pid));
+        there.insert((time, pid, line(text)));
         if time <= end + DISORDER_MS {
             ControlFlow::Continue(())
         } else {
@@ -341,7 +352,7 @@ fn look_for(asked: &LogFile, other: &LogFile, begin: i64, unit: i64) -> io::Resu
         }
     })?;
     // Times alone say little where they are coarse.
-    let by_pid = has_pid && pairs.iter().any(|(_, pid)| pid.is_some());
+    let by_pid = has_pid && pairs.iter().any(|(_, pid, _)| pid.is_some());
     let least = match (by_pid, unit) {
         (true, 1) => 2,
         (true, _) => 3,
@@ -349,7 +360,10 @@ fn look_for(asked: &LogFile, other: &LogFile, begin: i64, unit: i64) -> io::Resu
         (false, _) => return Ok(Evidence::TooFew),
     };
     if !by_pid {
-        there = there.iter().map(|(time, _)| (*time, None)).collect();
+        there = there
+            .iter()
+            .map(|&(time, _, line)| (time, None, line))
+            .collect();
         for pair in &mut pairs {
             pair.1 = None;
         }
@@ -416,7 +430,7 @@ fn merge_ranges(mut ranges: Vec<(i64, i64)>) -> Vec<(i64, i64)> {
 /// Whether a file has a record from `begin` until before `end`.
 fn has_record(file: &LogFile, begin: i64, end: i64) -> bool {
     let mut has = false;
-    let read = each_pair(file, begin, |(time, _)| {
+    let read = each_pair(file, begin, |time, _, _| {
         has |= time < end;
         if has || time > end + DISORDER_MS {
             ControlFlow::Break(())
@@ -427,13 +441,27 @@ fn has_record(file: &LogFile, begin: i64, end: i64) -> bool {
     has || read.is_err()
 }
 
-/// Calls `each` with time and pid of the records of a file that are not before `from`, in the
+/// Lines of two formats have nothing in common.
+fn line_of_no_format(_: &[u8]) -> u64 {
+    0
+}
+
+/// What a line ends with.
+fn line_end(line: &[u8]) -> u64 {
+    let line = line.trim_ascii_end();
+    let end = &line[line.len().saturating_sub(LINE_END)..];
+    let mut hasher = DefaultHasher::new();
+    end.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// Calls `each` with time, pid and first line of the records of a file that are not before `from`, in the
 /// file's order, until it breaks. A plain file is entered near that time, a compressed one is read
 /// from its beginning; what is damaged ends there.
 fn each_pair(
     file: &LogFile,
     from: i64,
-    mut each: impl FnMut(Pair) -> ControlFlow<()>,
+    mut each: impl FnMut(i64, Option<u32>, &[u8]) -> ControlFlow<()>,
 ) -> io::Result<()> {
     let mut reader: Box<dyn Read> = if file.is_plain() {
         let mut plain = file.open_section()?;
@@ -463,8 +491,13 @@ fn each_pair(
             heads.len().saturating_sub(1)
         };
         for head in &heads[..whole] {
-            let pair = (head.log_time.wall_ms, head.pid);
-            if pair.0 >= from && each(pair).is_break() {
+            let time = head.log_time.wall_ms;
+            if time < from {
+                continue;
+            }
+            let line = &part[head.offset..];
+            let line = &line[..memchr::memchr(b'\n', line).unwrap_or(line.len())];
+            if each(time, head.pid, line).is_break() {
                 return Ok(());
             }
         }

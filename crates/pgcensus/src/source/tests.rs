@@ -258,7 +258,7 @@ fn events_in_two_formats_are_found_under_other_names_and_inside_rotated_files() 
 
 #[test]
 fn what_stands_in_two_files_of_one_format_is_read_once() {
-    let halves = (wall_ms(80) + wall_ms(99)) / 2;
+    let halves = i64::midpoint(wall_ms(80), wall_ms(99));
     let json = |pid, from, to| jsonlog(pid, from, to).into_bytes();
     let in_part = |of: &str, by: &str| {
         vec![format!(
@@ -306,6 +306,15 @@ fn what_stands_in_two_files_of_one_format_is_read_once() {
             vec![],
         ),
         (
+            "lines of one server, divided by their severity",
+            [
+                ("pg/info.log", by_severity("LOG:  connection received")),
+                ("pg/err.log", by_severity("FATAL:  sorry, too many clients")),
+            ],
+            "pg: pg/err.log pg/info.log",
+            vec![],
+        ),
+        (
             "a rotated set",
             [
                 ("pg/1.json", json(100, 0, 100)),
@@ -327,6 +336,12 @@ fn what_stands_in_two_files_of_one_format_is_read_once() {
             assert_eq!(files[1].skip, [(i64::MIN, halves)]);
         }
     }
+}
+
+/// In whole seconds, by the same processes.
+fn by_severity(message: &str) -> Vec<u8> {
+    let lines = (0..60).map(|n| format!("2026-11-23 04:00:{n:02} UTC [{}] {message}\n", 100 + n));
+    lines.collect::<String>().into_bytes()
 }
 
 fn every_third(log: &str) -> String {

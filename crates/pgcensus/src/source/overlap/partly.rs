@@ -7,14 +7,18 @@
 //! ```
 //!
 //! How this works: each file is held against those that begin before it and reach beyond its first record, which of rotated
-//! files none does. Where they tell the same, they are parted at a time that lies within both, at which neither lacks a record; a
-//! file that the other covers is left out, and one that holds a part of the other's records, what was filtered out of it, is
-//! skipped where they overlap. Logs that share nothing but the time are both read.
+//! files none does by more than records are out of order. Where their records have the same time, pid and end of line, they are
+//! parted at a time that lies within both, at which neither lacks a record; a file that the other covers is left out, and one
+//! that holds a part of the other's records, what was filtered out of it, is skipped where they overlap. Logs that share
+//! nothing but the time are both read.
 //!
 //! A compressed file is not looked into for what begins after it, since its end is not known without reading all of it.
 
 use super::super::{LeftOut, ServerInput};
-use super::{Evidence, LogFile, last_ms, look_for, merge_ranges, printed, rank};
+use super::{
+    DISORDER_MS, Evidence, LogFile, last_ms, line_end, look_for, merge_ranges, printed, rank,
+};
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 /// So many pairs of files of one server are compared; what is past it is read whole.
@@ -27,14 +31,15 @@ pub(super) fn leave_out(server: &mut ServerInput, left_out: &mut Vec<LeftOut>) {
     let mut order: Vec<usize> = (0..files.len())
         .filter(|&i| first(&files[i]).is_some())
         .collect();
-    order.sort_by_key(|&i| (first(&files[i]), last_ms(&files[i]).map(|last| -last)));
+    order.sort_by_key(|&i| (first(&files[i]), Reverse(last_ms(&files[i]))));
     // Those that may reach beyond what comes next.
     let mut open: Vec<usize> = Vec::new();
     let mut is_left_out = vec![false; files.len()];
     let mut compared = 0;
     for later in order {
         let begin = first(&files[later]).unwrap_or(i64::MIN);
-        open.retain(|&i| last_ms(&files[i]).is_some_and(|last| begin <= last));
+        let beyond = begin.saturating_add(DISORDER_MS);
+        open.retain(|&i| last_ms(&files[i]).is_some_and(|last| beyond < last));
         let mut parted = Vec::new();
         for &earlier in &open {
             let (a, b) = (&files[earlier], &files[later]);
@@ -103,7 +108,7 @@ impl Parted {
             1000
         };
         let is_in = |asked, other, from| {
-            let found = look_for(asked, other, from, unit).unwrap_or(Evidence::Different);
+            let found = look_for(asked, other, from, unit, line_end).unwrap_or(Evidence::Different);
             found == Evidence::Same
         };
         let later_is_in = is_in(later, earlier, begin);
@@ -116,7 +121,8 @@ impl Parted {
         // They may have been alike for a while.
         let middle = begin + (end - begin) / 2;
         let is_still_in = |asked, other| {
-            let found = look_for(asked, other, middle, unit).unwrap_or(Evidence::Different);
+            let found =
+                look_for(asked, other, middle, unit, line_end).unwrap_or(Evidence::Different);
             found != Evidence::Different
         };
         let later_is_in = later_is_in && is_still_in(later, earlier);
