@@ -113,9 +113,10 @@ pub(super) fn judge(
         }
         Guess::Binary if is_utf16(&head.sample) => {
             let what = "UTF-16 text, as PowerShell's > writes it: convert it with iconv -f UTF-16 -t UTF-8, and give that";
-            match asked {
-                true => Taken::Problem(what.to_owned()),
-                false => Taken::Ignored(what.to_owned()),
+            if asked {
+                Taken::Problem(what.to_owned())
+            } else {
+                Taken::Ignored(what.to_owned())
             }
         }
         Guess::Binary if asked => Taken::Problem("binary, not a log".to_owned()),
