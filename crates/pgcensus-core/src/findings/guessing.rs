@@ -14,8 +14,10 @@
 //! With `scram-sha-256`, `md5` and `password` a role that does not exist is refused like a wrong password, SQLSTATE
 //! 28P01; the difference is in the DETAIL, which clients do not see.
 
+mod said;
 #[cfg(test)]
 mod tests;
+mod together;
 mod told;
 
 use rustc_hash::FxHashMap;

@@ -45,6 +45,8 @@ pub(super) struct Logins {
     groups: Vec<LoginId>,
     logins: Vec<Login>,
     ids: FxHashMap<Pair, LoginId>,
+    /// Those of a user.
+    users: FxHashMap<(ServerId, NameId), Vec<LoginId>>,
     /// The first of anybody.
     hosts: FxHashMap<(ServerId, NameId), Instant>,
 }
@@ -139,6 +141,10 @@ impl Logins {
             None => {
                 self.logins.push(login);
                 self.ids.insert(pair, id);
+                self.users
+                    .entry((pair.server, pair.user))
+                    .or_default()
+                    .push(id);
             }
         }
         self.first_of_host(pair, login.first);
@@ -176,6 +182,13 @@ impl Logins {
     /// When the first user logged in from a host.
     pub(super) fn first_from(&self, server: ServerId, client_host: NameId) -> Option<Instant> {
         self.hosts.get(&(server, client_host)).copied()
+    }
+
+    /// Those of a user, from each host that it logs in from.
+    pub(super) fn of_user(&self, server: ServerId, user: NameId) -> impl Iterator<Item = &Login> {
+        let ids = self.users.get(&(server, user)).into_iter().flatten();
+        let logins = ids.filter_map(|id| self.logins.get(id.0 as usize));
+        logins.filter(|login| login.first <= login.last)
     }
 
     /// All pairs.

@@ -195,6 +195,45 @@ fn a_login_after_many_failures_is_told_with_whose_it_is() {
         deploy.said(),
         ["warning success_after_failures of new, 10.0.0.9"]
     );
+    // … or at random, as many do that back off.
+    let off_beat = |user: &'static str, host: &str| {
+        let mut scene = quiet();
+        let service = client("new", user, host);
+        for i in 0..40 {
+            scene.fails(HOUR + uneven(i), &service);
+        }
+        scene.session(HOUR + 2 * MINUTE, &service, MINUTE);
+        scene.said().swap_remove(0)
+    };
+    for (user, host, said) in [
+        (
+            "new",
+            "10.0.9.9",
+            "warning success_after_failures of new, 10.0.9.9",
+        ),
+        (
+            "app",
+            "10.0.0.9",
+            "warning success_after_failures of app, 10.0.0.9",
+        ),
+        (
+            "app",
+            "10.0.9.9",
+            "critical success_after_failures of app, 10.0.9.9",
+        ),
+        (
+            "postgres",
+            "10.0.9.9",
+            "critical success_after_failures of postgres, 10.0.9.9",
+        ),
+        (
+            "new",
+            "203.0.113.9",
+            "critical success_after_failures of new, 203.0.113.9",
+        ),
+    ] {
+        assert_eq!(off_beat(user, host), said);
+    }
     // What is refused after it was authorized did not get in.
     let mut refused = scene.clone();
     refused.taken_back(at, &guesser("postgres"));
@@ -228,7 +267,7 @@ fn a_role_that_is_tried_from_many_addresses_is_told_once() {
     );
     assert_eq!(
         hosts(40, 30),
-        ["warning brute_force"],
+        ["warning brute_force of postgres"],
         "each of them tries much"
     );
     assert_eq!(hosts(4, 5), [""; 0]);
@@ -322,7 +361,7 @@ fn many_hosts_that_guess_are_not_refused_one_by_one() {
         let guesser = client("", "postgres", &format!("203.0.113.{host}"));
         scene.fails_often(HOUR, &guesser, 30, SECOND);
     }
-    assert_eq!(scene.said(), ["warning brute_force"]);
+    assert_eq!(scene.said(), ["warning brute_force of postgres"]);
     let finding = scene.findings().swap_remove(0);
     let names_a_host = finding
         .advice
@@ -330,4 +369,29 @@ fn many_hosts_that_guess_are_not_refused_one_by_one() {
         .iter()
         .any(|word| matches!(word, Word::Name(_)));
     assert!(!names_a_host, "{:?}", finding.advice);
+}
+
+#[test]
+fn many_hosts_that_got_in_are_as_severe_as_one_and_say_when() {
+    let mut scene = quiet();
+    for host in 0..4 {
+        let guesser = client("", "postgres", &format!("203.0.113.{host}"));
+        for i in 0..60 {
+            scene.fails(HOUR + uneven(i), &guesser);
+        }
+        scene.session(HOUR + (10 + host) * MINUTE, &guesser, MINUTE);
+    }
+    assert_eq!(
+        scene.said(),
+        ["critical success_after_failures of postgres"]
+    );
+    let finding = scene.findings().swap_remove(0);
+    assert_eq!(finding.until, Instant(HOUR + 13 * MINUTE));
+    for figure in [
+        ("failures", Figure::Count(240)),
+        ("first_login", Figure::At(Instant(HOUR + 10 * MINUTE))),
+        ("last_login", Figure::At(Instant(HOUR + 13 * MINUTE))),
+    ] {
+        assert!(finding.figures.contains(&figure), "{figure:?}");
+    }
 }
