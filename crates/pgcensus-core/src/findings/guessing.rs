@@ -22,7 +22,7 @@ mod told;
 
 use rustc_hash::FxHashMap;
 
-use super::logins::{Logins, Pair};
+use super::logins::{Login, Logins, Pair};
 use super::shut_out::Told;
 use super::{Finding, Judge, Seen};
 use crate::change::{Refusal, What};
@@ -48,6 +48,10 @@ const SHARED_MIN: usize = 3;
 /// So many wrong passwords without a right one between, from where that user used to log in: a person has given up by then. Or
 /// [`GUESSES_MIN`] within ten minutes, where another application with that user still has the right one.
 const STALE_MIN: u32 = 10;
+
+/// After so long it is not the same trouble if that user has logged in from elsewhere meanwhile: a person who mistypes once a day.
+/// What fails oftener, a job of every hour or two, is one whoever else has that user.
+const ROW_GAP_MS: i64 = 3 * 60 * 60_000;
 
 /// After the last of them the secret is put right where it is used again for so long.
 const STALE_MS: i64 = 10 * 60_000;
@@ -179,7 +183,13 @@ impl Guessing {
         let login = logins.get(pair);
         if self.pairs.len() < PAIRS_MAX || self.pairs.contains_key(&key) {
             let failing = self.pairs.entry(key).or_insert_with(|| Failing::new(at));
-            failing.failed(at, login.map(|login| login.last));
+            let since = failing.until;
+            let has_paused = failing.failures > 0 && at.since(since) > ROW_GAP_MS;
+            let is_after = |login: &Login| login.last >= since;
+            let mut elsewhere = logins.of_user(pair.server, pair.user);
+            let has_logged_in = login.as_ref().is_some_and(is_after)
+                || has_paused && elsewhere.any(is_after);
+            failing.failed(at, has_logged_in);
         }
         if login.is_some() || matches!(failure, Failure::Database(_)) {
             return;
@@ -247,7 +257,8 @@ impl Failing {
         }
     }
 
-    fn failed(&mut self, at: Instant, login: Option<Instant>) {
+    /// Fails once more, after a login or not.
+    fn failed(&mut self, at: Instant, has_logged_in: bool) {
         if self.failures > 0 {
             let gap = at.since(self.until).clamp(0, u32::MAX.into()) as u32;
             match self.gaps.len() {
@@ -255,7 +266,7 @@ impl Failing {
                 _ => self.gaps.push(gap),
             }
         }
-        if login.is_some_and(|login| login >= self.until) {
+        if has_logged_in {
             self.in_row = 0;
         }
         self.failures += 1;
@@ -273,6 +284,13 @@ impl Failing {
     /// It fails again and again, as no person does.
     fn is_program(&self) -> bool {
         self.in_row_most >= STALE_MIN || self.in_stretch_most as usize >= GUESSES_MIN
+    }
+
+    /// Between two tries it waits for [`RHYTHM_MIN_MS`] on average, as programs do that want to get in and nothing else.
+    fn waits(&self) -> bool {
+        let gaps = self.failures.saturating_sub(1) as i64;
+        let is_slow = self.until.since(self.since) >= gaps.saturating_mul(RHYTHM_MIN_MS.into());
+        is_slow && i64::from(self.in_stretch_most) * i64::from(RHYTHM_MIN_MS) <= GUESSES_MS
     }
 
     /// The median gap, where nearly all are on its beat.

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::super::finding::{Figure, Kind, Word};
-use super::super::scene::{Client, HOUR, How, MINUTE, SECOND, Scene, client};
+use super::super::scene::{Client, DAY, HOUR, How, MINUTE, SECOND, Scene, client};
 use crate::instant::Instant;
 use crate::session::RefusalReason;
 
@@ -394,4 +394,39 @@ fn many_hosts_that_got_in_are_as_severe_as_one_and_say_when() {
     ] {
         assert!(finding.figures.contains(&figure), "{figure:?}");
     }
+}
+
+#[test]
+fn a_person_who_mistypes_once_a_day_has_no_stale_secret_however_long_the_log() {
+    let anna = |host: &str| client("psql", "anna", host);
+    let days = |days: i64, elsewhere: &str| {
+        let mut scene = Scene::default();
+        scene.session(0, &anna("10.9.0.3"), MINUTE);
+        for day in 0..days {
+            scene.fails(day * DAY + 9 * HOUR, &anna("10.9.0.3"));
+            scene.session(day * DAY + 12 * HOUR, &anna(elsewhere), MINUTE);
+        }
+        scene.said()
+    };
+    for n in [6, 40] {
+        assert_eq!(days(n, "10.9.0.3"), [""; 0], "{n}");
+        assert_eq!(days(n, "10.9.0.4"), [""; 0], "{n}");
+    }
+    // A job of every hour, whose role others use, and one of every night, whose role nobody else has.
+    let job = client("job", "job", "10.0.3.7");
+    let mut hourly = Scene::default();
+    hourly.traffic(&client("api", "job", "10.0.3.8"), 0, 30 * HOUR, MINUTE);
+    hourly.session(MINUTE, &job, MINUTE);
+    hourly.fails_often(HOUR, &job, 24, HOUR);
+    assert_eq!(
+        hourly.said(),
+        ["warning stale_secret of job, job, 10.0.3.7"]
+    );
+    let mut nightly = Scene::default();
+    nightly.session(0, &job, MINUTE);
+    nightly.fails_often(DAY, &job, 12, DAY);
+    assert_eq!(
+        nightly.said(),
+        ["warning stale_secret of job, job, 10.0.3.7"]
+    );
 }
