@@ -22,12 +22,13 @@ mod told;
 
 use rustc_hash::FxHashMap;
 
+use super::address::{address, is_public};
 use super::logins::{Login, Logins, Pair};
 use super::shut_out::Told;
 use super::{Finding, Judge, Seen};
 use crate::change::{Refusal, What};
 use crate::instant::Instant;
-use crate::names::NameId;
+use crate::names::{Dimension, NameId, Names};
 use crate::session::{RefusalReason, ServerId};
 
 /// A person mistypes three times or five, then asks somebody; twenty wrong passwords…
@@ -118,9 +119,23 @@ pub(super) fn is_guess(refusal: &Refusal) -> bool {
     is_name && !refusal.is_retry
 }
 
+/// A role that asks from a host of our own has logged in from others before: it is at home on such hosts.
+pub(super) fn has_home(names: &Names, logins: &Logins, pair: Pair, since: Instant) -> bool {
+    let mut logins = logins.of_user(pair.server, pair.user);
+    is_private_host(names, pair.client_host)
+        && logins
+            .any(|login| login.first <= since && is_private_host(names, login.pair.client_host))
+}
+
+/// Its address is one of those that networks give out inside.
+fn is_private_host(names: &Names, host: NameId) -> bool {
+    let text = names.text_of(Dimension::ClientHost, host);
+    address(text).is_some_and(|address| !is_public(address))
+}
+
 /// A user that fails from a host.
 #[derive(Debug)]
-struct Failing {
+pub(super) struct Failing {
     failures: u64,
     since: Instant,
     until: Instant,
@@ -187,8 +202,8 @@ impl Guessing {
             let has_paused = failing.failures > 0 && at.since(since) > ROW_GAP_MS;
             let is_after = |login: &Login| login.last >= since;
             let mut elsewhere = logins.of_user(pair.server, pair.user);
-            let has_logged_in = login.as_ref().is_some_and(is_after)
-                || has_paused && elsewhere.any(is_after);
+            let has_logged_in =
+                login.as_ref().is_some_and(is_after) || has_paused && elsewhere.any(is_after);
             failing.failed(at, has_logged_in);
         }
         if login.is_some() || matches!(failure, Failure::Database(_)) {
@@ -244,7 +259,7 @@ fn follow(
 }
 
 impl Failing {
-    fn new(at: Instant) -> Failing {
+    pub(super) fn new(at: Instant) -> Failing {
         Failing {
             failures: 0,
             since: at,
@@ -258,7 +273,7 @@ impl Failing {
     }
 
     /// Fails once more, after a login or not.
-    fn failed(&mut self, at: Instant, has_logged_in: bool) {
+    pub(super) fn failed(&mut self, at: Instant, has_logged_in: bool) {
         if self.failures > 0 {
             let gap = at.since(self.until).clamp(0, u32::MAX.into()) as u32;
             match self.gaps.len() {
@@ -287,7 +302,7 @@ impl Failing {
     }
 
     /// Between two tries it waits for [`RHYTHM_MIN_MS`] on average, as programs do that want to get in and nothing else.
-    fn waits(&self) -> bool {
+    pub(super) fn waits(&self) -> bool {
         let gaps = self.failures.saturating_sub(1) as i64;
         let is_slow = self.until.since(self.since) >= gaps.saturating_mul(RHYTHM_MIN_MS.into());
         is_slow && i64::from(self.in_stretch_most) * i64::from(RHYTHM_MIN_MS) <= GUESSES_MS

@@ -214,6 +214,23 @@ impl Scene {
         })
     }
 
+    /// When there is a line for fail2ban.
+    pub(super) fn guesses(&self) -> Vec<i64> {
+        let mut names = Names::of_servers(["pg"]);
+        let mut guesses = Guesses::new(Window::default());
+        let mut lines = self.lines.clone();
+        lines.sort_by_key(|(at, _)| *at);
+        let guess = |(at, line): (i64, Line)| {
+            let change = Change {
+                at: Some(Instant(at)),
+                what: line.what(at, &mut names),
+                message: Box::default(),
+            };
+            guesses.observe(&change, &names).map(|(at, _)| at.0)
+        };
+        lines.into_iter().filter_map(guess).collect()
+    }
+
     /// What was found, in short: `warning brute_force of app, 10.0.0.7`, in the order of the alphabet.
     pub(super) fn said(&self) -> Vec<String> {
         let mut said: Vec<String> = self.findings().iter().map(short).collect();

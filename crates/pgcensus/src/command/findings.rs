@@ -52,7 +52,7 @@ impl Sink for GuessRows<'_> {
     fn begins(&mut self, _: Instant) {}
 
     fn change(&mut self, names: &Names, change: &Change) -> anyhow::Result<()> {
-        if let Some((at, refusal)) = self.guesses.observe(change) {
+        if let Some((at, refusal)) = self.guesses.observe(change, names) {
             for out in &mut *self.outputs {
                 view::fail2ban::row(refusal, at, names, self.zone, out)?;
             }

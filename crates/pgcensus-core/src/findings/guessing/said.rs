@@ -32,19 +32,30 @@ pub(super) fn stale_secret(
     let is_over = again.len() == program.failing.len() && end.since(until) >= STALE_MS;
     let text = judge.text(Dimension::User, user);
     let mut said = Sentence::from("role ").name(text).text(" fails ");
+    let hosts = program.hosts();
+    let pairs = || program.failing.iter().map(|&(pair, _)| pair);
+    let new = pairs().filter(|&pair| logins.get(pair).is_none()).count();
     // Without hosts nobody can know that it is not somebody else.
-    let mut pairs = program.failing.iter();
-    let knows_hosts = pairs.any(|(pair, _)| pair.client_host != NameId::ABSENT);
-    said = judge.say_hosts(said, &program.hosts());
-    said = said.text(if knows_hosts {
-        ", where it used to log in: "
-    } else {
-        ", so it may be an application with an old password, or guessing: "
-    });
+    let knows_hosts = pairs().any(|pair| pair.client_host != NameId::ABSENT);
+    let last_login = logins.of_user(server, user).map(|login| login.last).max();
+    said = judge.say_hosts(said, &hosts);
+    said = match (new, hosts.len()) {
+        _ if !knows_hosts => {
+            said.text(", so it may be an application with an old password, or guessing: ")
+        }
+        (0, _) => said.text(", where it used to log in: "),
+        (1, 1) => said.text(", which is new: "),
+        (new, all) if new == all => said.text(", which are new: "),
+        (new, _) => said.text(", ").count(new as u64).text(" of them new: "),
+    };
     said = said.count(failures).text(" wrong passwords");
     said = match again.iter().max().filter(|_| is_over) {
         Some(&at) => said.text("; it logs in again, last at ").at(at),
-        None => said,
+        None => match last_login.filter(|_| new > 0) {
+            Some(at) if at <= since => said.text("; it has logged in from nowhere since"),
+            Some(at) => said.text("; from others it logs in, last at ").at(at),
+            None => said,
+        },
     };
     Finding {
         kind: Kind::StaleSecret,
@@ -55,20 +66,25 @@ pub(super) fn stale_secret(
         who: Who {
             user: Some(text.into()),
             application_name: judge.application_of(program),
-            client_host: judge.only(Dimension::ClientHost, &program.hosts()),
+            client_host: judge.only(Dimension::ClientHost, &hosts),
             ..Who::default()
         },
         said,
         figures: vec![
             ("failures", Figure::Count(failures)),
-            ("hosts", Figure::Count(program.failing.len() as u64)),
-            ("client_host", judge.figure(Dimension::ClientHost, &program.hosts())),
+            ("hosts", Figure::Count(hosts.len() as u64)),
+            ("client_host", judge.figure(Dimension::ClientHost, &hosts)),
         ],
         test: Sentence::default().text(format!(
-            "{STALE_MIN} wrong passwords without a right one between, or {GUESSES_MIN} within ten minutes, from where this role had logged in before"
+            "{STALE_MIN} wrong passwords without a right one between, or {GUESSES_MIN} within ten minutes, from where this role had logged in before{}",
+            match new {
+                0 => String::new(),
+                _ => format!("; or {GUESSES_MIN} without a right one from a new, private host that asks for no other role and does not hurry, while this one is at home on such hosts"),
+            }
         )),
         advice: Sentence::from(if knows_hosts { "" } else { "log_connections = on and %h in log_line_prefix say from where; " })
-            .text("give that application the new password; if nobody changed it, look for who does: ALTER ROLE … PASSWORD is in the log with log_statement = ddl; pg_roles.rolvaliduntil says whether it has expired"),
+            .text(if new > 0 { "give the application there the right password (if nobody knows these hosts, somebody inside guesses: refuse them in pg_hba.conf); if nobody changed it," } else { "give that application the new password; if nobody changed it," })
+            .text(" look for who does: ALTER ROLE … PASSWORD is in the log with log_statement = ddl; pg_roles.rolvaliduntil says whether it has expired"),
         command: judge.events_of(user, since, until),
     }
 }

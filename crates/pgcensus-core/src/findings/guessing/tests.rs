@@ -77,8 +77,8 @@ fn a_rhythm_from_a_public_address_is_brute_force_and_from_inside_a_health_check(
     });
     assert_eq!(
         other,
-        ["warning brute_force of monitor, 10.0.0.9"],
-        "the role exists and is used"
+        ["warning stale_secret of monitor, 10.0.0.9"],
+        "the role is at home on such hosts"
     );
 }
 
@@ -429,4 +429,60 @@ fn a_person_who_mistypes_once_a_day_has_no_stale_secret_however_long_the_log() {
         nightly.said(),
         ["warning stale_secret of job, job, 10.0.3.7"]
     );
+}
+
+#[test]
+fn new_hosts_of_our_own_that_ask_for_one_role_of_others_have_an_old_password() {
+    let pods = |old_still: bool, every: i64, also: Option<&'static str>| {
+        let mut scene = quiet();
+        let end = if old_still { 2 * HOUR } else { HOUR };
+        for pod in 0..6 {
+            let old = client("api2", "api2", &format!("10.0.8.{pod}"));
+            scene.traffic(&old, 0, end, 10 * MINUTE);
+            let new = client("api2", "api2", &format!("10.0.18.{pod}"));
+            for i in 0..40 {
+                scene.fails(HOUR + i * every + uneven(i) % 300, &new);
+            }
+            if let Some(user) = also {
+                scene.fails(HOUR + MINUTE, &client("", user, &new.2));
+            }
+        }
+        scene.said()
+    };
+    assert_eq!(
+        pods(false, 30 * SECOND, None),
+        ["warning stale_secret of api2"]
+    );
+    assert_eq!(
+        pods(true, 30 * SECOND, None),
+        ["warning stale_secret of api2"]
+    );
+    assert_eq!(
+        pods(true, 100, None),
+        ["warning brute_force of api2"],
+        "it does not wait, and somebody has the right one"
+    );
+    assert_eq!(
+        pods(true, 10 * SECOND, Some("postgres")),
+        ["warning brute_force"],
+        "no application asks for another's role"
+    );
+}
+
+#[test]
+fn an_application_that_was_moved_is_not_shut_out() {
+    let fails = |user: &'static str, host: &str, every: i64| {
+        let mut scene = quiet();
+        scene.fails_often(HOUR, &client("", user, host), 30, every);
+        scene
+    };
+    let lines = |scene: Scene| scene.guesses().len();
+    assert_eq!(lines(fails("app", "10.0.0.7", SECOND)), 0, "its own host");
+    assert_eq!(lines(fails("app", "10.0.9.7", 5 * SECOND)), 0);
+    assert_eq!(lines(fails("app", "10.0.9.7", 100)), 29, "it hurries");
+    assert_eq!(lines(fails("app", "203.0.113.9", 5 * SECOND)), 30);
+    assert_eq!(lines(fails("other", "10.0.9.7", 5 * SECOND)), 30);
+    let mut two = fails("app", "10.0.9.7", 5 * SECOND);
+    two.fails(HOUR + 20 * SECOND + 1, &client("", "other", "10.0.9.7"));
+    assert_eq!(lines(two), 26, "from when it asks for another");
 }

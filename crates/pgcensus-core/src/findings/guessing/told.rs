@@ -12,7 +12,10 @@ use super::super::logins::{Login, Logins, Pair};
 use super::super::shut_out::Told;
 use super::said::{alone, from_many, stale_secret, wrong_check};
 use super::together::together;
-use super::{Attack, Failing, Failure, GUESSES_MIN, Guessing, SHARED_MIN, SPREAD_MIN};
+use super::{
+    Attack, Failing, Failure, GUESSES_MIN, Guessing, SHARED_MIN, SPREAD_MIN, has_home,
+    is_private_host,
+};
 use crate::instant::Instant;
 use crate::names::{Dimension, NameId};
 use crate::session::{RefusalReason, ServerId};
@@ -142,8 +145,16 @@ impl<'f> Sorted<'f> {
                 }
                 continue;
             }
-            let is_alone = users_of[&(server, client_host)].len() < SPREAD_MIN
-                && !is_public_host(judge, client_host);
+            let asks_for = users_of[&(server, client_host)].len();
+            if failure == Failure::Password
+                && asks_for == 1
+                && is_moved(judge, logins, pair, failing)
+            {
+                let stale = sorted.stale.entry((server, user)).or_default();
+                stale.failing.push((pair, failing));
+                continue;
+            }
+            let is_alone = asks_for < SPREAD_MIN && !is_public_host(judge, client_host);
             let can_be_check = match failure {
                 Failure::Password => is_alone && !known.users.contains_key(&(server, user)),
                 Failure::Role => is_alone,
@@ -217,6 +228,18 @@ fn guessers<'a>(
     guessers
 }
 
+/// A new host of our own, from where nobody ever logged in, has an old password of a role that is at home on hosts like it: an
+/// application that was moved or has another instance. It waits between two tries, or that role logs in no more, as it would while
+/// somebody else guesses.
+fn is_moved(judge: &Judge<'_>, logins: &Logins, pair: Pair, failing: &Failing) -> bool {
+    let is_new = logins.first_from(pair.server, pair.client_host).is_none();
+    let mut logins_of = logins.of_user(pair.server, pair.user);
+    is_new
+        && failing.in_row_most as usize >= GUESSES_MIN
+        && has_home(judge.known.names, logins, pair, failing.since)
+        && (failing.waits() || logins_of.all(|login| login.last <= failing.since))
+}
+
 /// Who got in is most likely an application whose password was put right: its failures came on the beat of a timer; or it is a
 /// host of our own that asked for one role and no other, which logs in from its network, or had never logged in from anywhere.
 fn is_put_right(
@@ -230,7 +253,10 @@ fn is_put_right(
         return true;
     }
     let text = |host| judge.text(Dimension::ClientHost, host);
-    let Some((_, user)) = attack.got_in.filter(|_| is_private_host(judge, host)) else {
+    let Some((_, user)) = attack
+        .got_in
+        .filter(|_| is_private_host(judge.known.names, host))
+    else {
         return false;
     };
     let is_only = unexplained.others.len() == 1 && unexplained.others.contains_key(&user);
@@ -242,12 +268,6 @@ fn is_put_right(
             None => judge.text(Dimension::User, user) != SUPERUSER,
             Some(first) => is_near(first) || before.any(is_near),
         }
-}
-
-/// Its address is one of those that networks give out inside.
-fn is_private_host(judge: &Judge<'_>, host: NameId) -> bool {
-    let text = judge.text(Dimension::ClientHost, host);
-    address(text).is_some_and(|address| !is_public(address))
 }
 
 pub(super) fn is_public_host(judge: &Judge<'_>, host: NameId) -> bool {
