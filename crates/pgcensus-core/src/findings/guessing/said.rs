@@ -336,7 +336,31 @@ pub(super) fn test(kind: Kind) -> Sentence {
     })
 }
 
+/// A client host of clients that came by a Unix socket.
+const LOCAL: &[u8] = b"[local]";
+
 pub(super) fn advice(kind: Kind, host: &[u8], user: Option<&[u8]>) -> Sentence {
+    let shut = shut(host);
+    match (kind, user) {
+        (Kind::SuccessAfterFailures, Some(user)) => {
+            Sentence::from("ask now whether somebody put a password right there; if nobody did: ")
+                .then(lock(user))
+                .text("; then ")
+                .then(shut)
+        }
+        _ if address(host).is_none() => shut,
+        _ => shut.text("; pgcensus findings --emit fail2ban prints a line for each failure"),
+    }
+}
+
+/// Shuts a host out. Who comes by a Unix socket is a user of this machine, which no firewall and no address in `pg_hba.conf` can
+/// tell from others.
+fn shut(host: &[u8]) -> Sentence {
+    if host == LOCAL {
+        return Sentence::from(
+            "it came by a Unix socket, from a user of this machine: look for the program that does it, and let local lines of pg_hba.conf say peer, so that nobody can ask for a role that is not their own: local all all peer, then SELECT pg_reload_conf()",
+        );
+    }
     let shut = Sentence::from("refuse ")
         .name(host)
         .text(" in the firewall, or in pg_hba.conf above all other lines: host all all ")
@@ -346,18 +370,8 @@ pub(super) fn advice(kind: Kind, host: &[u8], user: Option<&[u8]>) -> Sentence {
         Some(std::net::IpAddr::V6(_)) => "/128",
         None => "",
     };
-    let shut = shut
-        .text(width)
-        .text(" reject, then SELECT pg_reload_conf()");
-    match (kind, user) {
-        (Kind::SuccessAfterFailures, Some(user)) => {
-            Sentence::from("ask now whether somebody put a password right there; if nobody did: ")
-                .then(lock(user))
-                .text("; then ")
-                .then(shut)
-        }
-        _ => shut.text("; pgcensus findings --emit fail2ban prints a line for each failure"),
-    }
+    shut.text(width)
+        .text(" reject, then SELECT pg_reload_conf()")
 }
 
 impl Judge<'_> {

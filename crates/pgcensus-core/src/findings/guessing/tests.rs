@@ -486,3 +486,20 @@ fn an_application_that_was_moved_is_not_shut_out() {
     two.fails(HOUR + 20 * SECOND + 1, &client("", "other", "10.0.9.7"));
     assert_eq!(lines(two), 26, "from when it asks for another");
 }
+
+#[test]
+fn who_comes_by_a_unix_socket_is_not_refused_by_address() {
+    let advice = |host: &str| {
+        let mut scene = quiet();
+        for (i, role) in (0..).zip(["a", "b", "c", "d", "e", "f"]) {
+            scene.fails(HOUR + i * SECOND, &client("", role, host));
+        }
+        assert_eq!(scene.said(), [format!("warning spraying of {host}")]);
+        format!("{:?}", scene.findings()[0].advice)
+    };
+    assert!(advice("203.0.113.9").contains("host all all"));
+    let local = advice("[local]");
+    assert!(local.contains("local all all peer"), "{local}");
+    assert!(!local.contains("host all all"), "{local}");
+    assert!(!local.contains("firewall"), "{local}");
+}
