@@ -302,7 +302,7 @@ pub(super) fn from_many(
         test: Sentence::default().text(format!(
             "{GUESSES_MIN} wrong passwords of one role within ten minutes, from {SPREAD_MIN} hosts or more that never logged in"
         )),
-        advice: if is_stale { Sentence::from("its hosts are new and it logged in from others until then: give the application the right password") } else { Sentence::from("let only known networks reach the port (firewall, pg_hba.conf), and give ").name(text).text(" a long random password; pgcensus findings --emit fail2ban prints a line for each failure") },
+        advice: if is_stale { Sentence::from("its hosts are new and it logged in from others until then: give the application the right password") } else { Sentence::from("let only known networks reach the port (firewall, pg_hba.conf), and give roles with passwords long random ones; pgcensus findings --emit fail2ban prints a line for each failure") },
         command: vec![
             Argument::Word("events"),
             Argument::Named("--user", text.into()),

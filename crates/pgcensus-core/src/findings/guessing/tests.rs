@@ -503,3 +503,59 @@ fn who_comes_by_a_unix_socket_is_not_refused_by_address() {
     assert!(!local.contains("host all all"), "{local}");
     assert!(!local.contains("firewall"), "{local}");
 }
+
+#[test]
+fn more_than_three_that_fail_alike_are_one_finding_that_names_the_biggest() {
+    const ROLES: [&str; 5] = ["a", "b", "c", "d", "e"];
+    type Fill = fn(&mut Scene, i64, &'static str);
+    let stale: Fill = |scene, i, role| {
+        let tenant = client("tenant", role, "10.0.14.1");
+        scene.traffic(&tenant, i, HOUR, 10 * MINUTE);
+        scene.fails_often(HOUR + i, &tenant, 30 + i, MINUTE);
+    };
+    let checks: Fill = |scene, i, role| {
+        let host = format!("10.0.60.{i}");
+        for n in 0..30 + i {
+            let check = client("", role, &host);
+            scene.refused(n * MINUTE + i, &check, RefusalReason::RoleUnknown);
+        }
+    };
+    let tried: Fill = |scene, i, role| {
+        for n in 0..60 + 12 * i {
+            let host = format!("203.0.{i}.{}", n % 12);
+            scene.fails(HOUR + n * 3 * SECOND, &client("", role, &host));
+        }
+    };
+    for (fill, alone, together) in [
+        (
+            stale,
+            "warning stale_secret of tenant, c, 10.0.14.1",
+            "warning stale_secret of tenant, 10.0.14.1",
+        ),
+        (
+            checks,
+            "warning wrong_health_check of c, 10.0.60.2",
+            "warning wrong_health_check",
+        ),
+        (tried, "warning brute_force of c", "warning brute_force"),
+    ] {
+        let scene = |roles: &[&'static str]| {
+            let mut scene = quiet();
+            for (i, role) in (0..).zip(roles) {
+                fill(&mut scene, i, role);
+            }
+            scene
+        };
+        let three = scene(&ROLES[..3]).said();
+        assert_eq!((three.len(), &*three[2]), (3, alone));
+        let five = scene(&ROLES);
+        assert_eq!(five.said(), [together]);
+        let finding = five.findings().swap_remove(0);
+        assert!(finding.figures.contains(&("users", Figure::Count(5))));
+        let named = finding.said.0.iter().filter_map(|word| match word {
+            Word::Name(name) if name.len() == 1 => Some(name[0]),
+            _ => None,
+        });
+        assert_eq!(named.collect::<Vec<_>>(), b"edc", "{:?}", finding.said);
+    }
+}

@@ -1,5 +1,7 @@
 //! Many that are alike are one finding, which says how many they are and names those that did the most.
 
+use std::collections::BTreeMap;
+
 use super::super::Judge;
 use super::super::evidence::ranked;
 use super::super::finding::{Argument, Figure, Finding, Kind, Sentence, Who};
@@ -9,8 +11,150 @@ use crate::instant::Instant;
 use crate::names::{Dimension, NameId};
 use crate::session::ServerId;
 
+/// Names that are said.
+const NAMED_MAX: usize = 3;
+
+/// What many roles or databases have in common.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Alike {
+    /// They fail from where they used to log in, or from new hosts as well.
+    Stale { has_new: bool },
+    /// They fail from many new hosts, and log in no more.
+    Moved,
+    /// They fail from many hosts that never logged in.
+    Tried,
+    /// They never logged in, and fail on a beat.
+    CheckPassword,
+    /// Roles that do not exist are asked for on a beat.
+    CheckRole,
+    /// Databases that do not exist are.
+    CheckDatabase,
+}
+
+/// One of them.
+pub(super) struct One {
+    pub(super) name: NameId,
+    /// From where, the most first.
+    pub(super) hosts: Vec<(NameId, u64)>,
+    /// What is told of it where there are few.
+    pub(super) finding: Finding,
+}
+
+/// Many roles or databases of a server that are alike.
+pub(super) fn names_together(judge: &Judge<'_>, alike: Alike, ones: &[One]) -> Finding {
+    let dimension = match alike {
+        Alike::CheckDatabase => Dimension::Database,
+        _ => Dimension::User,
+    };
+    let failures_of = |one: &One| one.hosts.iter().map(|&(_, n)| n).sum::<u64>();
+    let names = summed(ones.iter().map(|one| (one.name, failures_of(one))));
+    let hosts = summed(ones.iter().flat_map(|one| one.hosts.iter().copied()));
+    let failures = ones.iter().map(failures_of).sum();
+    let findings = || ones.iter().map(|one| &one.finding);
+    let since = findings().map(|finding| finding.since).min();
+    let until = findings().map(|finding| finding.until).max();
+    let (since, until) = (since.unwrap_or_default(), until.unwrap_or_default());
+    let who = Who {
+        application_name: shared(findings().map(|finding| &finding.who.application_name)),
+        user: shared(findings().map(|finding| &finding.who.user)),
+        database: shared(findings().map(|finding| &finding.who.database)),
+        client_host: judge.only(Dimension::ClientHost, &hosts),
+    };
+    let knows_hosts = hosts.iter().any(|&(host, _)| host != NameId::ABSENT);
+    let mut said = Sentence::default()
+        .count(names.len() as u64)
+        .text(alike.before());
+    said = judge.say_hosts(said, &hosts).text(alike.after(knows_hosts));
+    said = said.count(failures).text(alike.what());
+    for (i, &(name, n)) in names.iter().take(NAMED_MAX).enumerate() {
+        said = said
+            .text(if i == 0 { "; the most of " } else { ", " })
+            .name(judge.text(dimension, name))
+            .text(" (")
+            .count(n)
+            .text(")");
+    }
+    let (counted, listed) = match dimension {
+        Dimension::Database => ("databases", "database"),
+        _ => ("users", "user"),
+    };
+    let mut command = vec![Argument::Word("events")];
+    // A refusal has no application.
+    let asked_for = Who {
+        application_name: None,
+        ..who.clone()
+    };
+    command.extend(asked_for.flags());
+    command.push(Argument::At("--since", since));
+    command.push(Argument::At("--until", until.plus_ms(1)));
+    let first = &ones[0].finding;
+    Finding {
+        kind: first.kind,
+        severity: first.severity,
+        server: first.server,
+        since,
+        until,
+        said,
+        figures: vec![
+            ("failures", Figure::Count(failures)),
+            (counted, Figure::Count(names.len() as u64)),
+            (listed, judge.figure(dimension, &names)),
+            ("hosts", Figure::Count(hosts.len() as u64)),
+            ("client_host", judge.figure(Dimension::ClientHost, &hosts)),
+        ],
+        test: first.test.clone(),
+        advice: first.advice.clone(),
+        command,
+        who,
+    }
+}
+
+impl Alike {
+    /// What is said between how many they are and from where.
+    fn before(self) -> &'static str {
+        match self {
+            Alike::Stale { .. } => " roles fail ",
+            Alike::Moved => " roles fail, and log in no more, ",
+            Alike::Tried => " roles were tried ",
+            Alike::CheckPassword => " roles are refused a wrong password on a beat ",
+            Alike::CheckRole => " roles that do not exist are asked for on a beat ",
+            Alike::CheckDatabase => " databases that do not exist are asked for on a beat ",
+        }
+    }
+
+    /// … and between that and how often.
+    fn after(self, knows_hosts: bool) -> &'static str {
+        match self {
+            _ if !knows_hosts => ": ",
+            Alike::Stale { has_new: false } => ", where they used to log in: ",
+            Alike::Stale { has_new: true } => ", where not all of them used to log in: ",
+            Alike::Moved | Alike::Tried => ", where they never logged in: ",
+            Alike::CheckPassword => ", and never logged in: ",
+            Alike::CheckRole | Alike::CheckDatabase => ": ",
+        }
+    }
+
+    fn what(self) -> &'static str {
+        match self {
+            Alike::CheckRole | Alike::CheckDatabase => " times in all",
+            _ => " wrong passwords in all",
+        }
+    }
+}
+
+/// The name that all of them have.
+fn shared<'n>(mut names: impl Iterator<Item = &'n Option<Box<[u8]>>>) -> Option<Box<[u8]>> {
+    let first = names.next()?.as_ref()?;
+    let is_shared = names.all(|name| name.as_ref() == Some(first));
+    is_shared.then(|| first.clone())
+}
+
 /// Many hosts that guess, of one kind and level.
-pub(super) fn together(judge: &Judge<'_>, server: ServerId, guessers: &[Guesser<'_>]) -> Finding {
+pub(super) fn hosts_together(
+    judge: &Judge<'_>,
+    server: ServerId,
+    guessers: &[Guesser<'_>],
+) -> Finding {
     let Guesser { kind, severity, .. } = guessers[0];
     let tried = guessers.iter().map(|guesser| &guesser.unexplained);
     let failures = tried.clone().map(|unexplained| unexplained.failures).sum();
@@ -92,7 +236,7 @@ pub(super) fn together(judge: &Judge<'_>, server: ServerId, guessers: &[Guesser<
 
 /// Names, each once with all there are of it, the most first.
 fn summed(counts: impl IntoIterator<Item = (NameId, u64)>) -> Vec<(NameId, u64)> {
-    let mut sums = std::collections::BTreeMap::<NameId, u64>::new();
+    let mut sums = BTreeMap::<NameId, u64>::new();
     for (name, n) in counts {
         *sums.entry(name).or_default() += n;
     }

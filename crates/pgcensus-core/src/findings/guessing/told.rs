@@ -11,7 +11,7 @@ use super::super::finding::{Finding, Kind, Severity};
 use super::super::logins::{Login, Logins, Pair};
 use super::super::shut_out::Told;
 use super::said::{alone, from_many, stale_secret, wrong_check};
-use super::together::together;
+use super::together::{Alike, One, hosts_together, names_together};
 use super::{
     Attack, Failing, Failure, GUESSES_MIN, Guessing, SHARED_MIN, SPREAD_MIN, has_home,
     is_private_host,
@@ -20,7 +20,7 @@ use crate::instant::Instant;
 use crate::names::{Dimension, NameId};
 use crate::session::{RefusalReason, ServerId};
 
-/// Hosts that guess are told one by one up to here, then as one.
+/// Hosts that guess, and roles that fail for one reason, are told one by one up to here, then as one.
 const ALONE_MAX: usize = 3;
 
 /// The role that nearly every server has, and that guessers try first: nobody's new application.
@@ -79,8 +79,17 @@ pub(super) fn verdicts(
 ) {
     let known = Known::of(logins);
     let mut sorted = Sorted::of(guessing, judge, logins, &known);
+    let mut names: BTreeMap<(ServerId, Alike), Vec<One>> = BTreeMap::new();
     for (&(server, user), program) in &sorted.stale {
-        found.push(stale_secret(judge, logins, server, user, program));
+        let mut pairs = program.failing.iter().map(|&(pair, _)| pair);
+        let alike = Alike::Stale {
+            has_new: pairs.any(|pair| logins.get(pair).is_none()),
+        };
+        names.entry((server, alike)).or_default().push(One {
+            name: user,
+            hosts: program.hosts(),
+            finding: stale_secret(judge, logins, server, user, program),
+        });
     }
     for (&(server, user, failure), program) in &sorted.checks {
         // It used to work.
@@ -92,7 +101,16 @@ pub(super) fn verdicts(
         if is_told {
             continue;
         }
-        found.push(wrong_check(judge, server, user, failure, program));
+        let (alike, name) = match failure {
+            Failure::Password => (Alike::CheckPassword, user),
+            Failure::Role => (Alike::CheckRole, user),
+            Failure::Database(name) => (Alike::CheckDatabase, name),
+        };
+        names.entry((server, alike)).or_default().push(One {
+            name,
+            hosts: program.hosts(),
+            finding: wrong_check(judge, server, user, failure, program),
+        });
     }
     let mut told = FxHashSet::default();
     let guessers = guessers(guessing, judge, logins, &known, &mut sorted.hosts);
@@ -103,7 +121,7 @@ pub(super) fn verdicts(
             let alone = |guesser: &Guesser<'_>| alone(judge, server, guesser);
             found.extend(guessers.iter().map(alone));
         } else {
-            found.push(together(judge, server, &guessers));
+            found.push(hosts_together(judge, server, &guessers));
         }
     }
     for (&key, unexplained) in &mut sorted.users {
@@ -117,7 +135,23 @@ pub(super) fn verdicts(
         let has_hosts = attack.is_spread && others.len() >= SPREAD_MIN;
         if has_hosts || others.contains_key(&NameId::ABSENT) {
             let login = known.users.get(&key).copied();
-            found.push(from_many(judge, key, attack, unexplained, login));
+            let finding = from_many(judge, key, attack, unexplained, login);
+            let alike = match finding.kind {
+                Kind::StaleSecret => Alike::Moved,
+                _ => Alike::Tried,
+            };
+            names.entry((key.0, alike)).or_default().push(One {
+                name: key.1,
+                hosts: unexplained.ranking(),
+                finding,
+            });
+        }
+    }
+    for ((_, alike), ones) in names {
+        if ones.len() <= ALONE_MAX {
+            found.extend(ones.into_iter().map(|one| one.finding));
+        } else {
+            found.push(names_together(judge, alike, &ones));
         }
     }
 }
