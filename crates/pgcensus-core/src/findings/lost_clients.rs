@@ -1,10 +1,10 @@
 //! Lost clients: an application whose sessions end by a reset or by nobody being there any more, and not by its
 //! saying goodbye. What the server's own timeouts and an administrator end is told as info.
 //!
-//! ```text
-//! quarters of an hour  …│ 3 of 40 │ 0 of 38 │ 9 of 44 │ 12 of 41 │   lost of all ends
-//!                       └──────────── the last four hours ──────┘   what is older is the application's own share
-//! ```
+//! Ends are counted in buckets, of which those are kept that have one of these; when the log has been read, the
+//! stretch is looked for in which it was worse than before (`lost_clients/stretch.rs`).
+
+mod stretch;
 
 use rustc_hash::FxHashMap;
 
@@ -17,28 +17,13 @@ use crate::change::What;
 use crate::instant::Instant;
 use crate::names::{Dimension, NameId};
 use crate::session::{EndReason, ServerId, Session};
+use stretch::{BUCKETS_MIN, Bucket, ENDS_MIN, Other, SHARE, Stretch, TIMES};
 
 /// A bucket: what happens in one of them is one event, a switch that failed or a laptop that was closed.
 const BUCKET_MS: i64 = 15 * 60_000;
 
-/// So many buckets with such an end are no single event.
-const BUCKETS_MIN: usize = 3;
-
-/// Ends are looked at over so many buckets: four hours. In less, an application that has few sessions never has enough of them;
-/// in more, one that was bad this morning would still be so tonight.
-const BUCKETS: usize = 16;
-
-/// So many ends: of fewer, a share of 5 % is one.
-const ENDS_MIN: u32 = 20;
-
-/// This share of all ends: clients crash and laptops are closed, but not one in twenty.
-const SHARE: f64 = 0.05;
-
-/// So many times the share of all buckets before; an application that never says goodbye is so from its first session on.
-const TIMES_BEFORE: f64 = 2.0;
-
-/// So many ends before are a share to compare with.
-const BEFORE_MIN: u64 = 100;
+/// Buckets that are kept at most, of all applications; for more, each becomes twice as long.
+const BUCKETS_MAX: usize = 262_144;
 
 /// Applications that are followed at most.
 const APPLICATIONS_MAX: usize = 10_000;
@@ -74,11 +59,13 @@ impl Cause {
 }
 
 /// The fold.
-#[derive(Default)]
 pub(super) struct LostClients {
     /// By [`GroupId`]: the number of its application.
     groups: Vec<u32>,
     applications: Vec<Application>,
+    bucket_ms: i64,
+    /// Buckets that are kept.
+    kept: usize,
     ids: FxHashMap<(ServerId, NameId), u32>,
     /// By [`ServerId`]: until then, what the server did is why sessions end.
     muted_until: Vec<Instant>,
@@ -88,39 +75,40 @@ pub(super) struct LostClients {
 struct Application {
     server: ServerId,
     name: NameId,
-    /// The bucket that is going on, counted from 1970, and those before it, round and round.
+    /// The bucket that is going on, counted from 1970.
     number: i64,
-    buckets: [Bucket; BUCKETS],
-    /// All ends that are older.
-    before: Bucket,
-    found: [Option<Found>; CAUSES.len()],
+    /// All ends before it, and in it.
+    ends_before: u64,
+    ends: u64,
+    /// Of those in it.
+    lost: [Lost; CAUSES.len()],
+    /// What is over, by cause.
+    buckets: [Vec<Bucket>; CAUSES.len()],
     /// Who was lost.
     users: FxHashMap<NameId, u64>,
     hosts: FxHashMap<NameId, u64>,
     reasons: FxHashMap<EndReason, u64>,
 }
 
-/// Ends of a stretch of time.
+/// Ends by one cause.
 #[derive(Clone, Copy, Debug, Default)]
-struct Bucket {
-    ends: u64,
-    by: [u32; CAUSES.len()],
-    /// The first and the last that had a cause.
+struct Lost {
+    sessions: u64,
     first: Instant,
     last: Instant,
 }
 
-/// What was too much.
-#[derive(Clone, Copy, Debug)]
-struct Found {
-    since: Instant,
-    until: Instant,
-    /// Of the four hours with most of them.
-    lost: u32,
-    ends: u64,
-    buckets: usize,
-    /// The share before, where there was enough to tell.
-    before: Option<f64>,
+impl Default for LostClients {
+    fn default() -> Self {
+        LostClients {
+            groups: Vec::new(),
+            applications: Vec::new(),
+            bucket_ms: BUCKET_MS,
+            kept: 0,
+            ids: FxHashMap::default(),
+            muted_until: Vec::new(),
+        }
+    }
 }
 
 impl LostClients {
@@ -140,7 +128,7 @@ impl LostClients {
         if self.is_muted(session.server, seen.at) {
             return;
         }
-        if let Some(application) = self.application(seen.group, groups) {
+        if let Some(application) = self.application(seen.group, groups, seen.at) {
             application.ended(session, seen.at);
         }
     }
@@ -148,9 +136,9 @@ impl LostClients {
     /// Sessions that ended as they should.
     pub(super) fn add(&mut self, group: GroupId, tally: &Tally, groups: &Groups) {
         if tally.unexplained > 0
-            && let Some(application) = self.application(group, groups)
+            && let Some(application) = self.application(group, groups, tally.at)
         {
-            application.bucket(tally.at).ends += u64::from(tally.unexplained);
+            application.ends += u64::from(tally.unexplained);
         }
     }
 
@@ -161,15 +149,38 @@ impl LostClients {
         until.is_some_and(|until| at <= *until)
     }
 
-    /// That of a group; `None`: it has no group, or found no room.
-    fn application(&mut self, group: GroupId, groups: &Groups) -> Option<&mut Application> {
+    /// That of a group, with the bucket of an instant going on; `None`: it has no group, or found no room.
+    fn application(
+        &mut self,
+        group: GroupId,
+        groups: &Groups,
+        at: Instant,
+    ) -> Option<&mut Application> {
         let id = group.0 as usize;
         let known = self.groups.get(id).copied().unwrap_or(u32::MAX);
         let number = match known {
             u32::MAX => self.number(id, groups),
             number => number,
-        };
-        self.applications.get_mut(number as usize)
+        } as usize;
+        let bucket = at.0.div_euclid(self.bucket_ms);
+        // What comes late counts in the bucket that is going on.
+        if bucket > self.applications.get(number)?.number {
+            self.reach(number, bucket);
+        }
+        self.applications.get_mut(number)
+    }
+
+    /// The bucket of an application that is going on is over.
+    #[cold]
+    fn reach(&mut self, number: usize, bucket: i64) {
+        let application = &mut self.applications[number];
+        self.kept += application.settle();
+        application.number = bucket;
+        while self.kept > BUCKETS_MAX {
+            self.bucket_ms = self.bucket_ms.saturating_mul(2);
+            let applications = self.applications.iter_mut();
+            self.kept = applications.map(Application::widen).sum();
+        }
     }
 
     /// The number of the application of a group that had none.
@@ -201,14 +212,14 @@ impl LostClients {
             return;
         }
         for application in &mut self.applications {
-            application.judge();
+            application.settle();
             let noise = FxHashMap::from_iter([(application.name, 1)]);
             if judge.are_noise(application.server, &noise) {
                 continue;
             }
             for cause in CAUSES {
-                if let Some(too_many) = application.found[cause as usize] {
-                    found.push(application.finding(judge, cause, &too_many));
+                if let Some(stretch) = application.worse(cause) {
+                    found.push(application.finding(judge, cause, &stretch));
                 }
             }
         }
@@ -221,40 +232,31 @@ impl Application {
             server,
             name,
             number: i64::MIN,
-            buckets: [Bucket::default(); BUCKETS],
-            before: Bucket::default(),
-            found: [None; CAUSES.len()],
+            ends_before: 0,
+            ends: 0,
+            lost: [Lost::default(); CAUSES.len()],
+            buckets: [const { Vec::new() }; CAUSES.len()],
             users: FxHashMap::default(),
             hosts: FxHashMap::default(),
             reasons: FxHashMap::default(),
         }
     }
 
-    /// That of an instant.
-    fn bucket(&mut self, at: Instant) -> &mut Bucket {
-        let number = at.0.div_euclid(BUCKET_MS);
-        // What comes late counts in the bucket that is going on.
-        if number > self.number {
-            self.reach(number);
-        }
-        &mut self.buckets[self.number.rem_euclid(BUCKETS as i64) as usize]
-    }
-
     /// A session ended, for whatever reason.
     fn ended(&mut self, session: &Session, at: Instant) {
-        let bucket = self.bucket(at);
-        bucket.ends += 1;
+        self.ends += 1;
         let Some((reason, cause)) = session
             .end_reason
             .and_then(|reason| Some((reason, Cause::of(reason)?)))
         else {
             return;
         };
-        if bucket.by == [0; CAUSES.len()] {
-            bucket.first = at;
+        let lost = &mut self.lost[cause as usize];
+        if lost.sessions == 0 {
+            lost.first = at;
         }
-        bucket.last = at;
-        bucket.by[cause as usize] += 1;
+        lost.last = at;
+        lost.sessions += 1;
         *self.reasons.entry(reason).or_default() += 1;
         if cause != Cause::Lost {
             return;
@@ -270,70 +272,70 @@ impl Application {
         }
     }
 
-    /// The bucket that is going on is over, and those up to this one are empty.
-    fn reach(&mut self, number: i64) {
-        if self.number == i64::MIN {
-            self.number = number;
-            return;
-        }
-        self.judge();
-        let skipped = (number - self.number).min(BUCKETS as i64);
-        for next in 1..=skipped {
-            let next = (number - skipped + next).rem_euclid(BUCKETS as i64) as usize;
-            self.before.add(&self.buckets[next]);
-            self.buckets[next] = Bucket::default();
-        }
-        self.number = number;
-    }
-
-    /// Looks at the last four hours: at the buckets from the first to the last with too many.
-    fn judge(&mut self) {
-        for cause in CAUSES {
-            let of = |bucket: &Bucket| bucket.by[cause as usize];
-            let share = |bucket: &Bucket| f64::from(of(bucket)) / bucket.ends.max(1) as f64;
-            let is_bad = |bucket: &&Bucket| of(bucket) > 0 && share(bucket) >= SHARE;
-            let numbers = (0..BUCKETS as i64).rev().map(|back| self.number - back);
-            let in_order =
-                numbers.map(|number| &self.buckets[number.rem_euclid(BUCKETS as i64) as usize]);
-            let in_order: Vec<&Bucket> = in_order.collect();
-            let bad = in_order.iter().copied().filter(is_bad).count();
-            let (Some(first), Some(last)) = (
-                in_order.iter().position(is_bad),
-                in_order.iter().rposition(is_bad),
-            ) else {
+    /// The bucket that is going on is over: so many more are kept.
+    fn settle(&mut self) -> usize {
+        let (before, ends) = (self.ends_before, std::mem::take(&mut self.ends));
+        self.ends_before += ends;
+        let mut more = 0;
+        for (lost, buckets) in self.lost.iter_mut().zip(&mut self.buckets) {
+            let Lost {
+                sessions: lost @ 1..,
+                first,
+                last,
+            } = std::mem::take(lost)
+            else {
                 continue;
             };
-            let mut all = Bucket::default();
-            in_order[first..=last]
-                .iter()
-                .for_each(|bucket| all.add(bucket));
-            let mut before = self.before;
-            in_order[..first]
-                .iter()
-                .for_each(|bucket| before.add(bucket));
-            let before = (before.ends >= BEFORE_MIN).then(|| share(&before));
-            let is_more = before.is_none_or(|before| share(&all) >= TIMES_BEFORE * before);
-            if of(&all) < ENDS_MIN || bad < BUCKETS_MIN || share(&all) < SHARE || !is_more {
-                continue;
-            }
-            let found = self.found[cause as usize].get_or_insert(Found {
-                since: in_order[first].first,
-                until: in_order[last].last,
-                lost: 0,
-                ends: 0,
-                buckets: 0,
+            let bucket = Bucket {
+                number: self.number,
                 before,
-            });
-            found.until = in_order[last].last;
-            if of(&all) >= found.lost {
-                found.lost = of(&all);
-                found.ends = all.ends;
-                found.buckets = bad;
+                ends,
+                lost,
+                first,
+                last,
+            };
+            match buckets
+                .last_mut()
+                .filter(|last| last.number == bucket.number)
+            {
+                Some(last) => last.add(&bucket),
+                None => {
+                    buckets.push(bucket);
+                    more += 1;
+                }
             }
+        }
+        more
+    }
+
+    /// Buckets become twice as long: so many remain.
+    fn widen(&mut self) -> usize {
+        self.number = self.number.div_euclid(2);
+        for buckets in &mut self.buckets {
+            for bucket in &mut *buckets {
+                bucket.number = bucket.number.div_euclid(2);
+            }
+            buckets.dedup_by(|next, bucket| {
+                let is_same = next.number == bucket.number;
+                if is_same {
+                    bucket.add(next);
+                }
+                is_same
+            });
+        }
+        self.buckets.iter().map(Vec::len).sum()
+    }
+
+    /// When there were too many ends of this cause. A timeout is told as it is, since somebody set it.
+    fn worse(&self, cause: Cause) -> Option<Stretch> {
+        let buckets = &self.buckets[cause as usize];
+        match cause {
+            Cause::Lost => stretch::worse(buckets, self.ends_before),
+            Cause::Timeout | Cause::Administrator => stretch::many(buckets),
         }
     }
 
-    fn finding(&self, judge: &Judge<'_>, cause: Cause, found: &Found) -> Finding {
+    fn finding(&self, judge: &Judge<'_>, cause: Cause, found: &Stretch) -> Finding {
         let name = judge.text(Dimension::ApplicationName, self.name);
         let of_cause = |reason: &EndReason| Cause::of(*reason) == Some(cause);
         let mut reasons: Vec<_> = self
@@ -346,11 +348,11 @@ impl Application {
         let rank =
             |counts: &FxHashMap<NameId, u64>| ranked(counts.iter().map(|(&name, &n)| (name, n)));
         let (users, hosts) = (rank(&self.users), rank(&self.hosts));
-        let share = f64::from(found.lost) / found.ends.max(1) as f64;
+        let share = found.ends.share();
         let said = Sentence::default()
-            .count(found.lost.into())
+            .count(found.ends.lost)
             .text(" of ")
-            .count(found.ends)
+            .count(found.ends.all)
             .text(" sessions of ")
             .name(name);
         let mut said = match cause {
@@ -360,17 +362,29 @@ impl Application {
             Cause::Timeout => said.text(format!(" were ended by {reason}")),
             Cause::Administrator => said.text(" were ended by an administrator"),
         };
-        if let Some(before) = found.before {
-            said = said.text(format!(
-                "; {:.1} % now, {:.1} % before",
-                share * 100.0,
-                before * 100.0
-            ));
-        }
-        let test = Sentence::default().text(format!(
-            "{ENDS_MIN} such ends and {:.0} % of all within four hours, in {BUCKETS_MIN} quarters of an hour or more, and {TIMES_BEFORE} times the share before",
+        let percent = |share: f64| format!("{:.1} %", share * 100.0);
+        said = match found.other {
+            Some(Other::Before(before)) => said.text(format!(
+                "; {}, against {} before",
+                percent(share),
+                percent(before)
+            )),
+            Some(Other::After(after)) => said.text(format!(
+                "; {} since the log begins, against {} after",
+                percent(share),
+                percent(after)
+            )),
+            None => said,
+        };
+        let mut test = Sentence::default().text(format!(
+            "{ENDS_MIN} such ends or more and {:.0} % of all, in {BUCKETS_MIN} quarters of an hour or more",
             SHARE * 100.0
         ));
+        if found.other.is_some() {
+            test = test.text(format!(
+                ", and {TIMES} times the share before, or after where the log begins with them, by more than chance"
+            ));
+        }
         let advice = match cause {
             Cause::Lost => {
                 "look for what kills clients or cuts connections: memory limits of their containers, deploys without a drain, idle timeouts of firewalls and load balancers; tcp_keepalives_idle = 60 on the server keeps such connections alive and finds the dead ones"
@@ -384,18 +398,18 @@ impl Application {
         };
         let is_lost = cause == Cause::Lost;
         let (since, until) = (found.since, found.until);
+        let thousandth = |share: f64| Figure::Number((share * 1000.0).round() / 1000.0);
         let mut figures = vec![
-            ("ends", Figure::Count(found.ends)),
-            ("lost", Figure::Count(found.lost.into())),
-            ("share", Figure::Number((share * 1000.0).round() / 1000.0)),
+            ("ends", Figure::Count(found.ends.all)),
+            ("lost", Figure::Count(found.ends.lost)),
+            ("share", thousandth(share)),
             ("buckets", Figure::Count(found.buckets as u64)),
             ("reason", Figure::Word(reason)),
         ];
-        if let Some(before) = found.before {
-            figures.push((
-                "share_before",
-                Figure::Number((before * 1000.0).round() / 1000.0),
-            ));
+        match found.other {
+            Some(Other::Before(before)) => figures.push(("share_before", thousandth(before))),
+            Some(Other::After(after)) => figures.push(("share_after", thousandth(after))),
+            None => {}
         }
         if is_lost {
             figures.push(("client_host", judge.figure(Dimension::ClientHost, &hosts)));
@@ -432,15 +446,6 @@ impl Application {
     }
 }
 
-impl Bucket {
-    fn add(&mut self, other: &Bucket) {
-        self.ends += other.ends;
-        for (sum, n) in self.by.iter_mut().zip(other.by) {
-            *sum = sum.saturating_add(n);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use pgcensus_log::event::ServerEvent;
@@ -469,7 +474,7 @@ mod tests {
         let lost = ["warning lost_clients of api, app, 10.0.0.7"];
         assert_eq!(said(EndReason::Reset, 4 * HOUR, 10), lost);
         assert_eq!(said(EndReason::EofInTransaction, 4 * HOUR, 10), lost);
-        assert_eq!(said(EndReason::Reset, 0, 10), lost, "from the begin on");
+        assert_eq!(said(EndReason::Reset, 0, 10), [""; 0], "as it always did");
         assert_eq!(said(EndReason::Reset, 4 * HOUR, 100), [""; 0]);
         assert_eq!(
             said(EndReason::Reset, 6 * HOUR - 20 * MINUTE, 2),
@@ -489,23 +494,92 @@ mod tests {
         assert_eq!(found[0].since, Instant(4 * HOUR + SECOND));
     }
 
-    #[test]
-    fn what_an_application_has_always_done_is_compared_with() {
-        let mut before = scene(0, DAY, EndReason::Reset, 0, 16);
-        assert_eq!(before.said().len(), 1);
-        // From its begin on it loses 6 %; that is told from its begin on, and 8 % are nothing new.
-        let since = before.findings()[0].since;
-        assert_eq!(since, Instant(SECOND));
-        before = scene(0, DAY, EndReason::Reset, 0, 25);
-        for at in (DAY..DAY + 4 * HOUR).step_by(10_000) {
-            let end = ((at / 10_000) % 15 == 0).then_some(EndReason::Reset);
+    /// Sessions of one application, one each so often, of which so many in a hundred are reset at each time.
+    fn seldom(to: i64, every: i64, percent: impl Fn(i64) -> u64) -> Scene {
+        let mut scene = Scene::default();
+        for (i, at) in (0..to).step_by(every as usize).enumerate() {
+            // As even as chance is not, and without a rhythm.
+            let draw = (i as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 33;
             let how = How {
-                end,
+                end: (draw % 100 < percent(at)).then_some(EndReason::Reset),
                 ..How::default()
             };
-            before.session_as(at, &client("api", "app", "10.0.0.7"), SECOND, how);
+            scene.session_as(at, &client("mobile", "app", "10.0.0.7"), SECOND, how);
         }
-        assert_eq!(before.said(), [""; 0], "not twice its share of 4 %");
+        scene
+    }
+
+    #[test]
+    fn what_an_application_has_always_done_is_not_told() {
+        for percent in [6, 10, 30, 60, 95, 100] {
+            for (to, every) in [
+                (6 * HOUR, 3 * MINUTE),
+                (3 * DAY, 3 * MINUTE),
+                (DAY, 45 * SECOND),
+            ] {
+                let scene = seldom(to, every, |_| percent);
+                assert_eq!(
+                    scene.said(),
+                    [""; 0],
+                    "{percent} % for {to} ms, every {every}"
+                );
+            }
+        }
+        let worse = |now| seldom(2 * DAY, MINUTE, |at| if at < DAY { 4 } else { now }).said();
+        assert_eq!(worse(6), [""; 0], "not twice its share of 4 %");
+        assert_eq!(worse(12).len(), 1);
+    }
+
+    #[test]
+    fn trouble_begins_where_it_began_however_seldom_sessions_end() {
+        for (every, now) in [(12 * MINUTE, 40), (8 * MINUTE, 45), (3 * MINUTE, 20)] {
+            let scene = seldom(3 * DAY, every, |at| if at < DAY { 0 } else { now });
+            let found = scene.findings();
+            assert_eq!(found.len(), 1, "{every} {now}");
+            let late = found[0].since.since(Instant(DAY));
+            assert!((0..2 * HOUR).contains(&late), "{every} {now}: {late}");
+            assert!(
+                found[0]
+                    .figures
+                    .contains(&("share_before", Figure::Number(0.0)))
+            );
+        }
+    }
+
+    #[test]
+    fn trouble_with_which_the_log_begins_is_told_where_it_is_over() {
+        let scene = seldom(2 * DAY, MINUTE, |at| if at < 9 * HOUR { 40 } else { 2 });
+        let found = scene.findings();
+        assert_eq!(found.len(), 1);
+        assert!(found[0].until <= Instant(10 * HOUR));
+        assert!(
+            found[0]
+                .figures
+                .iter()
+                .any(|(name, _)| *name == "share_after")
+        );
+    }
+
+    #[test]
+    fn buckets_become_longer_where_there_are_too_many() {
+        let mut application = Application::new(ServerId(0), NameId::ABSENT);
+        for number in 0..100 {
+            application.number = number;
+            application.ends = 10;
+            application.lost[0] = Lost {
+                sessions: 2,
+                first: Instant(number * BUCKET_MS),
+                last: Instant(number * BUCKET_MS + 1),
+            };
+            assert_eq!(application.settle(), 1);
+        }
+        assert_eq!(application.widen(), 50);
+        let all = &application.buckets[0];
+        assert!(
+            all.iter()
+                .all(|bucket| (bucket.ends, bucket.lost) == (20, 4))
+        );
+        assert_eq!(all[49].before + all[49].ends, 1000);
     }
 
     #[test]
@@ -534,9 +608,10 @@ mod tests {
             one_in in 2..40i64,
             quarters in -48..=48i64,
         ) {
-            let short = scene(0, 4 * HOUR, EndReason::Reset, 0, one_in);
+            let short = scene(0, 4 * HOUR, EndReason::Reset, 2 * HOUR, one_in);
             let said = short.said();
-            prop_assert_eq!(&scene(0, 40 * HOUR, EndReason::Reset, 0, one_in).said(), &said);
+            let long = scene(0, 40 * HOUR, EndReason::Reset, 20 * HOUR, one_in);
+            prop_assert_eq!(&long.said(), &said);
             prop_assert_eq!(&short.moved(quarters * 15 * MINUTE).said(), &said);
         }
     }
