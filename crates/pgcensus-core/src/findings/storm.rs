@@ -26,8 +26,18 @@ const TIMES: u64 = 10;
 /// Storms no farther apart are one: clients that were not served come again within a minute.
 const APART_MS: i64 = 60_000;
 
-/// The same minute of the hour in so many hours, or of the day on so many days, is a schedule.
-const RECURS_MIN: usize = 3;
+const MINUTE_MS: i64 = 60_000;
+const HOUR_MS: i64 = 60 * MINUTE_MS;
+const DAY_MS: i64 = 24 * HOUR_MS;
+
+/// What recurs is a schedule: so long apart, so much earlier or later at most (jobs of a day or a week begin with a random
+/// delay, or wait for others), so many times. Two storms at the same minutes of a week are no chance; at those of a
+/// day, with ten storms in the log, one pair of them would be.
+const SCHEDULES: [(i64, i64, usize); 3] = [
+    (HOUR_MS, MINUTE_MS, 3),
+    (DAY_MS, 5 * MINUTE_MS, 3),
+    (7 * DAY_MS, 5 * MINUTE_MS, 2),
+];
 
 /// After a restart everybody reconnects; that it takes longer than this is worth a warning.
 const RESTART_MS: i64 = 120_000;
@@ -69,6 +79,7 @@ struct Window {
     refused: u32,
     /// Refused for something else than that the server is not ready.
     turned_away: u32,
+    /// Of sessions that a storm which begins in it has not opened.
     ended: u32,
     /// Who connected.
     groups: Vec<GroupId>,
@@ -98,14 +109,20 @@ impl Storm {
                 window.refused += 1;
                 window.turned_away += u32::from(!is_not_ready(refusal.reason));
             }
-            What::Closed(session) => self.window(session.server, seen.at, groups).ended += 1,
-            What::Opened(_) | What::TakenBack(_) | What::Probe(_) | What::Server(..) => {}
+            What::Closed(session) if session.session_time_ms.is_none_or(is_older) => {
+                self.window(session.server, seen.at, groups).ended += 1;
+            }
+            What::Opened(_)
+            | What::TakenBack(_)
+            | What::Closed(_)
+            | What::Probe(_)
+            | What::Server(..) => {}
         }
     }
 
     pub(super) fn add(&mut self, id: GroupId, tally: &Tally, groups: &Groups) {
         let window = self.window(tally.server, tally.at, groups);
-        window.ended += tally.ended.sessions;
+        window.ended += tally.ended.older;
         if tally.opened == 0 {
             return;
         }
@@ -187,7 +204,9 @@ fn verdict(storm: &Burst, usual: u64, server: ServerId, judge: &Judge<'_>) -> Op
     let mut said = Sentence::default()
         .count(storm.connects)
         .text(" connects in ")
-        .ms(took);
+        .ms(took)
+        .text(" from ")
+        .counted(storm.hosts.len() as u64, "host", "hosts");
     if let Some((name, n)) = application {
         said = said
             .text(", ")
@@ -198,14 +217,6 @@ fn verdict(storm: &Burst, usual: u64, server: ServerId, judge: &Judge<'_>) -> Op
             .text(" of ")
             .name(text(Dimension::ApplicationName, name));
     }
-    said = said
-        .text(" from ")
-        .count(storm.hosts.len() as u64)
-        .text(if storm.hosts.len() == 1 {
-            " host"
-        } else {
-            " hosts"
-        });
     if let Some((when, event)) = cause {
         said = said
             .text(format!(", after the {} at ", word(*event)))
@@ -252,7 +263,7 @@ fn verdict(storm: &Burst, usual: u64, server: ServerId, judge: &Judge<'_>) -> Op
             .text(" connects within 10 s: a storm from ")
             .count(CONNECTS_MIN.into())
             .text(format!(
-                " on, if it is {TIMES} times the median of such stretches (here {usual}) and does not recur at the same minute of the hour or day"
+                " on, if it is {TIMES} times the median of such stretches (here {usual}) and does not recur at the same minutes of the hour, day or week"
             )),
         advice,
         command: vec![
@@ -263,25 +274,27 @@ fn verdict(storm: &Burst, usual: u64, server: ServerId, judge: &Judge<'_>) -> Op
     })
 }
 
-/// Others came at the same minute of the hour in other hours, or of the day on other days.
+/// Others came at the same minutes of the hour in other hours, of the day on other days, or of the week in other weeks.
 fn recurs(burst: &Burst, all: &[&Burst]) -> bool {
-    const MINUTE_MS: i64 = 60_000;
-    let recurs = |period_ms: i64| {
-        let phase = |burst: &Burst| burst.since.0.rem_euclid(period_ms);
-        // A job may begin some seconds early or late.
-        let is_near = |other: &&&Burst| {
-            let apart = (phase(other) - phase(burst)).abs();
-            apart.min(period_ms - apart) < MINUTE_MS
-        };
+    SCHEDULES.into_iter().any(|(period_ms, early_ms, times)| {
         let mut periods: Vec<i64> = all
             .iter()
-            .filter(is_near)
-            .map(|other| other.since.0.div_euclid(period_ms))
+            .filter_map(|other| {
+                let apart = other.since.since(burst.since);
+                let period = (apart + period_ms / 2).div_euclid(period_ms);
+                let early = (apart - period * period_ms).abs();
+                (early < early_ms).then_some(period)
+            })
             .collect();
         periods.dedup();
-        periods.len() >= RECURS_MIN
-    };
-    recurs(60 * MINUTE_MS) || recurs(24 * 60 * MINUTE_MS)
+        periods.len() >= times
+    })
+}
+
+/// A session of this length did not open in the window in which it ended.
+#[inline]
+pub(super) fn is_older(time_ms: u64) -> bool {
+    time_ms >= TICK_MS as u64
 }
 
 impl Server {

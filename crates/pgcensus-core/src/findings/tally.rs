@@ -14,6 +14,7 @@
 //! A lump costs about what a change by itself would, and is of one change at least: where sessions are few, tallies cost
 //! little, and where they are many, they save nearly all.
 
+use super::storm;
 use std::sync::Arc;
 
 use super::groups::GroupId;
@@ -62,6 +63,8 @@ pub(super) struct Ended {
     pub(super) sessions: u32,
     /// Of them, shorter than a second.
     pub(super) short: u32,
+    /// … and those that a storm in this stretch did not open.
+    pub(super) older: u32,
     pub(super) time_ms: u64,
     /// Of some it is known how long their setup took.
     pub(super) setups: u32,
@@ -179,6 +182,7 @@ impl Ended {
     pub(super) fn add(&mut self, time_ms: u64, setup_us: Option<u64>) {
         self.sessions += 1;
         self.short += u32::from(time_ms < SHORT_MS);
+        self.older += u32::from(storm::is_older(time_ms));
         self.time_ms = self.time_ms.saturating_add(time_ms);
         if let Some(setup_us) = setup_us {
             self.setups += 1;
@@ -189,6 +193,7 @@ impl Ended {
     pub(super) fn and(&mut self, other: &Ended) {
         self.sessions += other.sessions;
         self.short += other.short;
+        self.older += other.older;
         self.time_ms = self.time_ms.saturating_add(other.time_ms);
         self.setups += other.setups;
         self.setup_us = self.setup_us.saturating_add(other.setup_us);
