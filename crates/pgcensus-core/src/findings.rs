@@ -249,7 +249,14 @@ impl Findings {
             }
             // Nobody asks for the group of who was refused, and guessers would have thousands.
             What::Refused(_) => self.alone(at, GroupId::REST, &change.what),
-            What::Probe(_) => {}
+            What::Probe(probe) => {
+                let host = probe
+                    .client_host
+                    .as_ref()
+                    .map_or(NameId::ABSENT, |host| host.id);
+                self.saturation
+                    .was_pending(probe.server, host, probe.received_at, at);
+            }
             // A reload changes no session.
             What::Server(server, _, ServerEvent::Reloading) => {
                 if let Some(notes) = &mut self.notes {

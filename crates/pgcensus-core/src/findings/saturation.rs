@@ -28,6 +28,9 @@ const STRETCHES_MAX: usize = 1_000;
 /// Limits of roles and databases that are followed at most; refusals by others are not told.
 const LIMITS_MAX: usize = 1_000;
 
+/// Client hosts of connections that had not logged in, counted at most; those of others are one.
+const PENDING_MAX: usize = 1_000;
+
 /// Names that held the most connections, kept of a stretch; beside them who had grown the most.
 const HELD_MAX: usize = 5;
 
@@ -85,6 +88,8 @@ struct Stretch {
     applications: Vec<Held>,
     users: Vec<Held>,
     hosts: Vec<Held>,
+    /// Connections that were there when it began and never logged in, by host.
+    pending: FxHashMap<NameId, u64>,
 }
 
 /// A role or database that was refused lately.
@@ -111,7 +116,12 @@ impl Saturation {
             What::TakenBack(session) => self.closed(session.server),
             What::Closed(session) if session.was_seen_to_open() => self.closed(session.server),
             What::Refused(refusal) => {
-                if let Some(limit) = Limit::of(refusal) {
+                let limit = Limit::of(refusal);
+                if limit != Some(Limit::Server) {
+                    let host = refusal.name(Dimension::ClientHost);
+                    self.was_pending(refusal.server, host, refusal.received_at, seen.at);
+                }
+                if let Some(limit) = limit {
                     self.refused(refusal, limit, seen, groups);
                 }
             }
@@ -129,6 +139,29 @@ impl Saturation {
         let server = self.server(server);
         server.open += by;
         server.peaks.observe(seen.at, server.open);
+    }
+
+    /// A connection came to nothing that was received so early: if that was before the server was full, it held a place then.
+    pub(super) fn was_pending(
+        &mut self,
+        server: ServerId,
+        host: NameId,
+        received: Option<Instant>,
+        until: Instant,
+    ) {
+        let full = self.limits.get_mut(&(server, Limit::Server));
+        let Some(stretch) = full.and_then(|stretches| stretches.last_mut()) else {
+            return;
+        };
+        let is_within = received.is_some_and(|received| received < stretch.since);
+        if is_within && until > stretch.since {
+            let has_room = stretch.pending.len() < PENDING_MAX;
+            let host = match host {
+                host if has_room || stretch.pending.contains_key(&host) => host,
+                _ => NameId::OTHER,
+            };
+            *stretch.pending.entry(host).or_default() += 1;
+        }
     }
 
     /// A session opened.
@@ -266,6 +299,7 @@ impl Stretch {
             applications: held(Dimension::ApplicationName),
             users: held(Dimension::User),
             hosts: held(Dimension::ClientHost),
+            pending: FxHashMap::default(),
         }
     }
 

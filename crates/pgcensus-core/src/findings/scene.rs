@@ -112,6 +112,12 @@ impl Scene {
         self
     }
 
+    /// A connection that is there for a minute and does not log in.
+    pub(super) fn never_logs_in(&mut self, at: i64, host: &str) -> &mut Scene {
+        let reason = RefusalReason::AuthenticationTimeout;
+        self.refused(at + MINUTE, &client("", "", host), reason)
+    }
+
     /// Refused after it was authorized.
     pub(super) fn turned_away(
         &mut self,
@@ -329,7 +335,15 @@ impl Line {
                 end_reason: Some(how.end.unwrap_or(EndReason::Closed)),
                 ..session(&client, how, opened)
             })),
-            Line::Refused(client, reason, is_retry) => refused(&client, reason, is_retry, names),
+            Line::Refused(client, reason, is_retry) => {
+                let mut what = refused(&client, reason, is_retry, names);
+                if let (What::Refused(refusal), RefusalReason::AuthenticationTimeout) =
+                    (&mut what, reason)
+                {
+                    refusal.received_at = Some(Instant(at - MINUTE));
+                }
+                what
+            }
             Line::Server(event) => What::Server(ServerId(0), None, event),
         }
     }

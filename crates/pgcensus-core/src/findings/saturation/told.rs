@@ -1,6 +1,7 @@
 //! What is said of a limit that was reached, or soon will be.
 
 use super::super::Judge;
+use super::super::evidence::ranked;
 use super::super::finding::{Argument, Figure, Finding, Kind, Sentence, Severity, Who};
 use super::super::groups::{GROWTH_MS, Held};
 use super::{DAY_MS, Limit, Peaks, Stretch};
@@ -20,6 +21,13 @@ const RISING_DAYS: usize = 3;
 
 /// Who grew by so much of all connections that are held filled them up; less is what goes on all the time.
 const GROWN_SHARE: f64 = 0.1;
+
+/// Who holds so much of all connections is worth a look though it did not grow; of a hundred that are held by others, ten are
+/// not what filled the server.
+const HELD_SHARE: f64 = 0.25;
+
+/// Hosts of connections without a login that are said.
+const SAID_MAX: usize = 3;
 
 /// What differs from limit to limit.
 struct About {
@@ -45,7 +53,7 @@ impl Limit {
             what,
             test,
             advice,
-        } = self.about(stretches, worst, judge.known.names);
+        } = self.about(stretches, worst, judge, server);
         let connections: u64 = stretches.iter().map(|stretch| stretch.connections).sum();
         let attempts: u64 = stretches.iter().map(|stretch| stretch.attempts).sum();
         let mut said = what
@@ -77,9 +85,15 @@ impl Limit {
         }
         if self == Limit::Server {
             let names = judge.known.names;
-            said = said.then(held(&worst.applications, names));
+            said = said.then(held(&worst.applications, worst.all(judge, server), names));
             said = said.then(worst.pending(judge, server));
             figures.extend(worst.figures(names));
+            if !worst.pending.is_empty() {
+                let hosts = ranked(worst.pending.iter().map(|(&host, &n)| (host, n)));
+                let hosts = judge.figure(Dimension::ClientHost, &hosts);
+                figures.push(("not_logged_in", Figure::Count(worst.never_logged_in())));
+                figures.push(("not_logged_in_client_host", hosts));
+            }
             let max = judge.known.connections_max;
             figures.extend(max.map(|max| ("max_connections", Figure::Count(max.into()))));
         }
@@ -112,25 +126,17 @@ impl Limit {
         command
     }
 
-    fn about(self, stretches: &[Stretch], worst: &Stretch, names: &Names) -> About {
+    fn about(
+        self,
+        stretches: &[Stretch],
+        worst: &Stretch,
+        judge: &Judge<'_>,
+        server: ServerId,
+    ) -> About {
+        let names = judge.known.names;
         let text = |dimension, name| names.text_of(dimension, name);
         match self {
-            Limit::Server => About {
-                severity: Severity::Critical,
-                who: Who {
-                    application_name: blamed(&worst.applications)
-                        .map(|held| text(Dimension::ApplicationName, held.name).into()),
-                    ..Who::default()
-                },
-                what: Sentence::from("no connection was left"),
-                test: Sentence::from(
-                    "the server itself refused clients with SQLSTATE 53300 for all its connections",
-                ),
-                advice: server_advice(
-                    blamed(&worst.applications)
-                        .map(|held| text(Dimension::ApplicationName, held.name)),
-                ),
-            },
+            Limit::Server => worst.about(judge, server),
             Limit::Role(name) => {
                 let user = text(Dimension::User, name);
                 let who = Who {
@@ -161,16 +167,72 @@ impl Limit {
 }
 
 impl Stretch {
-    /// Of connections that nobody is seen to have: `; 3 of 100 were reserved, …`.
-    fn pending(&self, judge: &Judge<'_>, server: ServerId) -> Sentence {
-        let Some(max) = judge.known.connections_max.map(u64::from) else {
-            return Sentence::default();
-        };
-        let missing = max.saturating_sub(self.open);
-        if missing == 0 || !judge.is_exact(server, self.since, self.since) {
-            return Sentence::default();
+    /// Of a server that was full.
+    fn about(&self, judge: &Judge<'_>, server: ServerId) -> About {
+        let all = self.all(judge, server);
+        let text = |held: &Held| judge.text(Dimension::ApplicationName, held.name);
+        let hosts = ranked(self.pending.iter().map(|(&host, &n)| (host, n)));
+        let are_pending = 2 * all.saturating_sub(self.open) > all;
+        let blamed = blamed(&self.applications, all).map(text);
+        About {
+            severity: Severity::Critical,
+            who: Who {
+                application_name: blamed.map(Into::into),
+                client_host: judge
+                    .only(Dimension::ClientHost, &hosts)
+                    .filter(|_| are_pending && blamed.is_none()),
+                ..Who::default()
+            },
+            what: Sentence::from("no connection was left"),
+            test: Sentence::from(
+                "the server itself refused clients with SQLSTATE 53300 for all its connections",
+            ),
+            advice: if are_pending && blamed.is_none() {
+                Sentence::from(PENDING_ADVICE)
+            } else {
+                server_advice(blamed)
+            },
         }
-        let missing = Sentence::from("; ").count(missing).text(" of ").count(max);
+    }
+
+    /// Connections that never logged in.
+    fn never_logged_in(&self) -> u64 {
+        self.pending.values().sum()
+    }
+
+    /// Connections that were held when it began, as far as is known.
+    fn all(&self, judge: &Judge<'_>, server: ServerId) -> u64 {
+        let seen = self.open + self.never_logged_in();
+        let max = judge.known.connections_max.map_or(0, u64::from);
+        if max > seen && judge.is_exact(server, self.since, self.since) {
+            max
+        } else {
+            seen
+        }
+    }
+
+    /// Of connections that nobody is seen to have: `; 90 had not logged in, of 10.0.6.0 18, 10.0.6.1 18, …`.
+    fn pending(&self, judge: &Judge<'_>, server: ServerId) -> Sentence {
+        let mut said = Sentence::default();
+        let pending = self.never_logged_in();
+        if pending > 0 {
+            let hosts = ranked(self.pending.iter().map(|(&host, &n)| (host, n)));
+            said = said.text("; ").count(pending).text(" had not logged in");
+            for (i, &(host, n)) in hosts.iter().take(SAID_MAX).enumerate() {
+                said = said.text(if i == 0 { ", of " } else { ", " });
+                said = said.name(judge.text(Dimension::ClientHost, host));
+                said = said.text(" ").count(n);
+            }
+            if let Some(more @ 1..) = hosts.len().checked_sub(SAID_MAX) {
+                said = said.text(" and ").counted(more as u64, "other", "others");
+            }
+        }
+        let missing = self.all(judge, server).saturating_sub(self.open + pending);
+        if missing == 0 {
+            return said;
+        }
+        let max = self.open + pending + missing;
+        let missing = said.text("; ").count(missing).text(" of ").count(max);
         missing.text(" were reserved, walsenders or not yet authenticated")
     }
 
@@ -243,23 +305,24 @@ fn throttles(stretches: &[Stretch]) -> (Severity, Sentence) {
     }
 }
 
-/// Who to look at: who had grown the most, if that was by some of all connections; else who held the most.
-/// Nobody, where that has no name.
-fn blamed(applications: &[Held]) -> Option<&Held> {
-    let blamed = grown(applications).or(applications.first());
+/// Who to look at: who had grown the most, if that was by some of all connections; else who held the most, if that was
+/// a large share. Nobody, where that has no name.
+fn blamed(applications: &[Held], all: u64) -> Option<&Held> {
+    let is_large = |held: &&Held| held.open as f64 >= HELD_SHARE * all as f64;
+    let most = applications.first().filter(is_large);
+    let blamed = grown(applications, all).or(most);
     blamed.filter(|held| held.name != NameId::ABSENT && held.name != NameId::OTHER)
 }
 
-fn grown(applications: &[Held]) -> Option<&Held> {
-    let all: i64 = applications.iter().map(|held| held.open).sum();
+fn grown(applications: &[Held], all: u64) -> Option<&Held> {
     let grown = applications.iter().max_by_key(|held| held.grown);
     grown.filter(|held| held.grown as f64 >= GROWN_SHARE * all as f64 && held.grown > 1)
 }
 
 /// `; checkout had grown by 35 in 3 min 0 s; the connections were held by checkout 41, api 20`
-fn held(applications: &[Held], names: &Names) -> Sentence {
+fn held(applications: &[Held], all: u64, names: &Names) -> Sentence {
     let mut said = Sentence::default();
-    if let Some(grown) = grown(applications) {
+    if let Some(grown) = grown(applications, all) {
         let name = names.text_of(Dimension::ApplicationName, grown.name);
         said = said.text("; ").name(name).text(" had grown by ");
         said = said.count(grown.grown as u64).text(" in ").ms(GROWTH_MS);
@@ -278,6 +341,9 @@ fn held(applications: &[Held], names: &Names) -> Sentence {
     }
     said
 }
+
+/// What to do about a server that is full of connections that never logged in.
+const PENDING_ADVICE: &str = "most connections were held by clients that had not logged in: find them with ss -tn 'sport = :5432' and in pg_stat_activity (without a user, or in state starting from 18 on), and stop them or shut their hosts out with a firewall; each is dropped after authentication_timeout, which 10s makes shorter (a reload is enough)";
 
 /// What to do about a server that is full, with whoever filled it.
 fn server_advice(blamed: Option<&[u8]>) -> Sentence {
