@@ -260,6 +260,7 @@ impl Leak {
         let (first, since, server_first) = (self.clock.first?, life.begin?, life.first?);
         let slot = |at: Instant| slot(at.since(first));
         let slots = growth::Slots {
+            zero: first,
             first: slot(server_first),
             since: slot(since),
             now: slot(until),

@@ -77,6 +77,37 @@ fn whoever_a_filter_leaves_out_holds_a_full_server_all_the_same() {
 }
 
 #[test]
+fn a_server_full_of_connections_without_a_login_blames_nobody() {
+    let full = |pending: i64, pool: i64| {
+        let mut log = Scene::default();
+        log.traffic(&api(), 0, 2 * HOUR, 20 * SECOND);
+        for i in 0..pool {
+            log.stays(i * SECOND, &web());
+        }
+        for i in 0..pending {
+            log.never_logs_in(HOUR + i, &format!("10.0.6.{}", i % 5));
+        }
+        for i in 0..40 {
+            let at = HOUR + 20 * SECOND + i * SECOND;
+            log.refused(at, &api(), RefusalReason::TooManyClients);
+        }
+        let mut found = log.findings().into_iter();
+        found
+            .find(|found| found.kind == Kind::Saturation)
+            .expect("full")
+    };
+    let pending = full(90, 10);
+    assert_eq!(pending.who, Who::default());
+    assert!(
+        pending
+            .figures
+            .contains(&("not_logged_in", Figure::Count(90)))
+    );
+    let held = full(3, 90);
+    assert_eq!(held.who.application_name.as_deref(), Some(&b"web"[..]));
+}
+
+#[test]
 fn what_a_server_does_is_the_cause_whatever_a_filter_keeps() {
     let mut log = Scene::default();
     log.traffic(&web(), 0, 5 * HOUR, 20 * SECOND);
@@ -157,6 +188,18 @@ fn many_connects_at_once_are_a_storm_unless_they_recur_or_the_server_restarted()
     let each_hour =
         |log: &mut Scene| (0..5).for_each(|hour| deploy(log, hour * HOUR + MINUTE, 120));
     assert_eq!(with(&each_hour), [""; 0], "a job");
+    let each_day = |log: &mut Scene| {
+        // A random delay of some minutes.
+        for (day, delay) in [130, 20, 60, 240, 150].into_iter().enumerate() {
+            deploy(log, day as i64 * DAY + HOUR + delay * SECOND, 120);
+        }
+    };
+    assert_eq!(with(&each_day), [""; 0], "a job with a delay");
+    let each_week =
+        |log: &mut Scene| (0..2).for_each(|week| deploy(log, 7 * week * DAY + HOUR, 120));
+    assert_eq!(with(&each_week), [""; 0], "a weekly job");
+    let in_two_days = |log: &mut Scene| (0..2).for_each(|day| deploy(log, day * DAY + HOUR, 120));
+    assert_eq!(with(&in_two_days).len(), 2, "no schedule yet");
     let busy = |log: &mut Scene| {
         log.traffic(&web(), 0, 5 * HOUR, 500);
         deploy(log, HOUR, 120);
@@ -172,6 +215,51 @@ fn many_connects_at_once_are_a_storm_unless_they_recur_or_the_server_restarted()
         log.refused(HOUR + 6 * SECOND, &api(), RefusalReason::PasswordFailed);
     };
     assert_eq!(with(&refused), [format!("warning {storm}")]);
+}
+
+#[test]
+fn a_weekend_does_not_vouch_for_a_weekday() {
+    // 1970 began with a Thursday: a Monday morning, in a log from Saturday or Friday on.
+    const MONDAY: i64 = 4 * DAY;
+    let leak = |from: i64| {
+        let mut log = Scene::default();
+        log.traffic(&web(), from, MONDAY + 11 * HOUR, 10 * MINUTE);
+        for i in 0..40 {
+            log.stays(MONDAY + 6 * HOUR + i * 7 * MINUTE, &api());
+        }
+        let mut found = log.findings().into_iter();
+        found
+            .find(|found| found.kind == Kind::Leak)
+            .map(|leak| leak.severity)
+    };
+    assert_eq!(leak(MONDAY - 2 * DAY), Some(Severity::Info));
+    assert_eq!(leak(MONDAY - 3 * DAY), Some(Severity::Warning));
+}
+
+#[test]
+fn a_storm_has_not_ended_what_it_opened() {
+    let ended = |replaced: i64, length: i64| {
+        let mut log = Scene::default();
+        log.traffic(&api(), 0, 5 * HOUR, 20 * SECOND);
+        for i in 0..replaced {
+            log.session(i * SECOND, &web(), HOUR - 100 - i * SECOND);
+        }
+        for i in 0..80 {
+            log.session(HOUR + i * 50, &web(), length);
+        }
+        let storm = log
+            .findings()
+            .into_iter()
+            .find(|found| found.kind == Kind::Storm);
+        let figures = storm.expect("a storm").figures;
+        figures
+            .into_iter()
+            .find(|(name, _)| *name == "ended_before")
+    };
+    let count = |n| Some(("ended_before", Figure::Count(n)));
+    assert_eq!(ended(0, 2 * SECOND), count(0));
+    assert_eq!(ended(80, 2 * SECOND), count(80));
+    assert_eq!(ended(0, HOUR), count(0));
 }
 
 proptest! {

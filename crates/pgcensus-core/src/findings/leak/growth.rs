@@ -3,6 +3,7 @@
 use super::super::MUTE_MS;
 use super::super::series::{SLOT_MS, Slot};
 use super::{NET_MIN, STRETCH_MS};
+use crate::instant::Instant;
 
 /// Quarters of a stretch.
 const QUARTERS: usize = 4;
@@ -53,6 +54,8 @@ pub(super) struct Figures {
     pub(super) kept: [i64; QUARTERS],
     /// Earlier days that were compared.
     pub(super) days: u32,
+    /// Of them, those of its kind: weekdays or weekends.
+    pub(super) alike: u32,
     /// Of them, those that grew likewise, until something took all of it away at once.
     pub(super) resets: u32,
     /// What each series added.
@@ -69,6 +72,8 @@ impl Figures {
 /// Where a server is.
 #[derive(Clone, Copy)]
 pub(super) struct Slots {
+    /// When the first of all begins.
+    pub(super) zero: Instant,
     /// Its log begins.
     pub(super) first: u32,
     /// The life begins that goes on.
@@ -76,11 +81,20 @@ pub(super) struct Slots {
     pub(super) now: u32,
 }
 
+impl Slots {
+    /// It lies on a Saturday or a Sunday, of UTC: where people work is not known.
+    fn is_weekend(&self, slot: u32) -> bool {
+        let at = self.zero.0.saturating_add(i64::from(slot) * SLOT_MS);
+        // 1970 began with a Thursday.
+        let weekday = (at.div_euclid(24 * 3_600_000) + 4).rem_euclid(7);
+        weekday == 0 || weekday == 6
+    }
+}
+
 /// The longest stretch up to now in which the sum of these series only grew, within the life that goes on; `blocks` are the
 /// empty blocks of now.
 pub(super) fn of(series: &[&[Slot]], mut blocks: Vec<Slot>, slots: Slots) -> Option<Figures> {
-    let Slots { first, since, now } = slots;
-    let log_begins = first;
+    let Slots { since, now, .. } = slots;
     for slot in series.iter().copied().flatten() {
         let place = blocks.partition_point(|block| block.begin <= slot.begin);
         if let Some(place) = place.checked_sub(1) {
@@ -92,7 +106,7 @@ pub(super) fn of(series: &[&[Slot]], mut blocks: Vec<Slot>, slots: Slots) -> Opt
     let last = sum.edge((now + 1).saturating_sub(STRETCH).saturating_add(1));
     let mut figures = (first..last).find_map(|begin| {
         let mut figures = sum.growth(begin)?;
-        (figures.days, figures.resets) = sum.above_earlier_days(&figures, log_begins)?;
+        (figures.days, figures.alike, figures.resets) = sum.above_earlier_days(&figures, slots)?;
         let middle = sum.quarter(begin, 2);
         sum.is_established(series, middle).then_some(figures)
     })?;
@@ -101,6 +115,7 @@ pub(super) fn of(series: &[&[Slot]], mut blocks: Vec<Slot>, slots: Slots) -> Opt
     if let Some(trimmed) = sum.growth(sum.edge(figures.begin)) {
         figures = Figures {
             days: figures.days,
+            alike: figures.alike,
             resets: figures.resets,
             ..trimmed
         };
@@ -199,16 +214,18 @@ impl Sum {
         established as f64 >= ESTABLISHED_SHARE * all as f64
     }
 
-    /// With how many earlier days it was compared, and how many of them grew likewise until it was reset; `None`: they had as many
-    /// open at this hour, or grew as much, and it went away by itself.
-    fn above_earlier_days(&self, figures: &Figures, first: u32) -> Option<(u32, u32)> {
+    /// With how many earlier days it was compared, how many of them are of its kind, and how many grew likewise until it was reset; `None`:
+    /// an earlier day had as many open at this hour, or grew as much, and it went away by itself. That a weekend did
+    /// not says nothing of a weekday.
+    fn above_earlier_days(&self, figures: &Figures, slots: Slots) -> Option<(u32, u32, u32)> {
         let long = self.end - figures.begin;
-        let (mut days, mut resets) = (0, 0);
+        let (mut days, mut alike, mut resets) = (0, 0, 0);
         for day in 1..=DAYS {
             let hour = self.end.checked_sub(day * DAY);
-            let Some(hour) = hour.filter(|&hour| hour > first.saturating_add(MUTE)) else {
+            let Some(hour) = hour.filter(|&hour| hour > slots.first.saturating_add(MUTE)) else {
                 break;
             };
+            let is_alike = slots.is_weekend(hour) == slots.is_weekend(self.end);
             // Blocks are coarse: what was open is looked up on both sides.
             let around = |slot| {
                 let after = self.edge(slot);
@@ -226,8 +243,9 @@ impl Sum {
                 resets += 1;
             }
             days += 1;
+            alike += u32::from(is_alike);
         }
-        Some((days, resets))
+        Some((days, alike, resets))
     }
 
     /// What was open at this hour of an earlier day had grown as evenly, and went on until nearly all of it ended at once.

@@ -12,7 +12,24 @@ const RESERVED: i64 = 3;
 /// A server that is full within the hour is one that somebody must see to now.
 const SOON_MS: i64 = 3_600_000;
 
+/// Where all earlier days are weekends and it is a weekday, growth of less than this time may be a morning: it is over at noon, and so is
+/// the pool that grows with its load.
+const MORNING_MS: i64 = 8 * 3_600_000;
+
+/// So many more are no morning of one application, or one that somebody should look at.
+const MORNING_MAX: i64 = 100;
+
 impl Growth {
+    /// It may be the morning of the first weekday: the log has but a weekend to tell by, and it stops of itself before anything is full.
+    fn may_be_morning(&self, left: Option<i64>) -> bool {
+        self.figures.days > 0
+            && self.figures.alike == 0
+            && self.stop == Stop::Not
+            && self.until.since(self.since) < MORNING_MS
+            && self.figures.net() < MORNING_MAX
+            && left.is_none_or(|left| left >= MORNING_MS)
+    }
+
     pub(super) fn told(&self, judge: &Judge<'_>, times: u64) -> Finding {
         let who = self.who(judge);
         let figures = &self.figures;
@@ -74,6 +91,9 @@ impl Growth {
         test = match figures.days - figures.resets {
             _ if figures.resets > 0 => test.text("; earlier days had as many at this hour, and lost nearly all at once while they still grew: a restart, and no evening"),
             0 => test.text("; the log has no earlier day to compare with"),
+            _ if self.may_be_morning(left) => test.text(
+                "; the log has no earlier day of its kind to compare with (weekday, weekend), and fewer than 100 more within 8 h may be a morning",
+            ),
             1 => test.text("; more than the day before at this hour"),
             n => test.text(format!("; more than on {n} earlier days at this hour")),
         };
@@ -87,7 +107,11 @@ impl Growth {
         command.push(Argument::At("--at", self.last()));
         Finding {
             kind: Kind::Leak,
-            severity: severity(self.stop, left),
+            severity: if self.may_be_morning(left) {
+                Severity::Info
+            } else {
+                severity(self.stop, left)
+            },
             server: self.server,
             since: self.since,
             until: self.until,
