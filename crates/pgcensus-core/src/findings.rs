@@ -15,6 +15,7 @@
 //! after a server event that event is the cause, and a finding about sessions that come and go is silent.
 
 mod address;
+mod alike;
 mod churn;
 mod evidence;
 mod finding;
@@ -472,6 +473,7 @@ impl Findings {
         self.plain_text.verdicts(&judge, &mut findings);
         self.lost_clients.verdicts(&judge, &mut findings);
         findings.retain(|finding| !self.window.is_before(finding.until));
+        alike::together(&mut findings);
         findings.sort_by(|a, b| a.order().cmp(&b.order()));
         findings
     }
