@@ -55,13 +55,23 @@ const MIXED_MIN: usize = 3;
 /// A word of hexadecimal digits is made up where it is so long and has a digit.
 const HEX_MIN: usize = 4;
 
+/// Of what Kubernetes makes names of pods: no vowels, so that no word comes of it, and no digits that look like them. Source: its
+/// `k8s.io/apimachinery/pkg/util/rand`.
+const POD_LETTERS: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
+
+/// The name of a pod ends with so many of them…
+const POD_LEN: usize = 5;
+
+/// … and before those with a hash of so many or more; of no words are so many without a vowel.
+const POD_HASH_MIN: usize = 8;
+
 /// Each number is one `#`, and so is each word that looks made up: `worker-17` and `worker-4` are `worker-#`, and so is
 /// `worker-3f2a`.
 pub(super) fn folded(name: &[u8]) -> Box<[u8]> {
     let is_same = |a: &u8, b: &u8| a.is_ascii_alphanumeric() == b.is_ascii_alphanumeric();
     let mut folded: Vec<u8> = Vec::with_capacity(name.len());
     for word in name.chunk_by(is_same) {
-        if is_made_up(word) {
+        if is_made_up(word) || is_of_pod(word, &folded) {
             folded.push(b'#');
             continue;
         }
@@ -81,6 +91,16 @@ fn is_made_up(word: &[u8]) -> bool {
     let runs = word.chunk_by(|a, b| a.is_ascii_digit() == b.is_ascii_digit());
     let is_hex = word.len() >= HEX_MIN && word.iter().all(u8::is_ascii_hexdigit);
     is_hex && word.iter().any(u8::is_ascii_digit) || runs.count() > MIXED_MIN
+}
+
+/// What Kubernetes adds to the name of a pod, after what is folded so far. Five consonants may be a word (`pgsql`) unless
+/// a hash stands before them.
+fn is_of_pod(word: &[u8], before: &[u8]) -> bool {
+    let is_long = word.len() >= POD_HASH_MIN;
+    let is_end = word.len() == POD_LEN
+        && (before.ends_with(b"#-")
+            || before.ends_with(b"-") && word.iter().any(u8::is_ascii_digit));
+    (is_long || is_end) && word.iter().all(|letter| POD_LETTERS.contains(letter))
 }
 
 #[cfg(test)]
@@ -147,6 +167,10 @@ mod tests {
             ("worker-9bc1", "worker-#"),
             ("job 550e8400-e29b-41d4-a716-446655440000", "job #-#-#-#-#"),
             ("web-7d9f8b6c5-x2k4q", "web-#-#"),
+            ("imp-bcdfghjkl-mnpqr", "imp-#-#"),
+            ("imp-66cfbtzkw-xqz4k", "imp-#-#"),
+            ("imp-x4qzk", "imp-#"),
+            ("app-pgsql", "app-pgsql"),
             ("psql", "psql"),
             ("DBeaver 24.1.2", "DBeaver #.#.#"),
             ("pgAdmin 4 - DB:shop", "pgAdmin # - DB:shop"),

@@ -156,19 +156,29 @@ impl FirstSeen {
         }
         let mut who = Who::default();
         let mut command = vec![Argument::Word("sessions"), Argument::At("--since", since)];
-        if let [(name, one)] = &new[..] {
-            let name: Box<[u8]> = if dimension == Dimension::ClientHost {
-                name.clone()
-            } else {
-                one.raw.into()
+        let flag = match dimension {
+            Dimension::User => "--user",
+            Dimension::ClientHost => "--host",
+            _ => "--app",
+        };
+        let named = |(name, one): &(Box<[u8]>, New<'_>)| -> Box<[u8]> {
+            match dimension {
+                Dimension::ClientHost => name.clone(),
+                _ => one.raw.into(),
+            }
+        };
+        // Of more than are listed, all that came since then is shown.
+        if new.len() <= LISTED_MAX {
+            let flags = new.iter().map(|one| Argument::Named(flag, named(one)));
+            command.splice(1..1, flags);
+        }
+        if let [one] = &new[..] {
+            let of = match dimension {
+                Dimension::User => &mut who.user,
+                Dimension::ClientHost => &mut who.client_host,
+                _ => &mut who.application_name,
             };
-            let (of, flag) = match dimension {
-                Dimension::User => (&mut who.user, "--user"),
-                Dimension::ClientHost => (&mut who.client_host, "--host"),
-                _ => (&mut who.application_name, "--app"),
-            };
-            *of = Some(name.clone());
-            command.insert(1, Argument::Named(flag, name));
+            *of = Some(named(one));
         }
         let rows = new.iter().take(LISTED_MAX);
         Some(Finding {

@@ -196,12 +196,19 @@ impl Together<'_> {
         let attempts = self.sum(|streak| streak.attempts);
         let connections = self.sum(|streak| streak.connections);
         let mut said = if is_server {
-            Sentence::from("nobody gets in: ").text(means(self.first.reason))
+            Sentence::from(match self.over {
+                Some(_) => "nobody got in: ",
+                None => "nobody gets in: ",
+            })
+            .text(means(self.first.reason))
         } else {
             let said = whom(judge, &databases, &users).text(" ");
             judge
                 .say_hosts(said, &hosts)
-                .text(" gets in no more: ")
+                .text(match self.over {
+                    Some(_) => " did not get in: ",
+                    None => " gets in no more: ",
+                })
                 .text(means(self.first.reason))
         };
         said = said
