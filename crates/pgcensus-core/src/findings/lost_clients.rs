@@ -294,15 +294,12 @@ impl Application {
                 first,
                 last,
             };
-            match buckets
-                .last_mut()
-                .filter(|last| last.number == bucket.number)
-            {
-                Some(last) => last.add(&bucket),
-                None => {
-                    buckets.push(bucket);
-                    more += 1;
-                }
+            let last = buckets.last_mut();
+            if let Some(last) = last.filter(|last| last.number == bucket.number) {
+                last.add(&bucket);
+            } else {
+                buckets.push(bucket);
+                more += 1;
             }
         }
         more
