@@ -41,5 +41,8 @@ fuzz_target!(|data: &[u8]| {
     split.finish(|part| count(part.frame));
     // Where an inner layer tells servers apart, lines may have got a tab. A record of a table has become an object: with the names
     // of its columns, and control characters escaped.
-    assert!(bytes <= 6 * log.len() + frames * (4 << 10), "nothing is dealt out twice");
+    assert!(
+        bytes <= 6 * log.len() + frames * (4 << 10),
+        "nothing is dealt out twice"
+    );
 });
