@@ -535,14 +535,10 @@ impl Tracker {
             return;
         };
         backend.stage = Stage::Open;
-        let received_at = backend.received_at;
         let session = backend.session_mut();
         session.fill(event, texts);
         session.authorize(event, at, texts);
         session.opening = opening;
-        if let Some(received) = received_at.and_then(Instant::known) {
-            session.setup_us = Some(at.since(received).max(0) as u64 * 1000);
-        }
         let told = backend.session.clone();
         self.openings = opening;
         out.push(Change::new(at, What::Opened(told), b""));

@@ -203,6 +203,9 @@ impl Session {
         self.application_name_last
             .clone_from(&self.application_name);
         self.authorized_at = Some(at);
+        // It has a start where that was seen.
+        let received = self.session_start.and_then(Instant::known);
+        self.setup_us = received.map(|received| at.since(received).max(0) as u64 * 1000);
         self.tls = Some(tls.map(|tls| texts.tls(tls)));
         self.group = texts.group(self);
     }

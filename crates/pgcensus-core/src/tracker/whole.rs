@@ -250,8 +250,6 @@ impl Begun {
         session.client_host = Some(self.client_host.clone());
         session.client_port = self.client_port;
         session.session_start = Some(self.at);
-        let received = self.at.known();
-        session.setup_us = received.map(|received| at.since(received).max(0) as u64 * 1000);
         session.auth = self.auth.take();
         session.database = self.database.take();
         session.authorize(authorized, at, texts);
