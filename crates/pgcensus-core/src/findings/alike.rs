@@ -6,7 +6,7 @@ use super::evidence::LISTED_MAX;
 use super::finding::{Argument, Figure, Finding, Kind, Sentence, Severity, Who};
 
 /// Findings alike that are told one by one up to here.
-const ALONE_MAX: usize = 3;
+pub(super) const ALONE_MAX: usize = 3;
 
 /// Puts those together that are more than [`ALONE_MAX`] alike.
 pub(super) fn together(findings: &mut Vec<Finding>) {
@@ -105,6 +105,21 @@ impl Alike {
     }
 }
 
+/// What all of them have.
+pub(super) fn common<'w, I: Iterator<Item = &'w Who>>(all: impl Fn() -> I) -> Who {
+    let of = |name: fn(&Who) -> &Option<Box<[u8]>>| {
+        let first = name(all().next()?).as_ref()?;
+        let is_common = all().all(|who| name(who).as_ref() == Some(first));
+        is_common.then(|| first.clone())
+    };
+    Who {
+        application_name: of(|who| &who.application_name),
+        user: of(|who| &who.user),
+        database: of(|who| &who.database),
+        client_host: of(|who| &who.client_host),
+    }
+}
+
 fn told(mut findings: Vec<Finding>) -> Option<Finding> {
     let alike = Alike::of(findings.first()?)?;
     findings.sort_by(|a, b| {
@@ -113,17 +128,7 @@ fn told(mut findings: Vec<Finding>) -> Option<Finding> {
     });
     let since = findings.iter().map(|one| one.since).min()?;
     let until = findings.iter().map(|one| one.until).max()?;
-    let common = |of: fn(&Who) -> &Option<Box<[u8]>>| {
-        let first = of(&findings[0].who);
-        let is_common = findings.iter().all(|one| of(&one.who) == first);
-        first.clone().filter(|_| is_common)
-    };
-    let who = Who {
-        application_name: common(|who| &who.application_name),
-        user: common(|who| &who.user),
-        database: common(|who| &who.database),
-        client_host: common(|who| &who.client_host),
-    };
+    let who = common(|| findings.iter().map(|one| &one.who));
     let mut names: BTreeMap<Box<[u8]>, u64> = BTreeMap::new();
     for finding in &findings {
         if let Some(name) = alike.name(&finding.who) {

@@ -17,6 +17,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::alike::ALONE_MAX;
 use super::groups::{GroupId, Groups};
 use super::series::{SLOT_MS, Series, Slot, blocks, slot};
 use super::tally::Tally;
@@ -231,7 +232,7 @@ impl Leak {
             }
         }
         for ((_, host), growths) in hosts {
-            if growths.len() > together::ALONE_MAX {
+            if growths.len() > ALONE_MAX {
                 found.push(together::told(judge, host, &growths));
             } else {
                 found.extend(growths.iter().map(|(growth, n)| growth.told(judge, *n)));

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::super::Judge;
+use super::super::alike::common;
 use super::super::evidence::ranked;
 use super::super::finding::{Argument, Figure, Finding, Kind, Sentence, Who};
 use super::said::{guessed, lock, test};
@@ -55,10 +56,8 @@ pub(super) fn names_together(judge: &Judge<'_>, alike: Alike, ones: &[One]) -> F
     let until = findings().map(|finding| finding.until).max();
     let (since, until) = (since.unwrap_or_default(), until.unwrap_or_default());
     let who = Who {
-        application_name: shared(findings().map(|finding| &finding.who.application_name)),
-        user: shared(findings().map(|finding| &finding.who.user)),
-        database: shared(findings().map(|finding| &finding.who.database)),
         client_host: judge.only(Dimension::ClientHost, &hosts),
+        ..common(|| findings().map(|finding| &finding.who))
     };
     let knows_hosts = hosts.iter().any(|&(host, _)| host != NameId::ABSENT);
     let mut said = Sentence::default()
@@ -140,13 +139,6 @@ impl Alike {
             _ => " wrong passwords in all",
         }
     }
-}
-
-/// The name that all of them have.
-fn shared<'n>(mut names: impl Iterator<Item = &'n Option<Box<[u8]>>>) -> Option<Box<[u8]>> {
-    let first = names.next()?.as_ref()?;
-    let is_shared = names.all(|name| name.as_ref() == Some(first));
-    is_shared.then(|| first.clone())
 }
 
 /// Many hosts that guess, of one kind and level.

@@ -6,6 +6,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::super::Judge;
 use super::super::address::{address, is_public, network};
+use super::super::alike::ALONE_MAX;
 use super::super::evidence::ranked;
 use super::super::finding::{Finding, Kind, Severity};
 use super::super::logins::{Login, Logins, Pair};
@@ -19,9 +20,6 @@ use super::{
 use crate::instant::Instant;
 use crate::names::{Dimension, NameId};
 use crate::session::{RefusalReason, ServerId};
-
-/// Hosts that guess, and roles that fail for one reason, are told one by one up to here, then as one.
-const ALONE_MAX: usize = 3;
 
 /// The role that nearly every server has, and that guessers try first: nobody's new application.
 const SUPERUSER: &[u8] = b"postgres";

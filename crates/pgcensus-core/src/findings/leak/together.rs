@@ -1,14 +1,12 @@
 //! Many applications of one host that leak are one finding: the host is what they have in common.
 
 use super::super::Judge;
+use super::super::alike::ALONE_MAX;
 use super::super::evidence::ranked;
 use super::super::finding::{Argument, Figure, Finding, Kind, Sentence, Severity, Who};
 use super::said::{advice, full_in, severity};
 use super::{Growth, Stop};
 use crate::names::{Dimension, NameId};
-
-/// Applications of a host that are told one by one up to here.
-pub(super) const ALONE_MAX: usize = 3;
 
 /// Those that are named.
 const NAMED_MAX: usize = 3;
