@@ -18,7 +18,7 @@ use crate::names::{Dimension, NameId, Names};
 use crate::session::{End, RefusalReason, ServerId, Session};
 use crate::snapshot::{
     By, CensusSnapshot, Certainty, Cross, CrossRow, Marker, OLDEST_MAX, OpenSnapshot, PeakSnapshot,
-    SESSION_TIME_BOUNDS_MS, ServerSnapshot, SessionTimeSnapshot,
+    ServerSnapshot, SessionTimeSnapshot, session_time_class,
 };
 use crate::standing::{ByName, Standing};
 use crate::window::Window;
@@ -26,6 +26,24 @@ use crate::window::Window;
 /// Log times of whole seconds, and the milliseconds between fork and first line: a session that proves to have
 /// begun this short before the first record began with it.
 pub(crate) const START_GRACE_MS: i64 = 1_100;
+
+/// A session time of none: what a sketch takes a logarithm of is more.
+pub(crate) const SHORTEST_MS: f64 = 0.5;
+
+/// How session times are sketched: one per cent; bins enough for a millisecond to centuries.
+pub(crate) fn session_times() -> Config {
+    Config::new(0.005, 4096, 0.1)
+}
+
+/// When a session that was not seen to open began, if that counts as a connect: it lies in the log, and in the window.
+pub(crate) fn began_inside(
+    window: &Window,
+    first: Option<Instant>,
+    opened: Instant,
+) -> Option<Instant> {
+    let first = first.filter(|&first| opened.plus_ms(START_GRACE_MS) >= first)?;
+    Some(opened.max(first)).filter(|&at| window.contains(at))
+}
 
 /// Session times that are counted one by one.
 const SHORT_MS: usize = 1024;
@@ -141,8 +159,7 @@ impl Census {
             refused: FxHashMap::default(),
             probes: 0,
             pending: 0,
-            // One per cent; bins enough for session times from a millisecond to centuries.
-            session_times: DDSketch::new(Config::new(0.005, 4096, 0.1)),
+            session_times: DDSketch::new(session_times()),
             short_times: vec![0; SHORT_MS],
             session_time_max: None,
             histogram: [0; 9],
@@ -162,6 +179,11 @@ impl Census {
     /// The input is cut off: what comes after this instant does not count.
     pub fn ends(&mut self, last: Instant) {
         self.window.end_after(last);
+    }
+
+    /// When the peak so far was.
+    pub fn peak_at(&self) -> Option<Instant> {
+        self.clients.open.peak_at
     }
 
     /// Takes in a change.
@@ -243,12 +265,7 @@ impl Census {
         let weight = self.weight(session);
         let inside = self.window.contains(at);
         let is_over = !self.window.is_after(at);
-        let began_inside = match self.first {
-            Some(first) => {
-                opened.plus_ms(START_GRACE_MS) >= first && self.window.contains(opened.max(first))
-            }
-            None => false,
-        };
+        let began_inside = began_inside(&self.window, self.first, opened).is_some();
         let cross = self.cross;
         let mut counts = self.counts(session);
         if inside {
@@ -281,11 +298,7 @@ impl Census {
         self.disconnects[session.end.unwrap_or(End::Lost) as usize] += 1;
         if let Some(ms) = session.session_time_ms {
             self.session_time_max = self.session_time_max.max(Some(ms));
-            let class = SESSION_TIME_BOUNDS_MS
-                .iter()
-                .position(|&bound| ms < bound)
-                .unwrap_or(8);
-            self.histogram[class] += 1;
+            self.histogram[session_time_class(ms)] += 1;
             // A bound is no measured time.
             if !session.session_end_is_bound {
                 match self.short_times.get_mut(ms as usize) {
@@ -365,7 +378,7 @@ impl Census {
         input: Option<(Instant, Instant)>,
     ) -> CensusSnapshot {
         for (ms, times) in self.short_times.iter_mut().enumerate() {
-            let ms = (ms as f64).max(0.5);
+            let ms = (ms as f64).max(SHORTEST_MS);
             self.session_times.add_with_count(ms, std::mem::take(times));
         }
         if !self.entered

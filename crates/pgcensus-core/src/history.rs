@@ -20,6 +20,16 @@ pub const BUCKETS_MAX: usize = 100_000;
 /// Lengths of buckets among which one is chosen for the whole input, in seconds.
 const LENGTHS_S: [u64; 5] = [60, 300, 900, 3600, 86_400];
 
+/// The same for a picture, where the ends of buckets need not be exact: not each is a multiple of the one before.
+const PICTURE_S: [u64; 17] = [
+    1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 43_200, 86_400,
+];
+
+/// The same, each a multiple of the one before, so that buckets are joined and never divided.
+pub const CHAIN_S: [u64; 13] = [
+    1, 2, 10, 30, 60, 120, 600, 1800, 3600, 7200, 14_400, 43_200, 86_400,
+];
+
 /// Rows of a history whose bucket is chosen.
 const ROWS_MAX: usize = 48;
 
@@ -30,7 +40,7 @@ pub struct History {
     zone: DisplayZone,
     bucket_s: u64,
     /// The bucket is widened so that the rows stay few.
-    widens: Option<usize>,
+    widens: Option<Widens>,
     slots: VecDeque<Slot>,
     dropped: u64,
     /// Known to be open, less those that ended without having been seen to begin.
@@ -38,6 +48,13 @@ pub struct History {
     /// Sessions of that kind that began before the first slot.
     before: i64,
     first: Option<Instant>,
+}
+
+/// How many buckets there may be, and how long they become.
+#[derive(Clone, Copy, Debug)]
+struct Widens {
+    rows: usize,
+    lengths_s: &'static [u64],
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -64,7 +81,10 @@ impl History {
             window,
             zone,
             bucket_s: bucket_s.unwrap_or(LENGTHS_S[0]),
-            widens: bucket_s.is_none().then_some(ROWS_MAX),
+            widens: bucket_s.is_none().then_some(Widens {
+                rows: ROWS_MAX,
+                lengths_s: &LENGTHS_S,
+            }),
             slots: VecDeque::new(),
             dropped: 0,
             level: 0,
@@ -75,11 +95,35 @@ impl History {
 
     /// A history of at most this many rows, for a sparkline.
     pub fn timeline(window: Window, rows: usize, zone: DisplayZone) -> History {
+        History::widening(window, rows, &PICTURE_S, zone)
+    }
+
+    /// A history of at most this many rows, in buckets of a length of [`CHAIN_S`].
+    pub fn chained(window: Window, rows: usize, zone: DisplayZone) -> History {
+        History::widening(window, rows, &CHAIN_S, zone)
+    }
+
+    fn widening(
+        window: Window,
+        rows: usize,
+        lengths_s: &'static [u64],
+        zone: DisplayZone,
+    ) -> History {
         History {
-            bucket_s: 1,
-            widens: Some(rows),
+            bucket_s: lengths_s[0],
+            widens: Some(Widens { rows, lengths_s }),
             ..History::new(window, None, zone)
         }
+    }
+
+    /// Its buckets are to be this long at least.
+    pub fn at_least(&mut self, bucket_s: u64) {
+        while self.bucket_s < bucket_s && self.widen() {}
+    }
+
+    /// The length of its buckets so far, in seconds.
+    pub fn bucket_s(&self) -> u64 {
+        self.bucket_s
     }
 
     /// The log, or one of its files, begins or goes on at this time.
@@ -247,7 +291,7 @@ impl History {
         while let Some(last) = self.slots.back().filter(|last| last.end <= at) {
             let start = last.end;
             self.push(start);
-            if let Some(rows) = self.widens {
+            if let Some(Widens { rows, .. }) = self.widens {
                 while self.slots.len() > rows && self.widen() {}
             }
         }
@@ -286,18 +330,14 @@ impl History {
 
     /// Takes the next longer bucket, joining slots; false where there is none.
     fn widen(&mut self) -> bool {
-        let timeline = self.bucket_s < LENGTHS_S[0];
-        let next = if timeline || self.widens != Some(ROWS_MAX) {
-            [
-                1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 43_200,
-                86_400,
-            ]
-            .into_iter()
-            .find(|&s| s > self.bucket_s)
-            .or(Some(self.bucket_s * 2).filter(|&s| s < 1 << 31))
-        } else {
-            LENGTHS_S.into_iter().find(|&s| s > self.bucket_s)
+        let Some(Widens { lengths_s, .. }) = self.widens else {
+            return false;
         };
+        let longer = lengths_s.iter().copied().find(|&s| s > self.bucket_s);
+        // Days are joined where there are more than that.
+        let may_double = lengths_s != &LENGTHS_S[..];
+        let double = Some(self.bucket_s * 2).filter(|&s| may_double && s < 1 << 31);
+        let next = longer.or(double);
         let Some(next) = next else {
             return false;
         };

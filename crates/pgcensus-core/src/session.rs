@@ -3,6 +3,7 @@
 pub use pgcensus_log::event::{EndReason, ProbeReason, RefusalReason};
 pub use pgcensus_log::record::{SessionId, Sqlstate};
 
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use crate::groups::GroupId;
@@ -60,6 +61,38 @@ pub struct Session {
     pub tls: Option<Option<Arc<SessionTls>>>,
     /// Authentication facts, where the line was seen.
     pub auth: Option<Arc<SessionAuth>>,
+    /// The record of `connection authorized`.
+    pub authorized_in: Option<Origin>,
+    /// The record that says that it is over; `None` where none does.
+    pub ended_in: Option<Origin>,
+}
+
+/// Where a record begins: in which file, by position among those of its server, and at which byte of what is decoded of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Origin(NonZeroU64);
+
+impl Origin {
+    const OFFSET_BITS: u32 = 48;
+
+    /// `None` past 65,536 files or 256 TiB of one.
+    #[inline]
+    pub fn new(file: u32, offset: u64) -> Option<Origin> {
+        if u64::from(file) >> (64 - Self::OFFSET_BITS) != 0 || offset >> Self::OFFSET_BITS != 0 {
+            return None;
+        }
+        // Not 0 unless it is past the bounds.
+        NonZeroU64::new((u64::from(file) << Self::OFFSET_BITS | offset).wrapping_add(1)).map(Origin)
+    }
+
+    /// The position of the file.
+    pub fn file(self) -> usize {
+        ((self.0.get() - 1) >> Self::OFFSET_BITS) as usize
+    }
+
+    /// The byte at which the record begins.
+    pub fn offset(self) -> u64 {
+        (self.0.get() - 1) & ((1 << Self::OFFSET_BITS) - 1)
+    }
 }
 
 impl Session {
@@ -89,6 +122,8 @@ impl Session {
             end_reason: None,
             tls: None,
             auth: None,
+            authorized_in: None,
+            ended_in: None,
         }
     }
 

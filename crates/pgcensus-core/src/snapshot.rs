@@ -215,6 +215,12 @@ pub const SESSION_TIME_BOUNDS_MS: [u64; 8] = [
     500, 1_000, 30_000, 60_000, 600_000, 1_800_000, 3_600_000, 28_800_000,
 ];
 
+/// The class of a session time in that histogram.
+pub fn session_time_class(ms: u64) -> usize {
+    let bounds = SESSION_TIME_BOUNDS_MS.iter();
+    bounds.take_while(|&&bound| bound <= ms).count()
+}
+
 /// A cross of two dimensions.
 #[derive(Clone, Debug)]
 pub struct Cross {

@@ -29,7 +29,7 @@ use whole::Slots;
 use crate::change::{Change, What};
 use crate::instant::Instant;
 use crate::lives::{Lives, Place};
-use crate::session::{End, ServerId, Session};
+use crate::session::{End, Origin, ServerId, Session};
 use crate::texts::Texts;
 
 /// Backends tracked at once at most; connections past it are not tracked, and that is said.
@@ -406,6 +406,8 @@ impl Tracker {
             match (backend.stage, backend.reason) {
                 // log_disconnections is off, but a FATAL is a backend's last word.
                 (Stage::Open, Some(reason)) => {
+                    let record = &fatal.record;
+                    backend.session_mut().ended_in = Origin::new(record.file, record.offset);
                     self.close(
                         backend.session,
                         fatal.at,
@@ -530,7 +532,7 @@ impl Tracker {
         texts: &mut Texts<'_>,
         out: &mut Vec<Change>,
     ) {
-        let opening = self.openings + 1;
+        let (file, opening) = (self.file, self.openings + 1);
         let Some(backend) = self.pending_backend(pid, event, at, texts, out) else {
             return;
         };
@@ -538,6 +540,7 @@ impl Tracker {
         let session = backend.session_mut();
         session.fill(event, texts);
         session.authorize(event, at, texts);
+        session.authorized_in = Origin::new(file, event.offset);
         session.opening = opening;
         let told = backend.session.clone();
         self.openings = opening;
@@ -583,6 +586,7 @@ impl Tracker {
         }
         let session = Rc::make_mut(&mut told);
         session.complete(event, *user, *database, *client, texts);
+        session.ended_in = Origin::new(self.file, event.offset);
         session.session_start.get_or_insert(start);
         self.close(told, at, Some(*session_time_ms), reason, b"", out);
     }

@@ -13,7 +13,7 @@ use super::{BACKENDS_MAX, Tracker};
 use crate::change::{Change, What};
 use crate::instant::Instant;
 use crate::names::{Dimension, Name};
-use crate::session::{Session, SessionAuth};
+use crate::session::{Origin, Session, SessionAuth};
 use crate::texts::Texts;
 
 /// The whole sessions of one server.
@@ -134,6 +134,7 @@ impl Tracker {
                 let session = Rc::make_mut(&mut told);
                 *session = Session::new(self.server, Some(begun.pid), begun.session_id);
                 begun.becomes(session, event, at, texts);
+                session.authorized_in = Origin::new(self.file, event.offset);
                 self.slots.open(slot, told.clone());
                 out.push(Change::new(at, What::Opened(told), b""));
                 true
@@ -221,6 +222,7 @@ impl Tracker {
         let reason = self.end_reason(None);
         let session = Rc::make_mut(&mut told);
         session.complete(event, *user, *database, *client, texts);
+        session.ended_in = Origin::new(self.file, event.offset);
         session.finish(at, Some(*session_time_ms), reason);
         out.push(Change::new(at, What::Closed(told), b""));
         true
