@@ -6,6 +6,7 @@
 )]
 
 mod bench;
+mod browser;
 mod fuzz;
 mod messages;
 mod pictures;
@@ -19,6 +20,8 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
+
+use browser::Browser;
 
 const HELP: &str = "\
 cargo xtask test                  install what is needed, run every test, fuzz for a moment
@@ -77,11 +80,12 @@ fn main() -> ExitCode {
 fn test() -> Result<()> {
     let servers = timed("servers", servers::find_or_install)?;
     let bins = std::env::join_paths(servers.iter().map(|server| &server.bin))?;
+    let browser = timed("browser", browser::find_or_install)?;
     timed("fuzz", || fuzz::run(5))?;
-    timed("tests", || run_tests(&bins))
+    timed("tests", || run_tests(&bins, &browser))
 }
 
-fn run_tests(servers: &OsString) -> Result<()> {
+fn run_tests(servers: &OsString, browser: &Browser) -> Result<()> {
     let nextest = Command::new("cargo")
         .args(["nextest", "--version"])
         .stdout(Stdio::null())
@@ -99,7 +103,10 @@ fn run_tests(servers: &OsString) -> Result<()> {
     }
     run(command
         .arg("--no-fail-fast")
-        .env("PGCENSUS_TEST_SERVERS", servers))
+        .env("PGCENSUS_TEST_SERVERS", servers)
+        .env("PGCENSUS_TEST_BROWSER", &browser.program)
+        // Where `require` of node looks besides.
+        .env("NODE_PATH", &browser.driver))
 }
 
 fn list_servers() -> Result<()> {

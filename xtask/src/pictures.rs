@@ -10,7 +10,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result, bail};
 use pty_process::Size;
 
-use super::{root, run as run_command, target};
+use super::{browser, root, run as run_command, target};
 
 /// A screen to take a picture of.
 struct Picture {
@@ -67,6 +67,30 @@ pub(crate) fn run() -> Result<()> {
         std::fs::write(&path, svg(&screen)).with_context(|| path.display().to_string())?;
         println!("xtask: {}", path.display());
     }
+    page(&program)
+}
+
+/// Makes a picture of a page, from a log that has a day.
+fn page(program: &Path) -> Result<()> {
+    let browser = browser::find_or_install()?;
+    let dir = tempfile::tempdir()?;
+    let page = dir.path().join("page.html");
+    let log = "testdata/situations/full_server";
+    let mut report = Command::new(program);
+    run_command(report.args(["report", log, "-o"]).arg(&page))?;
+    let path = root().join("docs/report.png");
+    let screenshot = format!("--screenshot={}", path.display());
+    let mut take = Command::new(browser.program);
+    take.args([
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--hide-scrollbars",
+        "--window-size=1280,1180",
+        "--virtual-time-budget=2000",
+    ]);
+    run_command(take.arg(screenshot).arg(&page))?;
+    println!("xtask: {}", path.display());
     Ok(())
 }
 

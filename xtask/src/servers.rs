@@ -175,7 +175,7 @@ fn npm(major: u32, version: &str) -> Result<PathBuf> {
 }
 
 /// A directory that all users can read.
-fn tools() -> Result<PathBuf> {
+pub(crate) fn tools() -> Result<PathBuf> {
     if let Some(dir) = std::env::var_os("PGCENSUS_TOOLS") {
         return Ok(PathBuf::from(dir));
     }

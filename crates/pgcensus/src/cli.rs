@@ -73,12 +73,14 @@ pub(crate) enum Command {
     Findings,
     /// What changed between two windows or inputs.
     Compare,
+    /// All of it on one page, to be looked at in a browser.
+    Report,
     /// The servers of this machine, and what they log.
     Servers,
 }
 
 impl Command {
-    pub(crate) const ALL: [Command; 10] = [
+    pub(crate) const ALL: [Command; 11] = [
         Command::Summary,
         Command::History,
         Command::Sessions,
@@ -88,6 +90,7 @@ impl Command {
         Command::Top,
         Command::Findings,
         Command::Compare,
+        Command::Report,
         Command::Servers,
     ];
 
@@ -103,13 +106,14 @@ impl Command {
             Command::Top => "top",
             Command::Findings => "findings",
             Command::Compare => "compare",
+            Command::Report => "report",
             Command::Servers => "servers",
         }
     }
 }
 
 /// Words that a later version knows as commands.
-const LATER: [&str; 2] = ["serve", "report"];
+const LATER: [&str; 1] = ["serve"];
 
 /// All flags, as clap sees them.
 #[derive(Debug, clap::Parser)]
@@ -404,7 +408,7 @@ pub(crate) struct ShowArgs {
     /// Comma-separated values
     #[arg(long)]
     pub(crate) csv: bool,
-    /// Write to FILE (.json, .csv, .txt; - is stdout)
+    /// Write to FILE (.json, .csv, .txt, .html; - is stdout)
     #[arg(short, long = "output", alias = "outfile", value_name = "FILE")]
     pub(crate) output: Vec<PathBuf>,
     /// At most N rows; 0 is all
@@ -450,6 +454,9 @@ pub(crate) struct ShowArgs {
     /// sessions: by age, start or session time
     #[arg(long, value_name = "KEY", hide_possible_values = true)]
     pub(crate) sort: Option<Sort>,
+    /// report: other names and no text of the log, to be shown
+    #[arg(long)]
+    pub(crate) anonymize: bool,
     /// Times in this zone instead of the log's
     #[arg(short = 'Z', long, value_name = "ZONE", allow_hyphen_values = true)]
     pub(crate) timezone: Option<String>,
@@ -521,8 +528,9 @@ pub(crate) enum OutputFormat {
 }
 
 impl ShowArgs {
-    /// Where the result goes and how it is written there; stdout, where nothing else is named.
-    pub(crate) fn outputs(&self) -> anyhow::Result<Vec<Output>> {
+    /// Where the result of a command goes and how it is written there; stdout, where nothing else is named. What is for people
+    /// is a page, where that is asked for.
+    pub(crate) fn outputs(&self, command: Command) -> anyhow::Result<Vec<Output>> {
         let asked = match (self.json, self.csv) {
             (true, true) => {
                 bail!("--json and --csv: stdout takes one of them; write the other with -o FILE")
@@ -533,7 +541,7 @@ impl ShowArgs {
         };
         let mut outputs: Vec<Output> = Vec::new();
         for path in &self.output {
-            let output = output(path, asked)?;
+            let output = output(path, asked, command)?;
             if outputs
                 .iter()
                 .any(|earlier| earlier.target == output.target)
@@ -562,7 +570,8 @@ impl ShowArgs {
     }
 }
 
-fn output(path: &Path, asked: Option<OutputFormat>) -> anyhow::Result<Output> {
+fn output(path: &Path, asked: Option<OutputFormat>, command: Command) -> anyhow::Result<Output> {
+    let is_page = command == Command::Report;
     let or_text = asked.unwrap_or(OutputFormat::Text);
     if path == Path::new("-") {
         return Ok(Output {
@@ -575,10 +584,18 @@ fn output(path: &Path, asked: Option<OutputFormat>) -> anyhow::Result<Output> {
         .map(|extension| extension.to_string_lossy().to_lowercase());
     let format = match extension.as_deref() {
         None => or_text,
-        Some("txt" | "text" | "log") => OutputFormat::Text,
+        Some("html" | "htm") if is_page => OutputFormat::Text,
         Some("json" | "jsonl" | "ndjson") => OutputFormat::Json,
+        Some(_) if is_page => bail!(
+            "-o '{}': a page is .html; its data alone is .json",
+            path.display()
+        ),
+        Some("txt" | "text" | "log") => OutputFormat::Text,
         Some("csv") => OutputFormat::Csv,
-        Some("html" | "htm") => bail!("-o '{}': html is not in this version", path.display()),
+        Some("html" | "htm") => bail!(
+            "-o '{0}': report writes html: pgcensus report -o '{0}' …",
+            path.display()
+        ),
         Some(_) => bail!(
             "-o '{}': the extension says the format: .json, .jsonl, .csv, .txt or none",
             path.display()
@@ -661,6 +678,11 @@ fn at_least_one(text: &str) -> Result<NonZeroUsize, String> {
 }
 
 impl Args {
+    /// Where the result goes.
+    pub(crate) fn outputs(&self) -> anyhow::Result<Vec<Output>> {
+        self.show.outputs(self.command)
+    }
+
     /// Which sessions count.
     pub(crate) fn filter(&self) -> anyhow::Result<Filter> {
         let mut filter = self.filter.filter()?;
@@ -801,7 +823,7 @@ fn take_command(
     }
     if LATER.contains(&word) {
         return Err(Stop::Usage(format!(
-            "'{word}' is not in this version; it has summary, history, sessions, refused, events, watch, top, findings, compare and servers"
+            "'{word}' is not in this version; it has summary, history, sessions, refused, events, watch, top, findings, compare, report and servers"
         )));
     }
     let meant = Command::ALL

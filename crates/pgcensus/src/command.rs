@@ -4,6 +4,7 @@
 mod compare;
 mod findings;
 mod input;
+mod page;
 mod refused;
 mod rows;
 mod servers;
@@ -59,6 +60,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             | Command::Refused
             | Command::Findings
             | Command::Compare
+            | Command::Report
     ) && args.show.emit.is_none();
     let mut attempt = Attempt {
         interrupt: interrupt.clone(),
@@ -100,7 +102,7 @@ impl Attempt {
 
 fn run_once(args: &Args, attempt: &mut Attempt) -> anyhow::Result<ExitCode> {
     let filter = args.filter()?;
-    let outputs = args.show.outputs()?;
+    let outputs = args.outputs()?;
     let request = window_request(args)?;
     let bucket_s = args.show.bucket.as_deref().map(parse_bucket).transpose()?;
     let log_timezone = args
@@ -291,6 +293,7 @@ fn run_once(args: &Args, attempt: &mut Attempt) -> anyhow::Result<ExitCode> {
         Command::Sessions => asked.sessions(run, window)?,
         Command::Refused => asked.refused(run, window)?,
         Command::Events => asked.events(run, window)?,
+        Command::Report => asked.page(run, window)?,
         Command::Watch => asked.watch(run, window, &input, piped_in)?,
         Command::Top => return asked.top(run, window, &input, last, kept.as_ref()),
         Command::Findings if args.show.emit.is_some() => asked.guesses(run, window)?,

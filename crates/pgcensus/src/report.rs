@@ -240,6 +240,16 @@ impl Place {
     }
 }
 
+/// Where the records of refusals are, as far as that is known without reading anything again.
+pub(crate) fn unread_places(plan: &Plan, refused: &RefusedSnapshot) -> Vec<Place> {
+    let records = refused.reasons.iter().flat_map(|reason| &reason.records);
+    let place = |record: &RecordSnapshot| {
+        let files = &plan.servers[usize::from(record.server.0)].files;
+        Place::of(&files[record.file as usize], record.offset, None)
+    };
+    records.map(place).collect()
+}
+
 /// Where the records of refusals are, reason by reason as they stand there. Each file is read once.
 pub(crate) fn places(plan: &Plan, refused: &RefusedSnapshot) -> Vec<Place> {
     let records = || refused.reasons.iter().flat_map(|reason| &reason.records);

@@ -24,6 +24,7 @@ pub(crate) mod findings;
 pub(crate) mod history;
 pub(crate) mod json;
 pub(crate) mod noise;
+pub(crate) mod page;
 pub(crate) mod refused;
 pub(crate) mod row;
 pub(crate) mod servers;

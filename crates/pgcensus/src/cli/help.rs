@@ -48,6 +48,10 @@ const COMMANDS: Rows = &[
         "what changed from --before to --after, and is no chance",
     ),
     (
+        "report",
+        "one page to look at in a browser: report -o pg.html INPUT",
+    ),
+    (
         "servers",
         "the servers of this machine, and whether they log what is needed",
     ),

@@ -234,7 +234,7 @@ fn each_mistake_has_its_sentence() {
         ),
         (
             &["-o", "x.html"],
-            "-o 'x.html': html is not in this version",
+            "-o 'x.html': report writes html: pgcensus report -o 'x.html' …",
         ),
         (
             &["-o", "x.xml"],
@@ -272,7 +272,7 @@ fn each_mistake_has_its_sentence() {
         ),
         (
             &["serve", "pg.log"],
-            "'serve' is not in this version; it has summary, history, sessions, refused, events, watch, top, findings, compare and servers",
+            "'serve' is not in this version; it has summary, history, sessions, refused, events, watch, top, findings, compare, report and servers",
         ),
         (
             &["sesions", "pg.log"],
@@ -413,7 +413,7 @@ fn extension_says_the_format_of_a_file() {
         (&["--csv", "-o", "a"], vec![file("a", Csv)]),
         (&["--json", "-o", "a.json"], vec![file("a.json", Json)]),
     ] {
-        assert_eq!(args(words).show.outputs().unwrap(), outputs, "{words:?}");
+        assert_eq!(args(words).outputs().unwrap(), outputs, "{words:?}");
     }
 }
 

@@ -166,6 +166,7 @@ pub(super) fn check(args: &Args) -> Result<(), String> {
             Command::Findings,
         ),
         ("--emit", show.emit.is_some(), Command::Findings),
+        ("--anonymize", show.anonymize, Command::Report),
     ] {
         if given && *command != wanted {
             let wanted = wanted.as_str();
@@ -195,7 +196,7 @@ pub(super) fn check(args: &Args) -> Result<(), String> {
                 ));
             }
         }
-        let outputs = show.outputs().map_err(|err| err.to_string())?;
+        let outputs = args.outputs().map_err(|err| err.to_string())?;
         let other = |output: &&Output| output.format != OutputFormat::Text;
         if let Some(Target::File(path)) = outputs.iter().find(other).map(|output| &output.target) {
             return Err(format!(
@@ -206,6 +207,9 @@ pub(super) fn check(args: &Args) -> Result<(), String> {
     }
     match show.by[..] {
         [] => {}
+        _ if *command == Command::Report => {
+            return Err("--by: a page has them all".to_owned());
+        }
         _ if matches!(
             command,
             Command::Sessions | Command::Events | Command::Watch | Command::Findings
@@ -221,7 +225,10 @@ pub(super) fn check(args: &Args) -> Result<(), String> {
         [_, _] => return Err("--by: the same twice".to_owned()),
         _ => return Err("--by: two dimensions at most".to_owned()),
     }
-    args.show.outputs().map_err(|err| err.to_string())?;
+    if *command == Command::Report && show.csv {
+        return Err("--csv: a page is no table; --json has its data".to_owned());
+    }
+    args.outputs().map_err(|err| err.to_string())?;
     Ok(())
 }
 

@@ -169,7 +169,7 @@ impl Asked<'_> {
         Ok(outcome)
     }
 
-    fn census_snapshot(mut census: Census, outcome: &Outcome) -> CensusSnapshot {
+    pub(super) fn census_snapshot(mut census: Census, outcome: &Outcome) -> CensusSnapshot {
         let end = outcome.input.map_or(Instant::UNKNOWN, |(_, last)| last);
         let mut filter = outcome.filter.clone();
         for server in &outcome.servers {

@@ -9,7 +9,7 @@
 
 pub(crate) mod data;
 mod groups;
-mod meaning;
+pub(crate) mod meaning;
 
 use std::borrow::Cow;
 use std::io;

@@ -3,7 +3,7 @@
 use pgcensus_core::session::{ProbeReason, RefusalReason};
 
 /// What it means, and what helps where that is short to say.
-pub(super) fn of(reason: RefusalReason) -> &'static str {
+pub(crate) fn of(reason: RefusalReason) -> &'static str {
     use RefusalReason as R;
     match reason {
         R::BadStartupPacket => {

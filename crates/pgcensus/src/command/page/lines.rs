@@ -1,0 +1,166 @@
+//! What the log says of some sessions, read where it stands: the records of a backend around its `connection authorized` and its
+//! end. So little of a log is read once more that it hardly matters how long it is.
+//!
+//! What is not on disk as it was decoded (compressed, in an envelope, in another language, piped in) is read again from its
+//! begin, as far as [`AGAIN_MAX`] bytes.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::rc::Rc;
+
+use pgcensus_core::instant::Instant;
+use pgcensus_core::session::Session;
+use pgcensus_core::zone::LogClock;
+use pgcensus_log::format::{self, Format};
+use pgcensus_log::line_prefix::LinePrefix;
+
+use crate::pipeline::Outcome;
+use crate::source::Plan;
+use crate::source::file::LogFile;
+
+/// Before a record of a backend, and from its begin on, so much is looked at: others write in between.
+const BEFORE: u64 = 4 << 10;
+const AFTER: u64 = 4 << 10;
+
+/// Bytes of a log that are read again at most, where there is no other way to come to its end.
+const AGAIN_MAX: u64 = 256 << 20;
+
+/// Bytes that are read at once then.
+const READ_ONCE: u64 = 256 << 10;
+
+/// Of a session so many records are shown, each of so many bytes.
+const LINES_MAX: usize = 20;
+const RECORD_MAX: usize = 1 << 10;
+
+/// Times of whole seconds, and milliseconds between fork and first line.
+const AROUND_MS: i64 = 2_000;
+
+/// A place that is looked at, and for whom.
+struct Wanted {
+    offset: u64,
+    /// Position of the session.
+    session: usize,
+}
+
+/// The lines of each session, in the order of the log; of one that cannot be read again, none.
+pub(super) fn of(plan: &Plan, outcome: &Outcome, sessions: &[Rc<Session>]) -> Vec<Vec<String>> {
+    let mut wanted: BTreeMap<(usize, usize), Vec<Wanted>> = BTreeMap::new();
+    for (at, session) in sessions.iter().enumerate() {
+        let server = usize::from(session.server.0);
+        let places = [session.authorized_in, session.ended_in];
+        for place in places.into_iter().flatten() {
+            let file = wanted.entry((server, place.file())).or_default();
+            file.push(Wanted {
+                offset: place.offset(),
+                session: at,
+            });
+        }
+    }
+    let mut lines = vec![BTreeMap::new(); sessions.len()];
+    for ((server, file), mut wanted) in wanted {
+        let told = &outcome.servers[server];
+        let Some(log) = plan.servers[server].files.get(file) else {
+            continue;
+        };
+        wanted.sort_by_key(|wanted| wanted.offset);
+        let later = told.files[file].later_prefixes.iter();
+        let later = later.filter_map(|prefix| LinePrefix::parse(prefix).ok());
+        let mut found = Found {
+            sessions,
+            file,
+            formats: [log.format.clone()]
+                .into_iter()
+                .chain(later.map(Format::Stderr))
+                .collect(),
+            clock: told.clock.clone(),
+            lines: &mut lines,
+        };
+        // Of a file that cannot be read any more nothing is shown: what it said has been counted.
+        let _ = found.read(log, &wanted);
+    }
+    let lines = lines.into_iter();
+    lines
+        .map(|lines| lines.into_values().take(LINES_MAX).collect())
+        .collect()
+}
+
+/// What is found in one file.
+struct Found<'s> {
+    sessions: &'s [Rc<Session>],
+    file: usize,
+    formats: Vec<Format>,
+    clock: LogClock,
+    /// Of each session, by file and byte: what is looked at twice is kept once.
+    lines: &'s mut [BTreeMap<(usize, u64), String>],
+}
+
+impl Found<'_> {
+    fn read(&mut self, log: &LogFile, wanted: &[Wanted]) -> io::Result<()> {
+        let Some(mut section) = log.open_plain()? else {
+            return self.read_through(log, wanted);
+        };
+        let start = section.stream_position()?;
+        let mut piece = Vec::new();
+        for wanted in wanted {
+            let begin = wanted.offset.saturating_sub(BEFORE);
+            section.seek(SeekFrom::Start(start + begin))?;
+            piece.clear();
+            let len = wanted.offset - begin + AFTER;
+            section.by_ref().take(len).read_to_end(&mut piece)?;
+            self.piece(&piece, begin, wanted);
+        }
+        Ok(())
+    }
+
+    /// The same of what can only be read from its begin on.
+    fn read_through(&mut self, log: &LogFile, wanted: &[Wanted]) -> io::Result<()> {
+        let mut reader = log.open()?.take(AGAIN_MAX);
+        let mut bytes = Vec::new();
+        let mut begin = 0;
+        for wanted in wanted {
+            let from = wanted.offset.saturating_sub(BEFORE);
+            let to = wanted.offset + AFTER;
+            while begin + (bytes.len() as u64) < to {
+                let passed = from.saturating_sub(begin).min(bytes.len() as u64);
+                bytes.drain(..passed as usize);
+                begin += passed;
+                if reader.by_ref().take(READ_ONCE).read_to_end(&mut bytes)? == 0 {
+                    break;
+                }
+            }
+            let at = |offset: u64| (offset.saturating_sub(begin) as usize).min(bytes.len());
+            let piece = &bytes[at(from)..at(to)];
+            self.piece(piece, from.max(begin), wanted);
+        }
+        Ok(())
+    }
+
+    /// Keeps the records of a backend in some bytes, which lie at `begin`.
+    fn piece(&mut self, piece: &[u8], begin: u64, wanted: &Wanted) {
+        let session = &self.sessions[wanted.session];
+        let Some(pid) = session.pid else { return };
+        let since = session.session_start.or(session.authorized_at);
+        let heads = self.formats.iter();
+        let heads = heads.flat_map(|format| format::heads(format, piece, usize::MAX));
+        let mut heads: Vec<_> = heads.collect();
+        heads.sort_by_key(|head| head.offset);
+        heads.dedup_by_key(|head| head.offset);
+        for (i, head) in heads.iter().enumerate() {
+            if head.pid != Some(pid) {
+                continue;
+            }
+            let at = self.clock.instant(head.log_time);
+            let is_before = since.is_some_and(|since| since.since(at) > AROUND_MS);
+            let is_after = |end: Instant| at.since(end) > AROUND_MS;
+            if is_before || session.session_end.is_some_and(is_after) {
+                continue;
+            }
+            let end = heads.get(i + 1).map_or(piece.len(), |next| next.offset);
+            let record = piece[head.offset..end].trim_ascii_end();
+            let record = &record[..record.len().min(RECORD_MAX)];
+            let place = (self.file, begin + head.offset as u64);
+            let text = String::from_utf8_lossy(record).into_owned();
+            self.lines[wanted.session].insert(place, text);
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! The data of a page, as one object: what other commands say with `--json`, and the cells of which the page makes sums.
+//!
+//! ```text
+//! { "zone": [[0, 3600, "CET"]], "command": {…}, "summary": {…}, "refused": {…}, "findings": […],
+//!   "buckets": { "start": [ms, …], "open_max": […], … },
+//!   "names": { "user": ["app", …], … }, "who": [[server, database, user, application_name, client_host], …],
+//!   "kinds": [["opened", 0], ["closed", 0, "client"], …],
+//!   "cells": { "bucket": [first of each], "kind": […], "n": […] }, "sessions": [{…, "lines": […]}, …] }
+//! ```
+
+mod anonymous;
+mod cells;
+
+use std::collections::BTreeMap;
+use std::io;
+
+use pgcensus_core::instant::Instant;
+use pgcensus_core::names::Dimension;
+use pgcensus_core::snapshot::{By, CensusSnapshot, HistorySnapshot};
+use pgcensus_core::zone::DisplayZone;
+use serde::Serialize;
+use serde_json::Value;
+
+use self::cells::Cells;
+use super::Page;
+use crate::view::{Show, findings, json, refused, sessions};
+
+/// Names of a dimension that are told of each ranking; how many more there were is told by its sum.
+const NAMES_MAX: usize = 200;
+
+/// Entries of each list of refusals.
+const LISTED_MAX: usize = 50;
+
+/// Writes it. Nothing in it depends on the size of the log but by its names, which are at most so many.
+pub(crate) fn json(page: &Page<'_>, show: &Show<'_>, out: &mut impl io::Write) -> io::Result<()> {
+    let census = &shortened(page.census);
+    let summary = value(|out| json::summary(census, page.found, page.report, show, out))?;
+    let mut refused = value(|out| refused::data::json(page.refused, show, out))?;
+    shorten(&mut refused);
+    let meanings = page.refused.refused.reasons.iter();
+    let meanings = meanings.map(|told| (told.reason.as_str(), refused::meaning::of(told.reason)));
+    let object = Data {
+        version: env!("CARGO_PKG_VERSION"),
+        zone: offsets(page.history, show.zone),
+        command: Command {
+            is_piped: page.found.given.is_piped,
+            input: &page.found.given.input,
+            filter: &page.found.given.filter,
+            since: json::time(page.found.given.since, show),
+            until: json::time(page.found.given.until, show),
+            between: page.found.given.between.as_deref(),
+        },
+        has_pid: page.report.has_pid,
+        max_connections: page.report.max_connections,
+        summary,
+        refused,
+        meanings: meanings.collect(),
+        findings: rows(|out| findings::jsonl(page.found, show, out))?,
+        bucket_s: page.history.bucket_s,
+        buckets: Buckets::of(page.history, page.report.has_pid),
+        cells: Cells::of(page),
+        sessions: listed(page, show)?,
+    };
+    if page.is_anonymous {
+        let mut object = serde_json::to_value(&object)?;
+        anonymous::anonymize(&mut object, page.names);
+        serde_json::to_writer(&mut *out, &object)?;
+    } else {
+        serde_json::to_writer(&mut *out, &object)?;
+    }
+    writeln!(out)
+}
+
+#[derive(Serialize)]
+struct Data<'p> {
+    version: &'static str,
+    /// From when on (milliseconds) so many seconds east of UTC, and what that is called.
+    zone: Vec<(i64, i32, String)>,
+    command: Command<'p>,
+    has_pid: bool,
+    max_connections: Option<u32>,
+    summary: Value,
+    refused: Value,
+    /// What each reason means.
+    meanings: BTreeMap<&'static str, &'static str>,
+    findings: Vec<Value>,
+    bucket_s: u64,
+    buckets: Buckets,
+    #[serde(flatten)]
+    cells: Cells,
+    sessions: Vec<Value>,
+}
+
+/// What a command that is to be copied begins with.
+#[derive(Serialize)]
+struct Command<'p> {
+    is_piped: bool,
+    input: &'p [String],
+    filter: &'p [(&'static str, String)],
+    since: Option<String>,
+    until: Option<String>,
+    between: Option<&'p str>,
+}
+
+/// The buckets of the timeline, a list for each column. Open sessions are null where the log cannot tell them.
+#[derive(Default, Serialize)]
+struct Buckets {
+    /// Milliseconds since the epoch.
+    start: Vec<i64>,
+    /// The end of the last.
+    end: Option<i64>,
+    open_start: Vec<Option<u64>>,
+    open_min: Vec<Option<u64>>,
+    open_max: Vec<Option<u64>>,
+    open_end: Vec<Option<u64>>,
+    certainty: Vec<&'static str>,
+}
+
+impl Buckets {
+    fn of(history: &HistorySnapshot, has_pid: bool) -> Buckets {
+        let buckets = &history.buckets;
+        let column = |n: fn(&pgcensus_core::snapshot::Bucket) -> u64| {
+            let known = buckets.iter().map(|bucket| has_pid.then_some(n(bucket)));
+            known.collect()
+        };
+        Buckets {
+            start: buckets.iter().map(|bucket| bucket.start.0).collect(),
+            end: buckets.last().map(|bucket| bucket.end.0),
+            open_start: column(|bucket| bucket.open_start),
+            open_min: column(|bucket| bucket.open_min),
+            open_max: column(|bucket| bucket.open_max),
+            open_end: column(|bucket| bucket.open_end),
+            certainty: buckets
+                .iter()
+                .map(|bucket| bucket.certainty.as_str())
+                .collect(),
+        }
+    }
+}
+
+/// Those that can be looked at one by one, as `sessions --json` has them, with what the log says of each.
+fn listed(page: &Page<'_>, show: &Show<'_>) -> io::Result<Vec<Value>> {
+    let mut rows = rows(|out| {
+        let mut rows = sessions::Sessions::new(crate::view::Form::Json, *show);
+        for session in page.sessions {
+            rows.row(session, page.names, None, out)?;
+        }
+        rows.finish(out)
+    })?;
+    for (row, lines) in rows.iter_mut().zip(page.lines) {
+        if let Value::Object(row) = row {
+            row.insert("lines".to_owned(), lines.as_slice().into());
+        }
+    }
+    Ok(rows)
+}
+
+/// Where the offset of the zone changes in the history, to the second.
+fn offsets(history: &HistorySnapshot, zone: &DisplayZone) -> Vec<(i64, i32, String)> {
+    let mut offsets: Vec<(i64, i32, String)> = Vec::new();
+    let offset = |at: i64| zone.offset_s(Instant(at));
+    let starts = history.buckets.iter().map(|bucket| bucket.start.0);
+    let ends = history.buckets.last().map(|bucket| bucket.end.0);
+    for at in starts.chain(ends) {
+        let known = offsets
+            .last()
+            .map(|&(since, offset_s, _)| (since, offset_s));
+        match known {
+            Some((_, offset_s)) if offset_s == offset(at) => {}
+            _ => {
+                let (mut before, mut after) = (known.map_or(at - 1, |(since, _)| since), at);
+                while known.is_some() && after - before > 1_000 {
+                    let middle = before + (after - before) / 2;
+                    if offset(middle) == offset(at) {
+                        after = middle;
+                    } else {
+                        before = middle;
+                    }
+                }
+                offsets.push((after, offset(at), zone.abbreviation(Instant(at))));
+            }
+        }
+    }
+    offsets
+}
+
+/// Of a log with very many names the most frequent ones, and the sum of the others.
+fn shortened(census: &CensusSnapshot) -> CensusSnapshot {
+    let mut census = census.clone();
+    let rankings: [&mut By; 5] = [
+        &mut census.open.by,
+        &mut census.walsenders.by,
+        &mut census.connects_by,
+        &mut census.refused_by,
+        &mut census.peak.by,
+    ];
+    for ranking in rankings.into_iter().flatten() {
+        if ranking.len() > NAMES_MAX {
+            let others: u64 = ranking.drain(NAMES_MAX..).map(|(_, n)| n).sum();
+            ranking.push(((*b"(other)").into(), others));
+        }
+    }
+    if let Some(grew) = &mut census.peak.grew {
+        for dimension in Dimension::ALL {
+            grew.by[dimension as usize].truncate(NAMES_MAX);
+        }
+    }
+    census
+}
+
+/// Of lists within it, what comes first: they begin with what happened most.
+fn shorten(told: &mut Value) {
+    match told {
+        Value::Array(list) => {
+            list.truncate(LISTED_MAX);
+            list.iter_mut().for_each(shorten);
+        }
+        Value::Object(object) => object.values_mut().for_each(shorten),
+        _ => {}
+    }
+}
+
+/// What a view writes as one object.
+fn value(write: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) -> io::Result<Value> {
+    let mut text = Vec::new();
+    write(&mut text)?;
+    Ok(serde_json::from_slice(&text)?)
+}
+
+/// What a view writes as an object a line.
+fn rows(write: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) -> io::Result<Vec<Value>> {
+    let mut text = Vec::new();
+    write(&mut text)?;
+    let rows = serde_json::Deserializer::from_slice(&text).into_iter();
+    Ok(rows.collect::<Result<_, _>>()?)
+}

@@ -1,0 +1,327 @@
+//! The data of `report`: sums of its cells are what `summary` says of the same stretch, and nothing of a log becomes markup.
+
+#[path = "support/program.rs"]
+#[expect(dead_code, reason = "other tests ask for more")]
+mod program;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::Command;
+
+use program::{Input, json_object};
+use serde_json::Value;
+
+/// Logs of real servers, of each format.
+const LOGS: [&str; 7] = [
+    "demo/postgresql.log.zst",
+    "noise/postgresql.log.zst",
+    "situations/churn",
+    "situations/full_server",
+    "situations/crash",
+    "situations/guessing_many_users",
+    "situations/leak",
+];
+
+const DIMENSIONS: [&str; 5] = [
+    "server",
+    "database",
+    "user",
+    "application_name",
+    "client_host",
+];
+
+fn testdata(path: &str) -> PathBuf {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    root.join("../../testdata").join(path)
+}
+
+/// How often something happened by name, those of which it is 0 left out.
+type ByName = BTreeMap<String, i64>;
+
+/// What the cells of some buckets add up to.
+#[derive(Debug, Default, PartialEq)]
+struct Sums {
+    connects: i64,
+    disconnects: BTreeMap<String, i64>,
+    refused: BTreeMap<String, i64>,
+    attempts: i64,
+    probes: i64,
+    open: i64,
+    histogram: [i64; 9],
+    connects_by: [ByName; 5],
+    open_by: [ByName; 5],
+    refused_by: [ByName; 5],
+}
+
+/// Of the buckets from one up to another.
+fn sums_of(data: &Value, from: usize, to: usize) -> Sums {
+    let mut sums = Sums::default();
+    let number = |value: &Value| value.as_i64().expect("a number");
+    let first = |bucket: usize| number(&data["cells"]["first"][bucket]) as usize;
+    for bucket in 0..to {
+        let mut kind = 0;
+        for at in first(bucket)..first(bucket + 1) {
+            kind += number(&data["cells"]["kind"][at]) as usize;
+            let n = number(&data["cells"]["n"][at]);
+            let told = &data["kinds"][kind];
+            let names: Vec<String> = (0..5)
+                .filter_map(|at| {
+                    let who = data["who"][told[1].as_u64()? as usize][at].as_u64()?;
+                    Some(
+                        data["names"][DIMENSIONS[at]][who as usize]
+                            .as_str()?
+                            .to_owned(),
+                    )
+                })
+                .collect();
+            let add = |by: &mut [ByName; 5], n| {
+                for (by, name) in by.iter_mut().zip(&names) {
+                    *by.entry(name.clone()).or_default() += n;
+                }
+            };
+            let (what, detail) = (told[0].as_str().expect("a word"), &told[2]);
+            let step = match what {
+                "opened" | "there" => n,
+                "closed" => -n,
+                _ => 0,
+            };
+            sums.open += step;
+            add(&mut sums.open_by, step);
+            if bucket < from {
+                continue;
+            }
+            let word = || detail.as_str().expect("a word").to_owned();
+            match what {
+                "opened" => {
+                    sums.connects += n;
+                    add(&mut sums.connects_by, n);
+                }
+                "closed" => *sums.disconnects.entry(word()).or_default() += n,
+                "refused" => {
+                    *sums.refused.entry(word()).or_default() += n;
+                    sums.attempts += if told[3] == false { n } else { 0 };
+                    add(&mut sums.refused_by, n);
+                }
+                "probe" => sums.probes += n,
+                "lasted" => sums.histogram[number(detail) as usize] += n,
+                _ => {}
+            }
+        }
+    }
+    sums.tidy()
+}
+
+impl Sums {
+    fn of_summary(summary: &Value) -> Sums {
+        let count = |value: &Value| value.as_i64().unwrap_or_default();
+        let by = |by: &Value| {
+            DIMENSIONS.map(|dimension| {
+                let rows = by[dimension].as_array().into_iter().flatten();
+                let name = |row: &Value| row["name"].as_str().expect("a name").to_owned();
+                rows.map(|row| (name(row), count(&row["count"]))).collect()
+            })
+        };
+        let words = |object: &Value| {
+            let words = object.as_object().into_iter().flatten();
+            words.map(|(word, n)| (word.clone(), count(n))).collect()
+        };
+        let histogram = &summary["session_time_histogram"];
+        Sums {
+            connects: count(&summary["connects"]["total"]),
+            disconnects: words(&summary["disconnects"]["by"]),
+            refused: words(&summary["refused"]["by_reason"]),
+            attempts: count(&summary["refused"]["attempts"]),
+            probes: count(&summary["probes"]),
+            open: count(&summary["open"]["count"]),
+            histogram: std::array::from_fn(|class| count(&histogram[class]["count"])),
+            connects_by: by(&summary["connects"]["by"]),
+            open_by: by(&summary["open"]["by"]),
+            refused_by: by(&summary["refused"]["by"]),
+        }
+        .tidy()
+    }
+
+    fn tidy(mut self) -> Sums {
+        let all = [
+            &mut self.connects_by,
+            &mut self.open_by,
+            &mut self.refused_by,
+        ];
+        let by_name = all.into_iter().flatten();
+        for counts in by_name.chain([&mut self.disconnects, &mut self.refused]) {
+            counts.retain(|_, n| *n != 0);
+        }
+        self
+    }
+}
+
+#[test]
+fn cells_of_any_stretch_sum_up_to_its_summary() {
+    for log in LOGS {
+        let path = testdata(log);
+        let input = Input::Files(std::slice::from_ref(&path));
+        let data = json_object(&["report", "--json"], &input).expect("a page");
+        let starts = data["buckets"]["start"].as_array().expect("a list");
+        let buckets = starts.len();
+        assert!(buckets > 1 && buckets <= 750, "{log}: {buckets} buckets");
+        let whole = sums_of(&data, 0, buckets);
+        assert_eq!(whole, Sums::of_summary(&data["summary"]), "{log}");
+        for part in 0..4 {
+            let (from, to) = (buckets * part / 5, (buckets * (part + 2)).div_ceil(5));
+            let at = |bucket: usize| {
+                let ms = starts[bucket].as_i64().expect("milliseconds");
+                jiff::Timestamp::from_millisecond(ms)
+                    .expect("a time")
+                    .to_string()
+            };
+            let since = format!("--since={}", at(from));
+            let mut args = vec!["summary", "--json", &since];
+            let until = (to < buckets).then(|| format!("--until={}", at(to)));
+            args.extend(until.as_deref());
+            let summary = json_object(&args, &input).expect("a summary");
+            assert_eq!(
+                sums_of(&data, from, to),
+                Sums::of_summary(&summary),
+                "{log}: {args:?}"
+            );
+            let most = &data["buckets"]["open_max"].as_array().expect("a list")[from..to];
+            let most = most.iter().filter_map(Value::as_u64).max();
+            assert_eq!(most, summary["peak"]["count"].as_u64(), "{log}: {args:?}");
+        }
+    }
+}
+
+#[test]
+fn sessions_of_a_page_have_their_own_lines() {
+    let log = testdata("demo/postgresql.log.zst");
+    let input = Input::Files(std::slice::from_ref(&log));
+    let data = json_object(&["report", "--json"], &input).expect("a page");
+    let sessions = data["sessions"].as_array().expect("a list");
+    assert_eq!(sessions.len(), 28);
+    for session in sessions {
+        let lines = session["lines"].as_array().expect("lines");
+        let of_it = format!("[{}] ", session["pid"]);
+        let authorized = lines.iter().filter_map(Value::as_str);
+        let authorized = authorized.filter(|line| line.contains("connection authorized"));
+        assert_eq!(authorized.count(), 1, "{session}");
+        for line in lines {
+            let line = line.as_str().expect("text");
+            assert!(line.contains(&of_it), "{line}");
+        }
+    }
+}
+
+/// A log whose names are markup, quotes, breaks and marks that turn text around.
+fn hostile() -> String {
+    let names = [
+        "</script><script>alert(1)</script>",
+        "<img src=x onerror=alert(1)>",
+        "\"'`&amp;{{data}}",
+        "\u{202e}gnp.exe\u{2066}",
+        "\u{2028}--><!--<script>",
+    ];
+    let names = names.iter().enumerate();
+    let lines = names.map(|(i, name)| {
+        format!(
+            "2026-11-23 05:21:{i:02}.000 UTC [{pid}] LOG:  connection received: host=10.0.0.7 port=4{i}\n\
+             2026-11-23 05:21:{i:02}.010 UTC [{pid}] LOG:  connection authorized: user=app database=shop application_name={name}\n",
+            pid = 100 + i
+        )
+    });
+    lines.collect()
+}
+
+#[test]
+fn names_in_a_page_are_no_markup() {
+    let log = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(log.path(), hostile()).expect("written");
+    let output = Command::new(env!("CARGO_BIN_EXE_pgcensus"))
+        .args(["report"])
+        .arg(log.path())
+        .output()
+        .expect("it runs");
+    assert!(output.status.success());
+    let page = String::from_utf8(output.stdout).expect("text");
+    let (_, rest) = page
+        .split_once(r#"<script type="application/json" id="data">"#)
+        .expect("data");
+    let (data, _) = rest.split_once("</script>").expect("its end");
+    assert!(!data.contains('<'), "nothing in it can be a tag");
+    let data: Value = serde_json::from_str(data).expect("JSON");
+    let names = data["names"]["application_name"].as_array().expect("names");
+    assert_eq!(names.len(), 5);
+    assert_eq!(names[0], "</script><script>alert(1)</script>");
+    assert!(!page.contains("<img src=x"));
+}
+
+#[test]
+fn a_page_stays_small_however_many_names_there_are() {
+    use std::fmt::Write as _;
+    let mut log = String::new();
+    for i in 0..30_000 {
+        let (pid, ms) = (100 + i % 20_000, i * 7);
+        let at = format!(
+            "2026-11-23 {:02}:{:02}:{:02}.{:03} UTC [{pid}] LOG:  ",
+            ms / 3_600_000,
+            ms / 60_000 % 60,
+            ms / 1_000 % 60,
+            ms % 1_000
+        );
+        writeln!(
+            log,
+            "{at}connection received: host=10.{}.{}.{} port=5432",
+            i % 7,
+            i % 200,
+            i % 250
+        )
+        .expect("text");
+        writeln!(
+            log,
+            "{at}connection authorized: user=u{i} database=d{} application_name=job-{i}-{}",
+            i % 300,
+            i * 31
+        )
+        .expect("text");
+        writeln!(log, "{at}disconnection: session time: 0:00:00.000 user=u{i} database=d{} host=10.{}.{}.{} port=5432", i % 300, i % 7, i % 200, i % 250).expect("text");
+    }
+    let data = json_object(&["report", "--json"], &Input::Piped(log.as_bytes())).expect("a page");
+    let text = data.to_string();
+    assert!(text.len() < 5_000_000, "{} bytes", text.len());
+    let buckets = data["buckets"]["start"].as_array().expect("a list").len();
+    let sums = sums_of(&data, 0, buckets);
+    assert_eq!(sums.connects, 30_000);
+    assert_eq!(sums.open, 0);
+    let of_users: i64 = sums.connects_by[2].values().sum();
+    assert_eq!(of_users, 30_000, "who is not named is (other)");
+    assert!(data["joined"][3].as_u64() > Some(0), "which is said");
+}
+
+#[test]
+fn an_anonymous_page_names_nobody() {
+    let log = testdata("demo/postgresql.log.zst");
+    let input = Input::Files(std::slice::from_ref(&log));
+    let known = json_object(&["report", "--json"], &input).expect("a page");
+    let data = json_object(&["report", "--json", "--anonymize"], &input).expect("a page");
+    let text = data.to_string();
+    for dimension in ["user", "client_host"] {
+        for name in known["names"][dimension].as_array().expect("names") {
+            let name = name.as_str().expect("a name");
+            if !["unknown", "[local]"].contains(&name) {
+                let quoted = format!("\"{name}\"");
+                assert!(!text.contains(&quoted), "{name}");
+            }
+        }
+    }
+    for leak in ["shop_rw", "postgresql.log", "/var/lib", "127.0.0"] {
+        assert!(!text.contains(leak), "{leak}");
+    }
+    let buckets = data["buckets"]["start"].as_array().expect("a list").len();
+    let (of_it, all) = (sums_of(&data, 0, buckets), sums_of(&known, 0, buckets));
+    assert_eq!(of_it.connects, all.connects);
+    assert_eq!(of_it.connects_by[2].len(), all.connects_by[2].len());
+    assert_eq!(
+        of_it,
+        Sums::of_summary(&data["summary"]),
+        "the same name everywhere"
+    );
+}
