@@ -10,6 +10,7 @@
 
 mod families;
 mod growth;
+mod morning;
 mod said;
 mod together;
 
@@ -105,6 +106,8 @@ struct Growth {
     server_open: i64,
     /// What each group added.
     by: Vec<(GroupId, i64)>,
+    /// How many sessions others opened in its first half and in its second, where they were more and more and it may be why.
+    traffic: Option<[u64; 2]>,
 }
 
 /// Which slot it is.
@@ -210,9 +213,12 @@ impl Leak {
         for server in 0..self.lives.len() {
             self.judge(ServerId(server as u16), last, Stop::Not, judge.groups);
         }
-        self.grown.extend(self.families(judge.known.names));
+        let mut grown = std::mem::take(&mut self.grown);
+        grown.extend(self.families(judge.known.names));
+        grown.retain(|growth| growth.is_sure(judge));
+        self.look_at_traffic(judge, &mut grown);
         let mut told: BTreeMap<(ServerId, Whose), (&Growth, u64)> = BTreeMap::new();
-        for growth in self.grown.iter().filter(|growth| growth.is_sure(judge)) {
+        for growth in &grown {
             // The last one of each is told, with the number of lives in which it grew.
             let of = (growth.server, growth.whose);
             let (last, times) = told.entry(of).or_insert((growth, 1));
@@ -334,6 +340,7 @@ impl Leak {
                 figures,
                 server_open,
                 by,
+                traffic: None,
             });
         }
         grown

@@ -237,6 +237,31 @@ fn a_weekend_does_not_vouch_for_a_weekday() {
 }
 
 #[test]
+fn a_first_morning_is_told_from_a_leak_by_what_else_connects() {
+    // From five to eleven, others connect once a minute and rise to this many times that at eight.
+    let leak = |rises: i64, hosts: i64, added: i64| {
+        let mut log = Scene::default();
+        log.traffic(&web(), 0, 11 * HOUR, 10 * MINUTE);
+        for hour in 0..11 {
+            let times = (hour - 4).clamp(1, rises);
+            log.traffic(&web(), hour * HOUR, (hour + 1) * HOUR, MINUTE / times);
+        }
+        for i in 0..added {
+            let pool = client("api", "app", &format!("10.0.41.{}", i % hosts));
+            log.stays(5 * HOUR + i * 6 * HOUR / added, &pool);
+        }
+        let found = log.findings().into_iter();
+        let mut leaks = found.filter(|found| found.kind == Kind::Leak);
+        leaks.next().map(|leak| leak.severity)
+    };
+    assert_eq!(leak(5, 2, 40), Some(Severity::Info));
+    assert_eq!(leak(5, 2, 90), Some(Severity::Info), "45 on each");
+    assert_eq!(leak(1, 2, 40), Some(Severity::Warning), "no morning");
+    assert_eq!(leak(5, 1, 60), Some(Severity::Warning), "no pool is so big");
+    assert_eq!(leak(5, 5, 120), Some(Severity::Warning), "nor so many");
+}
+
+#[test]
 fn a_storm_has_not_ended_what_it_opened() {
     let ended = |replaced: i64, length: i64| {
         let mut log = Scene::default();

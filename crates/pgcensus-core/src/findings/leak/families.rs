@@ -127,6 +127,7 @@ impl Leak {
             by: family.groups.iter().map(added).collect(),
             figures,
             server_open: small.server_open,
+            traffic: None,
         })
     }
 }

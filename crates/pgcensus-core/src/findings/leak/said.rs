@@ -12,24 +12,7 @@ const RESERVED: i64 = 3;
 /// A server that is full within the hour is one that somebody must see to now.
 const SOON_MS: i64 = 3_600_000;
 
-/// Where all earlier days are weekends and it is a weekday, growth of less than this time may be a morning: it is over at noon, and so is
-/// the pool that grows with its load.
-const MORNING_MS: i64 = 8 * 3_600_000;
-
-/// So many more are no morning of one application, or one that somebody should look at.
-const MORNING_MAX: i64 = 100;
-
 impl Growth {
-    /// It may be the morning of the first weekday: the log has but a weekend to tell by, and it stops of itself before anything is full.
-    fn may_be_morning(&self, left: Option<i64>) -> bool {
-        self.figures.days > 0
-            && self.figures.alike == 0
-            && self.stop == Stop::Not
-            && self.until.since(self.since) < MORNING_MS
-            && self.figures.net() < MORNING_MAX
-            && left.is_none_or(|left| left >= MORNING_MS)
-    }
-
     pub(super) fn told(&self, judge: &Judge<'_>, times: u64) -> Finding {
         let who = self.who(judge);
         let figures = &self.figures;
@@ -53,6 +36,10 @@ impl Growth {
         ));
         let left = full_in(judge, self.server_open, (net, took));
         said = self.until_when(said, left);
+        let is_morning = self.may_be_morning(left);
+        if is_morning {
+            said = said.text("; it may be the morning");
+        }
         if times > 1 {
             said = said.text("; ").count(times).text(" times between restarts");
         } else if figures.resets > 0 {
@@ -90,8 +77,16 @@ impl Growth {
         .text(" added in the first half are still open (90 % or more)");
         test = match figures.days - figures.resets {
             _ if figures.resets > 0 => test.text("; earlier days had as many at this hour, and lost nearly all at once while they still grew: a restart, and no evening"),
-            0 => test.text("; the log has no earlier day to compare with"),
-            _ if self.may_be_morning(left) => test.text(
+            0 => match self.traffic.filter(|_| is_morning) {
+                Some([early, late]) => test
+                    .text("; the log has no earlier day to compare with, and it may be a morning: fewer than 50 more on a host within 8 h, while others connect more and more (")
+                    .count(early)
+                    .text(" times in its first half, ")
+                    .count(late)
+                    .text(" in its second); what still grows in the afternoon is a leak"),
+                None => test.text("; the log has no earlier day to compare with"),
+            },
+            _ if is_morning => test.text(
                 "; the log has no earlier day of its kind to compare with (weekday, weekend), and fewer than 100 more within 8 h may be a morning",
             ),
             1 => test.text("; more than the day before at this hour"),
@@ -107,7 +102,7 @@ impl Growth {
         command.push(Argument::At("--at", self.last()));
         Finding {
             kind: Kind::Leak,
-            severity: if self.may_be_morning(left) {
+            severity: if is_morning {
                 Severity::Info
             } else {
                 severity(self.stop, left)

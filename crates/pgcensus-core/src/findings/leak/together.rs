@@ -71,7 +71,13 @@ pub(super) fn told(judge: &Judge<'_>, host: NameId, growths: &[(&Growth, u64)]) 
     }
     let left = full_in(judge, last.server_open, (net, took));
     let times = growths.iter().map(|&(_, times)| times).max().unwrap_or(1);
+    let is_morning = growths
+        .iter()
+        .all(|(growth, _)| growth.may_be_morning(left));
     said = last.until_when(said, left);
+    if is_morning {
+        said = said.text("; it may be the morning");
+    }
     if times > 1 {
         said = said.text("; ").count(times).text(" times between restarts");
     }
@@ -96,10 +102,12 @@ pub(super) fn told(judge: &Judge<'_>, host: NameId, growths: &[(&Growth, u64)]) 
         .map(|(growth, _)| severity(growth.stop, None));
     Finding {
         kind: Kind::Leak,
-        severity: severities
-            .chain([severity(last.stop, left)])
-            .max()
-            .unwrap_or(Severity::Warning),
+        severity: if is_morning {
+            Severity::Info
+        } else {
+            let all = severities.chain([severity(last.stop, left)]);
+            all.max().unwrap_or(Severity::Warning)
+        },
         server: last.server,
         since,
         until: last.until,
