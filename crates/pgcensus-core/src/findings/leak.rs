@@ -150,8 +150,9 @@ impl Leak {
     /// Ordinary sessions that opened in the slot that goes on, or opened and ended in it.
     pub(super) fn add(&mut self, group: GroupId, tally: &Tally) {
         let now = self.clock.reach(tally.at);
+        let first_ms = tally.first.since(self.clock.begin);
         let series = self.series(group, tally.server, tally.at);
-        series.add(now, tally.opened, tally.passed);
+        series.add(now, tally.opened, tally.passed, first_ms);
     }
 
     /// Goes on to an instant; when the slot is over in which it lies.
@@ -279,7 +280,7 @@ impl Leak {
     /// When a growth began.
     fn since(&self, figures: &growth::Figures) -> Option<Instant> {
         let first = self.clock.first?;
-        Some(first.plus_ms(i64::from(figures.begin) * SLOT_MS))
+        Some(first.plus_ms(figures.first_ms))
     }
 
     fn grown(&self, server: ServerId, until: Instant, stop: Stop, groups: &Groups) -> Vec<Growth> {

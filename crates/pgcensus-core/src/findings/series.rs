@@ -24,8 +24,11 @@ const DAYS_BLOCK: u32 = 16;
 /// are some 250 for ten days and 16 more for each doubling.
 const SLACK: usize = 64;
 
+/// Of no session that is known.
+const NONE: u32 = u32::MAX;
+
 /// A slot, or a block of them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Slot {
     /// Its first slot.
     pub(super) begin: u32,
@@ -35,6 +38,21 @@ pub(super) struct Slot {
     pub(super) kept: i32,
     /// Opened in it less ended in it.
     pub(super) net: i32,
+    /// When the first opened, in milliseconds since it began; of a block, the first of slots of which one was open when they were
+    /// put together.
+    first_ms: u32,
+}
+
+impl Default for Slot {
+    fn default() -> Slot {
+        Slot {
+            begin: 0,
+            opened: 0,
+            kept: 0,
+            net: 0,
+            first_ms: NONE,
+        }
+    }
 }
 
 /// The slots of a group in which something came or went.
@@ -46,13 +64,17 @@ pub(super) struct Series {
 }
 
 impl Series {
-    /// In this slot so many sessions opened, and so many that had opened in it ended.
-    pub(super) fn add(&mut self, now: u32, opened: u32, passed: u32) {
+    /// In this slot so many sessions opened, the first so many milliseconds after it began, and so many that had opened in it
+    /// ended.
+    pub(super) fn add(&mut self, now: u32, opened: u32, passed: u32, first_ms: i64) {
         let slot = self.at(now);
         slot.opened = slot.opened.saturating_add(opened);
         let stayed = opened as i32 - passed as i32;
         slot.kept += stayed;
         slot.net += stayed;
+        if opened > 0 {
+            slot.first_ms = slot.first_ms.min(first_ms.clamp(0, SLOT_MS) as u32);
+        }
     }
 
     /// A session ended in this slot that had opened in that one; `None`: before all.
@@ -123,7 +145,11 @@ impl Series {
             match blocks.checked_sub(1).map(|last| &mut self.slots[last]) {
                 Some(last) if last.begin >= begin => last.add(slot),
                 _ => {
-                    self.slots[blocks] = Slot { begin, ..slot };
+                    self.slots[blocks] = Slot {
+                        begin,
+                        ..Slot::default()
+                    };
+                    self.slots[blocks].add(slot);
                     blocks += 1;
                 }
             }
@@ -138,6 +164,17 @@ impl Slot {
         self.opened = self.opened.saturating_add(other.opened);
         self.kept += other.kept;
         self.net += other.net;
+        if let Some(first) = other.first_ms() {
+            let later = i64::from(other.begin.saturating_sub(self.begin)) * SLOT_MS;
+            let first = (later + first).min(i64::from(NONE) - 1);
+            self.first_ms = self.first_ms.min(first as u32);
+        }
+    }
+
+    /// When the first session opened that may still be open, in milliseconds since it began; it may be another one of the same slot,
+    /// which was short.
+    pub(super) fn first_ms(&self) -> Option<i64> {
+        (self.kept > 0 && self.first_ms != NONE).then_some(self.first_ms.into())
     }
 }
 
@@ -196,8 +233,8 @@ mod tests {
             for (at, sign, from) in changes {
                 let place = |slot| blocks(now).partition_point(|b| b.begin <= slot) - 1;
                 if sign == 1 {
-                        coarse.add(at, 1, 0);
-                        expected[place(at)].add(Slot { begin: 0, opened: 1, kept: 1, net: 1 });
+                        coarse.add(at, 1, 0, 0);
+                        expected[place(at)].add(Slot { opened: 1, kept: 1, net: 1, ..Slot::default() });
                 } else {
                         coarse.closed(at, Some(from));
                         expected[place(at)].net -= 1;
@@ -207,7 +244,7 @@ mod tests {
             let mut told = blocks(now);
             for &slot in coarse.slots() {
                 let place = told.partition_point(|block| block.begin <= slot.begin) - 1;
-                told[place].add(slot);
+                told[place].add(Slot { first_ms: NONE, ..slot });
             }
             prop_assert_eq!(told, expected);
         }
@@ -218,12 +255,30 @@ mod tests {
         let mut series = Series::default();
         let year = 366 * 288;
         for now in 0..year {
-            series.add(now, 2, 1);
+            series.add(now, 2, 1, 0);
             series.closed(now, Some(now));
         }
         assert!(series.slots().len() < 420, "{}", series.slots().len());
         let opened: u32 = series.slots().iter().map(|slot| slot.opened).sum();
         assert_eq!(opened, 2 * year);
+    }
+
+    #[test]
+    fn the_slot_of_the_first_that_stays_is_known_in_coarse_blocks_too() {
+        let mut series = Series::default();
+        for now in 0..400 {
+            // Short ones, and from the hundredth on one that stays.
+            series.add(now, 1, 0, 1_000);
+            series.closed(now, Some(now));
+            if now >= 100 {
+                series.add(now, 1, 0, 7_000);
+            }
+        }
+        let firsts = series.slots().iter().filter_map(|slot| {
+            let first = slot.first_ms()?;
+            Some(i64::from(slot.begin) * SLOT_MS + first)
+        });
+        assert_eq!(firsts.min(), Some(100 * SLOT_MS + 1_000));
     }
 
     #[test]

@@ -45,6 +45,8 @@ const RESET_SHARE: f64 = 0.8;
 pub(super) struct Figures {
     /// The first slot.
     pub(super) begin: u32,
+    /// When the first session opened that counts, in milliseconds since the first slot of all.
+    pub(super) first_ms: i64,
     /// Open when it began, and now.
     pub(super) open_before: i64,
     pub(super) open: i64,
@@ -120,6 +122,7 @@ pub(super) fn of(series: &[&[Slot]], mut blocks: Vec<Slot>, slots: Slots) -> Opt
             ..trimmed
         };
     }
+    figures.first_ms = sum.first_ms(figures.begin);
     let begin = figures.begin;
     let added = |slots: &&[Slot]| {
         let slots = slots.iter().filter(|slot| slot.begin >= begin);
@@ -276,6 +279,14 @@ impl Sum {
             let share = if is_last { LAST_SHARE } else { QUARTER_SHARE };
             (edge(n + 1) - edge(n)) as f64 >= share * net as f64
         }) && net >= NET_MIN
+    }
+
+    /// When the first session opened of those that have been open since this slot.
+    fn first_ms(&self, begin: u32) -> i64 {
+        let begin_of = |block: &Slot| i64::from(block.begin) * SLOT_MS;
+        let mut blocks = self.blocks[self.edge(begin)..].iter();
+        let first = blocks.find_map(|block| Some(begin_of(block) + block.first_ms()?));
+        first.unwrap_or(i64::from(begin) * SLOT_MS)
     }
 
     /// It begins when the first was added: as long as there are no more open than before it has not begun.
