@@ -1,6 +1,7 @@
 //! Names in findings: their texts, and lists of them, the most first.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
 use super::Judge;
 use super::finding::{Figure, Sentence};
@@ -15,6 +16,15 @@ pub(super) fn ranked(counts: impl IntoIterator<Item = (NameId, u64)>) -> Vec<(Na
     let mut ranked: Vec<_> = counts.into_iter().collect();
     ranked.sort_unstable_by_key(|&(name, n)| (Reverse(n), name));
     ranked
+}
+
+/// Names, each once with all there are of it, the most first.
+pub(super) fn summed(counts: impl IntoIterator<Item = (NameId, u64)>) -> Vec<(NameId, u64)> {
+    let mut sums = BTreeMap::<NameId, u64>::new();
+    for (name, n) in counts {
+        *sums.entry(name).or_default() += n;
+    }
+    ranked(sums)
 }
 
 impl Judge<'_> {
@@ -51,6 +61,14 @@ impl Judge<'_> {
                 .text("from ")
                 .name(self.text(Dimension::ClientHost, *host)),
             hosts => said.text("from ").count(hosts.len() as u64).text(" hosts"),
+        }
+    }
+
+    /// `role web`, `7 roles`
+    pub(super) fn say_roles(&self, said: Sentence, users: &[(NameId, u64)]) -> Sentence {
+        match self.only(Dimension::User, users) {
+            Some(user) => said.text("role ").name(&user),
+            None => said.counted(users.len() as u64, "role", "roles"),
         }
     }
 

@@ -5,6 +5,7 @@
 //! Refused ─► Pair (user from a host)   rhythm, failures in a row        ─► stale_secret, wrong_health_check
 //!         ├► Attack by host            twenty in ten minutes, five users ─► brute_force, spraying, success_after_failures
 //!         └► Attack by user            twenty in ten minutes, five hosts ─► brute_force from many addresses
+//! what is left ─► hosts that never logged in, together: fifty in a day    ─► brute_force, spraying (`guessing/scattered.rs`)
 //! ```
 //!
 //! Who fails is told apart when the log has been read: a session that began before it shows itself only by its end.
@@ -15,6 +16,7 @@
 //! 28P01; the difference is in the DETAIL, which clients do not see.
 
 mod said;
+mod scattered;
 #[cfg(test)]
 mod tests;
 mod together;
@@ -70,6 +72,10 @@ const ON_BEAT: f64 = 0.8;
 
 /// Gaps that are kept of a pair: the last ones.
 const GAPS_MAX: usize = 64;
+
+/// Hours in which a pair failed that are kept: the last ones, a week of them. Who is slow is found in a day.
+const HOURS_MAX: usize = 168;
+const HOUR_MS: i64 = 3_600_000;
 
 /// Users with their hosts, hosts, and users that are followed at most. Those that come later are not told.
 const PAIRS_MAX: usize = 20_000;
@@ -147,6 +153,8 @@ pub(super) struct Failing {
     in_stretch_most: u32,
     /// The last ones, in milliseconds, in no order.
     gaps: Vec<u32>,
+    /// Hours counted from 1970, in order, with how often it failed in each.
+    hours: Vec<(u32, u32)>,
 }
 
 /// Failures of one host, whoever it asks for, or of one user, wherever from.
@@ -269,6 +277,7 @@ impl Failing {
             stretch: (i64::MIN, 0),
             in_stretch_most: 0,
             gaps: Vec::new(),
+            hours: Vec::new(),
         }
     }
 
@@ -294,6 +303,17 @@ impl Failing {
         }
         self.stretch.1 += 1;
         self.in_stretch_most = self.in_stretch_most.max(self.stretch.1);
+        let hour = at.0.div_euclid(HOUR_MS).clamp(0, i64::from(u32::MAX / 2)) as u32;
+        match self.hours.last_mut() {
+            // What comes late counts in the last one.
+            Some(last) if hour <= last.0 => last.1 += 1,
+            _ => {
+                if self.hours.len() == HOURS_MAX {
+                    self.hours.remove(0);
+                }
+                self.hours.push((hour, 1));
+            }
+        }
     }
 
     /// It fails again and again, as no person does.
@@ -310,17 +330,24 @@ impl Failing {
 
     /// The median gap, where nearly all are on its beat.
     fn rhythm_ms(&self) -> Option<u32> {
+        let median = self.median_gap_ms()?;
+        let is_rhythm = self.is_near(median, (f64::from(median) * BEAT).max(BEAT_MS));
+        (is_rhythm && median >= RHYTHM_MIN_MS).then_some(median)
+    }
+
+    fn median_gap_ms(&self) -> Option<u32> {
         if self.failures < GUESSES_MIN as u64 {
             return None;
         }
         let mut gaps = self.gaps.clone();
         gaps.sort_unstable();
-        let median = gaps[gaps.len() / 2];
-        let tolerance = (f64::from(median) * BEAT).max(BEAT_MS);
+        Some(gaps[gaps.len() / 2])
+    }
+
+    fn is_near(&self, median: u32, tolerance: f64) -> bool {
         let is_on_beat = |gap: &&u32| (f64::from(**gap) - f64::from(median)).abs() <= tolerance;
-        let on_beat = gaps.iter().filter(is_on_beat).count();
-        let is_rhythm = on_beat as f64 >= ON_BEAT * gaps.len() as f64;
-        (is_rhythm && median >= RHYTHM_MIN_MS).then_some(median)
+        let on_beat = self.gaps.iter().filter(is_on_beat).count();
+        on_beat as f64 >= ON_BEAT * self.gaps.len() as f64
     }
 }
 

@@ -42,7 +42,7 @@ fn many_wrong_passwords_from_a_host_that_never_logged_in_are_brute_force() {
         often(20, SECOND),
         ["warning brute_force of postgres, 203.0.113.9"]
     );
-    assert_eq!(often(50, 40 * SECOND), [""; 0], "slower than a program");
+    assert_eq!(often(49, 40 * SECOND), [""; 0], "slower than a program");
     let known = with(|scene| {
         scene.session(MINUTE, &client("psql", "joe", "203.0.113.9"), MINUTE);
         scene.fails_often(HOUR, &guesser("postgres"), 40, SECOND);
@@ -558,4 +558,69 @@ fn more_than_three_that_fail_alike_are_one_finding_that_names_the_biggest() {
         });
         assert_eq!(named.collect::<Vec<_>>(), b"edc", "{:?}", finding.said);
     }
+}
+
+#[test]
+fn guessing_that_is_spread_thin_is_one_finding_of_all_hosts_that_never_logged_in() {
+    let role = |i: i64| -> &'static str { format!("user{i}").leak() };
+    let said = |hosts: i64, roles: i64, tries: i64, every: i64, network: &str| {
+        let mut scene = quiet();
+        for i in 0..tries {
+            let host = format!("{network}.{}", i % hosts);
+            scene.fails(HOUR + i * every, &client("", role(i % roles), &host));
+        }
+        scene.said()
+    };
+    let public = "203.0.113";
+    // Four hosts, each of which tries fifteen times in ten minutes.
+    assert_eq!(
+        said(4, 1, 60, 10 * SECOND, public),
+        ["warning brute_force of user0"]
+    );
+    assert_eq!(said(4, 1, 49, 10 * SECOND, public), [""; 0]);
+    // Two hundred with a role each, and one host with one role, eight times an hour.
+    assert_eq!(
+        said(200, 400, 400, 9 * SECOND, public),
+        ["warning spraying"]
+    );
+    assert_eq!(
+        said(1, 1, 570, 450 * SECOND, public),
+        ["warning brute_force of user0, 203.0.113.0"]
+    );
+    assert_eq!(said(50, 1, 300, HOUR, public), [""; 0], "24 a day");
+    // Inside, one role is an application, and many are none.
+    assert_eq!(said(4, 1, 60, 45 * SECOND, "10.9.9"), [""; 0]);
+    assert_eq!(
+        said(200, 400, 400, 9 * SECOND, "10.9.9"),
+        ["warning spraying"]
+    );
+}
+
+#[test]
+fn neither_old_passwords_nor_health_checks_nor_typing_persons_are_guessing_spread_thin() {
+    let mut scene = quiet();
+    // A fleet whose password was changed, from outside too.
+    for i in 0..40 {
+        let device = client("meter", "meter", &format!("203.0.113.{i}"));
+        scene.session(MINUTE + i * SECOND, &device, SECOND / 2);
+        scene.fails_often(HOUR + i * SECOND, &device, 9, 5 * MINUTE);
+    }
+    assert_eq!(scene.said(), [""; 0], "nine each are not enough for it");
+    let mut scene = quiet();
+    let check = client("", "nobody", "10.0.0.60");
+    for i in 0..100 {
+        scene.refused(i * 50 * SECOND, &check, RefusalReason::RoleUnknown);
+    }
+    assert_eq!(
+        scene.said(),
+        ["warning wrong_health_check of nobody, 10.0.0.60"]
+    );
+    // Persons on addresses that change.
+    let mut scene = quiet();
+    for i in 0..60 {
+        let joe = client("psql", "joe", &format!("203.0.113.{i}"));
+        scene.fails(HOUR + i * MINUTE, &joe);
+        scene.session(HOUR + i * MINUTE + 10 * SECOND, &joe, MINUTE);
+    }
+    assert_eq!(scene.said(), [""; 0]);
 }

@@ -1,10 +1,8 @@
 //! Many that are alike are one finding, which says how many they are and names those that did the most.
 
-use std::collections::BTreeMap;
-
 use super::super::Judge;
 use super::super::alike::common;
-use super::super::evidence::ranked;
+use super::super::evidence::{ranked, summed};
 use super::super::finding::{Argument, Figure, Finding, Kind, Sentence, Who};
 use super::said::{guessed, lock, test};
 use super::told::{Guesser, Unexplained};
@@ -192,11 +190,9 @@ pub(super) fn hosts_together(
             .text(guessed(severity))
     } else {
         let said = said.text(" hosts tried ");
-        let said = match judge.only(Dimension::User, &users) {
-            Some(user) => said.text("role ").name(&user),
-            None => said.counted(users.len() as u64, "role", "roles"),
-        };
-        said.text(", ")
+        judge
+            .say_roles(said, &users)
+            .text(", ")
             .count(failures)
             .text(" times in all, most from ")
             .name(judge.text(Dimension::ClientHost, hosts[0].0))
@@ -226,17 +222,8 @@ pub(super) fn hosts_together(
     }
 }
 
-/// Names, each once with all there are of it, the most first.
-fn summed(counts: impl IntoIterator<Item = (NameId, u64)>) -> Vec<(NameId, u64)> {
-    let mut sums = BTreeMap::<NameId, u64>::new();
-    for (name, n) in counts {
-        *sums.entry(name).or_default() += n;
-    }
-    ranked(sums)
-}
-
 /// Many hosts are not refused one by one.
-fn advice(kind: Kind, user: Option<&[u8]>) -> Sentence {
+pub(super) fn advice(kind: Kind, user: Option<&[u8]>) -> Sentence {
     let shut = "let only known networks reach the port: in the firewall, or in pg_hba.conf by naming those instead of all, then SELECT pg_reload_conf(); pgcensus findings --emit fail2ban prints a line for each failure, for who is to be shut out one by one";
     if kind != Kind::SuccessAfterFailures {
         return Sentence::from(shut);

@@ -12,6 +12,7 @@ use super::super::finding::{Finding, Kind, Severity};
 use super::super::logins::{Login, Logins, Pair};
 use super::super::shut_out::Told;
 use super::said::{alone, from_many, stale_secret, wrong_check};
+use super::scattered;
 use super::together::{Alike, One, hosts_together, names_together};
 use super::{
     Attack, Failing, Failure, GUESSES_MIN, Guessing, SHARED_MIN, SPREAD_MIN, has_home,
@@ -66,6 +67,8 @@ struct Sorted<'f> {
     checks: BTreeMap<(ServerId, NameId, Failure), Program<'f>>,
     hosts: FxHashMap<(ServerId, NameId), Unexplained>,
     users: BTreeMap<(ServerId, NameId), Unexplained>,
+    /// Of them, those from hosts that never logged in.
+    strangers: BTreeMap<ServerId, Vec<(Pair, &'f Failing)>>,
 }
 
 pub(super) fn verdicts(
@@ -122,6 +125,7 @@ pub(super) fn verdicts(
             found.push(hosts_together(judge, server, &guessers));
         }
     }
+    let mut told_users = FxHashSet::default();
     for (&key, unexplained) in &mut sorted.users {
         let others = &mut unexplained.others;
         others.retain(|&host, _| !told.contains(&(key.0, host)));
@@ -132,6 +136,7 @@ pub(super) fn verdicts(
         };
         let has_hosts = attack.is_spread && others.len() >= SPREAD_MIN;
         if has_hosts || others.contains_key(&NameId::ABSENT) {
+            told_users.insert(key);
             let login = known.users.get(&key).copied();
             let finding = from_many(judge, key, attack, unexplained, login);
             let alike = match finding.kind {
@@ -144,6 +149,13 @@ pub(super) fn verdicts(
                 finding,
             });
         }
+    }
+    for (server, mut strangers) in sorted.strangers {
+        strangers.retain(|(pair, _)| {
+            !told.contains(&(server, pair.client_host))
+                && !told_users.contains(&(server, pair.user))
+        });
+        found.extend(scattered::told(judge, server, strangers));
     }
     for ((_, alike), ones) in names {
         if ones.len() <= ALONE_MAX {
@@ -209,6 +221,10 @@ impl<'f> Sorted<'f> {
             host.has_beat |= rhythm_ms.is_some();
             let of_user = sorted.users.entry((server, user)).or_default();
             of_user.add(client_host, passwords, passwords);
+            if client_host != NameId::ABSENT && logins.first_from(server, client_host).is_none() {
+                let strangers = sorted.strangers.entry(server).or_default();
+                strangers.push((pair, failing));
+            }
         }
         sorted
     }
