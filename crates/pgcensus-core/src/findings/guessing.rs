@@ -70,6 +70,9 @@ const BEAT_MS: f64 = 100.0;
 /// So many of all gaps on the beat are a rhythm: a restart or a slow answer breaks it now and then.
 const ON_BEAT: f64 = 0.8;
 
+/// Who waits and adds a random delay, as clients should, has gaps that are nearer to the median than this part of it.
+const STEADY: f64 = 0.5;
+
 /// Gaps that are kept of a pair: the last ones.
 const GAPS_MAX: usize = 64;
 
@@ -333,6 +336,13 @@ impl Failing {
         let median = self.median_gap_ms()?;
         let is_rhythm = self.is_near(median, (f64::from(median) * BEAT).max(BEAT_MS));
         (is_rhythm && median >= RHYTHM_MIN_MS).then_some(median)
+    }
+
+    /// Nearly all gaps are of one size, as where a program waits for a while and a random delay.
+    fn is_steady(&self) -> bool {
+        self.median_gap_ms().is_some_and(|median| {
+            median >= RHYTHM_MIN_MS && self.is_near(median, f64::from(median) * STEADY)
+        })
     }
 
     fn median_gap_ms(&self) -> Option<u32> {

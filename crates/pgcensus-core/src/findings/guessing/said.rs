@@ -44,6 +44,7 @@ pub(super) fn stale_secret(
             said.text(", so it may be an application with an old password, or guessing: ")
         }
         (0, _) => said.text(", where it used to log in: "),
+        _ if last_login.is_none() => said.text(": "),
         (1, 1) => said.text(", which is new: "),
         (new, all) if new == all => said.text(", which are new: "),
         (new, _) => said.text(", ").count(new as u64).text(" of them new: "),
@@ -51,10 +52,11 @@ pub(super) fn stale_secret(
     said = said.count(failures).text(" wrong passwords");
     said = match again.iter().max().filter(|_| is_over) {
         Some(&at) => said.text("; it logs in again, last at ").at(at),
-        None => match last_login.filter(|_| new > 0) {
+        None => match last_login {
+            _ if new == 0 || !knows_hosts => said,
             Some(at) if at <= since => said.text("; it has logged in from nowhere since"),
             Some(at) => said.text("; from others it logs in, last at ").at(at),
-            None => said,
+            None => said.text("; this log has no login of it, so it may be an application with an old password, or somebody inside who guesses"),
         },
     };
     Finding {
@@ -77,8 +79,9 @@ pub(super) fn stale_secret(
         ],
         test: Sentence::default().text(format!(
             "{STALE_MIN} wrong passwords without a right one between, or {GUESSES_MIN} within ten minutes, from where this role had logged in before{}",
-            match new {
-                0 => String::new(),
+            match (new, last_login) {
+                (0, _) => String::new(),
+                (_, None) => format!("; or {GUESSES_MIN} from a private host that asks for no other role (and not for postgres), 0.9 s or more apart and all about as far, where the log has no login of that role or host: it may have had them before the log began"),
                 _ => format!("; or {GUESSES_MIN} without a right one from a new, private host that asks for no other role and does not hurry, while this one is at home on such hosts"),
             }
         )),
@@ -131,7 +134,10 @@ pub(super) fn wrong_check(
         Failure::Database(_) => {
             "give the check a database that exists: pg_isready -U role -d postgres; without -d libpq asks for a database named like the role"
         }
-        _ => {
+        Failure::Password => {
+            "give the check the right password, or let it be pg_isready -U role -d postgres, which needs none; the DETAIL of these refusals says so where the role does not exist. If nobody knows this check, refuse its host in pg_hba.conf"
+        }
+        Failure::Role => {
             "give the check a role that exists: pg_isready -U role -d postgres (it needs no password); without -U libpq asks for the name of the operating system's user. If nobody knows this check, refuse its host in pg_hba.conf"
         }
     };

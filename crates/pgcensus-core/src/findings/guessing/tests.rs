@@ -624,3 +624,32 @@ fn neither_old_passwords_nor_health_checks_nor_typing_persons_are_guessing_sprea
     }
     assert_eq!(scene.said(), [""; 0]);
 }
+
+#[test]
+fn a_role_that_fails_steadily_inside_and_has_no_login_in_the_log_may_have_an_old_password() {
+    // Every 20 s and a random delay of 4 s at most.
+    let said = |user: &'static str, host: &str, every: i64, also: &'static str| {
+        let mut scene = quiet();
+        for i in 0..200 {
+            let late = (i * i * 37) % (every / 5);
+            scene.fails(MINUTE + i * every + late, &client("", user, host));
+        }
+        scene.fails(HOUR, &client("", also, host));
+        scene.said()
+    };
+    let slow = 20 * SECOND;
+    assert_eq!(
+        said("api", "10.0.8.1", slow, "api"),
+        ["warning stale_secret of api, 10.0.8.1"]
+    );
+    for (user, host, every, also) in [
+        ("api", "203.0.113.9", slow, "api"),
+        ("postgres", "10.0.8.1", slow, "postgres"),
+        ("api", "10.0.8.1", 500, "api"),
+        ("api", "10.0.8.1", slow, "postgres"),
+    ] {
+        let told = said(user, host, every, also);
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].starts_with("warning brute_force"), "{told:?}");
+    }
+}

@@ -211,6 +211,16 @@ impl<'f> Sorted<'f> {
                 check.rhythm_ms = rhythm_ms;
                 continue;
             }
+            let is_user_known = known.users.contains_key(&(server, user));
+            if failure == Failure::Password
+                && asks_for == 1
+                && !is_user_known
+                && may_be_stale(judge, logins, pair, failing)
+            {
+                let stale = sorted.stale.entry((server, user)).or_default();
+                stale.failing.push((pair, failing));
+                continue;
+            }
             let passwords = match failure {
                 Failure::Password => failing.failures,
                 Failure::Role => 0,
@@ -286,6 +296,18 @@ fn is_moved(judge: &Judge<'_>, logins: &Logins, pair: Pair, failing: &Failing) -
         && failing.in_row_most as usize >= GUESSES_MIN
         && has_home(judge.known.names, logins, pair, failing.since)
         && (failing.waits() || logins_of.all(|login| login.last <= failing.since))
+}
+
+/// A role that never logged in, from a host of our own from where nobody did: in a log that begins after its password was changed, an
+/// application that was connected until then. It waits between two tries, for a while that is nearly the same; of a role
+/// that every server has, somebody guesses.
+fn may_be_stale(judge: &Judge<'_>, logins: &Logins, pair: Pair, failing: &Failing) -> bool {
+    logins.first_from(pair.server, pair.client_host).is_none()
+        && failing.in_row_most as usize >= GUESSES_MIN
+        && failing.waits()
+        && failing.is_steady()
+        && is_private_host(judge.known.names, pair.client_host)
+        && judge.text(Dimension::User, pair.user) != SUPERUSER
 }
 
 /// Who got in is most likely an application whose password was put right: its failures came on the beat of a timer; or it is a
