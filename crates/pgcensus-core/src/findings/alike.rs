@@ -64,6 +64,7 @@ impl Alike {
                 "lost",
                 " applications had sessions ended by a timeout or an administrator; the most: ",
             ),
+            (Kind::Storm, _) => alike("application_name", "connects", " storms; the biggest: "),
             (Kind::LongLived, _) => alike(
                 "application_name",
                 "longest_ms",

@@ -42,6 +42,11 @@ const SCHEDULES: [(i64, i64, usize); 3] = [
 /// After a restart everybody reconnects; that it takes longer than this is worth a warning.
 const RESTART_MS: i64 = 120_000;
 
+/// Where so many hosts have this share of all connects, as many sessions had just ended and nobody is refused, it is a pooler, or a pair
+/// of them, that was reloaded. Not all, since others connect meanwhile. Nobody has to act; it is good to know.
+const POOLERS: usize = 2;
+const REPLACED_SHARE: f64 = 0.8;
+
 /// Windows that are kept at most of one server; further ones are not told.
 const BURSTS_MAX: usize = 10_000;
 
@@ -190,9 +195,11 @@ fn verdict(storm: &Burst, usual: u64, server: ServerId, judge: &Judge<'_>) -> Op
     let took = storm.until.since(storm.since);
     let cause = judge.cause(server, storm.since);
     let is_served = storm.turned_away == 0 && took <= RESTART_MS;
-    let severity = match cause {
-        Some(_) if is_served => Severity::Info,
-        _ => Severity::Warning,
+    let is_replaced = storm.is_replaced();
+    let severity = if is_served && (cause.is_some() || is_replaced) {
+        Severity::Info
+    } else {
+        Severity::Warning
     };
     let first = |by: &FxHashMap<NameId, u64>| {
         let first = by
@@ -221,6 +228,9 @@ fn verdict(storm: &Burst, usual: u64, server: ServerId, judge: &Judge<'_>) -> Op
         said = said
             .text(format!(", after the {} at ", word(*event)))
             .at(when);
+    } else if is_replaced {
+        let ended = said.text(", in place of ").count(storm.ended_before);
+        said = ended.text(" sessions that had just ended: a pooler or application that reconnects");
     } else if storm.ended_before >= storm.connects / 2 {
         let ended = said.text(", after ").count(storm.ended_before);
         said = ended.text(" sessions had just ended");
@@ -356,6 +366,17 @@ impl Server {
 }
 
 impl Burst {
+    /// One or two clients have new sessions for old ones.
+    fn is_replaced(&self) -> bool {
+        let hosts = self.hosts.iter();
+        let known = hosts.filter(|(host, _)| **host != NameId::ABSENT);
+        let mut known: Vec<u64> = known.map(|(_, &n)| n).collect();
+        known.sort_unstable_by(|a, b| b.cmp(a));
+        let most: u64 = known.iter().take(POOLERS).sum();
+        let least = REPLACED_SHARE * self.connects as f64;
+        self.refused == 0 && most as f64 >= least && self.ended_before as f64 >= least
+    }
+
     fn add(&mut self, window: &Window, counts: &[(i64, u32)], groups: &Groups) {
         self.until = window.last;
         self.connects += u64::from(window.connects);

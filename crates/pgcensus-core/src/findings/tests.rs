@@ -262,6 +262,33 @@ fn a_first_morning_is_told_from_a_leak_by_what_else_connects() {
 }
 
 #[test]
+fn a_pooler_that_reconnects_is_good_to_know() {
+    let storm = |hosts: i64, replaced: i64, refused: bool| {
+        let mut log = Scene::default();
+        log.traffic(&api(), 0, 5 * HOUR, 20 * SECOND);
+        let of = |i: i64| client("web", "app", &format!("10.0.30.{}", i % hosts));
+        for i in 0..replaced {
+            log.session(i * SECOND, &of(i), HOUR - SECOND - i * SECOND);
+        }
+        for i in 0..60 {
+            log.session(HOUR + i * 130, &of(i), 2 * HOUR);
+        }
+        if refused {
+            let full = RefusalReason::RoleLimit;
+            log.refused(HOUR + 9 * SECOND, &of(0), full);
+        }
+        let found = log.findings().into_iter();
+        let mut storms = found.filter(|found| found.kind == Kind::Storm);
+        storms.next().map(|storm| storm.severity)
+    };
+    assert_eq!(storm(1, 60, false), Some(Severity::Info));
+    assert_eq!(storm(2, 50, false), Some(Severity::Info));
+    assert_eq!(storm(6, 60, false), Some(Severity::Warning), "a deploy");
+    assert_eq!(storm(1, 30, false), Some(Severity::Warning), "it grows");
+    assert_eq!(storm(1, 60, true), Some(Severity::Warning));
+}
+
+#[test]
 fn a_storm_has_not_ended_what_it_opened() {
     let ended = |replaced: i64, length: i64| {
         let mut log = Scene::default();
