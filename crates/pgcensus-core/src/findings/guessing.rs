@@ -39,6 +39,11 @@ const GUESSES_MIN: usize = 20;
 /// … within ten minutes are a program. A guesser that is slower needs years, and says more by trying many users.
 const GUESSES_MS: i64 = 10 * 60_000;
 
+/// Slower than that, so many within a day are one: persons on hosts that are new to the server mistype a few times, and log in there
+/// afterwards.
+const SLOW_MIN: u64 = 50;
+const DAY_HOURS: u32 = 24;
+
 /// An application or a person has one user or two. A host that fails for five, or a user that fails from five hosts that never logged in…
 const SPREAD_MIN: usize = 5;
 
@@ -176,6 +181,8 @@ struct Attack {
     is_spread: bool,
     /// When and as whom it logged in after that.
     got_in: Option<(Instant, NameId)>,
+    /// That was after [`SLOW_MIN`] within a day, and fewer than [`GUESSES_MIN`] within the hour.
+    was_slow: bool,
 }
 
 impl Guessing {
@@ -238,10 +245,12 @@ impl Guessing {
     /// A user has logged in from a host where it never did.
     pub(super) fn logged_in(&mut self, pair: Pair, at: Instant) {
         let attack = self.hosts.get_mut(&(pair.server, pair.client_host));
-        if let Some(attack) = attack
-            && attack.got_in.is_none()
-            && at.since(attack.recent[attack.next]) <= SPREAD_MS
-        {
+        let Some(attack) = attack.filter(|attack| attack.got_in.is_none()) else {
+            return;
+        };
+        let failing = self.pairs.get(&(pair, Failure::Password));
+        attack.was_slow = at.since(attack.recent[attack.next]) > SPREAD_MS;
+        if !attack.was_slow || failing.is_some_and(|failing| failing.is_slow_guess(at)) {
             attack.got_in = Some((at, pair.user));
         }
     }
@@ -267,6 +276,11 @@ fn follow(
         return None;
     }
     Some(attacks.entry(key).or_insert_with(|| Attack::new(at)))
+}
+
+/// Which hour it is, counted from 1970.
+fn hour(at: Instant) -> u32 {
+    at.0.div_euclid(HOUR_MS).clamp(0, i64::from(u32::MAX / 2)) as u32
 }
 
 impl Failing {
@@ -306,7 +320,7 @@ impl Failing {
         }
         self.stretch.1 += 1;
         self.in_stretch_most = self.in_stretch_most.max(self.stretch.1);
-        let hour = at.0.div_euclid(HOUR_MS).clamp(0, i64::from(u32::MAX / 2)) as u32;
+        let hour = hour(at);
         match self.hours.last_mut() {
             // What comes late counts in the last one.
             Some(last) if hour <= last.0 => last.1 += 1,
@@ -317,6 +331,13 @@ impl Failing {
                 self.hours.push((hour, 1));
             }
         }
+    }
+
+    /// [`SLOW_MIN`] within the day before this instant, or somewhat more, as hours go.
+    fn is_slow_guess(&self, at: Instant) -> bool {
+        let day = hour(at).saturating_sub(DAY_HOURS);
+        let last = self.hours.iter().filter(|(hour, _)| *hour >= day);
+        last.map(|&(_, n)| u64::from(n)).sum::<u64>() >= SLOW_MIN
     }
 
     /// It fails again and again, as no person does.
@@ -372,6 +393,7 @@ impl Attack {
             is_fast: false,
             is_spread: false,
             got_in: None,
+            was_slow: false,
         }
     }
 

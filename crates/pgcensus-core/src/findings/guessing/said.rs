@@ -9,7 +9,7 @@ use super::super::address::address;
 use super::super::finding::{Argument, Figure, Finding, Kind, Sentence, Severity, Who};
 use super::super::logins::{Login, Logins, Pair};
 use super::told::{Guesser, Program, Unexplained, is_public_host};
-use super::{Attack, Failure, GUESSES_MIN, SHARED_MIN, SPREAD_MIN, STALE_MIN, STALE_MS};
+use super::{Attack, Failure, GUESSES_MIN, SHARED_MIN, SLOW_MIN, SPREAD_MIN, STALE_MIN, STALE_MS};
 use crate::instant::Instant;
 use crate::names::{Dimension, NameId};
 use crate::session::ServerId;
@@ -336,7 +336,7 @@ pub(super) fn guessed(severity: Severity) -> &'static str {
 
 pub(super) fn test(kind: Kind) -> Sentence {
     Sentence::default().text(match kind {
-        Kind::SuccessAfterFailures => format!("the first login of a host, after {GUESSES_MIN} wrong passwords or more from it within an hour"),
+        Kind::SuccessAfterFailures => format!("the first login of a host, after {GUESSES_MIN} wrong passwords or more from it within an hour, or, from a public one, {SLOW_MIN} of that role within a day"),
         Kind::Spraying => format!("{SPREAD_MIN} roles or more failed from one host within an hour, and fewer than {SHARED_MIN} ever log in from it, so it is no pooler and no NAT"),
         _ => format!("{GUESSES_MIN} wrong passwords or more within ten minutes, from a host from where nobody had logged in"),
     })

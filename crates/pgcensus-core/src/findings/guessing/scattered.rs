@@ -10,14 +10,9 @@ use super::super::logins::Pair;
 use super::said;
 use super::together;
 use super::told::is_public_host;
-use super::{Failing, SPREAD_MIN};
+use super::{DAY_HOURS, Failing, SLOW_MIN, SPREAD_MIN};
 use crate::names::{Dimension, NameId};
 use crate::session::ServerId;
-
-/// So many failures within a day: persons on hosts that are new to the server mistype a few times, and log in there afterwards.
-const FAILURES_MIN: u64 = 50;
-
-const DAY_HOURS: u32 = 24;
 
 /// Who failed from where nobody ever logged in, and is in no other finding.
 pub(super) fn told(
@@ -55,6 +50,7 @@ pub(super) fn told(
     } else {
         Kind::Spraying
     };
+    let is_one = who.client_host.is_some();
     let said = match &who.client_host {
         Some(host) => Sentence::default().name(host),
         None => Sentence::default().count(hosts.len() as u64).text(" hosts"),
@@ -63,13 +59,17 @@ pub(super) fn told(
         .say_roles(said.text(" tried "), &users)
         .text(", ")
         .count(failures)
-        .text(" times in all, but slowly: ")
+        .text(if is_one {
+            " times in all, slowly: at most "
+        } else {
+            " times in all, none of them often: together at most "
+        })
         .count(most)
-        .text(" within a day at most");
-    let said = match &who.client_host {
-        Some(_) => said.text("; it did not get in"),
-        None => said.text("; none of them got in"),
-    };
+        .text(if is_one {
+            " within a day, and did not get in"
+        } else {
+            " within a day, and none got in"
+        });
     let advice = match &who.client_host {
         Some(host) => said::advice(kind, host, None),
         None => together::advice(kind, None),
@@ -94,7 +94,7 @@ pub(super) fn told(
             ("user", judge.figure(Dimension::User, &users)),
         ],
         test: Sentence::default().text(format!(
-            "{FAILURES_MIN} wrong passwords or unknown roles or more within a day, from hosts from where nobody ever logged in; \
+            "{SLOW_MIN} wrong passwords or unknown roles or more within a day, from hosts from where nobody ever logged in; \
              of private hosts only if they ask for {SPREAD_MIN} roles or more"
         )),
         advice,
@@ -103,19 +103,14 @@ pub(super) fn told(
     })
 }
 
-/// Keeps those that failed between the first day of [`FAILURES_MIN`] and the last; how many failures the densest has.
+/// Keeps those that failed between the first day of [`SLOW_MIN`] and the last; how many failures the densest has.
 fn densest(rest: &mut Vec<(Pair, &Failing)>) -> Option<u64> {
     let mut hours: BTreeMap<u32, u64> = BTreeMap::new();
     for &(hour, n) in rest.iter().flat_map(|(_, failing)| &failing.hours) {
         *hours.entry(hour).or_default() += u64::from(n);
     }
     let from = |hour: u32| -> u64 { hours.range(hour..hour + DAY_HOURS).map(|(_, n)| n).sum() };
-    let dense = || {
-        hours
-            .keys()
-            .copied()
-            .filter(|&hour| from(hour) >= FAILURES_MIN)
-    };
+    let dense = || hours.keys().copied().filter(|&hour| from(hour) >= SLOW_MIN);
     let (first, last) = (dense().next()?, dense().next_back()?);
     let is_in = |hour: u32| (first..last + DAY_HOURS).contains(&hour);
     rest.retain(|(_, failing)| failing.hours.iter().any(|&(hour, _)| is_in(hour)));

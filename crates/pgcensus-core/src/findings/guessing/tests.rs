@@ -653,3 +653,23 @@ fn a_role_that_fails_steadily_inside_and_has_no_login_in_the_log_may_have_an_old
         assert!(told[0].starts_with("warning brute_force"), "{told:?}");
     }
 }
+
+#[test]
+fn a_login_after_a_day_of_slow_failures_from_outside_is_told() {
+    let said = |host: &str, tries: i64, every: i64| {
+        let mut scene = quiet();
+        let guesser = client("", "app", host);
+        for i in 0..tries {
+            scene.fails(HOUR + i * every + (i * i * 7_919) % (every / 2), &guesser);
+        }
+        scene.session(HOUR + tries * every + HOUR, &guesser, MINUTE);
+        scene.said()
+    };
+    let slow = 8 * MINUTE;
+    assert_eq!(
+        said("203.0.113.9", 300, slow),
+        ["critical success_after_failures of app, 203.0.113.9"]
+    );
+    assert_eq!(said("203.0.113.9", 100, HOUR), [""; 0], "24 a day");
+    assert_eq!(said("10.0.9.9", 300, slow), [""; 0], "put right");
+}

@@ -259,8 +259,10 @@ fn guessers<'a>(
         let is_shared = users.is_some_and(|&users| users >= SHARED_MIN);
         let is_many = was_unknown && unexplained.passwords >= GUESSES_MIN as u64;
         let is_wide = !is_shared && unexplained.others.len() >= SPREAD_MIN;
+        // Inside, what is slow is an application whose password was put right in the end.
+        let is_guess = !attack.was_slow || is_public_host(judge, host);
         let kind = match () {
-            () if is_many && attack.got_in.is_some() => Kind::SuccessAfterFailures,
+            () if is_many && attack.got_in.is_some() && is_guess => Kind::SuccessAfterFailures,
             () if is_wide && attack.is_spread => Kind::Spraying,
             () if is_many && attack.is_fast => Kind::BruteForce,
             () => continue,
