@@ -41,6 +41,13 @@ pub(super) const ALL: &[Situation] = &[
         ..USUAL
     },
     Situation {
+        name: "leak_numbered",
+        about: "each job of `import-100`, `import-101` … leaves one session open",
+        major: 18,
+        make: lasting::leak_numbered,
+        ..USUAL
+    },
+    Situation {
         name: "churn",
         about: "`php` opens a session for each request, two or three a second",
         // So that a session costs what it costs elsewhere.
@@ -119,6 +126,14 @@ pub(super) const ALL: &[Situation] = &[
         major: 17,
         format: Format::Jsonlog,
         make: limits::role_limit,
+        ..USUAL
+    },
+    Situation {
+        name: "shut_out",
+        about: "a role is locked for an hour, and its application is refused every time",
+        major: 17,
+        format: Format::Jsonlog,
+        make: limits::shut_out,
         ..USUAL
     },
     Situation {

@@ -26,6 +26,31 @@ pub(in crate::situations) fn leak(plan: &mut Plan) {
     });
 }
 
+pub(in crate::situations) fn leak_numbered(plan: &mut Plan) {
+    shop(plan, 5.0);
+    make(plan, &["import"], &[]);
+    let (mut at, mut leaked, mut first) = (HOUR, 0, 0.0);
+    while at < 5.0 * HOUR {
+        let name = format!("import-{}", 100 + leaked);
+        let import = who(&name, "import", "shop", "10.0.1.32");
+        let late = plan.between(0.0, MINUTE);
+        if leaked == 0 {
+            first = at + late;
+        }
+        plan.open(at + late, &import);
+        plan.session(at + 30.0, MINUTE, &import);
+        leaked += 1;
+        at += 5.0 * MINUTE;
+    }
+    plan.findings.push(Finding {
+        kind: "leak",
+        severity: "warning",
+        during: [first, 5.0 * HOUR],
+        who: json!({"application_name": "import-#", "user": "import", "database": "shop", "client_host": "10.0.1.32"}),
+        figures: json!({"leaked": leaked}),
+    });
+}
+
 pub(in crate::situations) fn pool_warm_up(plan: &mut Plan) {
     shop(plan, 6.0);
     make(plan, &["api"], &[]);

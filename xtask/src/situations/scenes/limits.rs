@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{make, operator, shop};
-use crate::situations::plan::{Finding, HOUR, MINUTE, Plan, who};
+use crate::situations::plan::{Act, Finding, HOUR, MINUTE, Plan, password, who};
 
 pub(in crate::situations) fn full_server(plan: &mut Plan) {
     shop(plan, 3.0);
@@ -61,5 +61,34 @@ pub(in crate::situations) fn role_limit(plan: &mut Plan) {
         during: [1.2 * HOUR, 5.1 * HOUR + 2.4],
         who: json!({"user": "partner", "application_name": "partner-sync", "client_host": "10.0.4.12"}),
         figures: json!({"limit": 5}),
+    });
+}
+
+pub(in crate::situations) fn shut_out(plan: &mut Plan) {
+    const HOURS: f64 = 4.0;
+    shop(plan, HOURS);
+    make(plan, &["legacy"], &[]);
+    let legacy = who("legacy", "legacy", "shop", "10.0.4.20");
+    let (locked, unlocked) = (2.0 * HOUR, 3.0 * HOUR);
+    plan.rhythm(15.0, locked - MINUTE, 3.0 * MINUTE, 20.0, &legacy);
+    for (at, attribute) in [(locked, "NOLOGIN"), (unlocked, "LOGIN")] {
+        let operator = plan.open(at - 30.0, &operator());
+        let sql = format!("ALTER ROLE legacy {attribute}");
+        plan.act(at, Act::Query(operator, sql));
+        plan.close(at + 10.0, operator);
+    }
+    let (mut at, mut last, mut attempts) = (locked + 15.0, 0.0, 0);
+    while at < unlocked {
+        plan.attempt(at, &legacy, password("legacy"));
+        (last, attempts) = (at, attempts + 1);
+        at += plan.between(20.0, 80.0);
+    }
+    plan.rhythm(unlocked + 15.0, HOURS * HOUR, 3.0 * MINUTE, 20.0, &legacy);
+    plan.findings.push(Finding {
+        kind: "shut_out",
+        severity: "warning",
+        during: [locked + 15.0, last],
+        who: json!({"user": "legacy", "database": "shop", "client_host": "10.0.4.20"}),
+        figures: json!({"attempts": attempts}),
     });
 }
