@@ -251,7 +251,8 @@ fn the_terminal_is_left_as_it_was_found_after_a_signal() {
     for (signal, status) in [
         ("TERM", "status 143"),
         ("INT", "status 0"),
-        ("HUP", "status 0"),
+        ("HUP", "status 129"),
+        ("QUIT", "status 131"),
     ] {
         let line = format!(
             "clear; sh -c 'echo $$ > {}; exec \"$PROGRAM\" top \"$LOG\"'; echo status $?\n",
@@ -272,6 +273,10 @@ fn the_terminal_is_left_as_it_was_found_after_a_signal() {
         terminal.is_over(status, &before);
     }
     std::fs::remove_dir_all(&directory).ok();
+    // No key sends one while the terminal is ours: it is the status that counts.
+    terminal.top("\"$LOG\"");
+    terminal.press("\x1c");
+    terminal.is_over("status 131", &before);
 }
 
 #[test]

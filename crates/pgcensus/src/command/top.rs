@@ -60,6 +60,8 @@ const FRAME: Duration = Duration::from_millis(100);
 const PROGRESS: Duration = Duration::from_millis(400);
 
 /// The exit status of what a signal has ended: 128 and its number, as shells have it.
+const SIGHUP_STATUS: u8 = 129;
+const SIGQUIT_STATUS: u8 = 131;
 const SIGTERM_STATUS: u8 = 143;
 
 /// What the loop waits for.
@@ -276,6 +278,7 @@ impl Loop<'_> {
                     self.is_due = true;
                 }
                 Effect::Quit => return Ok(ExitCode::SUCCESS),
+                Effect::Abort => return Ok(ExitCode::from(SIGQUIT_STATUS)),
             }
         }
     }
@@ -354,8 +357,8 @@ fn read_input(send: Sender<Message>) {
         loop {
             let message = match event::read() {
                 Ok(event) => Message::Input(event),
-                // The terminal is gone.
-                Err(_) => Message::Ended(0),
+                // The terminal is gone, which is a hangup.
+                Err(_) => Message::Ended(SIGHUP_STATUS),
             };
             let is_over = matches!(message, Message::Ended(_));
             if send.send(message).is_err() || is_over {
@@ -369,11 +372,13 @@ fn read_input(send: Sender<Message>) {
 /// Signals are messages too: a handler writes to a pipe, a thread reads it.
 #[cfg(unix)]
 fn listen(send: &Sender<Message>) -> io::Result<()> {
-    use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM};
+    use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
     for (signal, status) in [
         (SIGTERM, Some(SIGTERM_STATUS)),
-        (SIGHUP, Some(0)),
+        (SIGHUP, Some(SIGHUP_STATUS)),
+        // No core: nothing is wrong, somebody wants to be rid of it.
+        (SIGQUIT, Some(SIGQUIT_STATUS)),
         // The normal end, as with q.
         (SIGINT, Some(0)),
         (SIGCONT, None),

@@ -7,6 +7,8 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 pub(crate) enum Action {
     /// Leaves.
     Quit,
+    /// Leaves as SIGQUIT would have it.
+    Abort,
     /// Gives the terminal back to the shell for a while.
     Suspend,
     /// Draws all anew.
@@ -95,6 +97,8 @@ pub(crate) fn action(key: KeyEvent, is_typed: bool) -> Option<Action> {
     if control {
         return match key.code {
             KeyCode::Char('c') => Some(Action::Quit),
+            // `Ctrl+\`: its byte is that of Ctrl+4.
+            KeyCode::Char('4' | '\\') => Some(Action::Abort),
             KeyCode::Char('z') => Some(Action::Suspend),
             KeyCode::Char('l') => Some(Action::Redraw),
             KeyCode::Char('w') if is_typed => Some(Action::EraseWord),

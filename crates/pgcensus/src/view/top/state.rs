@@ -129,6 +129,8 @@ pub(crate) enum Effect {
     Suspend,
     /// It is over.
     Quit,
+    /// It is over, as if by SIGQUIT.
+    Abort,
 }
 
 /// Lengths of windows, in milliseconds, one of which is the next longer or shorter; all of the log is longer still.
@@ -423,11 +425,13 @@ impl State {
             self.helps = false;
             return match action {
                 Action::Quit => Effect::Quit,
+                Action::Abort => Effect::Abort,
                 _ => Effect::Redraw,
             };
         }
         match action {
             Action::Quit => return Effect::Quit,
+            Action::Abort => return Effect::Abort,
             Action::Suspend => return Effect::Suspend,
             Action::Redraw => {}
             Action::Help => self.helps = true,
