@@ -136,7 +136,7 @@ fn run_once(args: &Args, attempt: &mut Attempt) -> anyhow::Result<ExitCode> {
         || request.needs_end()
         || windows.iter().any(Stretch::needs_end);
     let interrupt = attempt.interrupt.clone();
-    let progress = Progress::new(args.show.quiet);
+    let progress = Progress::new(args.show.quiet || !moves_cursor());
     let mut input = input_request(&args.input, Reading::new(&interrupt))?;
     input.follows = matches!(args.command, Command::Watch | Command::Top);
     input.trusts_begins = attempt.trusts_begins;
@@ -608,9 +608,7 @@ fn fitted<'z>(show: &Show<'z>, output: &Output, color: ColorChoice) -> Show<'z> 
     let color = match color {
         ColorChoice::Always => is_stdout,
         ColorChoice::Never => false,
-        ColorChoice::Auto => {
-            terminal && wanted && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
-        }
+        ColorChoice::Auto => terminal && wanted && moves_cursor(),
     };
     let size = terminal_size::terminal_size().filter(|_| terminal);
     Show {
@@ -619,6 +617,12 @@ fn fitted<'z>(show: &Show<'z>, output: &Output, color: ColorChoice) -> Show<'z> 
         width: size.map_or(80, |(width, _)| usize::from(width.0)),
         ..*show
     }
+}
+
+/// Whether a terminal can do more than print lines, as far as it says so: that of an editor or of a job cannot.
+fn moves_cursor() -> bool {
+    let term = std::env::var("TERM").unwrap_or_default();
+    cfg!(not(unix)) || !matches!(&*term, "" | "dumb" | "unknown")
 }
 
 fn counts(filter: &mut Filter, names: &Names, session: &Session) -> bool {

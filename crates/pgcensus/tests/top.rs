@@ -470,6 +470,58 @@ fn no_color_writes_none() {
     terminal.wait_for("the end", |parser| !parser.screen().alternate_screen());
 }
 
+/// As terminals of eight colours know them, such as the console of Linux.
+#[test]
+fn colours_are_the_eight_that_all_have() {
+    let mut terminal = Terminal::new(24, 80);
+    terminal.press("TERM=linux; export TERM\n");
+    terminal.top("\"$LOG\"");
+    terminal.press("q");
+    terminal.wait_for("the end", |parser| !parser.screen().alternate_screen());
+    let text = String::from_utf8_lossy(&terminal.written);
+    let styles = text.split("\x1b[").filter_map(|part| {
+        let (codes, rest) = part.split_at(part.find(|c: char| !c.is_ascii_digit() && c != ';')?);
+        rest.starts_with('m').then_some(codes)
+    });
+    let codes: std::collections::BTreeSet<_> = styles.flat_map(|codes| codes.split(';')).collect();
+    let known = ["0", "1", "2", "7", "31", "32", "33", "36"];
+    assert!(codes.contains("36"), "{codes:?}");
+    assert!(codes.iter().all(|code| known.contains(code)), "{codes:?}");
+}
+
+#[test]
+fn a_terminal_without_a_cursor_is_not_drawn_on() {
+    let mut terminal = Terminal::new(24, 100);
+    let log = Written::new();
+    for setting in ["TERM=dumb", "-u TERM", "TERM=unknown"] {
+        let said = terminal.run(&format!(
+            "env {setting} \"$PROGRAM\" top \"$LOG\"; echo status $?"
+        ));
+        assert!(said.contains("has no cursor to draw with"), "{said}");
+        assert!(said.contains("pgcensus watch"), "{said}");
+        assert!(said.contains("status 2"), "{said}");
+        assert!(!terminal.is_taken());
+
+        terminal.press(&format!(
+            "clear; env {setting} \"$PROGRAM\" watch --last all {}; echo status $?\n",
+            log.path.display()
+        ));
+        terminal.wait("the past", |screen| screen.contains("[-] app@shop"));
+        terminal.press("\x03");
+        terminal.wait("the summary", |screen| {
+            screen.contains("1 connected, 1 disconnected, 0 refused; 0 open now")
+                || screen.contains("0 connected, 0 disconnected, 0 refused; 0 open now")
+        });
+        terminal.wait("its end", |screen| {
+            screen.contains("status 0") && screen.trim_end().ends_with("ready>")
+        });
+        let text = String::from_utf8_lossy(&terminal.written);
+        // The last escape is of the shell's `clear`.
+        let watched = text.rsplit('\x1b').next().unwrap_or_default();
+        assert!(watched.contains("starting PostgreSQL"), "{text:?}");
+    }
+}
+
 #[test]
 fn what_is_no_terminal_is_told_what_to_do() {
     let output = Command::new(env!("CARGO_BIN_EXE_pgcensus"))

@@ -17,6 +17,7 @@ mod folds;
 mod growing;
 pub(super) mod kept;
 mod lines;
+mod paint;
 mod screen;
 #[cfg(test)]
 mod tests;
@@ -35,12 +36,13 @@ use pgcensus_core::filter::Filter;
 use ratatui::crossterm::event::{self, Event, MouseButton, MouseEventKind};
 use ratatui::layout::Rect;
 
-use super::Asked;
+use super::{Asked, moves_cursor};
 use crate::cli::typed_filter;
 use crate::pipeline::Run;
 use crate::source::Request;
 use crate::source::file::Kind;
 use crate::time_spec;
+use crate::view::text::shown;
 use crate::view::top::keys::{self, Action};
 use crate::view::top::moment::Moment;
 use crate::view::top::state::{Effect, State};
@@ -90,6 +92,13 @@ impl Asked<'_> {
         if !io::stdout().is_terminal() {
             bail!(
                 "top: standard output is no terminal; pgcensus summary and pgcensus history print the same numbers"
+            );
+        }
+        if !moves_cursor() {
+            let term = std::env::var("TERM").unwrap_or_default();
+            bail!(
+                "top: a terminal of TERM='{}' has no cursor to draw with; pgcensus watch tells line by line what happens",
+                shown(term.as_bytes())
             );
         }
         let files = self.plan.servers.iter().flat_map(|server| &server.files);
@@ -184,13 +193,11 @@ fn with_answers(answers: &Sender<Message>, answer: impl FnOnce()) {
 /// Colours, unless they are not wanted.
 fn has_color(choice: ColorChoice) -> bool {
     let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let color = match choice {
+    match choice {
         ColorChoice::Always => true,
         ColorChoice::Never => false,
         ColorChoice::Auto => wanted,
-    };
-    ratatui::crossterm::style::force_color_output(color);
-    color
+    }
 }
 
 /// The loop.
@@ -262,7 +269,7 @@ impl Loop<'_> {
                     self.state.take(*moment);
                     Effect::Redraw
                 }
-                Ok(Message::Input(event)) => self.input(&event, &mut screen)?,
+                Ok(Message::Input(event)) => self.input(&event, &mut screen),
             };
             match effect {
                 Effect::Nothing => {}
@@ -298,13 +305,13 @@ impl Loop<'_> {
     }
 
     /// What a key or the mouse does.
-    fn input(&mut self, event: &Event, screen: &mut Screen) -> anyhow::Result<Effect> {
+    fn input(&mut self, event: &Event, screen: &mut Screen) -> Effect {
         let is_typed = self.state.editing.is_some();
-        Ok(match event {
+        match event {
             Event::Key(key) => match keys::action(*key, is_typed) {
                 Some(action) => {
                     if action == Action::Redraw {
-                        screen.forget()?;
+                        screen.forget();
                     }
                     self.state.apply(action)
                 }
@@ -334,7 +341,7 @@ impl Loop<'_> {
             }
             Event::Resize(..) => Effect::Redraw,
             Event::Paste(_) | Event::FocusGained | Event::FocusLost => Effect::Nothing,
-        })
+        }
     }
 
     /// Asks for what the state wants to show, by the filter that is typed, as far as it is one.

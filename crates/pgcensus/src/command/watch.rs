@@ -11,7 +11,7 @@ use pgcensus_core::instant::Instant as LogInstant;
 use pgcensus_core::names::Names;
 use pgcensus_core::window::Window;
 
-use super::{Asked, form, open};
+use super::{Asked, form, moves_cursor, open};
 use crate::cli::OutputFormat;
 use crate::live::{Amended, Step, Tail};
 use crate::pipeline::{Live, LogId, Outcome, Run, Sink};
@@ -82,8 +82,9 @@ struct Lines<'w> {
 
 struct Out {
     form: Form,
+    /// It is a terminal that can have a line in place, for people.
     is_terminal: bool,
-    /// It is a terminal, whatever the form.
+    /// It is a terminal, whatever the form and whatever it can do.
     is_seen: bool,
     color: bool,
     to: Box<dyn Write>,
@@ -432,9 +433,10 @@ impl Asked<'_> {
         let mut outputs = Vec::new();
         for output in self.outputs {
             let fitted = self.show_for(&show, output);
+            let is_text = output.format == OutputFormat::Text;
             outputs.push(Out {
                 form: form(output.format),
-                is_terminal: fitted.terminal && output.format == OutputFormat::Text,
+                is_terminal: fitted.terminal && is_text && moves_cursor(),
                 is_seen: fitted.terminal,
                 color: fitted.color,
                 to: open(output)?,

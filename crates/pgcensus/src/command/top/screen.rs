@@ -4,26 +4,28 @@ use std::io::{self, BufWriter, Stdout, Write};
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use ratatui::Terminal;
-use ratatui::backend::CrosstermBackend;
 use ratatui::buffer::Buffer;
-use ratatui::crossterm::cursor::{Hide, Show};
+use ratatui::crossterm::cursor::{Hide, MoveTo, Show};
 use ratatui::crossterm::event::{
     DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture,
 };
-use ratatui::crossterm::execute;
 use ratatui::crossterm::terminal::{
-    BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
-    disable_raw_mode, enable_raw_mode,
+    BeginSynchronizedUpdate, Clear, ClearType, EndSynchronizedUpdate, EnterAlternateScreen,
+    LeaveAlternateScreen, disable_raw_mode, enable_raw_mode, size,
 };
+use ratatui::crossterm::{execute, queue};
 use ratatui::layout::Rect;
+
+use super::paint;
 
 /// The terminal is ours now.
 static IS_TAKEN: AtomicBool = AtomicBool::new(false);
 
 /// The terminal, as long as it is ours.
 pub(super) struct Screen {
-    terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
+    out: BufWriter<Stdout>,
+    /// What is on it; of no size where nobody knows.
+    shown: Buffer,
 }
 
 impl Screen {
@@ -39,35 +41,41 @@ impl Screen {
             }));
         });
         take_over()?;
-        let out = BufWriter::with_capacity(1 << 16, io::stdout());
-        let terminal = Terminal::new(CrosstermBackend::new(out));
-        if terminal.is_err() {
-            give_back();
-        }
         Ok(Screen {
-            terminal: terminal?,
+            out: BufWriter::with_capacity(1 << 16, io::stdout()),
+            shown: Buffer::default(),
         })
     }
 
     /// Its size.
+    #[expect(
+        clippy::unused_self,
+        reason = "it is that of the terminal that is ours"
+    )]
     pub(super) fn area(&self) -> io::Result<Rect> {
-        let size = self.terminal.size()?;
-        Ok(Rect::new(0, 0, size.width, size.height))
+        let (width, height) = size()?;
+        Ok(Rect::new(0, 0, width, height))
     }
 
     /// Writes what has changed, at once.
     pub(super) fn draw(&mut self, draw: impl FnOnce(Rect, &mut Buffer)) -> io::Result<()> {
-        execute!(self.terminal.backend_mut(), BeginSynchronizedUpdate)?;
-        self.terminal
-            .draw(|frame| draw(frame.area(), frame.buffer_mut()))?;
-        execute!(self.terminal.backend_mut(), EndSynchronizedUpdate)
+        let area = self.area()?;
+        let mut next = Buffer::empty(area);
+        draw(area, &mut next);
+        queue!(self.out, BeginSynchronizedUpdate)?;
+        if self.shown.area != area {
+            queue!(self.out, Clear(ClearType::All))?;
+            self.shown = Buffer::empty(area);
+        }
+        paint::changes(&mut self.out, &self.shown, &next)?;
+        queue!(self.out, EndSynchronizedUpdate)?;
+        self.shown = next;
+        self.out.flush()
     }
 
     /// The next frame is drawn whole.
-    pub(super) fn forget(&mut self) -> io::Result<()> {
-        // Its `clear` asks where the cursor is, and the thread that reads keys would take the answer.
-        let area = self.area()?;
-        self.terminal.resize(area)
+    pub(super) fn forget(&mut self) {
+        self.shown = Buffer::default();
     }
 
     /// Gives the terminal to the shell until it is called back.
@@ -80,14 +88,14 @@ impl Screen {
     /// Takes it over again: somebody else may have changed it.
     pub(super) fn resume(&mut self) -> io::Result<()> {
         take_over()?;
-        self.forget()
+        self.forget();
+        Ok(())
     }
 
     /// Gives text to the clipboard of the terminal (OSC 52), which may ignore it.
     pub(super) fn copy(&mut self, text: &str) -> io::Result<()> {
-        let out = self.terminal.backend_mut();
-        write!(out, "\x1b]52;c;{}\x07", base64(text.as_bytes()))?;
-        out.flush()
+        write!(self.out, "\x1b]52;c;{}\x07", base64(text.as_bytes()))?;
+        self.out.flush()
     }
 }
 
@@ -114,11 +122,13 @@ fn take_over() -> io::Result<()> {
 
 fn give_back() {
     if IS_TAKEN.swap(false, Ordering::SeqCst) {
-        // Whoever has closed the terminal cannot be told.
+        // Whoever has closed the terminal cannot be told. One that has no other screen shall not keep half a frame.
         execute!(
             io::stdout(),
             DisableBracketedPaste,
             DisableMouseCapture,
+            MoveTo(0, 0),
+            Clear(ClearType::All),
             Show,
             LeaveAlternateScreen
         )

@@ -1,4 +1,4 @@
-//! How things look: by the terminal's own sixteen colours, or without any.
+//! How things look: by the terminal's own colours, of which eight are enough, or without any.
 //!
 //! No background is set and no text is black or white, so that it is readable on light and on dark.
 
