@@ -16,7 +16,7 @@ mod targets;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -96,6 +96,10 @@ pub(crate) struct Tail<'a, 's> {
     send: SyncSender<Wake>,
     /// What has been said of paths and is not over.
     troubles: BTreeMap<PathBuf, String>,
+    /// Files that are compressed: they have been read, and do not grow.
+    compressed: BTreeSet<PathBuf>,
+    /// What is to be said of these, once.
+    pub(crate) still: Vec<String>,
     room: Room,
     /// Files that came to the places of others since; whoever reads the logs again takes them.
     pub(crate) held: Vec<Held>,
@@ -163,6 +167,8 @@ impl<'a, 's> Tail<'a, 's> {
             since,
             send,
             troubles: BTreeMap::new(),
+            compressed: BTreeSet::new(),
+            still: Vec::new(),
             room: Room::default(),
             held: Vec::new(),
         })
@@ -240,6 +246,11 @@ impl<'a, 's> Tail<'a, 's> {
         self.troubles.values().cloned().chain(full).collect()
     }
 
+    /// Nothing comes any more: whatever there is is compressed.
+    pub(crate) fn is_finished(&self) -> bool {
+        !self.has_stdin && self.targets.are_files(&self.compressed)
+    }
+
     /// Ends a step that waits, from another thread.
     pub(crate) fn waker(&self) -> impl Fn() + Send + Sync + 'static {
         let send = self.send.clone();
@@ -273,6 +284,8 @@ impl<'a, 's> Tail<'a, 's> {
             growths,
             targets,
             troubles,
+            compressed,
+            still,
             held,
             ..
         } = self;
@@ -297,15 +310,17 @@ impl<'a, 's> Tail<'a, 's> {
                 Happened::Directory { target, path } => made.push((target, path.to_owned())),
                 // Of what may be a file or a directory, one is missing and the other is there.
                 Happened::Trouble { path, .. } if targets.is_either(path) && path.exists() => {}
+                Happened::Trouble {
+                    path,
+                    what: what @ Trouble::Compressed(_),
+                } => {
+                    if compressed.insert(path.to_owned()) {
+                        still.push(trouble(path, what));
+                    }
+                }
                 Happened::Trouble { path, what } => {
                     let said = trouble(path, what);
-                    // What is compressed has been read, and is not waited for.
-                    let is_known = if matches!(what, Trouble::Compressed(_)) {
-                        shared.said.contains(&said)
-                    } else {
-                        troubles.insert(path.to_owned(), said.clone()).as_ref() == Some(&said)
-                    };
-                    if !is_known {
+                    if troubles.insert(path.to_owned(), said.clone()).as_ref() != Some(&said) {
                         shared.said.push(said);
                     }
                 }

@@ -195,7 +195,10 @@ fn a_sitting_opens_filters_drills_down_holds_scrubs_and_quits() {
         screen.contains("at 05:21:18") && screen.starts_with("7 open")
     });
     terminal.press(END);
-    terminal.wait("now", |screen| screen.starts_with("2 open"));
+    terminal.wait(
+        "now, and keys: that a compressed log does not grow is no news",
+        |screen| screen.starts_with("2 open") && screen.contains("? help"),
+    );
 
     // A click into the timeline, one on the first user, another one on it.
     terminal.press("\x1b[<0;40;4M\x1b[<0;40;4m");

@@ -392,7 +392,7 @@ impl Asked<'_> {
                 watch.amend(&amended, tail.shared.live.names())?;
             }
             if !self.args.show.quiet {
-                for said in tail.shared.said.drain(..) {
+                for said in tail.shared.said.drain(..).chain(tail.still.drain(..)) {
                     watch.lines.note(&said)?;
                 }
             }

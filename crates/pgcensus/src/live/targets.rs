@@ -1,6 +1,6 @@
 //! What is followed: the paths that were asked for, and the files that were read of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -156,6 +156,12 @@ impl Targets {
     pub(super) fn is_file(&self, target: TargetId) -> bool {
         let aim = self.targets.get(target.0);
         aim.is_some_and(|aim| matches!(aim.what, What::File))
+    }
+
+    /// Whether all of it is files by their names, and each is among these.
+    pub(super) fn are_files(&self, paths: &BTreeSet<PathBuf>) -> bool {
+        let is_one = |aim: &Aim| matches!(aim.what, What::File) && paths.contains(&aim.path);
+        self.targets.iter().all(is_one)
     }
 
     /// What is wrong with this path concerns one of the two things that it was taken for, since it was not there.

@@ -329,6 +329,11 @@ impl Following<'_, '_> {
                 }
             }
             let is_holding = self.tail.pass()?;
+            let still = std::mem::take(&mut self.tail.still);
+            // That a finished log does not grow is no news to whoever looks at its past.
+            if !self.tail.is_finished() {
+                self.tail.shared.said.extend(still);
+            }
             self.told.said(&mut self.tail.shared.said);
             let mut wait = TICK_IDLE;
             if ask.at.is_none() {
