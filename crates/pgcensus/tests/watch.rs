@@ -18,8 +18,11 @@ mod watching;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::mpsc::channel;
+use std::time::Duration;
 
 use program::{Event, Input, json_lines};
 use recorded::{Log, Run};
@@ -318,6 +321,46 @@ fn what_cannot_be_followed_is_said() {
     watch.end();
 }
 
+/// `pgcensus watch pg.log | head -2`.
+#[cfg(unix)]
+#[test]
+fn it_ends_when_nobody_reads_on_though_nothing_happens() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let log = dir.path().join("pg.log");
+    let opens = |pid| line(pid, "LOG:  connection authorized: user=app database=shop");
+    fs::write(&log, opens(2) + &opens(3) + &opens(4)).expect("written");
+    for form in [&["--json"][..], &["--csv"], &[]] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_pgcensus"))
+            .args(["watch", "--last", "all"])
+            .args(form)
+            .arg(&log)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let mut head = BufReader::new(child.stdout.take().expect("piped")).lines();
+        for _ in 0..2 {
+            head.next().expect("it goes on").expect("UTF-8");
+        }
+        drop(head);
+        let (send, ended) = channel();
+        let pid = child.id();
+        std::thread::spawn(move || send.send(child.wait_with_output()));
+        let Ok(output) = ended.recv_timeout(Duration::from_secs(30)) else {
+            let kill = format!("kill -s KILL {pid}");
+            Command::new("sh").args(["-c", &kill]).status().ok();
+            panic!("{form:?}: it goes on for nobody");
+        };
+        let output = output.expect("a child");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            output.status.success() && said.is_empty(),
+            "{form:?}: {said}"
+        );
+    }
+}
+
 /// On a full disk a server loses the rest of a line, and goes on behind it when there is room again.
 #[test]
 fn a_line_that_was_never_finished_costs_no_other() {
@@ -370,7 +413,7 @@ fn the_format_that_a_server_goes_on_with_is_followed() {
     write("pg.log", &text(3));
     watch.until("one of both", |seen| seen.open() == [2, 3]);
     // What comes within 50 ms is of the same events; this does not.
-    std::thread::sleep(std::time::Duration::from_millis(200));
+    std::thread::sleep(Duration::from_millis(200));
     // One alone, as after a change of `log_destination`.
     for pid in 4..8 {
         write("pg.csv", &csv(pid, pid));

@@ -1,8 +1,10 @@
 //! `watch`: what has just happened, then what happens next, until Ctrl+C.
 
+mod unread;
+
 use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::io::{self, Read, Write};
+use std::io::{self, IsTerminal, Read, Write};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -12,7 +14,7 @@ use pgcensus_core::names::Names;
 use pgcensus_core::window::Window;
 
 use super::{Asked, form, moves_cursor, open};
-use crate::cli::OutputFormat;
+use crate::cli::{OutputFormat, Target};
 use crate::live::{Amended, Step, Tail};
 use crate::pipeline::{Live, LogId, Outcome, Run, Sink};
 use crate::source::Request;
@@ -21,6 +23,7 @@ use crate::view::events::{self, Amendment};
 use crate::view::text::shown;
 use crate::view::watch::{self, Bursts, Counts, Past, Totals};
 use crate::view::{Form, Show, Tone};
+use unread::Unread;
 
 /// Of what was there, without a window: the events of so much time.
 pub(super) const PAST_MS: i64 = 5 * 60_000;
@@ -379,8 +382,16 @@ impl Asked<'_> {
                 *totals = Totals::after(&watch.just_happened, last, open, Instant::now());
             }
         }
+        let is_piped = self.outputs.iter().any(|out| out.target == Target::Stdout)
+            && !io::stdout().is_terminal();
+        let unread = if is_piped {
+            Unread::wait(tail.waker())?
+        } else {
+            Unread::default()
+        };
         let mut passed = Instant::now();
         while !is_over {
+            unread.check()?;
             let wait = state.borrow().lines.wait();
             let step = tail.step(wait)?;
             if passed.elapsed() >= PASSES {
