@@ -31,9 +31,11 @@ enum Wanted {
 impl Earlier {
     /// What the last changes, of which those before `kept_since` were dropped, do not have of lists that begin at `since`.
     pub(super) fn of(ask: &Ask, kept_since: Option<Instant>, since: Option<Instant>) -> Earlier {
+        // The history of a backend begins where the log does.
+        let is_history = matches!(ask.detail, Detail::Backend(_));
+        let is_in = |kept: &Instant| is_history || since.is_none_or(|since| since <= *kept);
         // All that fell together with the first of them was not kept.
-        let missing = kept_since.filter(|&kept| since.is_none_or(|since| since <= kept));
-        let missing = missing.map(|kept| kept.plus_ms(1));
+        let missing = kept_since.filter(is_in).map(|kept| kept.plus_ms(1));
         let lists_all = matches!(ask.detail, Detail::Overview | Detail::Events);
         let wanted = match &ask.detail {
             // Its lines are nowhere else.
@@ -41,7 +43,6 @@ impl Earlier {
             _ if lists_all && ask.filter.is_empty() => Wanted::Nothing,
             _ => missing.map_or(Wanted::Nothing, Wanted::Before),
         };
-        let since = since.filter(|_| !matches!(ask.detail, Detail::Backend(_)));
         Earlier {
             wanted,
             since,
@@ -89,16 +90,20 @@ impl Earlier {
             moment.is_partial = true;
             return;
         };
-        let is_listed = |at: Option<Instant>| at.is_none_or(|at| Some(at) >= self.since);
+        let is_listed =
+            |at: Option<Instant>, since: Option<Instant>| at.is_none_or(|at| Some(at) >= since);
         let is_kept = |at: Option<Instant>| until.is_none_or(|until| at >= Some(until));
-        let events = |listed: &mut Vec<EventRow>, earlier: &[EventRow], most: usize| {
+        let events = |listed: &mut Vec<EventRow>, earlier: &[EventRow], since, most: usize| {
             listed.retain(|event| is_kept(event.at));
-            let earlier = earlier.iter().filter(|event| is_listed(event.at));
+            // What is read of a backend is its whole history.
+            let is_missing = |event: &&EventRow| is_listed(event.at, since) && !is_kept(event.at);
+            let earlier = earlier.iter().filter(is_missing);
             let room = most.saturating_sub(listed.len());
             listed.extend(earlier.take(room).cloned());
         };
         if until.is_some() {
-            events(&mut moment.events, &read.events, super::folds::EVENTS);
+            let most = super::folds::EVENTS;
+            events(&mut moment.events, &read.events, self.since, most);
         }
         match (&mut moment.detail, &read.detail) {
             (
@@ -107,7 +112,8 @@ impl Earlier {
             ) => {
                 let is_here = |row: &SessionRow| row.end.is_none() || is_kept(row.end_at);
                 listed.retain(is_here);
-                let ended = |row: &&SessionRow| row.end.is_some() && is_listed(row.end_at);
+                let ended =
+                    |row: &&SessionRow| row.end.is_some() && is_listed(row.end_at, self.since);
                 let earlier: Vec<_> = earlier.iter().filter(ended).collect();
                 let ended = listed.iter().filter(|row| row.end.is_some()).count();
                 let room = ENDED_MAX.saturating_sub(ended);
@@ -115,12 +121,12 @@ impl Earlier {
                 listed.extend(earlier.into_iter().take(room).cloned());
             }
             (Details::Events(listed), Details::Events(earlier)) => {
-                events(listed, earlier, RECENT_MAX);
+                events(listed, earlier, self.since, RECENT_MAX);
             }
             (Details::Backend(listed, lines), Details::Backend(earlier, read)) => {
                 lines.clone_from(read);
                 if until.is_some() {
-                    events(listed, earlier, RECENT_MAX);
+                    events(listed, earlier, None, RECENT_MAX);
                 }
             }
             _ => {}

@@ -1,5 +1,7 @@
 //! Frames of a real log, as they are answered and drawn.
 
+mod earlier;
+
 use std::path::Path;
 
 use pgcensus_core::change::Change;
