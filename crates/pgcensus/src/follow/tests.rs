@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use super::opened::AWAY_LOOKS;
 use super::*;
 use model::History;
 

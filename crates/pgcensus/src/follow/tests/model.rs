@@ -6,7 +6,8 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 use super::{Told, look};
-use crate::follow::{AWAY_LOOKS, Follow, Target};
+use crate::follow::opened::AWAY_LOOKS;
+use crate::follow::{Follow, Target};
 
 /// Names of files; `_out` is one that a directory's target does not want.
 const NAMES: [&str; 4] = ["pg.log", "pg.log.1", "pg.csv", "_out"];

@@ -4,62 +4,17 @@
 //! key ─► Action ─► State::apply ─► Effect     (asking, copying, quitting are for the loop to do)
 //! ```
 
+mod cursor;
+mod panel;
+mod selection;
+
 use pgcensus_core::instant::Instant;
 use pgcensus_core::names::Dimension;
-use pgcensus_core::session::RefusalReason;
 
 use super::keys::Action;
-use super::moment::{Ask, Backend, Detail, Details, EventRow, Moment, NameRow, SessionRow};
+use super::moment::{Ask, Detail, Details, EventRow, Moment, NameRow, SessionRow};
 use super::rows;
-
-/// A panel of the overview.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Panel {
-    /// Counts by one dimension.
-    By(Dimension),
-    /// Refusals by reason.
-    Refused,
-    /// The oldest open sessions.
-    Oldest,
-    /// The last events.
-    Events,
-}
-
-impl Panel {
-    /// Those of one server; of several servers they have a panel too.
-    const ALL: [Panel; 8] = [
-        Panel::By(Dimension::ApplicationName),
-        Panel::By(Dimension::User),
-        Panel::By(Dimension::Database),
-        Panel::By(Dimension::ClientHost),
-        Panel::Refused,
-        Panel::Oldest,
-        Panel::Events,
-        Panel::By(Dimension::Server),
-    ];
-
-    /// The digit that chooses it.
-    pub(crate) fn digit(self) -> usize {
-        1 + Panel::ALL
-            .iter()
-            .position(|&panel| panel == self)
-            .unwrap_or_default()
-    }
-
-    /// Its title.
-    pub(crate) fn title(self) -> &'static str {
-        match self {
-            Panel::By(Dimension::ApplicationName) => "application",
-            Panel::By(Dimension::User) => "user",
-            Panel::By(Dimension::Database) => "database",
-            Panel::By(Dimension::ClientHost) => "client host",
-            Panel::By(Dimension::Server) => "server",
-            Panel::Refused => "refused",
-            Panel::Oldest => "oldest open",
-            Panel::Events => "events",
-        }
-    }
-}
+pub(crate) use panel::{Panel, Sort};
 
 /// Where one has drilled down to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,50 +23,6 @@ pub(crate) struct Page {
     pub(crate) detail: Detail,
     /// The row that is selected.
     pub(crate) selected: usize,
-}
-
-/// By what the rows of a panel are sorted, and which of their counts is shown.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Sort {
-    /// Open at the instant.
-    #[default]
-    Open,
-    /// Opened in the window.
-    Connects,
-    /// Refused in the window.
-    Refused,
-    /// By name; the count is of open ones.
-    Name,
-}
-
-impl Sort {
-    fn next(self) -> Sort {
-        match self {
-            Sort::Open => Sort::Connects,
-            Sort::Connects => Sort::Refused,
-            Sort::Refused => Sort::Name,
-            Sort::Name => Sort::Open,
-        }
-    }
-
-    /// The word for it in a title.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Sort::Open => "open",
-            Sort::Connects => "connects",
-            Sort::Refused => "refused",
-            Sort::Name => "by name",
-        }
-    }
-
-    /// The count that is shown.
-    pub(crate) fn count(self, row: &NameRow) -> u64 {
-        match self {
-            Sort::Open | Sort::Name => row.open,
-            Sort::Connects => row.connects,
-            Sort::Refused => row.refused,
-        }
-    }
 }
 
 /// What is left to do after a key.
@@ -132,19 +43,6 @@ pub(crate) enum Effect {
     /// It is over, as if by SIGQUIT.
     Abort,
 }
-
-/// Lengths of windows, in milliseconds, one of which is the next longer or shorter; all of the log is longer still.
-const WINDOWS_MS: [i64; 9] = [
-    60_000,
-    5 * 60_000,
-    15 * 60_000,
-    60 * 60_000,
-    3 * 3_600_000,
-    12 * 3_600_000,
-    24 * 3_600_000,
-    7 * 86_400_000,
-    31 * 86_400_000,
-];
 
 /// What the screen is about.
 #[derive(Debug, Default)]
@@ -221,12 +119,6 @@ impl State {
             .unwrap_or(Panel::ALL[0])
     }
 
-    /// The selected row of a panel.
-    pub(crate) fn selected(&self, panel: Panel) -> usize {
-        let rows = self.rows_of(panel);
-        self.selected[panel.digit() - 1].min(rows.saturating_sub(1))
-    }
-
     /// The answer to the last question has not come.
     pub(crate) fn is_waiting(&self) -> bool {
         self.moment
@@ -263,56 +155,6 @@ impl State {
         self.said_for += 1;
         if self.said_for > SAID_FOR || next.problems.iter().any(is_new) {
             self.said = None;
-        }
-    }
-
-    /// What the selected row of the panel or page is about, where it is not the first: that stays the first.
-    fn kept(&self) -> Option<Kept> {
-        let moment = self.moment.as_ref()?;
-        if self.pages.last().is_some() {
-            let selected = Some(self.page_selected()).filter(|&row| row > 0)?;
-            return Some(Kept::Backend(self.sessions().get(selected)?.backend()?));
-        }
-        let panel = self.panel();
-        let selected = Some(self.selected(panel)).filter(|&row| row > 0)?;
-        match panel {
-            Panel::By(dimension) => {
-                let rows = self.name_rows(dimension);
-                Some(Kept::Name(rows.get(selected)?.name.clone()))
-            }
-            Panel::Refused => Some(Kept::Reason(moment.refused.get(selected)?.0)),
-            Panel::Oldest => Some(Kept::Backend(moment.oldest.get(selected)?.backend()?)),
-            Panel::Events => None,
-        }
-    }
-
-    /// Selects the row that is about the same as before, where there is one.
-    fn select_again(&mut self, kept: Option<Kept>) {
-        let (Some(kept), Some(moment)) = (kept, &self.moment) else {
-            return;
-        };
-        let is_it = |row: &SessionRow| row.backend().map(Kept::Backend).as_ref() == Some(&kept);
-        if self.pages.last().is_some() {
-            let place = self.sessions().iter().position(is_it);
-            if let (Some(place), Some(page)) = (place, self.pages.last_mut()) {
-                page.selected = place;
-            }
-            return;
-        }
-        let panel = self.panel();
-        let place = match (panel, &kept) {
-            (Panel::By(dimension), Kept::Name(name)) => {
-                let rows = self.name_rows(dimension);
-                rows.iter().position(|row| row.name == *name)
-            }
-            (Panel::Refused, Kept::Reason(reason)) => {
-                moment.refused.iter().position(|row| row.0 == *reason)
-            }
-            (Panel::Oldest, _) => moment.oldest.iter().position(is_it),
-            _ => None,
-        };
-        if let Some(place) = place {
-            self.selected[panel.digit() - 1] = place;
         }
     }
 
@@ -534,38 +376,6 @@ impl State {
         }
     }
 
-    /// Moves the selection.
-    fn go(&mut self, by: isize) {
-        if self.pages.is_empty() {
-            let panel = self.panel();
-            let last = self.rows_of(panel).saturating_sub(1);
-            let to = self.selected(panel).saturating_add_signed(by).min(last);
-            self.selected[panel.digit() - 1] = to;
-        } else {
-            let last = self.page_len().saturating_sub(1);
-            let to = self.page_selected().saturating_add_signed(by).min(last);
-            if let Some(page) = self.pages.last_mut() {
-                page.selected = to;
-            }
-        }
-    }
-
-    /// Selects a row of a panel; true: it was selected already.
-    pub(crate) fn point(&mut self, panel: Option<Panel>, row: usize) -> bool {
-        if let Some(panel) = panel {
-            let focus = panel.digit() - 1;
-            let was = self.focus == focus && self.selected(panel) == row;
-            self.focus = focus;
-            self.selected[focus] = row;
-            return was;
-        }
-        let was = self.page_selected() == row;
-        if let Some(page) = self.pages.last_mut() {
-            page.selected = row;
-        }
-        was
-    }
-
     /// Drills down.
     fn enter(&mut self) -> Effect {
         let Some(detail) = self.below() else {
@@ -576,36 +386,6 @@ impl State {
             selected: 0,
         });
         Effect::Ask
-    }
-
-    /// What is below the selected row.
-    pub(super) fn below(&self) -> Option<Detail> {
-        let moment = self.moment.as_ref()?;
-        let backend = |backend: Option<Backend>| backend.map(Detail::Backend);
-        if let Some(page) = self.pages.last() {
-            let selected = self.page_selected();
-            return match page.detail {
-                Detail::Sessions(_) => backend(self.sessions().get(selected)?.backend()),
-                Detail::Events | Detail::Refusals(_) => {
-                    backend(self.events().get(selected)?.backend())
-                }
-                Detail::Overview | Detail::Backend(_) => None,
-            };
-        }
-        let panel = self.panel();
-        let selected = self.selected(panel);
-        match panel {
-            Panel::By(dimension) => {
-                let name = self.name_rows(dimension).get(selected)?.name.clone();
-                Some(Detail::Sessions(Some((dimension, name))))
-            }
-            Panel::Refused => {
-                let (reason, ..): &(RefusalReason, _, _) = moment.refused.get(selected)?;
-                Some(Detail::Refusals(*reason))
-            }
-            Panel::Oldest => backend(moment.oldest.get(selected)?.backend()),
-            Panel::Events => Some(Detail::Events),
-        }
     }
 
     fn back(&mut self) -> Effect {
@@ -631,87 +411,6 @@ impl State {
         }
         Effect::Nothing
     }
-
-    /// Moves the cursor through the past by so many buckets.
-    fn step(&mut self, steps: i64) -> Effect {
-        let Some(moment) = &self.moment else {
-            return Effect::Nothing;
-        };
-        let (Some(last), Some(at)) = (self.last(), self.at.or(moment.at)) else {
-            self.said = Some("the log has no times: there is no past to go to".to_owned());
-            return Effect::Redraw;
-        };
-        let step_ms = moment.timeline.bucket_s.max(1) as i64 * 1000;
-        // On the clock's own marks, so that the same keys lead back.
-        let marks = if steps < 0 {
-            -(-at.0).div_euclid(step_ms)
-        } else {
-            at.0.div_euclid(step_ms)
-        };
-        let to = Instant((marks + steps) * step_ms);
-        // At the last record the cursor is at its end.
-        self.show_at(Some(to).filter(|&to| steps < 0 || to < last))
-    }
-
-    /// Shows this instant; `None`, or one after the last: now.
-    pub(crate) fn show_at(&mut self, at: Option<Instant>) -> Effect {
-        self.is_paused = false;
-        let input = self.moment.as_ref().and_then(|moment| moment.input);
-        let Some(((first, last), at)) = input.zip(at).filter(|&((_, last), at)| at <= last) else {
-            let was = (self.at.take(), self.view_end.take());
-            return if was == (None, None) {
-                Effect::Nothing
-            } else {
-                Effect::Ask
-            };
-        };
-        let at = at.max(first);
-        self.at = Some(at);
-        if let Some(window_ms) = self.window_ms {
-            let end = self.view_end.unwrap_or(last);
-            if at > end || at.since(end) < -window_ms {
-                let end = at.plus_ms(window_ms / 2);
-                self.view_end = Some(end).filter(|&end| end < last);
-            }
-        } else {
-            self.view_end = None;
-        }
-        Effect::Ask
-    }
-
-    fn zoom(&mut self, is_longer: bool) -> Effect {
-        let all_ms = self
-            .moment
-            .as_ref()
-            .and_then(|moment| moment.input)
-            .map_or(i64::MAX, |(first, last)| last.since(first));
-        let now_ms = self.window_ms.unwrap_or(i64::MAX).min(all_ms);
-        let next = if is_longer {
-            let longer = WINDOWS_MS.into_iter().find(|&ms| ms > now_ms);
-            longer.filter(|&ms| ms < all_ms)
-        } else {
-            let shorter = WINDOWS_MS.into_iter().rev().find(|&ms| ms < now_ms);
-            match shorter {
-                Some(shorter) => Some(shorter),
-                None => return Effect::Nothing,
-            }
-        };
-        self.window_ms = next;
-        if let (Some(at), Some(_)) = (self.at, next) {
-            self.view_end = None;
-            return self.show_at(Some(at));
-        }
-        self.view_end = None;
-        Effect::Ask
-    }
-}
-
-/// What a row is about.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Kept {
-    Name(Box<[u8]>),
-    Reason(RefusalReason),
-    Backend(Backend),
 }
 
 /// Moments for which what was done is said: ten seconds of them, or less where much happens.
