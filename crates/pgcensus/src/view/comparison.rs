@@ -15,10 +15,11 @@ use pgcensus_core::compare::{
 };
 use pgcensus_core::names::Dimension;
 use serde::Serialize;
-use unicode_width::UnicodeWidthStr;
 
 use super::row::{Row, RowForm};
-use super::text::{counted, cut, duration_short, glued, left, paragraph, right, shown, thousands};
+use super::text::{
+    Width as _, counted, cut, duration_short, glued, left, paragraph, right, shown, thousands,
+};
 use super::{InputReport, Show, Tone, json, table};
 
 /// Names of a dimension, where `--limit` does not say.

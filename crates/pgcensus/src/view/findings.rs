@@ -319,9 +319,9 @@ pub(crate) fn csv(found: &Found<'_>, show: &Show<'_>, out: &mut impl io::Write) 
 
 #[cfg(test)]
 pub(super) mod tests {
+    use crate::view::text::Width as _;
     use pgcensus_core::findings::{Argument, Kind};
     use pgcensus_core::session::ServerId;
-    use unicode_width::UnicodeWidthStr;
 
     use super::*;
     use crate::view::example;

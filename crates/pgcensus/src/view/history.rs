@@ -10,10 +10,11 @@ use std::io;
 use pgcensus_core::instant::Instant;
 use pgcensus_core::names::Dimension;
 use pgcensus_core::snapshot::{Bucket, HistorySnapshot, Ranking};
-use unicode_width::UnicodeWidthStr;
 
 use super::summary::{Missing, all_notes, peak};
-use super::text::{bar, cut, glued, left, paragraph, right, shown, signed, sparkline, thousands};
+use super::text::{
+    Width as _, bar, cut, glued, left, paragraph, right, shown, signed, sparkline, thousands,
+};
 use super::{InputReport, Show, Tone, partial_first, table};
 use table::marked;
 

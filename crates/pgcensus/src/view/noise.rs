@@ -12,10 +12,11 @@ use std::io;
 use pgcensus_core::names::{Dimension, NameId};
 use pgcensus_core::noise::{Kind, NoiseRow};
 use serde_json::{Value, json};
-use unicode_width::UnicodeWidthStr;
 
 use super::table::TableRow;
-use super::text::{cut, duration, duration_short, left, paragraph, right, shown, thousands};
+use super::text::{
+    Width as _, cut, duration, duration_short, left, paragraph, right, shown, thousands,
+};
 use super::{Show, Tone, json};
 
 /// Rows where `--limit` does not say.

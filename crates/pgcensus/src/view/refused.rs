@@ -20,11 +20,10 @@ use pgcensus_core::session::{ProbeReason, RefusalReason};
 use pgcensus_core::snapshot::refused::{
     Burst, ProbeSnapshot, ReasonSnapshot, RecordSnapshot, RefusedSnapshot, Tally,
 };
-use unicode_width::UnicodeWidthStr;
 
 use super::findings::{Given, open_at};
 use super::summary::{self, all_notes, input_of, line_of};
-use super::text::{bar, counted, glued, left, paragraph, right, shown, thousands};
+use super::text::{Width as _, bar, counted, glued, left, paragraph, right, shown, thousands};
 use super::{InputReport, Place, Show, Tone, partial_first};
 
 /// Lines of a record that are shown.

@@ -12,10 +12,9 @@ use std::path::Path;
 
 use pgcensus_core::instant::Instant;
 use serde::Serialize;
-use unicode_width::UnicodeWidthStr;
 
 use super::row::Row;
-use super::text::{counted, glued, left, paragraph, shown, size};
+use super::text::{Width as _, counted, glued, left, paragraph, shown, size};
 use super::{Show, Tone, json};
 use crate::discover::Server;
 use crate::discover::advice::{Check, Remedy, checks, statements};

@@ -13,10 +13,9 @@ use std::io;
 use pgcensus_core::instant::Instant;
 use pgcensus_core::names::{Dimension, Name, Names};
 use pgcensus_core::session::{End, EndReason, Session};
-use unicode_width::UnicodeWidthStr;
 
 use super::row::{Row, RowForm};
-use super::text::{duration_short, left, right, shown, thousands};
+use super::text::{Width as _, duration_short, left, right, shown, thousands};
 use super::{Form, Show, Tone};
 
 /// Rows on a terminal where `--limit` does not say.

@@ -11,12 +11,12 @@ use pgcensus_core::instant::Instant;
 use pgcensus_core::names::{Dimension, Names};
 use pgcensus_core::session::End;
 use pgcensus_core::snapshot::{CensusSnapshot, Certainty, Marker, OpenSnapshot, PeakSnapshot};
-use unicode_width::UnicodeWidthStr;
 
 use super::findings::{self, Found};
 use super::sessions::Layout;
 use super::text::{
-    bar, counted, duration, glued, paragraph, right, shown, signed, size, sparkline, thousands,
+    Width as _, bar, counted, duration, glued, paragraph, right, shown, signed, size, sparkline,
+    thousands,
 };
 use super::{InputReport, Show, Tone, noise, partial_first, table};
 
@@ -675,7 +675,7 @@ mod tests {
     }
 
     fn widest(text: &str) -> usize {
-        text.lines().map(UnicodeWidthStr::width).max().unwrap_or(0)
+        text.lines().map(str::width).max().unwrap_or(0)
     }
 
     #[test]

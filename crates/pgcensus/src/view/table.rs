@@ -7,9 +7,8 @@ use std::io;
 
 use pgcensus_core::names::Dimension;
 use pgcensus_core::snapshot::{CensusSnapshot, Certainty, Cross};
-use unicode_width::UnicodeWidthStr;
 
-use super::text::{glued, left, right, shown, signed, thousands};
+use super::text::{Width as _, glued, left, right, shown, signed, thousands};
 use super::{Show, Tone, noise};
 
 /// Rows of a table where `--limit` does not say.

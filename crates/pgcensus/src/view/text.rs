@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io;
 
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use unicode_segmentation::UnicodeSegmentation;
 
 use super::{Show, Tone};
 
@@ -68,6 +68,28 @@ pub(crate) fn is_hidden(c: char) -> bool {
         | 0x13430..=0x1343f | 0x1bca0..=0x1bca3 | 0x1d173..=0x1d17a | 0xe0000..=0x10_ffff)
 }
 
+/// How many columns a terminal shows it in.
+pub(crate) trait Width {
+    /// The sum of what each cluster takes that is seen as one character. Where two of them may be drawn as one (Arabic lam and
+    /// alef, Khmer consonants below others), terminals still have a place for each.
+    fn width(&self) -> usize;
+}
+
+impl Width for str {
+    fn width(&self) -> usize {
+        if self.is_ascii() {
+            return self.len();
+        }
+        clusters(self).map(|(_, width)| width).sum()
+    }
+}
+
+/// What is seen as one character, and the columns that it takes.
+pub(crate) fn clusters(text: &str) -> impl DoubleEndedIterator<Item = (&str, usize)> {
+    let clusters = text.graphemes(true);
+    clusters.map(|cluster| (cluster, unicode_width::UnicodeWidthStr::width(cluster)))
+}
+
 /// `text` in exactly `width` columns: cut with `…`, else filled up on the right.
 pub(crate) fn left(text: &str, width: usize) -> String {
     let mut out = cut(text, width).into_owned();
@@ -90,12 +112,12 @@ pub(crate) fn cut(text: &str, width: usize) -> Cow<'_, str> {
         return Cow::Borrowed(text);
     }
     let mut used = 1;
-    let mut out: String = text
-        .chars()
-        .take_while(|c| {
-            used += c.width().unwrap_or(0);
+    let mut out: String = clusters(text)
+        .take_while(|(_, columns)| {
+            used += columns;
             used <= width
         })
+        .map(|(cluster, _)| cluster)
         .collect();
     if width > 0 {
         out.push('…');
@@ -339,6 +361,13 @@ mod tests {
             ("本本本", 5, "本本…"),
             ("本本本", 4, "本… "),
             ("shop", 0, ""),
+            // Marks above and below take no column of their own, and stay with their letter.
+            ("ไทยน้ำ", 8, "ไทยน้ำ   "),
+            ("ไทยน้ำ", 4, "ไทย…"),
+            ("هلال", 6, "هلال  "),
+            ("e\u{301}te\u{301}", 4, "e\u{301}te\u{301} "),
+            ("e\u{301}te\u{301}", 2, "e\u{301}…"),
+            ("👍🏽ok", 5, "👍🏽ok "),
         ] {
             assert_eq!(left(text, width), expected, "{text} {width}");
         }

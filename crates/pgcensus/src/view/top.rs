@@ -27,11 +27,10 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::Show;
 use super::summary::amount;
-use super::text::{duration, part_of, shown, sparkline, thousands};
+use super::text::{Width as _, clusters, duration, part_of, shown, sparkline, thousands};
 use keys::Action;
 use layout::Layout;
 use moment::Moment;
@@ -289,12 +288,12 @@ fn cut_path(problem: &str, room: usize) -> Cow<'_, str> {
         return Cow::Borrowed(problem);
     }
     let mut used = 1;
-    let fits = |c: &char| {
-        used += c.width().unwrap_or(0);
+    let end = clusters(problem).rev().take_while(|(_, columns)| {
+        used += columns;
         used <= room
-    };
-    let end: Vec<char> = problem.chars().rev().take_while(fits).collect();
-    Cow::Owned(std::iter::once('…').chain(end.into_iter().rev()).collect())
+    });
+    let end: usize = end.map(|(cluster, _)| cluster.len()).sum();
+    Cow::Owned(format!("…{}", &problem[problem.len() - end..]))
 }
 
 /// The last line: the filter, what is wrong, what was done, or the keys.

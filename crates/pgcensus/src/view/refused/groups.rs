@@ -6,10 +6,9 @@ use pgcensus_core::names::Dimension;
 use pgcensus_core::snapshot::refused::{
     GroupSnapshot, HbaSnapshot, ReasonSnapshot, RefusedSnapshot,
 };
-use unicode_width::UnicodeWidthStr;
 
 use super::column_time;
-use crate::view::text::{left, paragraph, right, shown, thousands};
+use crate::view::text::{Width as _, left, paragraph, right, shown, thousands};
 use crate::view::{Show, Tone};
 
 /// Rows of a table where `--limit` does not say.

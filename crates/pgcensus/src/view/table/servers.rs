@@ -14,10 +14,9 @@ use pgcensus_core::instant::Instant;
 use pgcensus_core::snapshot::{
     CensusSnapshot, Certainty, OpenSnapshot, PeakSnapshot, ServerSnapshot,
 };
-use unicode_width::UnicodeWidthStr;
 
 use super::{ROWS_DEFAULT, marked, marks};
-use crate::view::text::{left, paragraph, right, shown, thousands};
+use crate::view::text::{Width as _, left, paragraph, right, shown, thousands};
 use crate::view::{Show, Tone};
 
 /// A name has this many columns at least; where the line is narrower, other columns are left out.
@@ -288,7 +287,7 @@ mod tests {
     fn each_server_has_its_certainty_and_its_peak() {
         for width in [44, 60, 80, 120] {
             let text = render(width, |_| {});
-            let widest = text.lines().map(UnicodeWidthStr::width).max();
+            let widest = text.lines().map(str::width).max();
             assert!(widest <= Some(width), "{text}");
             insta::assert_snapshot!(format!("servers_{width}"), text);
         }

@@ -4,7 +4,6 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
-use unicode_width::UnicodeWidthChar;
 
 use super::moment::{Detail, Details, Moment};
 use super::panels::{dropped, frame, offset};
@@ -12,7 +11,7 @@ use super::state::State;
 use super::theme::Theme;
 use super::{put, row, rows};
 use crate::view::Show;
-use crate::view::text::{shown, thousands};
+use crate::view::text::{clusters, shown, thousands};
 
 /// Draws the last page.
 pub(super) fn draw(
@@ -113,8 +112,7 @@ fn wrapped(line: &Line<'_>, width: usize) -> Vec<Line<'static>> {
     let mut used = 0;
     for span in &line.spans {
         let mut text = String::new();
-        for c in span.content.chars() {
-            let columns = c.width().unwrap_or(0);
+        for (cluster, columns) in clusters(&span.content) {
             if used + columns > width {
                 let whole = std::mem::take(&mut text);
                 if let Some(last) = lines.last_mut() {
@@ -124,7 +122,7 @@ fn wrapped(line: &Line<'_>, width: usize) -> Vec<Line<'static>> {
                 used = 0;
             }
             used += columns;
-            text.push(c);
+            text.push_str(cluster);
         }
         if let Some(last) = lines.last_mut() {
             last.push_span(Span::styled(text, span.style));

@@ -6,7 +6,6 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 use ratatui::text::Line;
-use unicode_width::UnicodeWidthStr;
 
 use super::layout::Layout;
 use super::moment::{Moment, NameRow};
@@ -14,7 +13,7 @@ use super::state::{Panel, Sort, State};
 use super::theme::Theme;
 use super::{has_focus, put, put_right, row, rows};
 use crate::view::Show;
-use crate::view::text::{counted, cut, shown, thousands};
+use crate::view::text::{Width as _, counted, cut, shown, thousands};
 
 /// Draws them.
 pub(super) fn draw(
