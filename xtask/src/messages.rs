@@ -76,7 +76,8 @@ pub(crate) fn generate(path: &str, locales: &str) -> Result<()> {
         let catalog = std::fs::read(&file).with_context(|| file.display().to_string())?;
         for (english, text) in texts(&catalog).context("not a compiled catalog")? {
             match groups.get(&*english) {
-                Some(group) if !known.contains(&language) => {
+                // Packagers have other texts now and then than the catalogs of the first input.
+                Some(group) if !known.contains(&language) || has_same_holes(&english, &text) => {
                     tables.add(group, &english, &language, &text)?;
                 }
                 None if is_of_interest(&english) && has_same_holes(&english, &text) => {
