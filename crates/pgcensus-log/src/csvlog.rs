@@ -26,6 +26,9 @@ use crate::record::{BackendType, Client, Record, SessionId, Severity, Sqlstate, 
 /// Columns of a record at most; one more is read so that a longer record is seen to be wrong.
 const COLUMNS_MAX: usize = 27;
 
+/// The column of the message.
+const MESSAGE: usize = 13;
+
 /// The beginning of a record lies at most this far before its message: three names of 63 bytes, each
 /// byte a doubled quote, and the fixed columns.
 const HEAD_MAX: usize = 4096;
@@ -197,9 +200,41 @@ impl<'c> Reader<'c> {
         start: usize,
         record: &mut Record<'c>,
     ) -> Result<usize, (Why, usize)> {
+        let (n, end) = self.columns(chunk, start);
+        let Some(end) = end else {
+            return Err((Why::Incomplete, resume(chunk, start)));
+        };
+        if !matches!(n, 23 | 24 | 26) {
+            return Err((Why::CsvColumns(n as u16), resume(chunk, start).min(end)));
+        }
+        self.fill(chunk, n, record);
+        Ok(end)
+    }
+
+    /// Reads the begin of a record that is too long to be kept, as [`read`](Reader::read) does: a statement of a client makes it so
+    /// long. `None`: it ends before one.
+    pub(crate) fn read_head(
+        &mut self,
+        chunk: &'c [u8],
+        start: usize,
+        record: &mut Record<'c>,
+    ) -> Option<()> {
+        let (n, end) = self.columns(chunk, start);
+        let is_cut = end.is_none() && (MESSAGE + 1..COLUMNS_MAX).contains(&n);
+        is_cut.then(|| {
+            self.columns[n..].fill(Column::default());
+            self.fill(chunk, n, record);
+            // Which of them it is that does not end.
+            record.has_context |= n <= 18;
+            record.has_statement = true;
+        })
+    }
+
+    /// The columns of the record at `chunk[start]`: how many, and where the next one begins; `None`: the last of them does not end.
+    fn columns(&mut self, chunk: &'c [u8], start: usize) -> (usize, Option<usize>) {
         let mut n = 0;
         let mut at = start;
-        let end = loop {
+        loop {
             // Behind the message most columns are empty.
             if (14..COLUMNS_MAX - 8).contains(&n) && chunk[at..].starts_with(b",,,,,,,,") {
                 self.columns[n..n + 8].fill(Column::default());
@@ -216,7 +251,7 @@ impl<'c> Reader<'c> {
                 (None, _) => Column::read(chunk, at),
             };
             let Some((column, next)) = column else {
-                return Err((Why::Incomplete, resume(chunk, start)));
+                return (n, None);
             };
             if n < COLUMNS_MAX {
                 self.columns[n] = column;
@@ -224,17 +259,18 @@ impl<'c> Reader<'c> {
             n += 1;
             match chunk.get(next) {
                 Some(b',') => at = next + 1,
-                Some(_) => break next + 1,
-                None => break next,
+                Some(_) => return (n, Some(next + 1)),
+                None => return (n, Some(next)),
             }
             // A lost quote joins records: give up where no csvlog goes on.
             if n > 4 * COLUMNS_MAX {
-                break at;
+                return (n, Some(at));
             }
-        };
-        if !matches!(n, 23 | 24 | 26) {
-            return Err((Why::CsvColumns(n as u16), resume(chunk, start).min(end)));
         }
+    }
+
+    /// Fills a record from `n` columns.
+    fn fill(&mut self, chunk: &'c [u8], n: usize, record: &mut Record<'c>) {
         let columns = &self.columns;
         self.severity = columns[11].start.saturating_sub(1);
         let raw = |i: usize| columns[i].raw(chunk);
@@ -249,13 +285,12 @@ impl<'c> Reader<'c> {
         record.client = text(4).map(client);
         record.severity = Severity::parse(raw(11)).unwrap_or_default();
         record.sqlstate = Sqlstate::parse(raw(12));
-        record.message = columns[13].text(chunk);
+        record.message = columns[MESSAGE].text(chunk);
         record.detail = text(14);
         record.has_context = !columns[16].is_empty() || !columns[18].is_empty();
         record.has_statement = !columns[19].is_empty();
         record.command_tag = text(7);
         record.backend_type = (n > 23).then(|| BackendType::parse(raw(23)));
-        Ok(end)
     }
 
     /// The record that was read last is one that the search would have found.

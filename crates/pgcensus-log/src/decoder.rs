@@ -295,6 +295,17 @@ fn decode_csvlog<'c>(
     // Where no record begins near before it, it opens a later column than the message.
     let (start, end) = match reader.read_around(chunk, done, candidate, &mut record)? {
         Ok(place) => place,
+        // Whole records are read: this is one that is too long to be kept.
+        Err((Why::Incomplete, (0, end)))
+            if chunk.len() >= RECORD_MAX
+                && end == chunk.len()
+                && csvlog::Reader::default()
+                    .read_head(chunk, 0, &mut record)
+                    .is_some() =>
+        {
+            out.column_record(0, end, &record);
+            return Some(end);
+        }
         Err((why, (start, end))) => {
             (start >= done).then(|| out.unreadable(start, end, why))?;
             return Some(end);

@@ -296,6 +296,52 @@ fn raised_messages_are_not_believed() {
     }
 }
 
+/// As of jsonlog: of a record that is too long what stands before its statement is read.
+#[test]
+fn the_begin_of_a_record_that_is_too_long_is_read() {
+    let long = "x".repeat(1 << 20);
+    let statement = format!(",,,,,\"{long}\",,");
+    let detail = format!("\"{long}\",,,,,,,");
+    let terminated = Row {
+        severity: "FATAL,57P01",
+        message: "terminating connection due to administrator command",
+        tag: "SELECT",
+        rest: &statement,
+        ..DISCONNECTED
+    };
+    let refused = "not trusted: a client wrote it by RAISE";
+    for (row, read) in [
+        (Row { ..terminated }, "30630 end"),
+        (
+            Row {
+                rest: &statement,
+                ..AUTHORIZED
+            },
+            refused,
+        ),
+        (
+            Row {
+                rest: &detail,
+                ..terminated
+            },
+            "30630 end",
+        ),
+        (
+            Row {
+                message: &long,
+                ..terminated
+            },
+            "incomplete: the record is cut off",
+        ),
+    ] {
+        let log = row.to_string();
+        let decoder = Decoder::new(Format::Csvlog);
+        let told = shown::decode(&decoder, &log.as_bytes()[..1 << 20], 0);
+        let is_it = told.len() == 1 && told[0].contains(read);
+        assert!(is_it, "{told:?} of {}", &log[..300]);
+    }
+}
+
 #[test]
 fn a_torn_last_record_is_not_read() {
     let decoder = Decoder::new(Format::Csvlog);

@@ -39,7 +39,8 @@ pub(crate) fn check(format: &Format, rows: &[(&str, &[&str])]) {
     }
 }
 
-fn decode(decoder: &Decoder, log: &[u8], base: u64) -> Vec<String> {
+/// Decodes a chunk that lies at `base`.
+pub(crate) fn decode(decoder: &Decoder, log: &[u8], base: u64) -> Vec<String> {
     let mut batch = Batch::default();
     decoder.decode(log, base, &mut batch);
     let items = batch.items.iter().map(|item| match item {
