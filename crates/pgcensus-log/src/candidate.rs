@@ -5,12 +5,16 @@
 //!
 //! ```text
 //! stderr   … LOG:  connection received: host=…                     after a colon and two spaces
-//! csvlog   …,LOG,00000,"connection received: host=…                after a severity and an SQLSTATE
+//! csvlog   …,LOG,00000,"connection received: host=…                after the last letter of a severity, and an SQLSTATE
 //! jsonlog  …"error_severity":"LOG","message":"connection rec…      after the key of the message
 //! ```
 //!
-//! The server puts these marks there in every language, but for the severities of csvlog. What is behind them in csv, a quote
-//! and a letter, and the key of json cannot stand inside a column or string, since quotes there are escaped. A search for one literal takes 0.02 ns a byte, and a stop
+//! The server puts these marks there in every language, but for the severities of csvlog: LOG, WARNING and what translates them with
+//! a G at the end have one mark, FATAL another. Those of other languages are met by the SQLSTATE behind them, which each LOG has too: a stop more for
+//! each. But their records are not all ASCII, so that this is looked for near other bytes only.
+//!
+//! What is behind the marks in csv, a quote and a letter, and the key of json cannot stand inside a column or string, since quotes
+//! there are escaped. A search for one literal takes 0.02 ns a byte, and a stop
 //! 8 ns, so the cost grows with the records of a log and not with the number of messages. Measured on 512 KiB in
 //! the cache, one thread, statements of pgbench (130 bytes a line): these searches 12.7 (stderr), 11.8 (csvlog) and 26 GB/s
 //! (jsonlog); a vectorised searcher for the texts of 31 messages at once 4.8, 4.2 and 5.2, for 20 of them 12, 8 and 10, a
@@ -18,16 +22,20 @@
 //! lines (90 bytes): 8.1, 8.8 and 20 GB/s.
 
 use memchr::memmem::Finder;
+use memchr::memrchr;
 
-use crate::csvlog;
+use crate::csvlog::{self, SEVERITY_MAX};
 use crate::format::Format;
 use crate::message;
+use crate::near;
+use crate::record::Severity;
 use crate::translation::{self, stray};
 
 /// Finds the candidates of a format.
 #[derive(Clone, Debug)]
 pub(crate) struct Candidates {
     marks: Vec<Mark>,
+    foreign: Vec<Foreign>,
 }
 
 /// What stands before messages.
@@ -41,12 +49,20 @@ struct Mark {
 enum Kind {
     /// The end of a label of stderr.
     Label,
-    /// A severity of csvlog, between its commas.
+    /// The end of a severity of csvlog, with its comma.
     Severity,
-    /// The severity FATAL of csvlog.
+    /// The begin of a severity FATAL of csvlog: `FATALE` and `FATALT` are Italian and Swedish.
     Fatal,
     /// The key of the message in jsonlog.
     MessageKey,
+}
+
+/// What stands in the SQLSTATEs of csvlog that are looked for behind a severity of another language.
+#[derive(Clone, Debug)]
+struct Foreign {
+    finder: Finder<'static>,
+    /// So many bytes behind the comma before it.
+    behind: usize,
 }
 
 impl Candidates {
@@ -60,8 +76,17 @@ impl Candidates {
             finder: Finder::new(text),
             kind,
         };
+        let foreign: &[(&[u8], usize)] = match format {
+            Format::Csvlog => &FOREIGN,
+            Format::Stderr(_) | Format::Jsonlog => &[],
+        };
+        let foreign = foreign.iter().map(|&(text, behind)| Foreign {
+            finder: Finder::new(text),
+            behind,
+        });
         Candidates {
             marks: marks.iter().map(mark).collect(),
+            foreign: foreign.collect(),
         }
     }
 
@@ -69,8 +94,10 @@ impl Candidates {
     pub(crate) fn scan<'a>(&'a self, chunk: &'a [u8]) -> Scan<'a> {
         Scan {
             marks: &self.marks,
+            foreign: &self.foreign,
             chunk,
             next: [0; MARKS_MAX],
+            next_foreign: None,
         }
     }
 }
@@ -79,27 +106,45 @@ impl Candidates {
 const MARKS_MAX: usize = CSVLOG.len();
 
 /// The marks of csvlog.
-const CSVLOG: [(&[u8], Kind); 3] = [
-    (b",LOG,", Kind::Severity),
-    (b",FATAL,", Kind::Fatal),
-    (b",WARNING,", Kind::Severity),
-];
+const CSVLOG: [(&[u8], Kind); 2] = [(b"G,", Kind::Severity), (b",FATAL", Kind::Fatal)];
 
-/// The search of a csvlog would stop at the comma at `at`, before a severity.
-pub(crate) fn stops_at(chunk: &[u8], at: usize) -> bool {
-    let is_stop = |(mark, kind): &(&[u8], Kind)| {
-        let end = at + mark.len();
-        chunk[at..].starts_with(mark) && candidate(chunk, *kind, at, end).is_some()
+/// Of records in another language: what sessions say, and what ends them: 57P01, 57P05, 25P03 and their like.
+const FOREIGN: [(&[u8], usize); 2] = [(b",00000,\"", 0), (b"P0", 3)];
+
+/// The search of a csvlog would stop at the record whose severity stands behind the comma at `comma`.
+pub(crate) fn stops_at(chunk: &[u8], comma: usize) -> bool {
+    let Some(len) = near::find2(b',', b',', &chunk[comma + 1..]) else {
+        return false;
     };
-    CSVLOG.iter().any(is_stop)
+    let end = comma + 1 + len;
+    let has = |at: usize, mark: &[u8]| chunk.get(at..).is_some_and(|text| text.starts_with(mark));
+    let is_stop = CSVLOG.iter().any(|&(mark, kind)| {
+        let at = match kind {
+            Kind::Severity => end - 1,
+            _ => comma,
+        };
+        has(at, mark) && candidate(chunk, kind, at, at + mark.len()).is_some()
+    });
+    is_stop
+        || FOREIGN.iter().any(|(mark, behind)| has(end + behind, mark))
+            && foreign(chunk, end).is_some()
 }
+
+/// Messages of other languages have a byte that is no ASCII in so much of their begin, or in their severity.
+const BEGIN: usize = 32;
+
+/// So many bytes are looked at together for whether all of them are ASCII.
+const BLOCK: usize = 512;
 
 /// A search in one chunk.
 pub(crate) struct Scan<'a> {
     marks: &'a [Mark],
+    foreign: &'a [Foreign],
     chunk: &'a [u8],
     /// Where each mark is found next, if not before that; at first the begin of the chunk, in the end its length.
     next: [usize; MARKS_MAX],
+    /// Where the next candidate of another language is; `None`: that is not known.
+    next_foreign: Option<usize>,
 }
 
 impl Scan<'_> {
@@ -107,7 +152,25 @@ impl Scan<'_> {
     ///
     /// stderr: where the message begins, of a FATAL its label. csvlog: the comma before the message's quote, of a FATAL the
     /// one before its severity. jsonlog: a place in its line.
-    pub(crate) fn find(&mut self, mut from: usize) -> Option<usize> {
+    pub(crate) fn find(&mut self, from: usize) -> Option<usize> {
+        let found = self.find_marked(from);
+        if self.foreign.is_empty() {
+            return found;
+        }
+        let next = match self.next_foreign {
+            Some(next) if next >= from => next,
+            _ => self.find_foreign(from).unwrap_or(usize::MAX),
+        };
+        self.next_foreign = Some(next);
+        found
+            .into_iter()
+            .chain([next])
+            .min()
+            .filter(|at| *at < usize::MAX)
+    }
+
+    /// The same of what has a mark.
+    fn find_marked(&mut self, mut from: usize) -> Option<usize> {
         if let [mark] = self.marks {
             let rest = self.chunk.get(from..)?;
             let mut found = mark.finder.find_iter(rest);
@@ -124,6 +187,33 @@ impl Scan<'_> {
             }
             from = at + 1;
         }
+    }
+
+    /// The same of records in another language.
+    fn find_foreign(&self, from: usize) -> Option<usize> {
+        let chunk = self.chunk;
+        let mut at = from;
+        while at < chunk.len() {
+            let end = chunk.len().min(at + BLOCK);
+            if !chunk[at..end].is_ascii() {
+                // What is no ASCII stands before the SQLSTATE, or soon behind it.
+                let start = at.saturating_sub(BEGIN + 8).max(from);
+                let near = &chunk[start..chunk.len().min(end + SEVERITY_MAX + 8)];
+                let first = |mark: &Foreign| {
+                    let mut found = mark.finder.find_iter(near);
+                    found.find_map(|found| {
+                        let comma = (start + found).checked_sub(mark.behind)?;
+                        foreign(chunk, comma)
+                    })
+                };
+                let found = self.foreign.iter().filter_map(first).min();
+                if found.is_some_and(|found| found >= from) {
+                    return found;
+                }
+            }
+            at = end;
+        }
+        None
     }
 
     /// Where the first mark at or after `from` is, and which it is.
@@ -173,8 +263,9 @@ fn candidate(chunk: &[u8], kind: Kind, at: usize, end: usize) -> Option<usize> {
             (is_message && may_be_row(&chunk[quoted + 2..])).then_some(quoted)
         }
         Kind::Fatal => {
-            let message = chunk.get(end + 6..)?;
-            csvlog::opens_column(message).then_some(at)
+            let comma = end + usize::from(matches!(chunk.get(end), Some(b'E' | b'T')));
+            let message = chunk.get(comma + 7..)?;
+            (chunk[comma] == b',' && csvlog::opens_column(message)).then_some(at)
         }
         Kind::MessageKey => {
             if may_be_fatal(&chunk[..at]) {
@@ -187,6 +278,30 @@ fn candidate(chunk: &[u8], kind: Kind, at: usize, end: usize) -> Option<usize> {
             (may_be && !between.contains(&b'\n')).then_some(at)
         }
     }
+}
+
+/// The message of a record of csvlog in another language, which is not all ASCII; at `comma`, behind its severity.
+fn foreign(chunk: &[u8], comma: usize) -> Option<usize> {
+    let before = &chunk[comma.saturating_sub(SEVERITY_MAX)..comma];
+    let quoted = comma + 6;
+    // Of English ones most are LOG, which another mark finds.
+    if before.ends_with(b"G") || chunk[comma] != b',' || chunk.get(quoted..quoted + 2)? != b",\"" {
+        return None;
+    }
+    let severity = &before[memrchr(b',', before)? + 1..];
+    let message = &chunk[quoted + 2..];
+    let begin = message[..message.len().min(BEGIN)]
+        .split(|&b| b == b'"')
+        .next()?;
+    if Severity::parse(severity).is_some() || severity.is_ascii() && begin.is_ascii() {
+        return None;
+    }
+    let is_candidate = match stray::severity(severity)? {
+        Severity::Fatal => csvlog::opens_column(&chunk[quoted + 1..]),
+        Severity::Log | Severity::Warning => may_be_row(message),
+        _ => false,
+    };
+    is_candidate.then_some(quoted)
 }
 
 /// A message of severity LOG or WARNING is in the table, in some language, as far as its head tells.

@@ -22,6 +22,7 @@ use crate::decoder::RECORD_MAX;
 use crate::log_time::{self, LogTime, Minute};
 use crate::near;
 use crate::record::{BackendType, Client, Record, SessionId, Severity, Sqlstate, not_empty};
+use crate::translation::stray;
 
 /// Columns of a record at most; one more is read so that a longer record is seen to be wrong.
 const COLUMNS_MAX: usize = 27;
@@ -37,7 +38,7 @@ const HEAD_MAX: usize = 4096;
 const TAIL: usize = 16 << 10;
 
 /// From the comma before a severity to the first letter of the message behind it.
-const SEVERITY_MAX: usize = 64;
+pub(crate) const SEVERITY_MAX: usize = 64;
 
 /// `[local]:`, the longest path of a socket, and `",`.
 const SOCKET_MAX: usize = 8 + 108 + 2;
@@ -283,7 +284,9 @@ impl<'c> Reader<'c> {
         record.database = text(2);
         record.application_name = text(22);
         record.client = text(4).map(client);
-        record.severity = Severity::parse(raw(11)).unwrap_or_default();
+        record.severity = Severity::parse(raw(11))
+            .or_else(|| stray::severity(raw(11)))
+            .unwrap_or_default();
         record.sqlstate = Sqlstate::parse(raw(12));
         record.message = columns[MESSAGE].text(chunk);
         record.detail = text(14);

@@ -10,8 +10,12 @@
 //! of every language, so that such a record costs what an English candidate does, and all others what they did. What is then
 //! in no row of the English table is looked for in all languages at once; most logs never do.
 //!
-//! Not found: messages that begin with a name in ASCII, and in csvlog severities that are no English words, since these are
-//! what is searched for there.
+//! In csvlog severities are what is searched for, in English. Others are found by the SQLSTATE behind them, but only near bytes that are
+//! no ASCII (`candidate.rs`).
+//!
+//! Not found: messages that begin with a name in ASCII; in csvlog, of pl, tr, uk, ru, ka, ko and zh, other SQLSTATEs than those that lines of
+//! sessions have and most that end them: they say why one failed to begin, when a role's setting does not yet hold, or which way a client was
+//! lost. Nor what a database without an encoding (`SQL_ASCII`) makes of these severities: Latin letters.
 
 use std::borrow::Cow;
 use std::sync::{Arc, LazyLock};
@@ -86,6 +90,12 @@ pub(crate) fn may_begin([a, b, c, d, ..]: [u8; 8]) -> bool {
 /// It may be a message of another language, as far as its first bytes tell.
 pub(crate) fn may_be(message: &[u8]) -> bool {
     detect::may_begin(message)
+}
+
+/// The severity that this word of csvlog names in some language.
+pub(crate) fn severity(word: &[u8]) -> Option<Severity> {
+    let (english, _) = ALL.words.severity(word)?;
+    Severity::parse(english.as_bytes())
 }
 
 /// What an English server would have written, where the message is of another language.
