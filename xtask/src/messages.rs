@@ -5,8 +5,8 @@
 //! ```
 //!
 //! The first input has most messages of interest with their translations by language and version; see its own `_about`. What it
-//! lacks of the messages that pgcensus knows, and languages that it lacks, is taken from the compiled catalogs of an installed
-//! server. Versions are dropped, since no match depends on them. The line of an authorized connection is put together from pieces since 13.2,
+//! lacks of the messages that pgcensus knows, languages that it lacks, and texts of packagers that differ are taken from the compiled
+//! catalogs of an installed server. Versions are dropped, since no match depends on them. The line of an authorized connection is put together from pieces since 13.2,
 //! each translated for itself, and was one text before: the pieces are cut out of these older texts too. What a server encoding
 //! makes of a letter is asked of `iconv`, the C library's, which is what converts the messages of a server.
 

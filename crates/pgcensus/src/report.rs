@@ -6,6 +6,7 @@ use std::path::Path;
 
 use pgcensus_core::findings::HbaFile;
 use pgcensus_core::snapshot::refused::{RecordSnapshot, RefusedSnapshot};
+use pgcensus_core::tracker::Tracker;
 use pgcensus_core::zone::DisplayZone;
 use pgcensus_log::batch::Why;
 use pgcensus_log::envelope::Envelope;
@@ -40,6 +41,7 @@ pub(crate) fn of(plan: &Plan, outcome: &Outcome) -> InputReport {
         report.saw_received |= saw.received;
         report.saw_authorized |= saw.authorized;
         report.saw_disconnection |= saw.disconnection;
+        report.tells_open |= tells_open(&server.tracker);
         if saw.no_pid {
             without_pid.push(&*input.name);
         }
@@ -115,6 +117,14 @@ pub(crate) fn of(plan: &Plan, outcome: &Outcome) -> InputReport {
         ));
     }
     report
+}
+
+/// Something of the log tells how many sessions are open: one of them was seen, or, since a server start, that connections are
+/// logged and none became a session.
+pub(crate) fn tells_open(tracker: &Tracker) -> bool {
+    let saw = tracker.saw();
+    let is_started = tracker.lives().last_marker().is_some();
+    saw.authorized || saw.disconnection || saw.received && is_started
 }
 
 /// `max_connections` of the one server that there is, where its configuration lies beside its logs.

@@ -109,6 +109,8 @@ pub(crate) struct InputReport {
     pub(crate) saw_disconnection: bool,
     /// A `connection received` was seen.
     pub(crate) saw_received: bool,
+    /// Some line tells how many sessions are open.
+    pub(crate) tells_open: bool,
     /// Major version of the server, where the log says it.
     pub(crate) server_major: Option<u16>,
     /// `max_connections`, where it is known: the `97` of `3 of 97`.
@@ -122,8 +124,7 @@ pub(crate) struct InputReport {
 impl InputReport {
     /// How many sessions were open can be told at all.
     pub(crate) fn knows_open(&self) -> bool {
-        let saw_some = self.saw_received || self.saw_authorized || self.saw_disconnection;
-        self.has_pid && saw_some
+        self.has_pid && self.tells_open
     }
 }
 

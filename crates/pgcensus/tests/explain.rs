@@ -105,3 +105,33 @@ fn the_rest_of_a_record_that_is_too_long_is_told_as_such() {
         "pg.log:2: the end of a record longer than 1 MiB: incomplete: the record is cut off\n";
     assert!(said.ends_with(what), "{said}");
 }
+
+/// Nobody knows who came after a start where connections are not logged: that is no zero.
+#[test]
+fn a_log_without_lines_of_connections_has_no_count() {
+    let log = "2026-11-23 10:00:00.000 UTC [1] LOG:  starting PostgreSQL 16.4 on x86_64-pc-linux-gnu\n\
+               2026-11-23 10:00:01.000 UTC [1] LOG:  database system is ready to accept connections\n\
+               2026-11-23 10:00:02.000 UTC [12] ERROR:  no\n";
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("pg.log");
+    std::fs::write(&path, log).expect("it is written");
+    let said = |args: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_pgcensus"))
+            .args(args)
+            .arg(&path)
+            .output()
+            .expect("it runs");
+        String::from_utf8(output.stdout).expect("UTF-8")
+    };
+    let text = said(&[]);
+    assert!(text.contains("nobody can be\ncounted."), "{text}");
+    let json: serde_json::Value = serde_json::from_str(&said(&["--json"])).expect("JSON");
+    for key in ["open", "walsenders", "peak"] {
+        assert!(json[key]["count"].is_null(), "{key}: {}", json[key]);
+        assert_eq!(json[key]["certainty"], "unknown");
+    }
+    assert!(json["servers"][0]["open"]["count"].is_null(), "{json}");
+    let json: serde_json::Value =
+        serde_json::from_str(&said(&["history", "--json"])).expect("JSON");
+    assert!(json["buckets"][0]["open_end"].is_null(), "{json}");
+}

@@ -7,14 +7,14 @@ use pgcensus_core::history::History;
 use pgcensus_core::instant::Instant;
 use pgcensus_core::names::Names;
 use pgcensus_core::noise::{GROUPS_MAX, Noise};
-use pgcensus_core::snapshot::{CensusSnapshot, HistorySnapshot};
+use pgcensus_core::snapshot::{CensusSnapshot, HistorySnapshot, OpenSnapshot, PeakSnapshot};
 use pgcensus_core::window::Window;
 
 use super::{Asked, BUCKET_S, bounds, counts, lives};
 use crate::cli::OutputFormat;
 use crate::pipeline::{Outcome, Run, Sink};
 use crate::view::findings::Found;
-use crate::{time_spec, view};
+use crate::{report, time_spec, view};
 
 /// Columns of the sparkline of `summary`.
 pub(super) const TIMELINE: usize = 60;
@@ -186,6 +186,19 @@ impl Asked<'_> {
         }
         let mut snapshot = census.snapshot(&outcome.names, &lives(outcome), outcome.input);
         snapshot.bounds = bounds(outcome);
+        let servers = &outcome.servers;
+        for own in &mut snapshot.servers {
+            let server = servers.get(usize::from(own.server.0));
+            if server.is_some_and(|server| !report::tells_open(&server.tracker)) {
+                own.open = OpenSnapshot::default();
+                own.peak = PeakSnapshot::default();
+            }
+        }
+        if !servers.iter().any(|own| report::tells_open(&own.tracker)) {
+            snapshot.open = OpenSnapshot::default();
+            snapshot.walsenders = OpenSnapshot::default();
+            snapshot.peak = PeakSnapshot::default();
+        }
         snapshot
     }
 }

@@ -96,7 +96,7 @@ pub(crate) fn history(
     let mut lines =
         b"start,connects,disconnects,net,open_start,open_min,open_max,open_end,refused,certainty\n"
             .to_vec();
-    let known = |n: u64| report.has_pid.then_some(n);
+    let known = |n: u64| report.knows_open().then_some(n);
     for bucket in &history.buckets {
         let mut row = Row::begin(show.csv(), &mut lines);
         row.time("start", Some(bucket.start), show.zone);

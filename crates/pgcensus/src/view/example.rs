@@ -71,6 +71,7 @@ pub(crate) fn report() -> InputReport {
         saw_authorized: true,
         saw_disconnection: true,
         saw_received: true,
+        tells_open: true,
         server_major: Some(16),
         max_connections: Some(97),
         has_pid: true,

@@ -399,7 +399,7 @@ struct BucketRow {
 
 impl BucketRow {
     fn new(bucket: &Bucket, report: &InputReport, show: &Show<'_>) -> BucketRow {
-        let known = |n: u64| report.has_pid.then_some(n);
+        let known = |n: u64| report.knows_open().then_some(n);
         BucketRow {
             start: time(Some(bucket.start), show),
             end: time(Some(bucket.end), show),

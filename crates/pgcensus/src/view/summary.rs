@@ -800,6 +800,7 @@ mod tests {
                 saw_authorized: authorized,
                 saw_received: authorized,
                 saw_disconnection: disconnection,
+                tells_open: authorized || disconnection,
                 server_major: major,
                 bytes,
                 has_pid: true,
