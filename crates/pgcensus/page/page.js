@@ -32,6 +32,20 @@ class Page {
     }
   }
 
+  // The log has gone on: the same is looked at as before, up to the end where it was.
+  renew(data) {
+    const { start } = this.data.buckets;
+    const { from, to, filter } = this.view;
+    const [since, until] = [from > 0 ? start[from] : null, to < this.buckets ? start[to] : null];
+    const opened = new Set([...this.open].map((session) => `${session.server} ${session.pid} ${session.session_start}`));
+    this.take(data);
+    const at = (ms, otherwise) => (ms === null ? otherwise : Math.max(0, data.buckets.start.findLastIndex((begin) => begin <= ms)));
+    this.view = { from: at(since, 0), to: at(until, this.buckets), filter };
+    if (this.view.from >= this.view.to) this.view = { from: 0, to: this.buckets, filter };
+    this.open = new Set(data.sessions.filter((session) => opened.has(`${session.server} ${session.pid} ${session.session_start}`)));
+    this.drawAll();
+  }
+
   // Looks at something else: the address says so, and can be sent to somebody.
   look(view) {
     this.view = { ...this.view, ...view };

@@ -1,7 +1,7 @@
 //! `report`: one page that shows all of it, and asks for nothing else: styles, scripts and data stand in it.
 //!
 //! ```text
-//! page/index.html   <style>…</style>  <script type="application/json">data</script>  <script>…</script>
+//! page/report.html   <style>…</style>  <script type="application/json">data</script>  <script>…</script>
 //! ```
 //!
 //! The page counts nothing that is not in its [`data`]: what it shows of a stretch or of a name are sums of cells.
@@ -20,7 +20,7 @@ use super::findings::Found;
 use super::{InputReport, Show, refused};
 
 /// The page without what belongs into it, at places that look like `{{style}}`.
-const PAGE: &str = include_str!("../../page/index.html");
+const PAGE: &str = include_str!("../../page/report.html");
 
 const STYLES: [&str; 2] = [
     include_str!("../../page/vendor/uPlot.min.css"),
@@ -72,7 +72,7 @@ pub(crate) fn html(page: &Page<'_>, show: &Show<'_>, out: &mut impl io::Write) -
             })?,
             "data" => data::json(page, show, &mut Harmless(&mut *out))?,
             "version" => out.write_all(env!("CARGO_PKG_VERSION").as_bytes())?,
-            _ => unreachable!("page/index.html has these places only"),
+            _ => unreachable!("page/report.html has these places only"),
         }
         rest = after;
     }
