@@ -39,6 +39,7 @@ class Page {
     const [since, until] = [from > 0 ? start[from] : null, to < this.buckets ? start[to] : null];
     const opened = new Set([...this.open].map((session) => `${session.server} ${session.pid} ${session.session_start}`));
     this.take(data);
+    this.timeline.data = data;
     const at = (ms, otherwise) => (ms === null ? otherwise : Math.max(0, data.buckets.start.findLastIndex((begin) => begin <= ms)));
     this.view = { from: at(since, 0), to: at(until, this.buckets), filter };
     if (this.view.from >= this.view.to) this.view = { from: 0, to: this.buckets, filter };
