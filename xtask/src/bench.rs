@@ -5,7 +5,8 @@
 //!           repeat.rs ────────► the same over and over, to 1 GB       what it says is known
 //!           grown.rs ─────────► … with much of one thing
 //! measure.rs ── programs in turn ──► tools.rs, growth.rs ─┬ table.rs ──► benches/RESULTS.md
-//! lines as they are written ───────► live.rs ─────────────┘
+//! lines as they are written ───────► live.rs ─────────────┤
+//! pages in a browser ──────────────► page.rs ─────────────┘
 //! ```
 //!
 //! Before a log is measured, `summary --json` must say of it what is known: so many sessions, so many
@@ -18,6 +19,7 @@ mod live;
 mod logs;
 mod machine;
 mod measure;
+mod page;
 mod repeat;
 mod server;
 mod table;
@@ -49,6 +51,7 @@ enum Part {
     Tools,
     Growth,
     Live,
+    Page,
 }
 
 /// What is measured, and where logs are.
@@ -103,10 +106,11 @@ pub(crate) fn run(args: &[&str]) -> Result<()> {
     for line in machine::description() {
         writeln!(report, "- {line}")?;
     }
-    let parts: [(Part, fn(&Bench) -> Result<String>); 3] = [
+    let parts: [(Part, fn(&Bench) -> Result<String>); 4] = [
         (Part::Tools, tools::run),
         (Part::Growth, growth::run),
         (Part::Live, live::run),
+        (Part::Page, page::run),
     ];
     for (part, run) in parts {
         if options.part.is_none_or(|asked| asked == part) {
@@ -132,6 +136,7 @@ impl Options {
                 "tools" => options.part = Some(Part::Tools),
                 "growth" => options.part = Some(Part::Growth),
                 "live" => options.part = Some(Part::Live),
+                "page" => options.part = Some(Part::Page),
                 "--quick" => options.is_quick = true,
                 "--fresh" => options.is_fresh = true,
                 "--rounds" => {

@@ -35,8 +35,8 @@ cargo xtask situations [NAME…]    drive real servers into each situation, or t
     --server DIR                  with the programs there, whatever their version
 cargo xtask bench                 measure pgcensus beside other programs, and how its costs grow, on
                                   logs of a real server; written to benches/RESULTS.md
-cargo xtask bench tools|growth|live
-                                  one of the three, printed only
+cargo xtask bench tools|growth|live|page
+                                  one of the four, printed only
     --quick                       small logs and no slow programs, printed only
     --fresh                       record and make the logs anew
     --rounds N                    counted runs of each program (default 5)

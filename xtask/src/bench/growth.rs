@@ -207,7 +207,9 @@ impl Growth<'_> {
     fn commands(&mut self) -> Result<()> {
         for load in [Load::Busy, Load::Connections] {
             let log = self.bench.log(load, Format::Stderr)?;
-            let commands = ["summary", "history", "refused", "findings", "sessions"];
+            let commands = [
+                "summary", "history", "refused", "findings", "sessions", "report",
+            ];
             let cases = commands.map(|command| Case {
                 what: command.to_owned(),
                 bytes: log.bytes,
@@ -217,11 +219,13 @@ impl Growth<'_> {
             });
             let runs = self.runs(&format!("{}: commands", load.name()), &cases)?;
             if load == Load::Busy {
-                let [summary, _, _, findings, _] = &runs[..] else {
+                let [summary, _, _, findings, _, report] = &runs[..] else {
                     bail!("a command was not measured");
                 };
                 self.bars
                     .at_most("busy: findings / summary", findings.ratio(summary), 1.1);
+                self.bars
+                    .at_most("busy: report / summary", report.ratio(summary), 1.15);
             }
         }
         Ok(())
