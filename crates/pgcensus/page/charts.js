@@ -24,7 +24,7 @@ class Timeline {
     const starts = data.buckets.start;
     if (!starts.length) return;
     const xs = starts.map((ms) => ms / 1000);
-    const has = data.has_pid;
+    const has = data.knows_open;
     const levels = has ? levelsOf(counted.series.net) : [];
     const unfiltered = !counted.isFiltered;
     const most = !has ? xs.map(() => null) : unfiltered ? data.buckets.open_max : levels;

@@ -115,7 +115,7 @@ function count(data, view) {
     to,
     isFiltered,
     disconnected: ENDS.reduce((sum, end) => sum + counted.disconnects[end], 0),
-    open: data.has_pid ? there.reduce((sum, n) => sum + n, 0) : null,
+    open: data.knows_open ? there.reduce((sum, n) => sum + n, 0) : null,
     peak: peak(data, series, from, to, isFiltered),
     by: Object.fromEntries(DIMENSIONS.map((dimension) => [dimension, byName(data, dimension, there, connects, refused)])),
     session_time_ms: sessionTimes(data, lasted, from, to),
@@ -125,7 +125,7 @@ function count(data, view) {
 
 // The most that were open at one instant, and the bucket of it. Of some names it is known at the ends of buckets alone.
 function peak(data, series, from, to, isFiltered) {
-  if (!data.has_pid || from >= to) return { count: null, bucket: null, isExact: false };
+  if (!data.knows_open || from >= to) return { count: null, bucket: null, isExact: false };
   let most = { count: -1, bucket: from, isExact: !isFiltered };
   const levels = isFiltered ? levelsOf(series.net) : data.buckets.open_max;
   for (let bucket = from; bucket < to; bucket++) {

@@ -254,7 +254,7 @@ class Page {
     const levels = openOf(data, dimension, rows.map((row) => row.id));
     const body = rows.map((row) => el("tr", { class: chosen.includes(row.name) ? "chosen" : null },
       el("td", {}, el("button", { type: "button", class: "name", onclick: () => this.toggle(dimension, row.name), title: shown(row.name) }, nameOf(row.name))),
-      el("td", { class: "n" }, data.has_pid ? thousands(row.open) : "?"), el("td", { class: "n" }, thousands(row.connects)), el("td", { class: row.refused ? "n bad" : "n dim" }, thousands(row.refused)),
+      el("td", { class: "n" }, data.knows_open ? thousands(row.open) : "?"), el("td", { class: "n" }, thousands(row.connects)), el("td", { class: row.refused ? "n bad" : "n dim" }, thousands(row.refused)),
       el("td", { class: "wide share" }, bar(c.connects ? row.connects : row.refused, Math.max(1, total)), el("em", {}, percent(c.connects ? row.connects : row.refused, total))),
       el("td", { class: "wide" }, sparkline(levels.get(row.id), c.from, c.to))));
     const input = el("input", { type: "search", placeholder: "search", "aria-label": `search ${WORDS[dimension]}`, value: this.search[dimension] ?? "", oninput: (event) => {

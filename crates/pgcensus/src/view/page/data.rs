@@ -50,14 +50,14 @@ pub(crate) fn json(page: &Page<'_>, show: &Show<'_>, out: &mut impl io::Write) -
             until: json::time(page.found.given.until, show),
             between: page.found.given.between.as_deref(),
         },
-        has_pid: page.report.has_pid,
+        knows_open: page.report.knows_open(),
         max_connections: page.report.max_connections,
         summary,
         refused,
         meanings: meanings.collect(),
         findings: rows(|out| findings::jsonl(page.found, show, out))?,
         bucket_s: page.history.bucket_s,
-        buckets: Buckets::of(page.history, page.report.has_pid),
+        buckets: Buckets::of(page.history, page.report.knows_open()),
         cells: Cells::of(page),
         sessions: listed(page, show)?,
     };
@@ -77,7 +77,7 @@ struct Data<'p> {
     /// From when on (milliseconds) so many seconds east of UTC, and what that is called.
     zone: Vec<(i64, i32, String)>,
     command: Command<'p>,
-    has_pid: bool,
+    knows_open: bool,
     max_connections: Option<u32>,
     summary: Value,
     refused: Value,
@@ -117,10 +117,10 @@ struct Buckets {
 }
 
 impl Buckets {
-    fn of(history: &HistorySnapshot, has_pid: bool) -> Buckets {
+    fn of(history: &HistorySnapshot, knows_open: bool) -> Buckets {
         let buckets = &history.buckets;
         let column = |n: fn(&pgcensus_core::snapshot::Bucket) -> u64| {
-            let known = buckets.iter().map(|bucket| has_pid.then_some(n(bucket)));
+            let known = buckets.iter().map(|bucket| knows_open.then_some(n(bucket)));
             known.collect()
         };
         Buckets {
