@@ -125,6 +125,50 @@ impl<'a> From<&'a Probe> for Who<'a> {
     }
 }
 
+/// Who is behind an event that outlives the numbers of its names: the same as [`Who`], as text.
+#[derive(Clone, Debug, Default)]
+pub struct WhoText {
+    /// Process of the backend.
+    pub pid: Option<u32>,
+    /// `%c`
+    pub session_id: Option<SessionId>,
+    /// By [`Dimension`]; `None` reads as `unknown`.
+    pub names: [Option<Box<[u8]>>; Dimension::ALL.len()],
+    /// As in [`Who`].
+    pub received_only: bool,
+    /// It is the server that speaks, of no session.
+    pub is_server: bool,
+}
+
+impl WhoText {
+    /// The texts of names.
+    pub fn new(names: &Names, who: &Who<'_>) -> WhoText {
+        let server = Name::from(NameId::from(who.server));
+        let text = |dimension| {
+            let name = who.name(dimension, &server)?;
+            Some(names.text(dimension, name).into())
+        };
+        WhoText {
+            pid: who.pid,
+            session_id: who.session_id,
+            names: Dimension::ALL.map(text),
+            received_only: who.received_only,
+            is_server: false,
+        }
+    }
+
+    /// A server, of its own.
+    pub fn of_server(names: &Names, server: ServerId) -> WhoText {
+        let text = names.text_of(Dimension::Server, NameId::from(server));
+        let mut who = WhoText {
+            is_server: true,
+            ..WhoText::default()
+        };
+        who.names[Dimension::Server as usize] = Some(text.into());
+        who
+    }
+}
+
 impl Filter {
     /// Counts sessions whose name of this dimension matches, beside those of earlier patterns.
     ///
@@ -203,6 +247,32 @@ impl Filter {
         matched
     }
 
+    /// As [`matches`](Filter::matches) and [`matches_server`](Filter::matches_server), of names as text.
+    pub fn matches_text(&self, who: &WhoText) -> bool {
+        let is_of_backend = (self.pids.is_empty()
+            || who.pid.is_some_and(|pid| self.pids.contains(&pid)))
+            && (self.session_ids.is_empty()
+                || who
+                    .session_id
+                    .is_some_and(|id| self.session_ids.contains(&id)));
+        is_of_backend
+            && Dimension::ALL.into_iter().all(|dimension| {
+                if !self.has_patterns(dimension) {
+                    return true;
+                }
+                if who.is_server && dimension != Dimension::Server {
+                    return false;
+                }
+                let is_received = matches!(dimension, Dimension::ClientHost | Dimension::Server);
+                if who.received_only && !is_received {
+                    return self.include[dimension as usize].is_empty();
+                }
+                let text = who.names[dimension as usize].as_deref();
+                let verdict = self.judge(dimension, text.unwrap_or(UNKNOWN.as_bytes()));
+                verdict.included && !verdict.excluded
+            })
+    }
+
     /// Whether sessions of this server may count.
     pub fn has_server(&mut self, names: &Names, server: ServerId) -> bool {
         let name = Name::from(NameId::from(server));
@@ -264,11 +334,7 @@ impl Filter {
             || names.text_of(dimension, NameId::ABSENT),
             |name| names.text(dimension, name),
         );
-        let any = |patterns: &[Pattern]| patterns.iter().any(|pattern| pattern.matches(text));
-        let verdict = Verdict {
-            included: self.include[d].is_empty() || any(&self.include[d]),
-            excluded: any(&self.exclude[d]),
-        };
+        let verdict = self.judge(dimension, text);
         // Names past the bound share a number, so what holds for one says nothing about the next.
         if id != NameId::OTHER {
             let known = &mut self.verdicts[d];
@@ -278,6 +344,15 @@ impl Filter {
             known[id.0 as usize] = Some(verdict);
         }
         verdict
+    }
+
+    fn judge(&self, dimension: Dimension, text: &[u8]) -> Verdict {
+        let d = dimension as usize;
+        let any = |patterns: &[Pattern]| patterns.iter().any(|pattern| pattern.matches(text));
+        Verdict {
+            included: self.include[d].is_empty() || any(&self.include[d]),
+            excluded: any(&self.exclude[d]),
+        }
     }
 }
 
@@ -578,6 +653,13 @@ mod tests {
         received_only: false,
     };
 
+    /// By numbers and by texts it is the same.
+    fn both(filter: &mut Filter, names: &Names, who: &Who<'_>) -> bool {
+        let by_text = filter.matches_text(&WhoText::new(names, who));
+        assert_eq!(filter.matches(names, who), by_text, "{who:?}");
+        by_text
+    }
+
     fn pattern_matches(dimension: Dimension, pattern: &str, name: &str) -> bool {
         Pattern::parse(dimension, pattern)
             .unwrap()
@@ -662,12 +744,12 @@ mod tests {
         filter.include(Dimension::ApplicationName, "").unwrap();
         let mut names = Names::default();
         let web = names.name(Dimension::ApplicationName, b"web");
-        assert!(filter.matches(&names, &NOBODY));
+        assert!(both(&mut filter, &names, &NOBODY));
         let who = Who {
             application_name: Some(&web),
             ..NOBODY
         };
-        assert!(!filter.matches(&names, &who));
+        assert!(!both(&mut filter, &names, &who));
     }
 
     #[test]
@@ -729,8 +811,8 @@ mod tests {
                 ..NOBODY
             };
             // Twice: the second time the verdict is remembered.
-            assert_eq!(filter.matches(&names, &who), expected, "{who:?}");
-            assert_eq!(filter.matches(&names, &who), expected, "{who:?}");
+            assert_eq!(both(&mut filter, &names, &who), expected, "{who:?}");
+            assert_eq!(both(&mut filter, &names, &who), expected, "{who:?}");
         }
     }
 
@@ -741,24 +823,27 @@ mod tests {
         filter.include_pid("42").unwrap();
         filter.include_pid("43").unwrap();
         assert!(!filter.is_empty());
-        assert!(filter.matches(
+        assert!(both(
+            &mut filter,
             &names,
             &Who {
                 pid: Some(43),
                 ..NOBODY
             }
         ));
-        assert!(!filter.matches(
+        assert!(!both(
+            &mut filter,
             &names,
             &Who {
                 pid: Some(44),
                 ..NOBODY
             }
         ));
-        assert!(!filter.matches(&names, &NOBODY));
+        assert!(!both(&mut filter, &names, &NOBODY));
         filter.include_session("6b03cbfa.2b").unwrap();
         let session_id = SessionId::parse(b"6b03cbfa.2b");
-        assert!(filter.matches(
+        assert!(both(
+            &mut filter,
             &names,
             &Who {
                 pid: Some(43),
@@ -766,7 +851,8 @@ mod tests {
                 ..NOBODY
             }
         ));
-        assert!(!filter.matches(
+        assert!(!both(
+            &mut filter,
             &names,
             &Who {
                 pid: Some(43),
@@ -804,7 +890,7 @@ mod tests {
                 received_only,
                 ..NOBODY
             };
-            let matches = filter.matches(&names, &who);
+            let matches = both(filter, &names, &who);
             assert_eq!(matches, filter.has_server(&names, ServerId(server)));
             assert_eq!(matches, filter.matches_server(&names, ServerId(server)));
             matches
@@ -841,14 +927,14 @@ mod tests {
             let mut filter = Filter::default();
             filter.include(dimension, pattern).unwrap();
             assert_eq!(
-                filter.matches(&names, &probe),
+                both(&mut filter, &names, &probe),
                 included,
                 "{dimension:?} {pattern}"
             );
             let mut filter = Filter::default();
             filter.exclude(dimension, pattern).unwrap();
             assert_eq!(
-                filter.matches(&names, &probe),
+                both(&mut filter, &names, &probe),
                 not_excluded,
                 "{dimension:?} {pattern}"
             );
@@ -866,21 +952,24 @@ mod tests {
         assert_eq!(late.id, later.id);
         let mut filter = Filter::default();
         filter.include(Dimension::User, "later").unwrap();
-        assert!(!filter.matches(
+        assert!(!both(
+            &mut filter,
             &names,
             &Who {
                 user: Some(&late),
                 ..NOBODY
             }
         ));
-        assert!(filter.matches(
+        assert!(both(
+            &mut filter,
             &names,
             &Who {
                 user: Some(&later),
                 ..NOBODY
             }
         ));
-        assert!(!filter.matches(
+        assert!(!both(
+            &mut filter,
             &names,
             &Who {
                 user: Some(&late),
@@ -954,19 +1043,20 @@ mod tests {
                 filter.include(dimension, pattern).unwrap();
             }
             assert_eq!(filter.unmatched(&names), None, "nothing was asked");
-            assert!(!filter.matches(&names, &who));
+            assert!(!both(&mut filter, &names, &who));
             assert_eq!(filter.unmatched(&names).unwrap(), expected);
         }
 
         let mut filter = Filter::default();
         filter.include(Dimension::User, "app").unwrap();
         filter.exclude(Dimension::Database, "shop").unwrap();
-        assert!(!filter.matches(&names, &who));
+        assert!(!both(&mut filter, &names, &who));
         assert_eq!(
             filter.unmatched(&names).unwrap(),
             "no session matches all filters at once"
         );
-        assert!(filter.matches(
+        assert!(both(
+            &mut filter,
             &names,
             &Who {
                 user: Some(&user),
