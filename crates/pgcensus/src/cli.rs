@@ -10,8 +10,10 @@
 //! anything, here or in other programs, get an answer rather than a usage error (`cli/pgbadger.rs`).
 
 mod compare;
+mod config;
 mod help;
 mod pgbadger;
+mod request;
 #[cfg(test)]
 mod tests;
 mod typed;
@@ -32,6 +34,7 @@ use pgcensus_log::translation::{self, LANGUAGES};
 
 pub(crate) use self::compare::Compared;
 use self::pgbadger::PgbadgerArgs;
+pub(crate) use self::request::{Kind as ParameterKind, Parameter, parameters};
 pub(crate) use self::typed::typed_filter;
 
 /// What the operator asked for.
@@ -47,6 +50,8 @@ pub(crate) struct Args {
     pub(crate) window: WindowArgs,
     /// How it is shown.
     pub(crate) show: ShowArgs,
+    /// `serve`: where, and for whom.
+    pub(crate) serve: ServeArgs,
     /// `compare`: what.
     pub(crate) compared: Option<Compared>,
 }
@@ -77,10 +82,12 @@ pub(crate) enum Command {
     Report,
     /// The servers of this machine, and what they log.
     Servers,
+    /// The same numbers over HTTP, live.
+    Serve,
 }
 
 impl Command {
-    pub(crate) const ALL: [Command; 11] = [
+    pub(crate) const ALL: [Command; 12] = [
         Command::Summary,
         Command::History,
         Command::Sessions,
@@ -92,6 +99,7 @@ impl Command {
         Command::Compare,
         Command::Report,
         Command::Servers,
+        Command::Serve,
     ];
 
     /// The word for it on the command line.
@@ -108,12 +116,10 @@ impl Command {
             Command::Compare => "compare",
             Command::Report => "report",
             Command::Servers => "servers",
+            Command::Serve => "serve",
         }
     }
 }
-
-/// Words that a later version knows as commands.
-const LATER: [&str; 1] = ["serve"];
 
 /// All flags, as clap sees them.
 #[derive(Debug, clap::Parser)]
@@ -133,11 +139,13 @@ struct Flags {
     #[command(flatten)]
     show: ShowArgs,
     #[command(flatten)]
+    serve: ServeArgs,
+    #[command(flatten)]
     pgbadger: PgbadgerArgs,
 }
 
 /// Where the log is and how it is written.
-#[derive(Debug, Default, clap::Args)]
+#[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "How it is read (found out; these overrule)")]
 pub(crate) struct InputArgs {
     /// The words: files, directories, globs, `-`; the help says so beside the commands. None: stdin, or the servers of
@@ -238,7 +246,7 @@ pub(crate) enum LogFormat {
 }
 
 /// Which sessions count.
-#[derive(Debug, Default, PartialEq, Eq, clap::Args)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, clap::Args)]
 #[command(next_help_heading = "Which sessions (exact names, * is a wildcard; repeat for more)")]
 pub(crate) struct FilterArgs {
     /// Sessions in this database; 'unknown' for no name
@@ -480,6 +488,33 @@ pub(crate) struct ShowArgs {
     pub(crate) quiet: bool,
 }
 
+/// `serve`: where it listens, and whom it answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, clap::Args)]
+#[command(next_help_heading = "serve")]
+pub(crate) struct ServeArgs {
+    /// Where to listen (127.0.0.1:8432)
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) listen: Option<String>,
+    /// The token that each request must carry
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// Certificates for TLS, in PEM …
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// … with their key
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// Another name by which it may be called
+    #[arg(long, value_name = "NAME")]
+    pub(crate) allow_host: Vec<String>,
+    /// A file with all of this
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Say whether that file is right, and end
+    #[arg(long)]
+    pub(crate) check_config: bool,
+}
+
 /// `--sort`
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Sort {
@@ -704,6 +739,23 @@ impl Args {
         self.filter.as_typed(&servers)
     }
 
+    /// The same for requests: on this input, whatever it was called with.
+    pub(crate) fn for_requests(&self, input: InputArgs) -> Args {
+        Args {
+            command: self.command,
+            input,
+            filter: self.filter.clone(),
+            window: WindowArgs::default(),
+            show: ShowArgs {
+                timezone: self.show.timezone.clone(),
+                personal_user: self.show.personal_user.clone(),
+                ..ShowArgs::default()
+            },
+            serve: ServeArgs::default(),
+            compared: None,
+        }
+    }
+
     /// The command line of this process. `Err`: the answer has been printed, and this is the exit status.
     pub(crate) fn parse() -> Result<Args, ExitCode> {
         let exists = |path: &Path| path.exists();
@@ -746,6 +798,7 @@ impl Args {
             filter,
             mut window,
             mut show,
+            serve,
             pgbadger,
         } = flags;
         pgbadger.apply(&mut show)?;
@@ -758,6 +811,7 @@ impl Args {
             filter,
             window,
             show,
+            serve,
             compared,
         };
         usage::check(&args).map_err(Stop::Usage)?;
@@ -820,11 +874,6 @@ fn take_command(
     }
     if word == "help" {
         return Err(Stop::Answer(help::long(None)));
-    }
-    if LATER.contains(&word) {
-        return Err(Stop::Usage(format!(
-            "'{word}' is not in this version; it has summary, history, sessions, refused, events, watch, top, findings, compare, report and servers"
-        )));
     }
     let meant = Command::ALL
         .into_iter()

@@ -4,20 +4,22 @@
 mod compare;
 mod findings;
 mod input;
+mod last;
 mod page;
 mod refused;
 mod rows;
+mod serve;
 mod servers;
+pub(crate) mod streams;
 mod top;
 mod totals;
 mod watch;
 
-use std::fs::File;
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::io::{self, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::Context;
 use clap::ColorChoice;
 use pgcensus_core::filter::{Filter, Who};
 use pgcensus_core::instant::Instant;
@@ -34,12 +36,13 @@ use crate::interrupt::{self, Interrupt};
 use crate::pipeline::{self, Outcome, Run, ServerOutcome, Sink};
 use crate::progress::{Progress, Work};
 use crate::report;
-use crate::source::input::{LateServer, Reading, file_of};
+use crate::source::input::{LateServer, Reading};
 use crate::source::{Plan, Problem, Readable, Request, Stdin};
 use crate::time_spec::{self, Between, Stretch, parse_bucket};
 use crate::view::text::shown;
 use crate::view::{self, Form, InputReport, Partial, Show};
 use input::{Spool, ends, input_request, time_zone, unread_ends, window_request};
+use streams::{Answer, Streams};
 
 /// The default bucket of `history`, and how many of them are its default window.
 const BUCKET_S: u64 = 15 * 60;
@@ -50,8 +53,52 @@ const FAILS_STATUS: u8 = 3;
 
 /// Runs a command to its end.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    if args.command == Command::Serve {
+        return serve::run(args);
+    }
     // Without signals, Ctrl+C ends the program as ever.
     let interrupt = Interrupt::listen().unwrap_or_default();
+    run_for(args, &interrupt, Streams::Process)
+}
+
+/// What became of a request.
+#[derive(Debug)]
+pub(crate) enum Answered {
+    /// The result has been written.
+    Whole,
+    /// What was asked for cannot be answered, in the words of the command line.
+    Wrong(String),
+    /// The log could not be read.
+    Failed(String),
+    /// It was ended before.
+    Stopped,
+}
+
+/// Runs a command for a request: the result goes to `out`, and nothing to the streams of the process. `stdin` is where
+/// standard input is kept, if that is read.
+pub(crate) fn answer(
+    args: &Args,
+    interrupt: &Interrupt,
+    stdin: Option<PathBuf>,
+    out: Box<dyn Write + Send>,
+) -> Answered {
+    let answer = Answer::new(out, stdin);
+    let done = run_for(args, interrupt, Streams::Request(answer.clone()));
+    if interrupt.came() {
+        return Answered::Stopped;
+    }
+    match done {
+        Ok(status) if status == ExitCode::from(2) => Answered::Failed(answer.said()),
+        Ok(_) => Answered::Whole,
+        Err(err) if err.chain().any(<dyn std::error::Error>::is::<io::Error>) => {
+            Answered::Failed(format!("{err:#}"))
+        }
+        Err(err) => Answered::Wrong(format!("{err:#}")),
+    }
+}
+
+/// Runs a command to its end, for whoever has these streams.
+fn run_for(args: &Args, interrupt: &Interrupt, streams: Streams) -> anyhow::Result<ExitCode> {
     // What is added up is printed when all is read; rows and explanations need to know all servers before.
     let adds_up = matches!(
         args.command,
@@ -67,6 +114,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         trusts_begins: adds_up && !args.show.explain,
         is_second: false,
         said: Vec::new(),
+        streams,
     };
     match run_once(args, &mut attempt) {
         Err(err) if err.is::<LateServer>() => {
@@ -87,6 +135,7 @@ struct Attempt {
     is_second: bool,
     /// Problems that were said.
     said: Vec<String>,
+    streams: Streams,
 }
 
 impl Attempt {
@@ -140,7 +189,8 @@ fn run_once(args: &Args, attempt: &mut Attempt) -> anyhow::Result<ExitCode> {
     let mut input = input_request(&args.input, Reading::new(&interrupt))?;
     input.follows = matches!(args.command, Command::Watch | Command::Top);
     input.trusts_begins = attempt.trusts_begins;
-    let mut stdin = Stdin::of_process(&input.reading).context("standard input")?;
+    let streams = attempt.streams.clone();
+    let mut stdin = streams.stdin(&input.reading)?;
     let is_piped = input.is_empty() && stdin.is_piped;
     let has_dash = args.input.inputs.iter().any(|path| path.as_os_str() == "-");
     // It is followed, and not read before.
@@ -158,7 +208,7 @@ fn run_once(args: &Args, attempt: &mut Attempt) -> anyhow::Result<ExitCode> {
         Choice::default()
     } else {
         let is_quiet = args.show.quiet || attempt.is_second;
-        find_servers(&mut input, &stdin, is_quiet)
+        find_servers(&mut input, &stdin, is_quiet, &streams)
     };
     let spool = if needs_end && !input.follows {
         Spool::of_stdin(&mut input, &mut stdin, &interrupt, &progress)?
@@ -171,8 +221,9 @@ fn run_once(args: &Args, attempt: &mut Attempt) -> anyhow::Result<ExitCode> {
     drop(looking);
     reading.late.check()?;
     spool.settle(&mut plan);
+    streams.settle(&mut plan);
     plan.add_problems(choice.problems);
-    let mut err = io::stderr().lock();
+    let mut err = streams.err();
     if plan.servers.is_empty() && (reading.interrupt.came() || spool.is_cut) {
         writeln!(
             err,
@@ -284,7 +335,8 @@ fn run_once(args: &Args, attempt: &mut Attempt) -> anyhow::Result<ExitCode> {
         is_default_window,
         servers,
         connections_max: choice.connections_max,
-        is_piped: is_piped || has_dash,
+        is_piped: is_piped || has_dash || streams.has_kept_stdin(),
+        streams: streams.clone(),
     };
     let mut fails = false;
     let outcome = match args.command {
@@ -309,7 +361,7 @@ fn run_once(args: &Args, attempt: &mut Attempt) -> anyhow::Result<ExitCode> {
             let end = last.filter(|_| is_known).unwrap_or(Instant(i64::MAX / 2));
             return asked.compare(run, first.map(|first| (first, end)));
         }
-        Command::Servers => unreachable!("it reads no log, and has returned"),
+        Command::Servers | Command::Serve => unreachable!("they have returned"),
     };
     let status = asked.conclude(&outcome)?;
     let is_partial = asked.partial(&outcome).is_some();
@@ -340,13 +392,13 @@ fn some_server_counts(filter: &Filter, servers: &[String]) -> anyhow::Result<()>
 }
 
 /// Where nothing is named and nothing piped in, the servers of this machine are the input, which is said.
-fn find_servers(input: &mut Request, stdin: &Stdin, is_quiet: bool) -> Choice {
+fn find_servers(input: &mut Request, stdin: &Stdin, is_quiet: bool, streams: &Streams) -> Choice {
     if !input.is_empty() || stdin.is_piped {
         return Choice::default();
     }
     let mut choice = Choice::of(&World::of_process());
     if !is_quiet {
-        let mut err = io::stderr().lock();
+        let mut err = streams.err();
         for line in &choice.said {
             writeln!(err, "pgcensus: {line}").ok();
         }
@@ -397,13 +449,15 @@ struct Asked<'a> {
     connections_max: Option<u32>,
     /// Standard input is read.
     is_piped: bool,
+    /// Where the result goes, and what is said beside it.
+    streams: Streams,
 }
 
 impl Asked<'_> {
     /// What is to be said of what was read, when the result is written; and the exit status.
     fn conclude(&self, outcome: &Outcome) -> anyhow::Result<ExitCode> {
         let Asked { args, plan, .. } = self;
-        let mut err = io::stderr().lock();
+        let mut err = self.streams.err();
         for (server, input) in outcome.servers.iter().zip(&plan.servers) {
             for (file, log) in server.files.iter().zip(&input.files) {
                 if let Some(error) = &file.error {
@@ -443,6 +497,7 @@ impl Asked<'_> {
     /// Runs the pipeline, and says how it gets on, unless rows are `written` to the same terminal meanwhile.
     fn read(&self, run: Run<'_>, sink: &mut dyn Sink, written: bool) -> anyhow::Result<Outcome> {
         let reading = run.reading.clone();
+        let is_on_screen = |output| self.streams.is_on_screen(output);
         let is_seen = written && self.outputs.iter().any(is_on_screen);
         let line = (!is_seen).then(|| self.progress.show(self.work(), &reading));
         let outcome = pipeline::run(run, sink)?;
@@ -463,6 +518,7 @@ impl Asked<'_> {
             zone: self.zone.clone(),
             daily: self.daily.clone(),
             progress: Progress::new(true),
+            streams: self.streams.clone(),
             ..*self
         }
     }
@@ -518,7 +574,7 @@ impl Asked<'_> {
                 Some(_) => "the window begins later, and nothing is known of it",
                 None => "nothing could be counted",
             };
-            writeln!(io::stderr(), "pgcensus: {note}: {why}").ok();
+            writeln!(self.streams.err(), "pgcensus: {note}: {why}").ok();
         }
         is_known
     }
@@ -533,11 +589,11 @@ impl Asked<'_> {
         let zone = &self.zone_of(clock.zip(outcome.input));
         let show = self.show(zone, self.is_default_window);
         for output in self.outputs {
-            let mut out = open(output)?;
+            let mut out = self.streams.open(output)?;
             word(&self.show_for(&show, output), output.format, &mut out)?;
             out.flush()?;
         }
-        Self::nothing_matched(outcome);
+        self.nothing_matched(outcome);
         let says_so = |output: &Output| {
             output.target == Target::Stdout && output.format == OutputFormat::Text
         };
@@ -561,7 +617,7 @@ impl Asked<'_> {
     }
 
     fn show_for<'z>(&self, show: &Show<'z>, output: &Output) -> Show<'z> {
-        fitted(show, output, self.args.show.color)
+        fitted(show, output, self.args.show.color, &self.streams)
     }
 
     fn report(&self, outcome: &Outcome) -> InputReport {
@@ -575,12 +631,12 @@ impl Asked<'_> {
 
     /// What a stream of rows does not say by itself.
     fn tell(&self, outcome: &Outcome) {
-        Self::nothing_matched(outcome);
+        self.nothing_matched(outcome);
         self.tell_partial(outcome, &self.show(&self.zone, false));
         if self.args.show.quiet {
             return;
         }
-        let mut err = io::stderr().lock();
+        let mut err = self.streams.err();
         for (_, note) in view::summary::all_notes(&bounds(outcome), &self.report(outcome)) {
             writeln!(err, "pgcensus: {note}").ok();
         }
@@ -589,21 +645,21 @@ impl Asked<'_> {
     fn tell_partial(&self, outcome: &Outcome, show: &Show<'_>) {
         if let Some(partial) = self.partial(outcome).filter(|_| !self.args.show.quiet) {
             let note = on_one_line(&partial, show);
-            writeln!(io::stderr(), "pgcensus: {note}").ok();
+            writeln!(self.streams.err(), "pgcensus: {note}").ok();
         }
     }
 
-    fn nothing_matched(outcome: &Outcome) {
+    fn nothing_matched(&self, outcome: &Outcome) {
         if let Some(text) = outcome.filter.unmatched(&outcome.names) {
-            writeln!(io::stderr(), "pgcensus: {text}").ok();
+            writeln!(self.streams.err(), "pgcensus: {text}").ok();
         }
     }
 }
 
 /// A terminal has its own width, and colours unless they are not wanted.
-fn fitted<'z>(show: &Show<'z>, output: &Output, color: ColorChoice) -> Show<'z> {
+fn fitted<'z>(show: &Show<'z>, output: &Output, color: ColorChoice, streams: &Streams) -> Show<'z> {
     let is_stdout = output.target == Target::Stdout;
-    let terminal = is_stdout && io::stdout().is_terminal();
+    let terminal = streams.is_terminal(output);
     let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let color = match color {
         ColorChoice::Always => is_stdout,
@@ -670,23 +726,4 @@ fn form(format: OutputFormat) -> Form {
 
 fn on_one_line(partial: &Partial, show: &Show<'_>) -> String {
     partial.note(show).replace('\u{a0}', " ")
-}
-
-/// Whether what is written there may come to the terminal while it is written: what reads a pipe may show it at once.
-fn is_on_screen(output: &Output) -> bool {
-    let stdout = || file_of(&io::stdout()).and_then(|stdout| stdout.metadata());
-    match output.target {
-        Target::Stdout => !stdout().is_ok_and(|stdout| stdout.is_file()),
-        Target::File(_) => false,
-    }
-}
-
-fn open(output: &Output) -> anyhow::Result<Box<dyn Write>> {
-    Ok(match &output.target {
-        Target::Stdout => Box::new(BufWriter::with_capacity(1 << 16, io::stdout().lock())),
-        Target::File(path) => {
-            let file = File::create(path).with_context(|| format!("-o {}", path.display()))?;
-            Box::new(BufWriter::with_capacity(1 << 16, file))
-        }
-    })
 }

@@ -9,7 +9,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use signal_hook::consts::SIGINT;
+use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
 /// The exit status of a run that Ctrl+C ended: 128 + SIGINT, as shells have it.
@@ -29,20 +29,34 @@ pub(crate) struct Interrupt {
 impl Interrupt {
     /// Takes over Ctrl+C: for now it ends the program, see [`Interrupt::hold`].
     pub(crate) fn listen() -> io::Result<Interrupt> {
-        let mut interrupt = Interrupt::default();
+        let interrupt = Interrupt::default();
         interrupt.release();
-        // They run in this order.
-        let is_final = &interrupt.is_final;
-        flag::register_conditional_shutdown(SIGINT, EXIT_STATUS.into(), is_final.clone())?;
-        flag::register(SIGINT, is_final.clone())?;
-        flag::register(SIGINT, interrupt.came.clone())?;
+        interrupt.listen_to(&[SIGINT])
+    }
+
+    /// Takes over Ctrl+C and SIGTERM, which end a program that runs for good: it is told so, and ends in order.
+    pub(crate) fn listen_to_end() -> io::Result<Interrupt> {
+        Interrupt::default().listen_to(&[SIGINT, SIGTERM])
+    }
+
+    #[cfg_attr(not(unix), expect(unused_mut, reason = "nothing is woken there"))]
+    fn listen_to(mut self, signals: &[i32]) -> io::Result<Interrupt> {
+        #[cfg(unix)]
+        let (wake, waker) = io::pipe()?;
+        for &signal in signals {
+            // They run in this order.
+            let is_final = &self.is_final;
+            flag::register_conditional_shutdown(signal, EXIT_STATUS.into(), is_final.clone())?;
+            flag::register(signal, is_final.clone())?;
+            flag::register(signal, self.came.clone())?;
+            #[cfg(unix)]
+            signal_hook::low_level::pipe::register(signal, waker.try_clone()?)?;
+        }
         #[cfg(unix)]
         {
-            let (wake, signal) = io::pipe()?;
-            signal_hook::low_level::pipe::register(SIGINT, signal)?;
-            interrupt.wake = Some(Arc::new(wake));
+            self.wake = Some(Arc::new(wake));
         }
-        Ok(interrupt)
+        Ok(self)
     }
 
     /// From now on there is something to show: the first Ctrl+C ends the input instead of the program.

@@ -14,6 +14,7 @@ mod settings;
 mod source;
 mod time_spec;
 mod view;
+mod web;
 
 use std::io::{self, Write};
 use std::process::ExitCode;

@@ -121,6 +121,14 @@ pub(crate) struct Stdin {
 }
 
 impl Stdin {
+    /// None at all.
+    pub(crate) fn none() -> Stdin {
+        Stdin {
+            is_piped: false,
+            reader: Box::new(io::empty()),
+        }
+    }
+
     /// The real one.
     pub(crate) fn of_process(reading: &Arc<Reading>) -> io::Result<Stdin> {
         let stdin = io::stdin();

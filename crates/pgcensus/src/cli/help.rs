@@ -55,6 +55,10 @@ const COMMANDS: Rows = &[
         "servers",
         "the servers of this machine, and whether they log what is needed",
     ),
+    (
+        "serve",
+        "the same numbers over HTTP, and events as they happen",
+    ),
 ];
 
 const INPUT: Rows = &[

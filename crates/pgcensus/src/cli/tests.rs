@@ -271,10 +271,6 @@ fn each_mistake_has_its_sentence() {
             "'ssh://db1/pg.log': pgcensus reads local files; try ssh HOST cat pg.log | pgcensus -",
         ),
         (
-            &["serve", "pg.log"],
-            "'serve' is not in this version; it has summary, history, sessions, refused, events, watch, top, findings, compare, report and servers",
-        ),
-        (
             &["sesions", "pg.log"],
             "'sesions': no such file and no command; did you mean sessions?",
         ),
@@ -327,14 +323,6 @@ fn each_mistake_has_its_sentence() {
     ] {
         assert_eq!(usage_error(words), message);
     }
-}
-
-#[test]
-fn later_command_is_a_file_where_there_is_one() {
-    let exists = |path: &Path| path == Path::new("serve");
-    let args = Args::read(["pgcensus", "serve"].map(OsString::from), exists).unwrap();
-    assert_eq!(args.command, Command::Summary);
-    assert_eq!(args.input.inputs, [PathBuf::from("serve")]);
 }
 
 #[test]

@@ -62,6 +62,7 @@ pub(super) fn check(args: &Args) -> Result<(), String> {
         filter,
         window,
         show,
+        serve,
         compared: _,
     } = args;
     if let Some(prefix) = &input.line_prefix {
@@ -153,7 +154,39 @@ pub(super) fn check(args: &Args) -> Result<(), String> {
         }
     }
 
+    if *command == Command::Serve {
+        if *window != WindowArgs::default() {
+            return Err(
+                "serve: which time is for each request to say: /api/v1/summary?last=1h".to_owned(),
+            );
+        }
+        let is_shown = show.json || show.csv || !show.output.is_empty();
+        if is_shown || show.limit.is_some() || !show.by.is_empty() {
+            return Err(
+                "serve: how it is shown is for each request to say: /api/v1/summary?by=user; --json, --csv and -o go \
+                 with the other commands"
+                    .to_owned(),
+            );
+        }
+        if serve.check_config && serve.config.is_none() {
+            return Err("--check-config: needs --config FILE".to_owned());
+        }
+        if serve.tls_cert.is_some() != serve.tls_key.is_some() {
+            return Err(
+                "serve: TLS needs both --tls-cert FILE and --tls-key FILE; they may be one file"
+                    .to_owned(),
+            );
+        }
+    }
+
     for (flag, given, wanted) in [
+        ("--listen", serve.listen.is_some(), Command::Serve),
+        ("--token-file", serve.token_file.is_some(), Command::Serve),
+        ("--tls-cert", serve.tls_cert.is_some(), Command::Serve),
+        ("--tls-key", serve.tls_key.is_some(), Command::Serve),
+        ("--allow-host", !serve.allow_host.is_empty(), Command::Serve),
+        ("--config", serve.config.is_some(), Command::Serve),
+        ("--check-config", serve.check_config, Command::Serve),
         ("--open", show.open, Command::Sessions),
         ("--all", show.all, Command::Watch),
         ("--no-fold", show.no_fold, Command::Summary),

@@ -1,6 +1,6 @@
 //! `compare`: two windows of one input in one pass, or two inputs one after the other.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -17,7 +17,7 @@ use crate::cli::{Compared, OutputFormat};
 use crate::pipeline::{Outcome, Run, Sink};
 use crate::progress::Progress;
 use crate::source::input::Reading;
-use crate::source::{Plan, Readable, Stdin};
+use crate::source::{Plan, Readable};
 use crate::time_spec::{self, Stretch};
 use crate::view;
 use crate::view::comparison::{Told, too_short};
@@ -103,11 +103,11 @@ impl Asked<'_> {
         let whole = time_spec::Window::default();
         let mut request = input_request(&self.args.input, Reading::new(&run.reading.interrupt))?;
         request.paths = after.to_vec();
-        let stdin = Stdin::of_process(&request.reading).context("standard input")?;
+        let stdin = self.streams.stdin(&request.reading)?;
         request.trusts_begins = self.plan.trusts_begins();
         let plan = Plan::of(&request, stdin);
         request.reading.late.check()?;
-        let mut err = io::stderr().lock();
+        let mut err = self.streams.err();
         if self.args.show.explain {
             for line in plan.explain() {
                 writeln!(err, "{line}").ok();
@@ -115,7 +115,7 @@ impl Asked<'_> {
         }
         let problems = || {
             for problem in &plan.problems {
-                writeln!(io::stderr(), "pgcensus: {problem}").ok();
+                writeln!(self.streams.err(), "pgcensus: {problem}").ok();
             }
         };
         drop(err);
@@ -169,7 +169,7 @@ impl Asked<'_> {
             return true;
         };
         let note = on_one_line(&partial, &self.show(&self.zone, false));
-        writeln!(io::stderr(), "pgcensus: {note}: nothing was compared").ok();
+        writeln!(self.streams.err(), "pgcensus: {note}: nothing was compared").ok();
         false
     }
 
@@ -212,7 +212,7 @@ impl Asked<'_> {
             .iter()
             .any(|output| output.format == OutputFormat::Csv);
         if let Some(why) = too_short(&comparison).filter(|_| has_csv && !self.args.show.quiet) {
-            writeln!(io::stderr(), "pgcensus: {why}").ok();
+            writeln!(self.streams.err(), "pgcensus: {why}").ok();
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! `findings`: the verdicts, with their evidence.
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use pgcensus_core::change::Change;
 use pgcensus_core::findings::{Finding, Findings, Guesses, Known, LOG_MIN_MS};
@@ -9,7 +9,7 @@ use pgcensus_core::names::Names;
 use pgcensus_core::noise::{Folded, Noise};
 use pgcensus_core::zone::DisplayZone;
 
-use super::{Asked, counts, lives, open};
+use super::{Asked, counts, lives};
 use crate::cli::{Args, FilterArgs, OutputFormat};
 use crate::pipeline::{Outcome, Run, Sink};
 use crate::report::{connections_max, hba};
@@ -89,7 +89,7 @@ impl Asked<'_> {
         }
         for person in folds.findings.unknown_persons(&outcome.names) {
             writeln!(
-                io::stderr(),
+                self.streams.err(),
                 "pgcensus: --personal-user '{person}': no user of this log"
             )
             .ok();
@@ -127,7 +127,7 @@ impl Asked<'_> {
     ) -> anyhow::Result<Outcome> {
         let mut outputs = Vec::new();
         for output in self.outputs {
-            outputs.push(open(output)?);
+            outputs.push(self.streams.open(output)?);
         }
         let mut rows = GuessRows {
             guesses: Guesses::new(self.daily.limit(window.since, window.until)),

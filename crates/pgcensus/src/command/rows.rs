@@ -1,7 +1,7 @@
 //! `sessions` and `events`: a row each, as they come.
 
 use std::cmp::Reverse;
-use std::io::{self, Write};
+use std::io::Write;
 
 use pgcensus_core::change::{Change, What};
 use pgcensus_core::instant::Instant;
@@ -10,7 +10,7 @@ use pgcensus_core::present::as_open;
 use pgcensus_core::session::Session;
 use pgcensus_core::window::Window;
 
-use super::{Asked, counts, form, open};
+use super::{Asked, counts, form};
 use crate::cli::Sort;
 use crate::pipeline::{Outcome, Run, Sink};
 use crate::time_spec;
@@ -112,7 +112,7 @@ impl Asked<'_> {
         for output in self.outputs {
             outputs.push((
                 Sessions::new(form(output.format), self.show_for(&show, output)),
-                open(output)?,
+                self.streams.open(output)?,
             ));
         }
         let mut write = |session: &Session, names: &Names, until: Option<Instant>| {
@@ -162,7 +162,7 @@ impl Asked<'_> {
         }
         if more > 0 {
             let text = "more sessions are not sorted and not shown; give a window or a filter";
-            writeln!(io::stderr(), "pgcensus: {more} {text}").ok();
+            writeln!(self.streams.err(), "pgcensus: {more} {text}").ok();
         }
         self.tell(&outcome);
         Ok(outcome)
@@ -178,7 +178,7 @@ impl Asked<'_> {
         for output in self.outputs {
             outputs.push((
                 Events::new(form(output.format), self.show_for(&show, output)),
-                open(output)?,
+                self.streams.open(output)?,
             ));
         }
         let mut write = |change: &Change, names: &Names| {

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use pgcensus_core::zone::DisplayZone;
 
-use super::{fitted, open};
+use super::fitted;
+use super::streams::Streams;
 use crate::cli::{Args, Output, OutputFormat};
 use crate::discover::{Server, World};
 use crate::view::text::shown;
@@ -44,8 +45,8 @@ pub(super) fn run(args: &Args, outputs: &[Output], zone: &DisplayZone) -> anyhow
     };
     let found = &found[..show.rows(found.len(), usize::MAX)];
     for output in outputs {
-        let show = fitted(&show, output, args.show.color);
-        let mut out = open(output)?;
+        let show = fitted(&show, output, args.show.color, &Streams::Process);
+        let mut out = Streams::Process.open(output)?;
         match output.format {
             OutputFormat::Text => servers::text(found, &show, &mut out)?,
             OutputFormat::Json => servers::json(found, &show, &mut out)?,

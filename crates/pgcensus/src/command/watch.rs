@@ -13,7 +13,8 @@ use pgcensus_core::instant::Instant as LogInstant;
 use pgcensus_core::names::Names;
 use pgcensus_core::window::Window;
 
-use super::{Asked, form, moves_cursor, open};
+use super::last::Last;
+use super::{Asked, form, moves_cursor};
 use crate::cli::{OutputFormat, Target};
 use crate::live::{Amended, Step, Tail};
 use crate::pipeline::{Live, LogId, Outcome, Run, Sink};
@@ -30,9 +31,6 @@ pub(super) const PAST_MS: i64 = 5 * 60_000;
 
 /// Events that are kept until they are shown; older ones are dropped, and that is said.
 const KEPT_MAX: usize = 10_000;
-
-/// Logs of which it is known what their last record told; beyond it, that of which it was told first is forgotten.
-const LAST_MAX: usize = 64;
 
 /// The line of totals is drawn at most so often, and at least.
 const DRAWN: Duration = Duration::from_millis(100);
@@ -56,9 +54,7 @@ struct Watch<'w> {
     /// What the totals begin with.
     just_happened: Past,
     counts: Counts,
-    /// The log whose last record is being told, and what the last records of logs told.
-    may_go_on: Option<LogId>,
-    last: VecDeque<(LogId, Vec<Told>)>,
+    last: Last<Told>,
     lines: Lines<'w>,
 }
 
@@ -104,12 +100,10 @@ impl Sink for Rc<RefCell<Watch<'_>>> {
         if !watch.is_past {
             watch.counts.add(change);
             let is_shown = watch.lines.event(change, names)?;
-            if watch.may_go_on.is_some()
-                && let Some((_, told)) = watch.last.back_mut()
-            {
-                let change = change.clone();
-                told.push(Told { change, is_shown });
-            }
+            watch.last.add(|| Told {
+                change: change.clone(),
+                is_shown,
+            });
             return Ok(());
         }
         watch.just_happened.add(change);
@@ -124,15 +118,7 @@ impl Sink for Rc<RefCell<Watch<'_>>> {
     fn ends(&mut self, _: LogInstant) {}
 
     fn may_go_on(&mut self, log: Option<LogId>) {
-        let watch = &mut *self.borrow_mut();
-        watch.may_go_on = log;
-        if let Some(log) = log {
-            watch.last.retain(|(of, _)| *of != log);
-            watch
-                .last
-                .drain(..watch.last.len().saturating_sub(LAST_MAX - 1));
-            watch.last.push_back((log, Vec::new()));
-        }
+        self.borrow_mut().last.may_go_on(log);
     }
 }
 
@@ -143,9 +129,7 @@ impl Watch<'_> {
             lines: &amended.lines,
             is_event: amended.is_event,
         };
-        let last = self.last.iter().find(|(log, _)| *log == amended.log);
-        let told = last.map_or(&[][..], |(_, told)| told);
-        for Told { change, is_shown } in told {
+        for Told { change, is_shown } in self.last.of(amended.log) {
             // Time went on with it, too, and ended what waited.
             if events::pid(&change.what) != amended.pid {
                 continue;
@@ -156,7 +140,7 @@ impl Watch<'_> {
             self.lines.amend(change, *is_shown, amendment, names)?;
         }
         if !amended.is_event {
-            self.last.retain(|(log, _)| *log != amended.log);
+            self.last.forget(amended.log);
         }
         Ok(())
     }
@@ -435,7 +419,7 @@ impl Asked<'_> {
             None => {}
         }
         let outcome = tail.shared.live.finish()?;
-        Self::nothing_matched(&outcome);
+        self.nothing_matched(&outcome);
         Ok(outcome)
     }
 
@@ -450,7 +434,7 @@ impl Asked<'_> {
                 is_terminal: fitted.terminal && is_text && moves_cursor(),
                 is_seen: fitted.terminal,
                 color: fitted.color,
-                to: open(output)?,
+                to: self.streams.open(output)?,
             });
         }
         for out in outputs.iter_mut().filter(|out| out.form == Form::Csv) {
@@ -470,8 +454,7 @@ impl Asked<'_> {
             kept_max,
             just_happened: Past::default(),
             counts: Counts::default(),
-            may_go_on: None,
-            last: VecDeque::new(),
+            last: Last::default(),
             lines: Lines {
                 show,
                 servers: Vec::new(),

@@ -11,7 +11,6 @@
 //! by a thread of its own ([`Growing::read`]), while the counts are shown.
 
 use std::cell::RefCell;
-use std::io;
 use std::rc::Rc;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -166,7 +165,7 @@ impl Growing<'_> {
 
     fn read_for(&self, ask: &Ask, reading: &Arc<Reading>) -> anyhow::Result<Option<Moment>> {
         self.hold();
-        let plan = Plan::of(&self.request(reading, false), nobody());
+        let plan = Plan::of(&self.request(reading, false), Stdin::none());
         let asked = self.asked.of(&plan);
         let finished = Finished {
             asked: &asked,
@@ -189,7 +188,7 @@ impl Growing<'_> {
     ) -> anyhow::Result<()> {
         self.hold();
         let request = self.request(reading, true);
-        let plan = Plan::of(&request, nobody());
+        let plan = Plan::of(&request, Stdin::none());
         let asked = self.asked.of(&plan);
         let input = self.input(&plan)?;
         let now = first.at.is_none().then(|| Now {
@@ -528,12 +527,5 @@ impl Following<'_, '_> {
         for problem in &mut moment.problems {
             *problem = shown(problem.as_bytes()).into_owned();
         }
-    }
-}
-
-fn nobody() -> Stdin {
-    Stdin {
-        is_piped: false,
-        reader: Box::new(io::empty()),
     }
 }

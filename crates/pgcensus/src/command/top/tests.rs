@@ -65,6 +65,7 @@ impl Sitting {
             filter: FilterArgs::default(),
             window: WindowArgs::default(),
             show: ShowArgs::default(),
+            serve: crate::cli::ServeArgs::default(),
             compared: None,
         };
         let mut clock = LogClock::new(None);
@@ -97,6 +98,7 @@ impl Sitting {
                 .map(|server| server.name.clone())
                 .collect(),
             connections_max: Some(97),
+            streams: crate::command::streams::Streams::Process,
         };
         what(&Finished {
             asked: &asked,

@@ -1,0 +1,278 @@
+//! The configuration file of `serve`: a key is the flag of that name, with `_` for `-`.
+//!
+//! ```toml
+//! inputs = ["/var/log/postgresql"]
+//! listen = "10.0.0.5:8432"
+//! token_file = "/etc/pgcensus/token"
+//! exclude_app = ["pg_isready", "postgres_exporter"]
+//! ```
+//!
+//! Each key is read as its flag on the command line would be, so that both understand and refuse the same. What the command line
+//! says prevails, key by key.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use clap::ArgAction;
+use toml::de::{DeTable, DeValue};
+
+use super::{Args, Command, Stop, help};
+
+/// Keys beside those of [`FLAGS`].
+const INPUTS: &str = "inputs";
+
+/// The flags that are keys.
+const FLAGS: [&str; 26] = [
+    "server",
+    "logfile-list",
+    "format",
+    "line-prefix",
+    "lang",
+    "log-timezone",
+    "threads",
+    "db",
+    "user",
+    "app",
+    "host",
+    "exclude-db",
+    "exclude-user",
+    "exclude-app",
+    "exclude-host",
+    "exclude-server",
+    "pid",
+    "session",
+    "timezone",
+    "personal-user",
+    "listen",
+    "token-file",
+    "tls-cert",
+    "tls-key",
+    "allow-host",
+    "quiet",
+];
+
+impl Args {
+    /// This command line with what a file says beside it.
+    ///
+    /// # Errors
+    /// What is wrong in the file: `line 3: listen: …`.
+    pub(crate) fn with_config(&self, text: &str) -> Result<Args, String> {
+        let exists = Path::exists;
+        let words = words(text)?;
+        let mut all = vec![OsString::from("pgcensus"), Command::Serve.as_str().into()];
+        for (line, key, own) in words {
+            let head = ["pgcensus", Command::Serve.as_str()].map(OsString::from);
+            // TLS needs two keys, which is seen when all are there.
+            let is_of_two = key.starts_with("tls_");
+            if !is_of_two {
+                read(head.into_iter().chain(own.iter().cloned()), exists)
+                    .map_err(|message| format!("line {line}: {key}: {message}"))?;
+            }
+            all.extend(own);
+        }
+        let mut args = read(all, exists)?;
+        args.prefer(self);
+        Ok(args)
+    }
+
+    /// What another command line says prevails.
+    fn prefer(&mut self, other: &Args) {
+        fn one<T: Clone>(own: &mut Option<T>, other: Option<&T>) {
+            if let Some(other) = other {
+                *own = Some(other.clone());
+            }
+        }
+        fn all<T: Clone>(own: &mut Vec<T>, other: &[T]) {
+            if !other.is_empty() {
+                *own = other.to_vec();
+            }
+        }
+        let (own, its) = (&mut self.input, &other.input);
+        let names_input = |server: &super::ServerArg| server.path.is_some();
+        if !its.inputs.is_empty() || !its.lists.is_empty() || its.servers.iter().any(names_input) {
+            own.inputs.clone_from(&its.inputs);
+            own.lists.clone_from(&its.lists);
+            own.servers.retain(|server| !names_input(server));
+        }
+        own.servers.extend(its.servers.iter().cloned());
+        one(&mut own.format, its.format.as_ref());
+        one(&mut own.line_prefix, its.line_prefix.as_ref());
+        all(&mut own.languages, &its.languages);
+        one(&mut own.log_timezone, its.log_timezone.as_ref());
+        one(&mut own.threads, its.threads.as_ref());
+        one(&mut own.chunk_size, its.chunk_size.as_ref());
+        let (own, its) = (&mut self.filter, &other.filter);
+        for (own, its) in [
+            (&mut own.db, &its.db),
+            (&mut own.user, &its.user),
+            (&mut own.app, &its.app),
+            (&mut own.host, &its.host),
+            (&mut own.exclude_db, &its.exclude_db),
+            (&mut own.exclude_user, &its.exclude_user),
+            (&mut own.exclude_app, &its.exclude_app),
+            (&mut own.exclude_host, &its.exclude_host),
+            (&mut own.exclude_server, &its.exclude_server),
+            (&mut own.pid, &its.pid),
+            (&mut own.session, &its.session),
+        ] {
+            all(own, its);
+        }
+        one(&mut self.show.timezone, other.show.timezone.as_ref());
+        all(&mut self.show.personal_user, &other.show.personal_user);
+        self.show.quiet |= other.show.quiet;
+        let (own, its) = (&mut self.serve, &other.serve);
+        one(&mut own.listen, its.listen.as_ref());
+        one(&mut own.token_file, its.token_file.as_ref());
+        one(&mut own.tls_cert, its.tls_cert.as_ref());
+        one(&mut own.tls_key, its.tls_key.as_ref());
+        all(&mut own.allow_host, &its.allow_host);
+    }
+}
+
+fn read(
+    words: impl IntoIterator<Item = OsString>,
+    exists: impl Fn(&Path) -> bool,
+) -> Result<Args, String> {
+    Args::read(words, exists).map_err(|stop| match stop {
+        Stop::Answer(text) | Stop::Usage(text) => text,
+    })
+}
+
+/// The line of each key, itself, and the words that it stands for.
+fn words(text: &str) -> Result<Vec<(usize, String, Vec<OsString>)>, String> {
+    let line = |at: usize| 1 + text[..at.min(text.len())].matches('\n').count();
+    let table = DeTable::parse(text).map_err(|err| {
+        let at = err.span().map_or(1, |span| line(span.start));
+        format!("line {at}: {}", err.message())
+    })?;
+    let flags = help::command();
+    let mut words = Vec::new();
+    for (key, value) in table.get_ref() {
+        let (at, name) = (line(key.span().start), key.get_ref().as_ref());
+        let wrong = |what: &str| format!("line {at}: {name}: {what}");
+        let mut own = Vec::new();
+        if name == INPUTS {
+            let DeValue::Array(paths) = value.get_ref() else {
+                return Err(wrong("not a list of paths"));
+            };
+            for path in paths {
+                match path.get_ref().as_str() {
+                    // It would be read as an option.
+                    Some(path) if path.starts_with('-') && path != "-" => {
+                        own.push(format!("./{path}").into());
+                    }
+                    Some("") | None => return Err(wrong("not a list of paths")),
+                    Some(path) => own.push(path.into()),
+                }
+            }
+            words.push((at, name.to_owned(), own));
+            continue;
+        }
+        let flag = name.replace('_', "-");
+        let Some(flag) = FLAGS
+            .iter()
+            .find(|known| **known == flag && !name.contains('-'))
+        else {
+            let known: Vec<_> = FLAGS.iter().map(|flag| flag.replace('-', "_")).collect();
+            return Err(wrong(&format!(
+                "no such key; there are {INPUTS}, {}",
+                known.join(", ")
+            )));
+        };
+        let mut arguments = flags.get_arguments();
+        let action = arguments
+            .find(|argument| argument.get_long() == Some(flag))
+            .map(clap::Arg::get_action);
+        match (action, value.get_ref()) {
+            (Some(ArgAction::SetTrue), DeValue::Boolean(true)) => {
+                own.push(format!("--{flag}").into());
+            }
+            (Some(ArgAction::SetTrue), DeValue::Boolean(false)) => {}
+            (Some(ArgAction::SetTrue), _) => return Err(wrong("not true or false")),
+            (_, DeValue::String(text)) => own.push(format!("--{flag}={text}").into()),
+            (_, DeValue::Integer(number)) => {
+                own.push(format!("--{flag}={}", number.as_str()).into());
+            }
+            (Some(ArgAction::Append), DeValue::Array(values)) => {
+                for value in values {
+                    let Some(text) = value.get_ref().as_str() else {
+                        return Err(wrong("not a list of texts"));
+                    };
+                    own.push(format!("--{flag}={text}").into());
+                }
+            }
+            (Some(ArgAction::Append), _) => return Err(wrong("not a text or a list of texts")),
+            _ => return Err(wrong("not a text")),
+        }
+        words.push((at, name.to_owned(), own));
+    }
+    // As they stand there.
+    words.sort_by_key(|(at, ..)| *at);
+    Ok(words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn serve(words: &[&str]) -> Args {
+        let words = ["pgcensus", "serve"].iter().chain(words);
+        Args::read(words.map(OsString::from), |_| true).expect("a command line")
+    }
+
+    #[test]
+    fn keys_are_flags_and_the_command_line_prevails() {
+        let text = r#"
+            inputs = ["a.log", "-b.log"]
+            server = ["db1=/logs/db1", "db*"]
+            listen = "[::1]:9000"
+            exclude_app = ["pg_isready"]
+            user = "app*"
+            threads = 3
+            quiet = true
+        "#;
+        let args = serve(&[]).with_config(text).expect("a configuration");
+        let paths: Vec<_> = args.input.inputs.iter().map(|path| path.to_str()).collect();
+        assert_eq!(paths, [Some("a.log"), Some("./-b.log")]);
+        assert_eq!(args.input.servers.len(), 2);
+        assert_eq!(args.serve.listen.as_deref(), Some("[::1]:9000"));
+        assert_eq!(args.filter.exclude_app, ["pg_isready"]);
+        assert_eq!(args.filter.user, ["app*"]);
+        assert_eq!(args.input.threads.map(usize::from), Some(3));
+        assert!(args.show.quiet);
+        let args = serve(&["c.log", "--user", "web", "--listen", "localhost:1"]);
+        let args = args.with_config(text).expect("a configuration");
+        assert_eq!(args.input.inputs, [Path::new("c.log")]);
+        assert_eq!(args.input.servers.len(), 1);
+        assert_eq!(args.filter.user, ["web"]);
+        assert_eq!(args.serve.listen.as_deref(), Some("localhost:1"));
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_line_and_key() {
+        for (text, message) in [
+            ("\nlisten = ", "line 2: "),
+            (
+                "listen = 'x'\n\nlisen = 'y'\n",
+                "line 3: lisen: no such key; there are inputs, server, ",
+            ),
+            ("a = 1\n[b]\n", "line 1: a: no such key; "),
+            ("[tls]\ncert = 'x'\n", "line 1: tls: no such key; "),
+            ("inputs = 'pg.log'", "line 1: inputs: not a list of paths"),
+            (
+                "\nformat = 'xml'",
+                "line 2: format: --format 'xml': not one of stderr, csvlog, jsonlog",
+            ),
+            ("db = [1]", "line 1: db: not a list of texts"),
+            ("quiet = 'no'", "line 1: quiet: not true or false"),
+            ("listen = ['a']", "line 1: listen: not a text"),
+            ("listen = 'a'\nlisten = 'b'\n", "line 2: "),
+            ("tls_cert = 'a'", "serve: TLS needs both"),
+            ("output = 'x'", "line 1: output: no such key; "),
+            ("token-file = 'x'", "line 1: token-file: no such key; "),
+        ] {
+            let err = serve(&[]).with_config(text).expect_err(text);
+            assert!(err.starts_with(message), "{text:?}: {err}");
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! The engine of `serve`: reads what is there, follows it and hands on what happens.
+//!
+//! Here is where all changes pass: what counts them for good beside the events (metrics) is a fold that [`Told`] observes.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::io::{self, Write};
+use std::rc::Rc;
+use std::sync::{Arc, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use pgcensus_core::change::{Change, What};
+use pgcensus_core::filter::{Who, WhoText};
+use pgcensus_core::instant::Instant as LogInstant;
+use pgcensus_core::names::Names;
+use pgcensus_core::zone::DisplayZone;
+
+use super::super::last::Last;
+use super::super::top::kept::Kept;
+use super::IDLE;
+use crate::interrupt::Interrupt;
+use crate::live::{Amended, Step, Tail};
+use crate::pipeline::{Live, LogId, Run, Sink};
+use crate::source::{Plan, Request};
+use crate::view::events::{self, Amendment};
+use crate::view::text::shown;
+use crate::view::watch::server_name;
+use crate::view::{Form, Show};
+use crate::web::health::Health;
+use crate::web::stream::{Event, Hub, KEPT_MAX};
+
+/// Events that come within so long are handed on together: each costs every reader a wake-up else.
+const PACE: Duration = Duration::from_millis(20);
+
+/// Events of the past are handed on by so many.
+const BATCH: usize = 64;
+
+/// How often time passes without any record.
+const PASSES: Duration = Duration::from_secs(1);
+
+/// What reads and follows.
+pub(super) struct Engine<'e> {
+    zone: &'e DisplayZone,
+    hub: Arc<Hub>,
+    health: Arc<Health>,
+    kept: Option<&'e Kept>,
+}
+
+/// What is told of changes.
+struct Told<'e> {
+    zone: &'e DisplayZone,
+    /// What was there is being read: its last changes, and how many there were before them.
+    past: Option<VecDeque<Change>>,
+    dropped: u64,
+    /// Names of servers, by their ids.
+    servers: Vec<String>,
+    /// To be handed on.
+    events: Vec<Event>,
+    last: Last<Change>,
+}
+
+impl Sink for Rc<RefCell<Told<'_>>> {
+    fn begins(&mut self, _: LogInstant) {}
+
+    fn change(&mut self, names: &Names, change: &Change) -> anyhow::Result<()> {
+        let told = &mut *self.borrow_mut();
+        // Its refusal follows, and says so.
+        if let What::TakenBack(_) = change.what {
+            return Ok(());
+        }
+        let Some(past) = &mut told.past else {
+            told.tell(names, change, None);
+            told.last.add(|| change.clone());
+            return Ok(());
+        };
+        if past.len() == KEPT_MAX {
+            past.pop_front();
+            told.dropped += 1;
+        }
+        past.push_back(change.clone());
+        Ok(())
+    }
+
+    fn ends(&mut self, _: LogInstant) {}
+
+    fn may_go_on(&mut self, log: Option<LogId>) {
+        self.borrow_mut().last.may_go_on(log);
+    }
+}
+
+impl Told<'_> {
+    /// Makes an event of a change, or of what comes to it.
+    fn tell(&mut self, names: &Names, change: &Change, amendment: Option<Amendment<'_>>) {
+        while self.servers.len() < names.servers() {
+            self.servers.push(server_name(names, self.servers.len()));
+        }
+        let show = Show {
+            zone: self.zone,
+            servers: &self.servers,
+            color: false,
+            width: 80,
+            limit: None,
+            by: &[],
+            terminal: false,
+            window_is_default: false,
+        };
+        let mut line = Vec::new();
+        match amendment {
+            None => events::write(Form::Json, change, names, &show, &mut line),
+            Some(amendment) => {
+                events::write_amendment(Form::Json, change, amendment, names, &show, &mut line);
+            }
+        }
+        let who = who(names, &change.what);
+        self.events.push(Event { line, who });
+    }
+
+    /// A record whose events were told goes on.
+    fn amend(&mut self, names: &Names, amended: &Amended) {
+        let amendment = Amendment {
+            lines: &amended.lines,
+            is_event: amended.is_event,
+        };
+        let told: Vec<Change> = self.last.of(amended.log).to_vec();
+        for change in &told {
+            // Time went on with it, too, and ended what waited.
+            if events::pid(&change.what) == amended.pid {
+                self.tell(names, change, Some(amendment));
+            }
+        }
+        if !amended.is_event {
+            self.last.forget(amended.log);
+        }
+    }
+}
+
+/// Who is behind a change.
+fn who(names: &Names, what: &What) -> WhoText {
+    match what {
+        What::Opened(session) | What::TakenBack(session) | What::Closed(session) => {
+            WhoText::new(names, &Who::from(&**session))
+        }
+        What::Refused(refusal) => WhoText::new(names, &Who::from(&**refusal)),
+        What::Probe(probe) => WhoText::new(names, &Who::from(&**probe)),
+        What::Server(server, ..) => WhoText::of_server(names, *server),
+    }
+}
+
+impl<'e> Engine<'e> {
+    pub(super) fn new(
+        zone: &'e DisplayZone,
+        hub: Arc<Hub>,
+        health: Arc<Health>,
+        kept: Option<&'e Kept>,
+    ) -> Engine<'e> {
+        Engine {
+            zone,
+            hub,
+            health,
+            kept,
+        }
+    }
+
+    /// Follows until the interrupt comes, or nobody is served any more.
+    pub(super) fn run(
+        &mut self,
+        run: Run<'_>,
+        plan: &Plan,
+        request: &Request,
+        interrupt: &Interrupt,
+        is_up: impl Fn() -> bool,
+    ) -> anyhow::Result<()> {
+        let told = Rc::new(RefCell::new(Told {
+            zone: self.zone,
+            past: Some(VecDeque::new()),
+            dropped: 0,
+            servers: Vec::new(),
+            events: Vec::new(),
+            last: Last::default(),
+        }));
+        let mut sink = told.clone();
+        let live = Live::begin(run, &mut sink, true)?;
+        if live.is_stopped() {
+            return Ok(());
+        }
+        let mut tail = Tail::new(live, plan, request, None, PACE / 4)?;
+        self.tell_past(&mut told.borrow_mut(), tail.shared.live.names());
+        let (mut passed, mut published) = (Instant::now(), Instant::now());
+        let mut is_over = false;
+        while !interrupt.came() && is_up() {
+            self.health.follows(self.troubles(&tail));
+            let waits = if told.borrow().events.is_empty() {
+                PASSES
+            } else {
+                PACE.saturating_sub(published.elapsed())
+            };
+            if is_over {
+                // Of what does not grow there is nothing more to come, but it is served all the same.
+                thread::sleep(waits.min(IDLE));
+            } else {
+                is_over = tail.step(waits)? == Step::Over;
+            }
+            if passed.elapsed() >= PASSES {
+                passed = Instant::now();
+                tail.pass()?;
+            }
+            let told = &mut *told.borrow_mut();
+            for amended in std::mem::take(&mut tail.shared.amended) {
+                told.amend(tail.shared.live.names(), &amended);
+            }
+            for said in tail.shared.said.drain(..) {
+                writeln!(io::stderr(), "pgcensus: {}", shown(said.as_bytes())).ok();
+            }
+            if !told.events.is_empty() && published.elapsed() >= PACE {
+                published = Instant::now();
+                self.hub.publish(&mut told.events);
+            }
+        }
+        Ok(())
+    }
+
+    /// The last events of what was there: whoever comes back may have missed some of them.
+    fn tell_past(&self, told: &mut Told<'_>, names: &Names) {
+        self.hub.skip(told.dropped);
+        for change in told.past.take().into_iter().flatten() {
+            told.tell(names, &change, None);
+            if told.events.len() >= BATCH {
+                self.hub.publish(&mut told.events);
+            }
+        }
+        self.hub.publish(&mut told.events);
+        self.hub.begin();
+    }
+
+    /// What is wrong with the logs now.
+    fn troubles(&self, tail: &Tail<'_, '_>) -> Vec<String> {
+        let of_stdin = self.kept.and_then(|kept| {
+            let problem = kept.problem.lock();
+            problem.unwrap_or_else(PoisonError::into_inner).clone()
+        });
+        let troubles = tail.troubles().into_iter().chain(of_stdin);
+        troubles
+            .map(|trouble| shown(trouble.as_bytes()).into_owned())
+            .collect()
+    }
+}
