@@ -10,14 +10,14 @@ use crate::instant::Instant;
 use crate::session::{ServerId, Session, SessionId};
 
 /// How long a session is held, in log time.
-const HOLD_MS: i64 = 2_000;
+pub(crate) const HOLD_MS: i64 = 2_000;
 
 /// How long, while time passes and nothing is logged.
-const PASS_MS: i64 = 200;
+pub(crate) const PASS_MS: i64 = 200;
 
 /// At most this many changes wait; past it the oldest is let go, and a refusal that comes later finds a
 /// session that has been told.
-const HELD_MAX: usize = 10_000;
+pub(crate) const HELD_MAX: usize = 10_000;
 
 /// Changes on their way, in order.
 #[derive(Debug, Default)]

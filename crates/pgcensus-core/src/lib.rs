@@ -17,6 +17,7 @@ pub mod history;
 pub mod hold;
 pub mod instant;
 pub mod lives;
+pub mod metrics;
 pub mod names;
 pub mod noise;
 pub mod notable;
