@@ -11,6 +11,7 @@ mod rows;
 mod serve;
 mod servers;
 pub(crate) mod streams;
+mod textfile;
 mod top;
 mod totals;
 mod watch;

@@ -105,6 +105,8 @@ pub(crate) struct FileOutcome {
     pub(crate) events: u64,
     /// Spans that could not be read, or were not believed.
     pub(crate) unreadable: u64,
+    /// Of these were not believed.
+    pub(crate) untrusted: u64,
     pub(crate) first: Option<Instant>,
     pub(crate) last: Option<Instant>,
     /// Prefixes that took over in it.

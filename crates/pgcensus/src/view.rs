@@ -5,6 +5,7 @@
 //! HistorySnapshot ─► history::text, json::history, csv::history
 //! RefusedSnapshot ─► refused::text, refused::data::json, refused::data::csv
 //! Session, Change ─► sessions::Sessions, events::Events    (streams)
+//! Metrics         ─► metrics::text    (for Prometheus)
 //! discover::Server ─► servers::text, servers::json, servers::csv
 //! ```
 //!
@@ -23,6 +24,7 @@ pub(crate) mod fail2ban;
 pub(crate) mod findings;
 pub(crate) mod history;
 pub(crate) mod json;
+pub(crate) mod metrics;
 pub(crate) mod noise;
 pub(crate) mod page;
 pub(crate) mod refused;

@@ -190,6 +190,7 @@ pub(super) fn check(args: &Args) -> Result<(), String> {
         ("--open", show.open, Command::Sessions),
         ("--all", show.all, Command::Watch),
         ("--no-fold", show.no_fold, Command::Summary),
+        ("--textfile", show.textfile.is_some(), Command::Summary),
         ("--sort", show.sort.is_some(), Command::Sessions),
         ("--bucket", show.bucket.is_some(), Command::History),
         ("--fail-on", show.fail_on.is_some(), Command::Findings),
@@ -207,6 +208,14 @@ pub(super) fn check(args: &Args) -> Result<(), String> {
                 "{flag}: goes with {wanted}: pgcensus {wanted} {flag} …"
             ));
         }
+    }
+    if let Some(path) = &show.textfile
+        && path.extension().is_none_or(|extension| extension != "prom")
+    {
+        return Err(format!(
+            "--textfile '{}': node_exporter reads *.prom; name it so",
+            path.display()
+        ));
     }
     if show.personal_user.iter().any(String::is_empty) {
         return Err(

@@ -5,6 +5,7 @@ use pgcensus_core::change::Change;
 use pgcensus_core::findings::Findings;
 use pgcensus_core::history::History;
 use pgcensus_core::instant::Instant;
+use pgcensus_core::metrics::Metrics;
 use pgcensus_core::names::Names;
 use pgcensus_core::noise::{GROUPS_MAX, Noise};
 use pgcensus_core::snapshot::{CensusSnapshot, HistorySnapshot, OpenSnapshot, PeakSnapshot};
@@ -27,12 +28,17 @@ struct Totals {
     findings: Option<Findings>,
     /// `summary` folds it.
     noise: Option<Noise>,
+    /// For `--textfile`.
+    metrics: Option<Metrics>,
 }
 
 impl Sink for Totals {
     fn begins(&mut self, first: Instant) {
         self.census.begins(first);
         self.history.begins(first);
+        if let Some(metrics) = &mut self.metrics {
+            metrics.begins(first);
+        }
     }
 
     fn change(&mut self, _: &Names, change: &Change) -> anyhow::Result<()> {
@@ -43,6 +49,9 @@ impl Sink for Totals {
         }
         if let Some(noise) = &mut self.noise {
             noise.observe(change);
+        }
+        if let Some(metrics) = &mut self.metrics {
+            metrics.observe(change);
         }
         Ok(())
     }
@@ -61,6 +70,9 @@ impl Sink for Totals {
         }
         if let Some(noise) = &mut self.noise {
             noise.ends(last);
+        }
+        if let Some(metrics) = &mut self.metrics {
+            metrics.ends(last);
         }
     }
 }
@@ -88,6 +100,12 @@ impl Asked<'_> {
             ),
             findings: Some(Findings::severe(self.daily.limit(since, until))),
             noise: Some(Noise::new(self.daily.limit(since, until))),
+            metrics: self
+                .args
+                .show
+                .textfile
+                .is_some()
+                .then(|| Metrics::new(self.daily.limit(since, until))),
         };
         let outcome = self.read(run, &mut totals, false)?;
         if !self.is_known(&outcome, since) {
@@ -134,6 +152,10 @@ impl Asked<'_> {
             OutputFormat::Json => view::json::summary(&census, &found, &report, show, out),
             OutputFormat::Csv => view::csv::summary(&census, show, out),
         })?;
+        if let Some(mut metrics) = totals.metrics {
+            metrics.finish();
+            self.textfile(&metrics, &outcome, report.max_connections)?;
+        }
         Ok(outcome)
     }
 
@@ -150,6 +172,7 @@ impl Asked<'_> {
             history: History::new(self.daily.limit(since, until), bucket_s, self.zone.clone()),
             findings: None,
             noise: None,
+            metrics: None,
         };
         let outcome = self.read(run, &mut totals, false)?;
         if !self.is_known(&outcome, since) {

@@ -640,8 +640,10 @@ impl<'a, 's> Fold<'a, 's> {
         Unreadable { offset, len, why }: Unreadable,
         excerpt: &[u8],
     ) {
-        self.servers[server].files[file].unreadable += 1;
+        let outcome = &mut self.servers[server].files[file];
+        outcome.unreadable += 1;
         if matches!(why, Why::Untrusted | Why::Raised) {
+            outcome.untrusted += 1;
             self.untrusted_total += 1;
         } else {
             self.unreadable_total += 1;

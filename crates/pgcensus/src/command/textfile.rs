@@ -1,0 +1,141 @@
+//! `--textfile`: metrics in a file, for the textfile collector of `node_exporter`.
+
+use std::io::{self, Write as _};
+use std::path::Path;
+
+use anyhow::Context as _;
+use pgcensus_core::instant::Instant;
+use pgcensus_core::metrics::Metrics;
+use pgcensus_core::metrics::series::SERIES_MAX;
+use pgcensus_core::session::ServerId;
+use pgcensus_core::tracker::Tracker;
+
+use super::Asked;
+use crate::pipeline::{FileOutcome, Outcome};
+use crate::report;
+use crate::view::metrics::{self, Exposition, Facts, ServerFacts};
+use crate::view::text::thousands;
+
+impl Asked<'_> {
+    /// Writes the metrics of a run. Counters of a part would be smaller than those of the whole, so none are written of what
+    /// Ctrl+C has ended.
+    pub(super) fn textfile(
+        &self,
+        metrics: &Metrics,
+        outcome: &Outcome,
+        connections_max: Option<u32>,
+    ) -> anyhow::Result<()> {
+        let Some(path) = &self.args.show.textfile else {
+            return Ok(());
+        };
+        if self.partial(outcome).is_some() {
+            let path = path.display();
+            writeln!(
+                io::stderr(),
+                "pgcensus: --textfile {path}: not written, for not all was read"
+            )
+            .ok();
+            return Ok(());
+        }
+        let mut filter = outcome.filter.clone();
+        let mut facts = Facts {
+            servers: Vec::new(),
+            last: outcome.input.map(|(_, last)| last),
+            now: None,
+        };
+        for (id, server) in (0..).map(ServerId).zip(&outcome.servers) {
+            if filter.has_server(&outcome.names, id) {
+                let known = ServerFacts::of(&server.tracker, &server.files, facts.last);
+                facts.servers.push((id, known));
+            }
+        }
+        // It is known of the one server that there is.
+        if let [_] = outcome.servers[..] {
+            let servers = facts.servers.iter_mut();
+            servers.for_each(|(_, known)| known.connections_max = connections_max);
+        }
+        let text = metrics::text(metrics, &outcome.names, &facts, Exposition::Classic);
+        write(path, &text)?;
+        self.tell_others(path, metrics);
+        Ok(())
+    }
+
+    /// Says that there were more names than series.
+    fn tell_others(&self, path: &Path, metrics: &Metrics) {
+        let (_, refused) = metrics.refused_connections();
+        let connects = metrics.clients().elsewhere + metrics.walsenders().elsewhere;
+        if connects + refused > 0 && !self.args.show.quiet {
+            writeln!(
+                io::stderr(),
+                "pgcensus: --textfile {}: names of {} connects and {} refused connections are counted as (other): there are {} series of each",
+                path.display(),
+                thousands(connects),
+                thousands(refused),
+                thousands(SERIES_MAX as u64)
+            )
+            .ok();
+        }
+    }
+}
+
+impl ServerFacts {
+    /// Of a server whose log was read; `last` is the last log time of all.
+    pub(crate) fn of(tracker: &Tracker, files: &[FileOutcome], last: Option<Instant>) -> Self {
+        let sum = |count: fn(&FileOutcome) -> u64| files.iter().map(count).sum();
+        ServerFacts {
+            bytes: sum(|file| file.bytes),
+            events: sum(|file| file.events),
+            unreadable: sum(|file| file.unreadable - file.untrusted),
+            untrusted: sum(|file| file.untrusted),
+            last: files.iter().filter_map(|file| file.last).max(),
+            tells_open: report::tells_open(tracker),
+            certainty: tracker.lives().at(last.unwrap_or_default()),
+            connections_max: None,
+        }
+    }
+}
+
+/// Writes a file at once: who reads it meanwhile sees the old one or the new one, and no part of either.
+pub(super) fn write(path: &Path, text: &str) -> anyhow::Result<()> {
+    let told = || format!("--textfile {}", path.display());
+    let directory = path.parent().filter(|dir| !dir.as_os_str().is_empty());
+    let mut builder = tempfile::Builder::new();
+    // No *.prom, which would be read.
+    builder.prefix(".pgcensus-").suffix(".tmp");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        // As any file that is made: another user reads it.
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    let directory = directory.unwrap_or(Path::new("."));
+    let mut file = builder.tempfile_in(directory).with_context(told)?;
+    file.write_all(text.as_bytes()).with_context(told)?;
+    file.persist(path).with_context(told)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_and_nothing_is_left_beside_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("pgcensus.prom");
+        write(&path, "one\n").unwrap();
+        write(&path, "two\n").unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "two\n");
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn where_none_can_be_made_that_is_said() {
+        let err = write(Path::new("/nowhere/at/all/x.prom"), "").unwrap_err();
+        let text = format!("{err:#}");
+        assert!(
+            text.starts_with("--textfile /nowhere/at/all/x.prom: "),
+            "{text}"
+        );
+    }
+}
