@@ -10,6 +10,7 @@ mod browser;
 mod fuzz;
 mod messages;
 mod pictures;
+mod promtool;
 mod server;
 mod servers;
 mod situations;
@@ -81,11 +82,12 @@ fn test() -> Result<()> {
     let servers = timed("servers", servers::find_or_install)?;
     let bins = std::env::join_paths(servers.iter().map(|server| &server.bin))?;
     let browser = timed("browser", browser::find_or_install)?;
+    let promtool = timed("promtool", promtool::find_or_install)?;
     timed("fuzz", || fuzz::run(5))?;
-    timed("tests", || run_tests(&bins, &browser))
+    timed("tests", || run_tests(&bins, &browser, &promtool))
 }
 
-fn run_tests(servers: &OsString, browser: &Browser) -> Result<()> {
+fn run_tests(servers: &OsString, browser: &Browser, promtool: &Path) -> Result<()> {
     let nextest = Command::new("cargo")
         .args(["nextest", "--version"])
         .stdout(Stdio::null())
@@ -106,7 +108,8 @@ fn run_tests(servers: &OsString, browser: &Browser) -> Result<()> {
         .env("PGCENSUS_TEST_SERVERS", servers)
         .env("PGCENSUS_TEST_BROWSER", &browser.program)
         // Where `require` of node looks besides.
-        .env("NODE_PATH", &browser.driver))
+        .env("NODE_PATH", &browser.driver)
+        .env("PGCENSUS_TEST_PROMTOOL", promtool))
 }
 
 fn list_servers() -> Result<()> {
