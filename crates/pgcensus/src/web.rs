@@ -3,7 +3,8 @@
 //! ```text
 //! connection ─► limits, TLS, HTTP/1.1 (connection.rs) ─► guard.rs ─► routes.rs ─┬─► page.rs     files in the program
 //!                                                                               ├─► answer.rs   a command, run for it
-//!                                                                               └─► stream.rs   events, as they come
+//!                                                                               ├─► stream.rs   events, as they come
+//!                                                                               └─► scrapes.rs  metrics, of the engine
 //! ```
 //!
 //! Nothing here knows a log: a command is run by [`command::answer`](crate::command::answer), events come from whoever
@@ -17,6 +18,7 @@ pub(crate) mod health;
 mod openapi;
 mod page;
 mod routes;
+pub(crate) mod scrapes;
 pub(crate) mod stream;
 mod tls;
 pub(crate) mod token;
@@ -63,6 +65,8 @@ pub(crate) struct Site {
     pub(crate) guard: Guard,
     /// Events as they come.
     pub(crate) hub: Arc<stream::Hub>,
+    /// Who asks for metrics.
+    pub(crate) scrapes: Arc<scrapes::Scrapes>,
     /// Whether they do.
     pub(crate) health: Arc<health::Health>,
 }

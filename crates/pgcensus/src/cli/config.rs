@@ -22,7 +22,7 @@ use super::{Args, Command, Stop, help};
 const INPUTS: &str = "inputs";
 
 /// The flags that are keys.
-const FLAGS: [&str; 26] = [
+const FLAGS: [&str; 27] = [
     "server",
     "logfile-list",
     "format",
@@ -48,6 +48,7 @@ const FLAGS: [&str; 26] = [
     "tls-cert",
     "tls-key",
     "allow-host",
+    "textfile",
     "quiet",
 ];
 

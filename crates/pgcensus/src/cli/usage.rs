@@ -190,7 +190,6 @@ pub(super) fn check(args: &Args) -> Result<(), String> {
         ("--open", show.open, Command::Sessions),
         ("--all", show.all, Command::Watch),
         ("--no-fold", show.no_fold, Command::Summary),
-        ("--textfile", show.textfile.is_some(), Command::Summary),
         ("--sort", show.sort.is_some(), Command::Sessions),
         ("--bucket", show.bucket.is_some(), Command::History),
         ("--fail-on", show.fail_on.is_some(), Command::Findings),
@@ -208,6 +207,12 @@ pub(super) fn check(args: &Args) -> Result<(), String> {
                 "{flag}: goes with {wanted}: pgcensus {wanted} {flag} …"
             ));
         }
+    }
+    if show.textfile.is_some() && !matches!(command, Command::Summary | Command::Serve) {
+        return Err(
+            "--textfile: goes with summary, once, and with serve: pgcensus summary --textfile …"
+                .to_owned(),
+        );
     }
     if let Some(path) = &show.textfile
         && path.extension().is_none_or(|extension| extension != "prom")

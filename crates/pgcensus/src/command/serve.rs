@@ -32,6 +32,7 @@ use crate::source::input::Reading;
 use crate::source::{Plan, Problem, Readable, Request, Stdin};
 use crate::view::text::shown;
 use crate::web::health::Health;
+use crate::web::scrapes::Scrapes;
 use crate::web::stream::Hub;
 use crate::web::token::Token;
 use crate::web::{self, Guard, Site, Stop, Tls, host_of};
@@ -122,12 +123,14 @@ fn serve(args: &Args) -> anyhow::Result<ExitCode> {
     let is_tls = tls.is_some();
     let hub = Arc::new(Hub::new());
     let health = Arc::new(Health::reads(reading.clone(), plan.size()));
+    let scrapes = Arc::new(Scrapes::default());
     let site = Site {
         args: base(args, kept.as_ref().map(|kept| &*kept.path)),
         stdin: kept.as_ref().map(|kept| kept.path.clone()),
         guard: Guard::new(address, &args.serve.allow_host, token),
         hub: hub.clone(),
         health: health.clone(),
+        scrapes: scrapes.clone(),
     };
     tell(address, is_tls, &plan, kept.is_some())?;
 
@@ -143,7 +146,8 @@ fn serve(args: &Args) -> anyhow::Result<ExitCode> {
         reading,
     };
     let stop = Stop::new();
-    let mut engine = Engine::new(&zone, hub, health, kept.as_ref());
+    let engine = Engine::new(&zone, hub, health, scrapes, kept.as_ref());
+    let mut engine = engine.with_textfile(args.show.textfile.as_deref());
     thread::scope(|scope| {
         let web = scope.spawn(|| web::run(listener, tls, site, &stop));
         let is_up = || !web.is_finished();

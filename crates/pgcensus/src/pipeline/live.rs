@@ -6,7 +6,7 @@
 use pgcensus_core::filter::Who;
 use pgcensus_core::instant::Instant;
 use pgcensus_core::names::Names;
-use pgcensus_core::session::Session;
+use pgcensus_core::session::{ServerId, Session};
 use pgcensus_core::tracker::{Kept, Tracker};
 use pgcensus_core::zone::LogClock;
 use pgcensus_log::batch::{Batch, Item, Unreadable, Why};
@@ -245,6 +245,17 @@ impl<'a, 's> Live<'a, 's> {
     pub(crate) fn servers(&self) -> impl ExactSizeIterator<Item = (&Tracker, &LogClock)> {
         let servers = self.fold.servers.iter();
         servers.map(|server| (&server.tracker, &server.clock))
+    }
+
+    /// What is known of each log of a server.
+    pub(crate) fn files(&self, server: usize) -> &[FileOutcome] {
+        &self.fold.servers[server].files
+    }
+
+    /// Whether anybody of a server counts.
+    pub(crate) fn counts(&mut self, server: ServerId) -> bool {
+        let Fold { run, names, .. } = &mut self.fold;
+        run.filter.has_server(names, server)
     }
 
     /// Clients with a session now.

@@ -33,11 +33,9 @@ pub(crate) enum Exposition {
     /// The text format 0.0.4: that of node_exporter's textfiles, and what every Prometheus reads.
     Classic,
     /// OpenMetrics 1.0.0.
-    #[allow(dead_code, reason = "for whoever asks for it over HTTP")]
     OpenMetrics,
 }
 
-#[allow(dead_code, reason = "for who asks over HTTP")]
 impl Exposition {
     /// What the `Accept` of a request asks for: OpenMetrics only where it is named and no plain text is wanted more.
     pub(crate) fn of_accept(accept: &str) -> Exposition {

@@ -1,23 +1,29 @@
 //! What is at which path.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{RawQuery, State};
-use axum::http::header::{CONTENT_TYPE, HeaderMap};
+use axum::http::header::{ACCEPT, CONTENT_TYPE, HeaderMap};
 use axum::http::{HeaderValue, StatusCode, Uri};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 use super::answer::{Runs, parameters_of};
 use super::guard::guard;
 use super::{Site, error, openapi, page};
 use crate::cli::{Command, parameters};
+use crate::view::metrics::Exposition;
 
 /// Streams at once; the other connections are for questions.
 const STREAMS_MAX: usize = 900;
+
+/// How long the engine may take to answer a scrape: less than Prometheus waits.
+const SCRAPE_MAX: Duration = Duration::from_secs(8);
 
 /// What is served, and what is being answered.
 pub(super) struct Served {
@@ -48,7 +54,7 @@ pub(super) fn router(site: Site) -> Router {
         .route("/api/v1/openapi.json", get(openapi::openapi))
         .route("/api/v1/{command}", get(answer))
         .route("/healthz", get(healthz))
-        // Here metrics find their place: they come from the engine, as `healthz` does.
+        .route("/metrics", get(metrics))
         .fallback(get(page::page))
         .layer(from_fn_with_state(app.clone(), guard))
         .with_state(app)
@@ -96,6 +102,22 @@ async fn events(State(app): State<App>, RawQuery(query): RawQuery, headers: Head
     let body = app.hub.listen(after, filter, permit);
     let kind = HeaderValue::from_static("text/event-stream");
     ([(CONTENT_TYPE, kind)], axum::body::Body::new(body)).into_response()
+}
+
+/// What Prometheus asks for, in the form that it wants.
+async fn metrics(State(app): State<App>, headers: HeaderMap) -> Response {
+    let accept = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok());
+    let exposition = Exposition::of_accept(accept.unwrap_or_default());
+    let Some(answer) = app.scrapes.ask(exposition) else {
+        return super::answer::busy("what is there is still being read, or too many ask");
+    };
+    match timeout(SCRAPE_MAX, answer).await {
+        Ok(Ok(text)) => {
+            let kind = HeaderValue::from_static(exposition.content_type());
+            ([(CONTENT_TYPE, kind)], text).into_response()
+        }
+        _ => super::answer::busy("the log has not been looked at for some seconds"),
+    }
 }
 
 /// `ok` while the engine follows.

@@ -1,10 +1,11 @@
 //! The engine of `serve`: reads what is there, follows it and hands on what happens.
 //!
-//! Here is where all changes pass: what counts them for good beside the events (metrics) is a fold that [`Told`] observes.
+//! Here is where all changes pass: what counts them for good beside the events is the fold of the metrics.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::{self, Write};
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::{Arc, PoisonError};
 use std::thread;
@@ -13,21 +14,28 @@ use std::time::{Duration, Instant};
 use pgcensus_core::change::{Change, What};
 use pgcensus_core::filter::{Who, WhoText};
 use pgcensus_core::instant::Instant as LogInstant;
+use pgcensus_core::metrics::Metrics;
 use pgcensus_core::names::Names;
+use pgcensus_core::session::ServerId;
+use pgcensus_core::window::Window;
 use pgcensus_core::zone::DisplayZone;
 
 use super::super::last::Last;
+use super::super::textfile;
 use super::super::top::kept::Kept;
 use super::IDLE;
 use crate::interrupt::Interrupt;
 use crate::live::{Amended, Step, Tail};
 use crate::pipeline::{Live, LogId, Run, Sink};
+use crate::report::connections_max;
 use crate::source::{Plan, Request};
 use crate::view::events::{self, Amendment};
+use crate::view::metrics::{self, Exposition, Facts, ServerFacts};
 use crate::view::text::shown;
 use crate::view::watch::server_name;
 use crate::view::{Form, Show};
 use crate::web::health::Health;
+use crate::web::scrapes::Scrapes;
 use crate::web::stream::{Event, Hub, KEPT_MAX};
 
 /// Events that come within so long are handed on together: each costs every reader a wake-up else.
@@ -35,6 +43,9 @@ const PACE: Duration = Duration::from_millis(20);
 
 /// Events of the past are handed on by so many.
 const BATCH: usize = 64;
+
+/// How often `--textfile` is written: as often as Prometheus asks by default.
+const WRITES: Duration = Duration::from_secs(15);
 
 /// How often time passes without any record.
 const PASSES: Duration = Duration::from_secs(1);
@@ -44,6 +55,11 @@ pub(super) struct Engine<'e> {
     zone: &'e DisplayZone,
     hub: Arc<Hub>,
     health: Arc<Health>,
+    scrapes: Arc<Scrapes>,
+    /// `--textfile`
+    textfile: Option<&'e Path>,
+    /// That of the one server that there is, where that is known.
+    connections_max: Option<u32>,
     kept: Option<&'e Kept>,
 }
 
@@ -58,13 +74,17 @@ struct Told<'e> {
     /// To be handed on.
     events: Vec<Event>,
     last: Last<Change>,
+    metrics: Metrics,
 }
 
 impl Sink for Rc<RefCell<Told<'_>>> {
-    fn begins(&mut self, _: LogInstant) {}
+    fn begins(&mut self, first: LogInstant) {
+        self.borrow_mut().metrics.begins(first);
+    }
 
     fn change(&mut self, names: &Names, change: &Change) -> anyhow::Result<()> {
         let told = &mut *self.borrow_mut();
+        told.metrics.observe(change);
         // Its refusal follows, and says so.
         if let What::TakenBack(_) = change.what {
             return Ok(());
@@ -124,6 +144,9 @@ impl Told<'_> {
         };
         let told: Vec<Change> = self.last.of(amended.log).to_vec();
         for change in &told {
+            if !amended.is_event && events::pid(&change.what) == amended.pid {
+                self.metrics.untell(change);
+            }
             // Time went on with it, too, and ended what waited.
             if events::pid(&change.what) == amended.pid {
                 self.tell(names, change, Some(amendment));
@@ -152,14 +175,24 @@ impl<'e> Engine<'e> {
         zone: &'e DisplayZone,
         hub: Arc<Hub>,
         health: Arc<Health>,
+        scrapes: Arc<Scrapes>,
         kept: Option<&'e Kept>,
     ) -> Engine<'e> {
         Engine {
             zone,
             hub,
             health,
+            scrapes,
+            textfile: None,
+            connections_max: None,
             kept,
         }
+    }
+
+    /// Metrics are written there, too.
+    pub(super) fn with_textfile(mut self, textfile: Option<&'e Path>) -> Engine<'e> {
+        self.textfile = textfile;
+        self
     }
 
     /// Follows until the interrupt comes, or nobody is served any more.
@@ -178,13 +211,17 @@ impl<'e> Engine<'e> {
             servers: Vec::new(),
             events: Vec::new(),
             last: Last::default(),
+            metrics: Metrics::new(Window::default()),
         }));
         let mut sink = told.clone();
         let live = Live::begin(run, &mut sink, true)?;
         if live.is_stopped() {
             return Ok(());
         }
+        self.connections_max = connections_max(plan);
         let mut tail = Tail::new(live, plan, request, None, PACE / 4)?;
+        self.scrapes.wakes(tail.waker());
+        let mut written: Option<Instant> = None;
         self.tell_past(&mut told.borrow_mut(), tail.shared.live.names());
         let (mut passed, mut published) = (Instant::now(), Instant::now());
         let mut is_over = false;
@@ -204,6 +241,9 @@ impl<'e> Engine<'e> {
             if passed.elapsed() >= PASSES {
                 passed = Instant::now();
                 tail.pass()?;
+                if let Some(now) = tail.now() {
+                    told.borrow_mut().metrics.pass(now);
+                }
             }
             let told = &mut *told.borrow_mut();
             for amended in std::mem::take(&mut tail.shared.amended) {
@@ -216,8 +256,50 @@ impl<'e> Engine<'e> {
                 published = Instant::now();
                 self.hub.publish(&mut told.events);
             }
+            for scrape in self.scrapes.take() {
+                let text = self.metrics(&told.metrics, &mut tail, scrape.exposition);
+                scrape.answer(text);
+            }
+            if let Some(path) = self.textfile
+                && written.is_none_or(|written| written.elapsed() >= WRITES)
+            {
+                written = Some(Instant::now());
+                let text = self.metrics(&told.metrics, &mut tail, Exposition::Classic);
+                if let Err(err) = textfile::write(path, &text) {
+                    writeln!(io::stderr(), "pgcensus: {err:#}").ok();
+                }
+            }
         }
         Ok(())
+    }
+
+    /// What Prometheus is told now.
+    fn metrics(
+        &self,
+        metrics: &Metrics,
+        tail: &mut Tail<'_, '_>,
+        exposition: Exposition,
+    ) -> String {
+        let live = &mut tail.shared.live;
+        let last = live.input().map(|(_, last)| last);
+        let now = jiff::Timestamp::now().as_millisecond();
+        let mut facts = Facts {
+            servers: Vec::new(),
+            last,
+            now: Some(LogInstant(now)),
+        };
+        let servers = live.servers().len();
+        for server in (0..servers as u16).map(ServerId) {
+            if !live.counts(server) {
+                continue;
+            }
+            let at = usize::from(server.0);
+            let (tracker, _) = live.servers().nth(at).expect("one of them");
+            let mut known = ServerFacts::of(tracker, live.files(at), last);
+            known.connections_max = self.connections_max.filter(|_| servers == 1);
+            facts.servers.push((server, known));
+        }
+        metrics::text(metrics, live.names(), &facts, exposition)
     }
 
     /// The last events of what was there: whoever comes back may have missed some of them.
