@@ -11,6 +11,7 @@
 
 mod compare;
 mod config;
+mod generate;
 mod help;
 mod pgbadger;
 mod request;
@@ -33,6 +34,7 @@ use pgcensus_core::names::Dimension;
 use pgcensus_log::translation::{self, LANGUAGES};
 
 pub(crate) use self::compare::Compared;
+use self::generate::Generate;
 use self::pgbadger::PgbadgerArgs;
 pub(crate) use self::request::{Kind as ParameterKind, Parameter, parameters};
 pub(crate) use self::typed::typed_filter;
@@ -783,8 +785,11 @@ impl Args {
         let words = with_level(words.into_iter().collect(), &exists)?;
         let flags = help::command()
             .try_get_matches_from(&words)
-            .and_then(|matches| Flags::from_arg_matches(&matches));
-        let flags = flags.map_err(|err| match err.kind() {
+            .and_then(|matches| {
+                let generate = matches.get_one::<Generate>(help::GENERATE).copied();
+                Ok((generate, Flags::from_arg_matches(&matches)?))
+            });
+        let (generate, flags) = flags.map_err(|err| match err.kind() {
             clap::error::ErrorKind::DisplayHelp => {
                 Stop::Answer(if words.iter().any(|word| word == "--help") {
                     help::long(None)
@@ -795,6 +800,9 @@ impl Args {
             clap::error::ErrorKind::DisplayVersion => Stop::Answer(err.render().ansi().to_string()),
             _ => Stop::Usage(usage::describe(&err)),
         })?;
+        if let Some(generate) = generate {
+            return Err(Stop::Answer(generate.text()));
+        }
 
         let Flags {
             mut input,

@@ -7,16 +7,17 @@ use clap::builder::Styles;
 use clap::{Arg, ArgAction, CommandFactory as _};
 
 use super::Flags;
+use super::generate::Generate;
 
 const HEADING: Style = Style::new().bold();
 const LITERAL: Style = AnsiColor::Cyan.on_default();
 
 /// All of it fits into 80 columns: clap would break longer lines without their indentation.
-const ABOUT: &str = "\
+pub(super) const ABOUT: &str = "\
 Who is connected to PostgreSQL, who was, how that changes and why connections
 fail, from the server's own logs";
 
-const COMMANDS: Rows = &[
+pub(super) const COMMANDS: Rows = &[
     (
         "summary",
         "who is connected, the peak, connects, disconnects, refused",
@@ -61,7 +62,7 @@ const COMMANDS: Rows = &[
     ),
 ];
 
-const INPUT: Rows = &[
+pub(super) const INPUT: Rows = &[
     (
         "INPUT",
         "logs, directories, quoted globs, tars, compressed too; - is stdin",
@@ -72,7 +73,7 @@ const INPUT: Rows = &[
     ),
 ];
 
-const WORDS: Rows = &[
+pub(super) const WORDS: Rows = &[
     (
         "session",
         "a client served by a backend, from authorization to disconnection",
@@ -96,14 +97,14 @@ const WORDS: Rows = &[
     ),
 ];
 
-const STATUS: Rows = &[
+pub(super) const STATUS: Rows = &[
     ("0", "done"),
     ("1", "done, but some input was missing, truncated or no log"),
     ("2", "no input could be read, or wrong usage"),
     ("3", "findings --fail-on: there is one of that level"),
 ];
 
-const EXAMPLES: Rows = &[
+pub(super) const EXAMPLES: Rows = &[
     ("pgcensus", "who is connected to the servers here"),
     ("pgcensus /var/log/postgresql", "the same of the logs there"),
     (
@@ -134,8 +135,11 @@ const EXAMPLES: Rows = &[
     ),
 ];
 
+/// The flag that asks for a man page or completions.
+pub(super) const GENERATE: &str = "generate";
+
 /// Words and what they mean.
-type Rows = &'static [(&'static str, &'static str)];
+pub(super) type Rows = &'static [(&'static str, &'static str)];
 
 /// The command line as clap knows it, with its help.
 pub(super) fn command() -> clap::Command {
@@ -162,6 +166,14 @@ pub(super) fn command() -> clap::Command {
                 .long("version")
                 .action(ArgAction::Version)
                 .help("The version"),
+        )
+        .arg(
+            Arg::new(GENERATE)
+                .long(GENERATE)
+                .value_name("WHAT")
+                .value_parser(clap::value_parser!(Generate))
+                .hide_possible_values(true)
+                .help("man or complete-bash, -zsh, -fish, -powershell"),
         )
         .help_template("{about}\n\n{usage-heading} {usage}\n\n{before-help}{all-args}{after-help}")
         .max_term_width(100)
