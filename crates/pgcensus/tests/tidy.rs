@@ -87,6 +87,55 @@ fn log_and_core_know_no_world() {
     );
 }
 
+/// What Unix alone has is asked for in few places, and where it is, other systems have something else there. Tests are not among
+/// them: many drive servers, signals and terminals.
+#[test]
+fn what_unix_alone_has_is_in_few_places() {
+    let unix = [
+        "std::os::unix",
+        "std::os::fd",
+        "rustix::",
+        "low_level::pipe",
+    ];
+    let known = [
+        "command/top.rs",
+        "command/top/screen.rs",
+        "command/watch/unread.rs",
+        "discover/access.rs",
+        "discover/postmaster.rs",
+        "follow/stat.rs",
+        "interrupt.rs",
+        "live/room.rs",
+        "source.rs",
+        "source/growing.rs",
+        "source/input.rs",
+        "source/section.rs",
+    ];
+    let mut found = Vec::new();
+    let files = sources("crates").into_iter();
+    for path in files.filter(|path| !path.ends_with("tests.rs") && !is_test(path)) {
+        let lines = code(&path);
+        let mut text = lines.iter().map(|(_, line)| line);
+        if !text.any(|line| unix.iter().any(|name| line.contains(name))) {
+            continue;
+        }
+        let is_known = known.iter().any(|name| {
+            let path = path.strip_prefix(root().join("crates/pgcensus/src"));
+            path.is_ok_and(|path| path == Path::new(name))
+        });
+        let elsewhere = ["#[cfg(not(unix))]", "#[cfg(windows)]"];
+        let mut text = lines.iter().map(|(_, line)| line);
+        if !is_known || !text.any(|line| elsewhere.contains(&&**line)) {
+            found.push(path.display().to_string());
+        }
+    }
+    assert!(
+        found.is_empty(),
+        "Unix alone, and nothing for others:\n{}",
+        found.join("\n")
+    );
+}
+
 /// Files and functions (words with three underscores or more) that ARCHITECTURE.md and DESIGN.md name.
 #[test]
 fn the_map_names_what_is_there() {
@@ -146,6 +195,10 @@ fn sources(folder: &str) -> Vec<PathBuf> {
     paths
         .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
         .collect()
+}
+
+fn is_test(path: &Path) -> bool {
+    path.components().any(|part| part.as_os_str() == "tests")
 }
 
 /// The numbered lines of a file that are no comments.

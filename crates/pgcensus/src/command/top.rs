@@ -64,6 +64,7 @@ const PROGRESS: Duration = Duration::from_millis(400);
 /// The exit status of what a signal has ended: 128 and its number, as shells have it.
 const SIGHUP_STATUS: u8 = 129;
 const SIGQUIT_STATUS: u8 = 131;
+#[cfg(unix)]
 const SIGTERM_STATUS: u8 = 143;
 
 /// What the loop waits for.
@@ -75,6 +76,7 @@ enum Message {
     /// There is no answer.
     Failed(anyhow::Error),
     /// The terminal was taken from us and is ours again.
+    #[cfg_attr(not(unix), expect(dead_code, reason = "signals tell it"))]
     Continued,
     /// A signal ends the program, with this exit status.
     Ended(u8),

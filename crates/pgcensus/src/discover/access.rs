@@ -1,10 +1,7 @@
 //! Why a path cannot be read, and what to do about it.
 
-use std::fs;
 use std::io;
 use std::path::Path;
-
-use super::postmaster::name_of;
 
 /// What is wrong with a path, in words that go on its name: `permission denied; sudo pgcensus, or join the group adm`.
 pub(super) fn problem(root: &Path, path: &Path, err: &io::Error) -> String {
@@ -31,6 +28,7 @@ pub(super) fn problem(root: &Path, path: &Path, err: &io::Error) -> String {
 
 /// Who may read what is denied.
 #[derive(Debug, PartialEq, Eq)]
+#[cfg_attr(not(unix), expect(dead_code, reason = "nobody is known"))]
 enum Reader {
     Owner(String),
     /// A group other than root's, which is nobody's to join.
@@ -42,9 +40,11 @@ enum Reader {
 fn reader(root: &Path, path: &Path) -> Option<Reader> {
     use std::os::unix::fs::MetadataExt as _;
 
+    use super::postmaster::name_of;
+
     let (seen, metadata) = path
         .ancestors()
-        .find_map(|path| Some((path, fs::metadata(path).ok()?)))?;
+        .find_map(|path| Some((path, path.metadata().ok()?)))?;
     // What lies in a directory of the way needs that it may be entered, a directory at its end that it may be listed.
     let wanted = match (metadata.is_dir(), seen == path) {
         (true, true) => 0o050,
@@ -66,6 +66,7 @@ fn reader(_: &Path, _: &Path) -> Option<Reader> {
 
 #[cfg(all(test, unix))]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
     use super::*;
