@@ -7,6 +7,7 @@
 
 mod bench;
 mod browser;
+mod dist;
 mod fuzz;
 mod messages;
 mod pictures;
@@ -27,6 +28,7 @@ use browser::Browser;
 const HELP: &str = "\
 cargo xtask test                  install what is needed, run every test, fuzz for a moment
 cargo xtask fuzz [--seconds N]    fuzz each target for N seconds (default 20)
+cargo xtask dist                  what people install, in target/dist: a static binary, a .tar.gz and a .deb
 cargo xtask messages PATH DIR     make the table of translated messages from PostgreSQL's catalogs: PATH
                                   has them by version, DIR (/usr/share/locale) those of a server
 cargo xtask pictures              make the pictures of the README anew, from the screens of the program
@@ -53,6 +55,7 @@ fn main() -> ExitCode {
             Ok(seconds) => fuzz::run(seconds),
             Err(_) => Err(anyhow::anyhow!("--seconds {seconds}: not a number")),
         },
+        ["dist"] => dist::run_all(),
         ["messages", path, locales] => messages::generate(path, locales),
         ["pictures"] => pictures::run(),
         ["servers"] => list_servers(),
