@@ -6,7 +6,7 @@
 //! came before that, less those who left). Steps are those of a history ([`CHAIN_S`]): each is a part of the next longer
 //! one, so that cells are never divided. Where there are too many cells steps become longer.
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use sketches_ddsketch::Config;
 
 use crate::census::{SHORTEST_MS, began_inside, session_times};
@@ -23,9 +23,10 @@ use crate::zone::{DisplayZone, bucket_end, bucket_start};
 /// Cells kept at most, 16 bytes each; of more, steps become longer. Most are of session times: up to a thousand in a step.
 pub const CELLS_MAX: usize = 1_000_000;
 
-/// Kinds told apart at most: a client can invent an application for each connection. Of more, applications are
-/// [`NameId::OTHER`], and past twice as many all names are.
-pub const KINDS_MAX: usize = 20_000;
+/// Kinds told apart at most: a client can invent an application for each connection. Of more, the application of whoever comes
+/// is [`NameId::OTHER`], and past twice as many all names are. A name that is joined once is joined everywhere, in the end: what
+/// is told of a name is all of it.
+pub const KINDS_MAX: usize = 100_000;
 
 /// What happened, and of whom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -69,7 +70,7 @@ pub struct Cell {
 pub struct GridSnapshot {
     /// The length of a step, in seconds.
     pub step_s: u64,
-    /// What happened, in no order.
+    /// What happened, in no order; what is of names that were joined may stand there twice.
     pub kinds: Vec<Kind>,
     /// In the order of time, then of kinds; none is 0.
     pub cells: Vec<Cell>,
@@ -94,7 +95,8 @@ pub struct Grid {
     /// In no order.
     cells: Vec<Cell>,
     longest: Vec<(Instant, u64)>,
-    is_joined: bool,
+    /// Names that were joined: applications, and all others.
+    joined: FxHashSet<(Dimension, NameId)>,
     session_times: Config,
 }
 
@@ -113,7 +115,7 @@ impl Grid {
             kinds: Vec::new(),
             cells: Vec::new(),
             longest: Vec::new(),
-            is_joined: false,
+            joined: FxHashSet::default(),
             session_times: session_times(),
         }
     }
@@ -166,8 +168,16 @@ impl Grid {
         let key = Key::of(session);
         if self.window.contains(at) {
             self.add(at, Kind::Opened(key), n);
-        } else {
+            self.without_pid(session, key, at, -n);
+        } else if session.pid.is_some() {
             self.there(key, at, n);
+        }
+    }
+
+    /// Without a pid nobody is seen to leave: such a session is never one of those that are there.
+    fn without_pid(&mut self, session: &Session, key: Key, at: Instant, n: i32) {
+        if session.pid.is_none() {
+            self.add(at, Kind::There(key), n);
         }
     }
 
@@ -188,14 +198,22 @@ impl Grid {
         let key = Key::of(session);
         if !session.was_seen_to_open() {
             match began_inside(&self.window, self.first, opened) {
-                Some(at) => self.add(at, Kind::Opened(key), 1),
+                Some(at) => {
+                    self.add(at, Kind::Opened(key), 1);
+                    self.without_pid(session, key, at, -1);
+                }
+                None if session.pid.is_none() => {}
                 None => self.there(key, opened, 1),
             }
         }
         if !self.window.contains(at) {
-            return self.there(key, at, -1);
+            if session.pid.is_some() {
+                self.there(key, at, -1);
+            }
+            return;
         }
         self.add(at, Kind::Closed(key, session.end.unwrap_or(End::Lost)), 1);
+        self.without_pid(session, key, at, 1);
         if let Some(ms) = session.session_time_ms {
             let bin = (!session.session_end_is_bound)
                 .then(|| self.session_times.key((ms as f64).max(SHORTEST_MS)));
@@ -313,21 +331,17 @@ impl Grid {
             ..KINDS_MAX => kind,
             len => kind.map(|key| {
                 let all = len >= 2 * KINDS_MAX;
-                let name = |name| if all { NameId::OTHER } else { name };
-                Key {
-                    server: key.server,
-                    database: name(key.database),
-                    application_name: NameId::OTHER,
-                    user: name(key.user),
-                    client_host: name(key.client_host),
+                let is_joined = |d| all || d == Dimension::ApplicationName;
+                for dimension in Dimension::NAMED.into_iter().filter(|&d| is_joined(d)) {
+                    self.joined.insert((dimension, key.name(dimension)));
                 }
+                joined(key, is_joined)
             }),
         };
-        if joined != kind {
-            self.is_joined = true;
-            if let Some(&id) = self.ids.get(&joined) {
-                return id;
-            }
+        if joined != kind
+            && let Some(&id) = self.ids.get(&joined)
+        {
+            return id;
         }
         let id = self.kinds.len() as u32;
         self.kinds.push(joined);
@@ -343,18 +357,43 @@ impl Grid {
             self.widen_to(step_s);
         }
         while self.cells.len() > self.cells_max && self.widen() {}
+        if !self.joined.is_empty() {
+            let names = &self.joined;
+            let kinds = self.kinds.iter_mut();
+            kinds.for_each(|kind| {
+                *kind = kind.map(|key| joined(key, |d| names.contains(&(d, key.name(d)))));
+            });
+        }
         GridSnapshot {
             step_s: self.step_s,
             kinds: self.kinds,
             cells: self.cells,
             longest: self.longest,
-            is_joined: self.is_joined,
+            is_joined: !self.joined.is_empty(),
         }
     }
 
     /// The length of a step so far, in seconds.
     pub fn step_s(&self) -> u64 {
         self.step_s
+    }
+}
+
+/// The same, but for names of dimensions that are joined.
+fn joined(key: Key, is_joined: impl Fn(Dimension) -> bool) -> Key {
+    let name = |dimension, name| {
+        if is_joined(dimension) {
+            NameId::OTHER
+        } else {
+            name
+        }
+    };
+    Key {
+        server: key.server,
+        database: name(Dimension::Database, key.database),
+        application_name: name(Dimension::ApplicationName, key.application_name),
+        user: name(Dimension::User, key.user),
+        client_host: name(Dimension::ClientHost, key.client_host),
     }
 }
 

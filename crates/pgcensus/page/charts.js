@@ -36,7 +36,7 @@ class Timeline {
     const open = new uPlot({
       ...wide,
       height: 200,
-      padding: [18, 8, 0, 0],
+      padding: [18, 18, 0, 0],
       scales: { x: { time: true }, y: { range: (_, __, max) => [0, Math.max(1, max * 1.12)] } },
       axes: [{ ...axis(), values: times(data) }, { ...axis(), size: 56, values: whole }],
       series: [
@@ -53,20 +53,35 @@ class Timeline {
     const up = (counts) => Array.from(counts, (n) => n || null);
     const flow = new uPlot({
       ...wide,
-      height: 90,
-      padding: [4, 8, 0, 0],
+      height: 96,
+      padding: [10, 8, 10, 0],
       scales: { x: { time: true }, y: { range: (_, min, max) => [Math.min(-1, min ?? 0), Math.max(1, max ?? 0)] } },
       axes: [{ ...axis(), show: false }, { ...axis(), size: 56, values: (plot, values) => whole(plot, values.map(Math.abs)) }],
       series: [{}, series("connects", "connects"), series("disconnects", "disconnects"), series("refused", "refused")],
       hooks: { setSelect: [snap], setCursor: [(plot) => this.moved(plot, most, least)] },
     }, [[...xs], up(counted.series.connects), down(counted.series.disconnects), up(counted.series.refused)], element);
     this.plots = [open, flow];
+    this.plots.forEach((plot) => this.touches(plot));
     this.caption = el("p", { class: "caption" });
-    this.rest = `${has ? "band: least and most open; " : ""}beneath: connects up, disconnects down, refused in red; a point is ${duration(data.bucket_s * 1000)}. Drag to choose a stretch.`;
+    this.rest = `${has ? "Band: least and most open; " : "Who is open cannot be told from this log; "}beneath: connects up, disconnects down, refused in red; a point is ${duration(data.bucket_s * 1000)}. Drag, or use the arrow keys, to choose a stretch.`;
     this.caption.textContent = this.rest;
     element.append(this.caption);
     // It has no scales before its own first turn, which comes now.
     queueMicrotask(() => this.select(counted));
+  }
+
+  // A finger chooses as the mouse does; up and down it scrolls the page.
+  touches(plot) {
+    const { over } = plot;
+    const at = (event) => event.clientX - over.getBoundingClientRect().left;
+    let begin = null;
+    over.addEventListener("pointerdown", (event) => (begin = event.pointerType === "mouse" ? null : at(event)));
+    over.addEventListener("pointermove", (event) => {
+      if (begin === null || Math.abs(at(event) - begin) < 6) return;
+      const [left, right] = [Math.min(begin, at(event)), Math.max(begin, at(event))];
+      this.onBrush(...this.bucketsOf(plot, left, right));
+    });
+    for (const end of ["pointerup", "pointercancel"]) over.addEventListener(end, () => (begin = null));
   }
 
   // Shows which buckets are chosen, and the peak among them.
@@ -99,9 +114,13 @@ class Timeline {
   chosen(plot) {
     const { left, width } = plot.select;
     if (width < 3) return null;
+    return this.bucketsOf(plot, left, left + width);
+  }
+
+  bucketsOf(plot, left, right) {
     const starts = this.data.buckets.start;
     const bucket = (px) => Math.max(0, starts.findLastIndex((start) => start <= plot.posToVal(px, "x") * 1000));
-    return [bucket(left), Math.min(starts.length, bucket(left + width) + 1)];
+    return [bucket(left), Math.min(starts.length, bucket(right) + 1)];
   }
 
   // The cursor is somewhere else: what is under it is said; what is being chosen is counted at once.
@@ -159,7 +178,7 @@ function times(data) {
       const isNew = today !== last;
       last = today;
       if (step >= 86_400) return today;
-      const time = clock(data, ms, step < 60);
+      const time = step < 1 ? `${clock(data, ms)}.${String(Math.round(ms) % 1000).padStart(3, "0")}` : clock(data, ms, step < 60);
       return isNew ? `${time}\n${today}` : time;
     });
   };
@@ -181,7 +200,7 @@ function mark(plot, data, counted) {
   ctx.arc(x, y, 3.5 * ratio, 0, 2 * Math.PI);
   ctx.fill();
   ctx.font = `${12 * ratio}px system-ui, sans-serif`;
-  const label = `peak ${thousands(peak.count)}`;
+  const label = `peak ${peak.sign ?? ""}${thousands(peak.count)}`;
   const room = plot.bbox.left + plot.bbox.width - x;
   ctx.textAlign = room > ctx.measureText(label).width + 8 * ratio ? "left" : "right";
   ctx.fillText(label, x + (ctx.textAlign === "left" ? 7 : -7) * ratio, y - 4 * ratio);
@@ -240,19 +259,39 @@ function histogram(counts) {
 }
 
 // Sessions as bars over the stretch; `open` is called with the one that is chosen.
-function gantt(sessions, since, until, width, open) {
+function gantt(data, sessions, since, until, width, open) {
   const [labels, row] = [Math.min(230, width * 0.4), 18];
   const x = (ms) => labels + ((Math.min(Math.max(ms, since), until) - since) / Math.max(1, until - since)) * (width - labels);
   const bars = sessions.map((session, at) => {
     const begin = session.beginMs ?? since;
     const end = session.endMs ?? until;
     const kind = session.end ?? "open";
-    const label = `${shown(session.user ?? "unknown")}@${shown(session.database ?? "–")} ${shown(session.application_name ?? "")}`;
-    return el("g", { class: `session ${kind}`, tabindex: 0, role: "button", onclick: () => open(session), onkeydown: (event) => event.key === "Enter" && open(session) },
-      el("rect", { class: "hit", x: 0, y: at * row, width, height: row }),
-      el("text", { x: 0, y: at * row + 13 }, label.length > labels / 6.5 ? `${label.slice(0, labels / 6.5 - 1)}…` : label),
-      el("rect", { class: "bar", x: x(begin).toFixed(1), y: at * row + 4, width: Math.max(2, x(end) - x(begin)).toFixed(1), height: row - 8, rx: 2 }),
+    const server = data.names.server.length > 1 ? `${session.server} ` : "";
+    const label = shown(`${server}${session.user ?? "unknown"}@${session.database ?? "–"} ${session.application_name ?? ""}${session.backend_type === "walsender" ? " (walsender)" : ""}`);
+    const top = (at + 1) * row;
+    return el("g", { class: `session ${kind}`, tabindex: 0, role: "button", "aria-label": label, "data-key": `bar ${session.key}`, onclick: () => open(session), onkeydown: pressed(() => open(session)) },
+      el("rect", { class: "hit", x: 0, y: top, width, height: row }),
+      el("text", { x: 0, y: top + 13 }, label.length > labels / 6.5 ? `${label.slice(0, labels / 6.5 - 1)}…` : label),
+      el("rect", { class: "bar", x: x(begin).toFixed(1), y: top + 4, width: Math.max(2, x(end) - x(begin)).toFixed(1), height: row - 8, rx: 2 }),
       el("title", {}, `pid ${session.pid ?? "?"}, ${label}, ${session.session_time_ms === null ? "open" : duration(session.session_time_ms)}`));
   });
-  return el("svg", { class: "gantt", viewBox: `0 0 ${width} ${sessions.length * row}`, width, height: sessions.length * row, role: "list" }, bars);
+  const height = (sessions.length + 1) * row;
+  const times = [[since, labels, "start"], [(since + until) / 2, (labels + width) / 2, "middle"], [until, width, "end"]];
+  const axis = times.map(([ms, x, anchor]) => el("text", { class: "axis", x, y: 12, "text-anchor": anchor }, `${day(data, ms)} ${clock(data, ms, until - since < 600_000)}`));
+  return el("svg", { class: "gantt", viewBox: `0 0 ${width} ${height}`, width, height, role: "group" }, axis, bars);
+}
+
+// What the colours of sessions mean.
+function legend() {
+  const words = { open: "open", client: "ended by the client", terminated: "terminated", timeout: "by a timeout", server: "with the server", lost: "end unseen" };
+  return el("p", { class: "legend" }, Object.entries(words).map(([kind, text]) => el("span", { class: kind }, text)));
+}
+
+// What a button does by keyboard.
+function pressed(does) {
+  return (event) => {
+    if (event.key !== "Enter" && event.key !== " ") return;
+    event.preventDefault();
+    does();
+  };
 }

@@ -149,6 +149,8 @@ function byName(data, dimension, there, connects, refused) {
     row.connects += connects[n];
     row.refused += refused[n];
   });
+  // Of a host that was first seen at the end, nobody was seen to come.
+  rows.forEach((row) => (row.open = Math.max(0, row.open)));
   return rows.filter((row) => row.open || row.connects || row.refused);
 }
 

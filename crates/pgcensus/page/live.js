@@ -144,4 +144,4 @@ class Live {
   }
 }
 
-globalThis.live = new Live(document.getElementById("page"));
+globalThis.live = new Live(document.getElementById("all"));

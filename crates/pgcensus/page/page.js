@@ -9,6 +9,7 @@ class Page {
   constructor(data, root) {
     this.root = root;
     this.open = new Set();
+    this.unfolded = new Set();
     this.sort = {};
     this.search = {};
     this.more = new Set();
@@ -18,8 +19,12 @@ class Page {
     this.follow();
     addEventListener("hashchange", () => this.follow());
     addEventListener("resize", () => this.resized());
+    addEventListener("popstate", () => this.follow());
     addEventListener("keydown", (event) => event.key === "Escape" && this.look({ from: 0, to: this.buckets, filter: {} }));
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.drawAll());
+    // Paper is white.
+    addEventListener("beforeprint", () => this.themed("light"));
+    addEventListener("afterprint", () => this.themed(this.chosen));
   }
 
   // Other data of the same log.
@@ -27,6 +32,7 @@ class Page {
     this.data = data;
     this.buckets = data.buckets.start.length;
     for (const session of data.sessions) {
+      session.key = `${session.server} ${session.pid} ${session.session_start ?? session.authorized_at ?? session.session_end}`;
       session.beginMs = Date.parse(session.session_start ?? session.authorized_at ?? "") || null;
       session.endMs = session.session_end ? Date.parse(session.session_end) : null;
     }
@@ -37,13 +43,11 @@ class Page {
     const { start } = this.data.buckets;
     const { from, to, filter } = this.view;
     const [since, until] = [from > 0 ? start[from] : null, to < this.buckets ? start[to] : null];
-    const opened = new Set([...this.open].map((session) => `${session.server} ${session.pid} ${session.session_start}`));
     this.take(data);
     this.timeline.data = data;
     const at = (ms, otherwise) => (ms === null ? otherwise : Math.max(0, data.buckets.start.findLastIndex((begin) => begin <= ms)));
     this.view = { from: at(since, 0), to: at(until, this.buckets), filter };
     if (this.view.from >= this.view.to) this.view = { from: 0, to: this.buckets, filter };
-    this.open = new Set(data.sessions.filter((session) => opened.has(`${session.server} ${session.pid} ${session.session_start}`)));
     this.drawAll();
   }
 
@@ -56,7 +60,13 @@ class Page {
     if (to < this.buckets) words.set("until", rfc3339(this.data, this.data.buckets.start[to]));
     for (const [dimension, names] of Object.entries(filter)) for (const name of names) words.append(dimension, name);
     const hash = words.toString();
-    if (location.hash.slice(1) !== hash) history.replaceState(null, "", `${location.pathname}${location.search}#${hash}`);
+    if (location.hash.slice(1) !== hash) {
+      const url = `${location.pathname}${location.search}#${hash}`;
+      // Back undoes a choice; not each step of a drag is one.
+      if (this.timeline.isDragged) history.replaceState(null, "", url);
+      else history.pushState(null, "", url);
+    }
+    this.unknown = [];
     this.render();
   }
 
@@ -67,18 +77,45 @@ class Page {
     const bucket = (name, otherwise) => {
       const ms = Date.parse(words.get(name) ?? "");
       if (Number.isNaN(ms)) return otherwise;
-      const at = starts.findIndex((start) => start >= ms);
+      // Of a time within a bucket all of it is shown.
+      const at = name === "since" ? starts.findLastIndex((start) => start <= ms) : starts.findIndex((start) => start >= ms);
+      if (name === "since") return Math.max(0, at);
       return at < 0 ? starts.length : at;
     };
+    this.unknown = [];
     const filter = {};
     for (const dimension of DIMENSIONS) {
-      const names = words.getAll(dimension).filter((name) => this.data.names[dimension].includes(name));
+      const [names, others] = [[], []];
+      for (const name of words.getAll(dimension)) (this.data.names[dimension].includes(name) ? names : others).push(name);
+      this.unknown.push(...others);
       if (names.length) filter[dimension] = names;
     }
     let [from, to] = [bucket("since", 0), bucket("until", starts.length)];
-    if (from >= to) [from, to] = [0, starts.length];
+    const isOutside = Date.parse(words.get("since") ?? "") > this.data.buckets.end || from >= to;
+    if (isOutside && starts.length) {
+      this.unknown.push("its time");
+      [from, to] = [0, starts.length];
+    }
     this.view = { from, to, filter };
     this.render();
+  }
+
+  // The chosen stretch by keyboard.
+  moves(event) {
+    const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (!by) return;
+    event.preventDefault();
+    let { from, to } = this.view;
+    const isAll = from === 0 && to === this.buckets;
+    const step = Math.max(1, Math.round((isAll ? this.buckets : to - from) / 10));
+    if (isAll) [from, to] = by < 0 ? [this.buckets - step, this.buckets] : [0, step];
+    else if (event.shiftKey) to = Math.min(this.buckets, Math.max(from + 1, to + by * step));
+    else {
+      const length = to - from;
+      from = Math.min(this.buckets - length, Math.max(0, from + by * step));
+      to = from + length;
+    }
+    this.look({ from, to });
   }
 
   toggle(dimension, name) {
@@ -90,7 +127,7 @@ class Page {
 
   build() {
     const panel = (id, title, ...rest) => el("section", { id, class: "panel" }, el("h2", {}, title), ...rest, el("div", { class: "body" }));
-    this.chart = el("div", { class: "body", id: "chart" });
+    this.chart = el("div", { class: "body", id: "chart", tabindex: 0, role: "group", "aria-label": "timeline: arrow keys move the chosen stretch, with Shift they change its length", onkeydown: (event) => this.moves(event) });
     this.root.replaceChildren(
       el("header", {}, el("h1", {}, "pgcensus"), el("p", { id: "input" }), el("button", { id: "theme", type: "button", onclick: () => this.theme(), title: "light or dark" }, "◐")),
       el("nav", { id: "view", "aria-live": "polite" }),
@@ -110,7 +147,8 @@ class Page {
   }
 
   render() {
-    this.counted = count(this.data, this.view);
+    this.counted = this.count();
+    const focused = document.activeElement?.dataset?.key;
     this.about();
     this.bar();
     this.overview();
@@ -119,18 +157,59 @@ class Page {
     else this.timeline.draw(this.counted);
     this.drawn = drawn;
     // What is first looked at is shown before the rest is made.
-    if (!this.isNew) return this.panels();
+    if (!this.isNew) {
+      this.panels();
+      if (focused) this.root.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+      return;
+    }
     this.isNew = false;
     requestAnimationFrame(() => setTimeout(() => this.panels()));
   }
 
+  // What is shown. Of all of the log it is what its summary says: some of it may have no time, and be in no bucket.
+  count() {
+    const c = count(this.data, this.view);
+    const { summary, buckets } = this.data;
+    c.isAll = c.from === 0 && c.to === this.buckets && !c.isFiltered;
+    const worst = ["exact", "at_least", "at_most", "unknown"];
+    const over = buckets.certainty.slice(c.from, c.to).reduce((all, one) => (worst.indexOf(one) > worst.indexOf(all) ? one : all), "exact");
+    c.certainty = c.isAll ? summary.peak.certainty : over;
+    c.peak.sign = c.certainty !== "exact" ? { at_least: "≥ ", at_most: "≤ " }[c.isAll ? c.certainty : ""] ?? "~ " : c.isFiltered ? "≥ " : "";
+    if (!c.isAll) return c;
+    c.timeless = summary.connects.total - c.connects;
+    c.connects = summary.connects.total;
+    c.disconnects = summary.disconnects.by;
+    c.disconnected = summary.disconnects.total;
+    c.refused = summary.refused;
+    c.probes = summary.probes;
+    c.open = summary.open.count;
+    c.peak.count = summary.peak.count;
+    c.session_time_ms = summary.session_time_ms;
+    c.histogram = summary.session_time_histogram.map(({ count }) => count);
+    for (const dimension of DIMENSIONS) c.by[dimension] = this.rowsOf(dimension);
+    return c;
+  }
+
+  // The names of all of the log, those too that are told together elsewhere.
+  rowsOf(dimension) {
+    const { summary, names } = this.data;
+    const rows = new Map();
+    for (const [key, by] of [["open", summary.open.by], ["connects", summary.connects.by], ["refused", summary.refused.by]]) {
+      for (const { name, count } of by?.[dimension] ?? []) {
+        if (!rows.has(name)) rows.set(name, { name, id: names[dimension].indexOf(name), open: 0, connects: 0, refused: 0 });
+        rows.get(name)[key] = count;
+      }
+    }
+    return [...rows.values()];
+  }
+
   panels() {
-    this.findings();
+    if (this.told !== this.data) this.findings();
+    this.told = this.data;
     for (const dimension of DIMENSIONS) this.names(dimension);
     this.refused();
     this.lasted();
-    this.body("week").replaceChildren(heatmap(this.data, this.counted));
-    this.root.querySelector("#week").hidden = this.data.bucket_s > 3600;
+    this.body("week").replaceChildren(this.data.bucket_s > 3600 ? el("p", { class: "dim" }, `A point of this page is ${duration(this.data.bucket_s * 1000)}: of a shorter stretch (--since, --until) there is one.`) : heatmap(this.data, this.counted));
     this.ends();
     this.noise();
     this.sessions();
@@ -152,7 +231,13 @@ class Page {
 
   theme() {
     const isDark = getComputedStyle(document.documentElement).colorScheme === "dark";
-    document.documentElement.dataset.theme = isDark ? "light" : "dark";
+    this.chosen = isDark ? "light" : "dark";
+    this.themed(this.chosen);
+  }
+
+  themed(theme) {
+    if (theme) document.documentElement.dataset.theme = theme;
+    else delete document.documentElement.dataset.theme;
     this.drawAll();
   }
 
@@ -160,13 +245,15 @@ class Page {
     const { input, bounds, since, until } = this.data.summary;
     const files = input.sources.filter((source) => !source.left_out).map((source) => source.path);
     const some = files.slice(0, 3).map(shown).join(", ") + (files.length > 3 ? ` and ${files.length - 3} more` : "");
-    const span = since && until ? `, ${stretch(this.data, Date.parse(since), Date.parse(until))}` : "";
-    this.root.querySelector("#input").textContent = `${some}${span}`;
+    const when = since && until ? `, ${span(this.data, Date.parse(since), Date.parse(until))}` : "";
+    this.root.querySelector("#input").textContent = `${some}${when}`;
     const notes = [...input.notes, ...bounds];
     if (input.partial) notes.unshift("Reading was stopped: these are the numbers of what had been read.");
     if (input.unreadable) notes.push(`${counted_(input.unreadable, "record")} could not be read`);
     const joined = this.data.joined.reduce((sum, n) => sum + n, 0);
-    if (joined) notes.push(`${counted_(joined, "name")} of the least frequent are shown together as (other)`);
+    const told = WHO.map((dimension, at) => (this.data.joined[at] ? counted_(this.data.joined[at], WORDS[dimension]) : null)).filter(Boolean);
+    if (joined) notes.push(`In chosen stretches the least frequent are shown together as (other): ${told.join(", ")}.`);
+    if (this.counted.timeless) notes.push(`${counted_(this.counted.timeless, "connect")} of lines without a time are in the numbers of all of the log, and in no stretch of it.`);
     this.root.querySelector("footer").replaceChildren(
       ...notes.map((note) => el("p", {}, shown(note))),
       el("p", {}, `${thousands(input.events)} events of ${(input.bytes / 1e6).toLocaleString("en-US", { maximumSignificantDigits: 2 })} MB of log, read by pgcensus ${this.data.version}.`));
@@ -182,30 +269,27 @@ class Page {
     for (const [dimension, names] of Object.entries(view.filter)) for (const name of names) chips.push(chip([`${WORDS[dimension]} `, nameOf(name)], () => this.toggle(dimension, name)));
     const nav = this.root.querySelector("#view");
     nav.replaceChildren(
-      chips.length ? el("span", { class: "chips" }, chips) : el("span", { class: "dim" }, "All of the log. Drag over the chart, or choose a name."),
+      this.unknown?.length ? el("span", { class: "bad" }, `The link asks for what is not in this page: ${this.unknown.map(shown).join(", ")}.`) : chips.length ? el("span", { class: "chips" }, chips) : el("span", { class: "dim" }, "All of the log. Drag over the chart, or choose a name."),
       copyable(commandFor(data, view, "summary")));
   }
 
   overview() {
     const { counted: c, data } = this;
     const { summary } = data;
-    const isAll = c.from === 0 && c.to === this.buckets && !c.isFiltered;
     const certainty = { exact: "exact", at_least: "at least: beginnings may be unseen", at_most: "at most: ends may be unseen", unknown: "not certain: beginnings and ends may be unseen" };
-    const worst = ["exact", "at_least", "at_most", "unknown"];
-    const over = data.buckets.certainty.slice(c.from, c.to).reduce((all, one) => (worst.indexOf(one) > worst.indexOf(all) ? one : all), "exact");
-    const peakAt = isAll && summary.peak.at ? moment(data, Date.parse(summary.peak.at)) : c.peak.bucket === null ? "" : moment(data, data.buckets.start[c.peak.bucket]);
+    const peakAt = c.isAll ? (summary.peak.at ? moment(data, Date.parse(summary.peak.at)) : "") : c.peak.count ? `${moment(data, data.buckets.start[c.peak.bucket])}, within ${duration(data.bucket_s * 1000)}` : "";
+    const openIs = certainty[c.isAll ? summary.open.certainty : data.buckets.certainty[c.to - 1]] ?? "";
     const churned = c.histogram[0] + c.histogram[1];
     const seconds = ((c.to < this.buckets ? data.buckets.start[c.to] : data.buckets.end) - data.buckets.start[c.from]) / 1000;
-    const rate = (n) => (seconds >= 1 ? `${(n / seconds).toPrecision(2).replace(/e.*/, "")}/s` : "");
     const probes = c.isFiltered && !Object.keys(this.view.filter).every((d) => d === "client_host" || d === "server") ? null : c.probes;
     this.root.querySelector("#overview").replaceChildren(...[
-      tile("open", "open at the end", thousands(c.open), certainty[isAll ? summary.open.certainty : data.buckets.certainty[c.to - 1]] ?? "", data.max_connections && !c.isFiltered ? ` of ${thousands(data.max_connections)}` : ""),
-      tile("peak", "peak", c.peak.isExact || c.peak.count === null ? thousands(c.peak.count) : `≥ ${thousands(c.peak.count)}`, `${peakAt}${isAll ? "" : c.peak.count === null ? "" : `, within ${duration(data.bucket_s * 1000)}`}${over === "exact" ? "" : `; ${certainty[over]}`}`),
-      tile("connects", "connects", thousands(c.connects), rate(c.connects)),
-      tile("disconnects", "disconnects", thousands(c.disconnected), churned && !c.isFiltered ? `${percent(churned, c.disconnected)} lasted less than a second` : rate(c.disconnected)),
+      tile("open", "open at the end", thousands(c.open), openIs, data.max_connections && !c.isFiltered ? ` of ${thousands(data.max_connections)}` : ""),
+      tile("peak", "peak", c.peak.count === null ? "?" : c.peak.count ? `${c.peak.sign}${thousands(c.peak.count)}` : "0", [peakAt, c.certainty === "exact" ? "" : certainty[c.certainty]].filter(Boolean).join("; ")),
+      tile("connects", "connects", thousands(c.connects), rate(c.connects, seconds)),
+      tile("disconnects", "disconnects", thousands(c.disconnected), churned && !c.isFiltered ? `${percent(churned, c.disconnected)} lasted less than a second` : rate(c.disconnected, seconds)),
       tile("refused", "refused", thousands(c.refused.connections), c.refused.attempts === c.refused.connections ? "" : `in ${counted_(c.refused.attempts, "attempt")}`),
       tile("probes", "probes", thousands(probes), probes === null ? "not known by these names" : "received, then nothing"),
-      summary.walsenders.count || summary.walsenders.connects ? tile("walsenders", "walsenders", thousands(summary.walsenders.count), "at the end, apart from the others") : null,
+      summary.walsenders.count || summary.walsenders.connects ? tile("walsenders", "walsenders", thousands(summary.walsenders.count), `at the end, of ${counted_(summary.walsenders.connects, "connect")}; apart from the others`) : null,
     ].filter(Boolean));
   }
 
@@ -214,8 +298,8 @@ class Page {
     const of = (severity) => this.data.findings.filter((finding) => finding.severity === severity);
     const list = severities.flatMap(of);
     const section = this.root.querySelector("#findings");
-    section.replaceChildren(...list.map((finding) => el("details", { class: `finding ${finding.severity}`, open: finding.severity === "critical" },
-      el("summary", {}, el("strong", {}, finding.severity), ` ${finding.kind.replaceAll("_", " ")}: ${shown(finding.message)}`),
+    section.replaceChildren(...list.map((finding) => el("details", { class: `finding ${finding.severity}`, open: list.length <= 3 && finding.severity === "critical" },
+      el("summary", {}, el("strong", {}, finding.severity), ` ${finding.kind.replaceAll("_", " ")}${this.data.names.server.length > 1 ? ` on ${shown(finding.server)}` : ""}: ${shown(finding.message)}`),
       el("dl", {},
         el("dt", {}, "when"), el("dd", {}, stretch(this.data, Date.parse(finding.since), Date.parse(finding.until)), " ", this.jump(finding)),
         el("dt", {}, "why"), el("dd", {}, shown(finding.test)),
@@ -250,19 +334,26 @@ class Page {
     const total = c.connects || c.refused.connections;
     const chosen = view.filter[dimension] ?? [];
     const head = el("tr", {}, columns.map(([column, text]) => el("th", { scope: "col", class: column === "name" ? null : "n", "aria-sort": key === column ? (isUp ? "ascending" : "descending") : null },
-      el("button", { type: "button", onclick: () => this.sorted(dimension, column) }, text, key === column ? (isUp ? " ↑" : " ↓") : ""))), el("th", { class: "wide" }, "share"), el("th", { class: "wide" }, "open over time"));
+      el("button", { type: "button", "data-key": `sort ${dimension} ${column}`, onclick: () => this.sorted(dimension, column) }, text, key === column ? (isUp ? " ↑" : " ↓") : ""))), el("th", { class: "wide" }, "share"), el("th", { class: "wide" }, "open over time"));
     const levels = openOf(data, dimension, rows.map((row) => row.id));
     const body = rows.map((row) => el("tr", { class: chosen.includes(row.name) ? "chosen" : null },
-      el("td", {}, el("button", { type: "button", class: "name", onclick: () => this.toggle(dimension, row.name), title: shown(row.name) }, nameOf(row.name))),
+      el("td", {}, row.id >= 0 && row.name !== "(other)" ? el("button", { type: "button", class: "name", "data-key": `${dimension} ${row.name}`, "aria-pressed": String(chosen.includes(row.name)), onclick: () => this.toggle(dimension, row.name), title: shown(row.name) }, nameOf(row.name)) : el("span", { class: "name plain", title: shown(row.name) }, nameOf(row.name))),
       el("td", { class: "n" }, data.knows_open ? thousands(row.open) : "?"), el("td", { class: "n" }, thousands(row.connects)), el("td", { class: row.refused ? "n bad" : "n dim" }, thousands(row.refused)),
       el("td", { class: "wide share" }, bar(c.connects ? row.connects : row.refused, Math.max(1, total)), el("em", {}, percent(c.connects ? row.connects : row.refused, total))),
-      el("td", { class: "wide" }, sparkline(levels.get(row.id), c.from, c.to))));
+      el("td", { class: "wide" }, data.knows_open && row.id >= 0 ? sparkline(levels.get(row.id), c.from, c.to) : null)));
     const input = el("input", { type: "search", placeholder: "search", "aria-label": `search ${WORDS[dimension]}`, value: this.search[dimension] ?? "", oninput: (event) => {
       this.search[dimension] = event.target.value;
+      const at = event.target.selectionStart;
       this.names(dimension);
       const again = this.root.querySelector(`#by-${dimension} input`);
       again?.focus();
-      again?.setSelectionRange(again.value.length, again.value.length);
+      again?.setSelectionRange(at, at);
+    }, onkeydown: (event) => {
+      if (event.key !== "Escape") return;
+      event.stopPropagation();
+      this.search[dimension] = "";
+      this.names(dimension);
+      this.root.querySelector(`#by-${dimension} input`)?.focus();
     } });
     const hasSearch = c.by[dimension].length > ROWS || search;
     section.querySelector(".body").replaceChildren(...[
@@ -276,6 +367,7 @@ class Page {
     const [key, isUp] = this.sort[dimension] ?? ["connects", false];
     this.sort[dimension] = [column, key === column ? !isUp : column === "name"];
     this.names(dimension);
+    this.root.querySelector(`[data-key="sort ${dimension} ${column}"]`)?.focus();
   }
 
   moreOf(what) {
@@ -292,7 +384,8 @@ class Page {
     const rows = reasons.map(([reason, n]) => {
       const { groups = [], records = [] } = told.get(reason) ?? {};
       const meaning = data.meanings[reason];
-      return el("details", {}, el("summary", { class: "bars" }, el("span", { class: "label" }, reason.replaceAll("_", " ")), el("span", { class: "bar" }, bar(n, most)), el("span", { class: "n" }, thousands(n))),
+      const toggled = (event) => (event.target.open ? this.unfolded.add(reason) : this.unfolded.delete(reason));
+      return el("details", { open: this.unfolded.has(reason), ontoggle: toggled }, el("summary", { class: "bars", "data-key": `reason ${reason}` }, el("span", { class: "label" }, reason.replaceAll("_", " ")), el("span", { class: "bar" }, bar(n, most)), el("span", { class: "n" }, thousands(n))),
         meaning ? el("p", {}, shown(meaning)) : null,
         groups.length ? el("p", { class: "dim" }, "whole log: ", groups.slice(0, 5).map((group, at) => [at ? "; " : "", groupOf(group)])) : null,
         records.map((record) => el("pre", { title: record.path ? shown(record.path) : null }, spelt(record.record))),
@@ -334,18 +427,21 @@ class Page {
     const passes = (session) => DIMENSIONS.every((dimension) => !view.filter[dimension]?.length || view.filter[dimension].includes(session[dimension] ?? "unknown"));
     const overlaps = (session) => (session.beginMs ?? since) < until && (session.endMs ?? until) >= since;
     const all = data.sessions.filter((session) => passes(session) && overlaps(session));
-    const length = (session) => (session.endMs ?? until) - (session.beginMs ?? since);
-    all.sort((a, b) => length(b) - length(a) || (a.beginMs ?? 0) - (b.beginMs ?? 0));
+    // What has no time at all is no bar.
+    const hasTime = (session) => session.beginMs !== null || session.endMs !== null || session.state === "open";
+    const length = (session) => (hasTime(session) ? (session.endMs ?? until) - (session.beginMs ?? since) : -1);
+    all.sort((a, b) => this.open.has(b.key) - this.open.has(a.key) || length(b) - length(a) || (a.beginMs ?? 0) - (b.beginMs ?? 0));
     const isMore = this.more.has("sessions");
     const rows = all.slice(0, isMore ? 500 : SESSION_ROWS);
     const body = this.body("sessions");
     const table = el("table", { class: "list" },
-      el("thead", {}, el("tr", {}, ["began", "length", "user", "database", "application", "client", "pid", "end"].map((text) => el("th", { scope: "col" }, text)))),
+      el("thead", {}, el("tr", {}, ["began", "length", ...(data.names.server.length > 1 ? ["server"] : []), "user", "database", "application", "client", "pid", "end"].map((text) => el("th", { scope: "col" }, text)))),
       el("tbody", {}, rows.flatMap((session) => this.row(session))));
-    const drawn = all.slice(0, GANTT_ROWS).sort((a, b) => (a.beginMs ?? 0) - (b.beginMs ?? 0));
+    const drawn = all.filter(hasTime).slice(0, GANTT_ROWS).sort((a, b) => (a.beginMs ?? 0) - (b.beginMs ?? 0));
     body.replaceChildren(...[
       el("p", { class: "dim" }, all.length ? `The longest first, of ${counted_(all.length, "session")} that can be looked at here${c.connects > all.length ? `, of ${counted_(c.connects, "connect")}` : ""}. All of them: ` : "None of them can be looked at here. All of them: ", copyable(commandFor(data, view, "sessions"))),
-      drawn.length ? gantt(drawn, since, until, Math.max(280, body.clientWidth), (session) => this.show(session)) : null,
+      drawn.length ? legend() : null,
+      drawn.length ? gantt(data, drawn, since, until, Math.max(280, body.clientWidth), (session) => this.show(session)) : null,
       rows.length ? table : null,
       all.length > SESSION_ROWS ? el("button", { type: "button", class: "more", onclick: () => this.moreOf("sessions") }, isMore ? "fewer" : `${thousands(Math.min(500, all.length) - SESSION_ROWS)} more`) : null,
     ].filter(Boolean));
@@ -353,35 +449,32 @@ class Page {
 
   row(session) {
     const { data } = this;
-    const isOpen = this.open.has(session);
+    const isOpen = this.open.has(session.key);
     const began = session.beginMs === null ? "before the log" : `${day(data, session.beginMs)} ${clock(data, session.beginMs)}`;
     const client = session.client_host ? `${shown(session.client_host)}${session.client_port ? `:${session.client_port}` : ""}` : "unknown";
-    const cells = [began, session.state === "open" ? "open" : duration(session.session_time_ms), nameOf(session.user ?? "unknown"), nameOf(session.database ?? "–"), nameOf(session.application_name ?? "unknown"), client, session.pid ?? "?", session.end_reason?.replaceAll("_", " ") ?? ""];
+    const cells = [began, session.state === "open" ? "open" : duration(session.session_time_ms), ...(data.names.server.length > 1 ? [nameOf(session.server)] : []), nameOf(session.user ?? "unknown"), nameOf(session.database ?? "–"), nameOf(session.application_name ?? "unknown"), client, session.pid ?? "?", session.end_reason?.replaceAll("_", " ") ?? ""];
     const toggle = () => {
-      if (!this.open.delete(session)) this.open.add(session);
+      if (!this.open.delete(session.key)) this.open.add(session.key);
       this.sessions();
+      this.root.querySelector(`[data-key="${CSS.escape(`row ${session.key}`)}"]`)?.focus({ preventScroll: true });
     };
-    const row = el("tr", { class: isOpen ? "chosen" : null, tabindex: 0, "aria-expanded": String(isOpen), onclick: toggle, onkeydown: (event) => event.key === "Enter" && toggle() }, cells.map((cell) => el("td", {}, cell)));
+    const row = el("tr", { class: isOpen ? "chosen" : null, tabindex: 0, "data-key": `row ${session.key}`, "aria-expanded": String(isOpen), onclick: toggle, onkeydown: pressed(toggle) }, cells.map((cell) => el("td", {}, cell)));
     return isOpen ? [row, el("tr", { class: "lines" }, el("td", { colspan: cells.length }, this.linesOf(session)))] : [row];
   }
 
   linesOf(session) {
     const { data } = this;
-    const window = [];
-    if (session.beginMs !== null) window.push(`--since=${rfc3339(data, session.beginMs)}`);
-    const command = [`${data.command.is_piped ? "… | " : ""}pgcensus events --pid=${session.pid}`, ...window, ...data.command.input.map(word)].join(" ");
     const facts = [session.tls ? `${session.tls.protocol ?? "TLS"}` : session.tls === false ? "no TLS" : null, session.auth ? `${session.auth.method}${session.auth.identity ? ` as ${session.auth.identity}` : ""}` : null, session.setup_us ? `set up in ${duration(Math.round(session.setup_us / 1000))}` : null].filter(Boolean).map(shown);
     return [
       facts.length ? el("p", { class: "dim" }, facts.join(", ")) : null,
       session.lines?.length ? el("pre", {}, session.lines.map(spelt).join("\n")) : el("p", { class: "dim" }, "Its lines are not in this page."),
-      session.pid ? copyable(command) : null,
+      session.pid ? copyable(eventsOf(data, session)) : null,
     ];
   }
 
   // Opens a session in the table and goes there.
   show(session) {
-    this.open.add(session);
-    this.more.add("sessions");
+    this.open.add(session.key);
     this.sessions();
     this.root.querySelector("#sessions tr.chosen")?.scrollIntoView({ block: "center" });
   }
@@ -423,4 +516,4 @@ function spelt(text) {
 }
 
 const held = document.getElementById("data");
-if (held) globalThis.page = new Page(unpacked(JSON.parse(held.textContent)), document.getElementById("page"));
+if (held) globalThis.page = new Page(unpacked(JSON.parse(held.textContent)), document.getElementById("all"));

@@ -23,7 +23,7 @@ function el(tag, attributes = {}, ...children) {
     else if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
     else element.setAttribute(name, value === true ? "" : value);
   }
-  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
   return element;
 }
 
@@ -47,6 +47,7 @@ function counted(n, one, many) {
 function percent(part, whole) {
   if (!whole) return "";
   const share = (100 * part) / whole;
+  if (share > 0 && share < 0.1) return "< 0.1 %";
   return share >= 10 || share === 0 ? `${share.toFixed(0)} %` : `${share.toFixed(1)} %`;
 }
 
@@ -74,9 +75,13 @@ function clock(data, ms, withSeconds = true) {
   return withSeconds ? `${minutes}:${two(wall.getUTCSeconds())}` : minutes;
 }
 
+// With its year where the log has more than one.
 function day(data, ms) {
   const wall = wallTime(data, ms);
-  return `${wall.getUTCDate()} ${MONTHS[wall.getUTCMonth()]}`;
+  const year = (at) => wallTime(data, at).getUTCFullYear();
+  const { start, end } = data.buckets;
+  const isAmbiguous = start.length > 0 && year(start[0]) !== year(end);
+  return `${wall.getUTCDate()} ${MONTHS[wall.getUTCMonth()]}${isAmbiguous ? ` ${wall.getUTCFullYear()}` : ""}`;
 }
 
 function moment(data, ms) {
@@ -84,9 +89,24 @@ function moment(data, ms) {
 }
 
 function stretch(data, from, to) {
-  const zone = offsetAt(data, to)[2];
+  const [before, after] = [offsetAt(data, from)[2], offsetAt(data, to)[2]];
   const end = day(data, from) === day(data, to) ? clock(data, to, data.bucket_s < 60) : moment(data, to);
-  return `${moment(data, from)} to ${end} ${zone}`;
+  return `${moment(data, from)}${before === after ? "" : ` ${before}`} to ${end} ${after}`;
+}
+
+// The same with its years: it stands alone.
+function span(data, from, to) {
+  const year = (ms) => wallTime(data, ms).getUTCFullYear();
+  const text = stretch(data, from, to);
+  return year(from) === year(to) ? `${year(from)}, ${text}` : text;
+}
+
+// How often, in the unit in which it is a number that can be read.
+function rate(n, seconds) {
+  if (!n || seconds < 1) return "";
+  const [unit, length] = [["s", 1], ["min", 60], ["h", 3600], ["day", 86_400]].find(([, length]) => (n * length) / seconds >= 1) ?? ["day", 86_400];
+  const per = (n * length) / seconds;
+  return `${per >= 10 ? thousands(Math.round(per)) : per.toPrecision(2)}/${unit}`;
 }
 
 // As the command line reads it: 2026-11-23T05:21:08+01:00.
@@ -128,8 +148,23 @@ function commandFor(data, view, command, flags = []) {
   const chosen = new Set(Object.keys(filter).filter((dimension) => filter[dimension].length).map((dimension) => FLAGS[dimension]));
   for (const [flag, value] of data.command.filter) if (!chosen.has(flag)) words.push(`${flag}=${word(value)}`);
   for (const [dimension, names] of Object.entries(filter)) for (const name of names) words.push(`${FLAGS[dimension]}=${word(pattern(name))}`);
-  for (const input of data.command.input) words.push(word(input));
-  return words.join(" ");
+  return [...words, ...inputOf(data)].join(" ");
+}
+
+// The hours of each day, and the logs.
+function inputOf(data) {
+  const { between, input } = data.command;
+  return [...(between ? [`--between=${word(between)}`] : []), ...input.map(word)];
+}
+
+// What the log says of the backend of a session.
+function eventsOf(data, session) {
+  const words = [`${data.command.is_piped ? "… | " : ""}pgcensus events --pid=${session.pid}`];
+  if (data.names.server.length > 1) words.push(`--server=${word(pattern(session.server))}`);
+  if (session.beginMs !== null) words.push(`--since=${rfc3339(data, session.beginMs)}`);
+  // Times of whole seconds, and a last word after the end.
+  if (session.endMs !== null) words.push(`--until=${rfc3339(data, session.endMs + 2000)}`);
+  return [...words, ...inputOf(data)].join(" ");
 }
 
 if (typeof module !== "undefined") module.exports = { commandFor, duration, pattern, rfc3339, shown, word };

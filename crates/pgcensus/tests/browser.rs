@@ -5,8 +5,15 @@
 //! sets these. Without them these tests are left out. What is done in the browser is written in `browser/page.js`.
 #![expect(clippy::print_stdout, reason = "a test that is left out says so")]
 
+#[path = "support/serving.rs"]
+#[expect(dead_code, reason = "other tests ask for more")]
+mod serving;
+
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use serving::Serve;
 
 fn testdata(path: &str) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -14,23 +21,27 @@ fn testdata(path: &str) -> PathBuf {
 }
 
 /// Makes a page of a log and runs the steps of this name on it.
-fn drive(steps: &str, log: &Path, flags: &[&str]) {
+fn drive(steps: &str, log: &Path) {
+    let dir = tempfile::tempdir().expect("a directory");
+    let page = dir.path().join("page.html");
+    let mut report = Command::new(env!("CARGO_BIN_EXE_pgcensus"));
+    let made = report.arg("report").arg("-o").arg(&page).arg(log).status();
+    assert!(made.expect("it runs").success());
+    let url = format!("file://{}", page.display());
+    browse(steps, &[url.as_ref()]);
+}
+
+/// Runs the steps of this name in a browser, which is told these words.
+fn browse(steps: &str, words: &[&OsStr]) {
     let Some(browser) = std::env::var_os("PGCENSUS_TEST_BROWSER") else {
         println!("left out: PGCENSUS_TEST_BROWSER is not set; cargo xtask test sets it");
         return;
     };
-    let dir = tempfile::tempdir().expect("a directory");
-    let page = dir.path().join("page.html");
-    let program = env!("CARGO_BIN_EXE_pgcensus");
-    let mut report = Command::new(program);
-    report.arg("report").arg("-o").arg(&page).args(flags);
-    let made = report.arg(log).status().expect("it runs");
-    assert!(made.success(), "{made}");
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser/page.js");
     let output = Command::new("node")
         .arg(script)
-        .args([steps, program])
-        .arg(&page)
+        .args([steps, env!("CARGO_BIN_EXE_pgcensus")])
+        .args(words)
         .env("PGCENSUS_TEST_BROWSER", browser)
         .output()
         .expect("node runs");
@@ -49,23 +60,52 @@ fn what_is_shown_of_any_stretch_and_name_is_what_the_command_line_says() {
         "situations/churn",
         "situations/full_server",
     ] {
-        drive("counts", &testdata(log), &[]);
+        drive("counts", &testdata(log));
     }
 }
 
 #[test]
 fn a_bar_leads_to_its_sessions_and_these_to_their_lines() {
-    drive("drill", &testdata("demo/postgresql.log.zst"), &[]);
+    drive("drill", &testdata("demo/postgresql.log.zst"));
 }
 
 #[test]
 fn a_link_keeps_what_is_looked_at() {
-    drive("link", &testdata("demo/postgresql.log.zst"), &[]);
+    drive("link", &testdata("demo/postgresql.log.zst"));
 }
 
 #[test]
 fn light_dark_and_narrow_pages_can_be_read() {
-    drive("looks", &testdata("demo/postgresql.log.zst"), &[]);
+    drive("looks", &testdata("demo/postgresql.log.zst"));
+}
+
+#[test]
+fn what_happens_is_seen_as_it_happens() {
+    let log = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(log.path(), session(1) + &session(2)).expect("written");
+    let serve = Serve::start(&[], log.path());
+    let url = format!("http://{}/", serve.address);
+    browse("live", &[url.as_ref(), log.path().as_ref()]);
+}
+
+#[test]
+fn a_token_is_asked_for_and_kept_out_of_the_address() {
+    let log = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(log.path(), session(1)).expect("written");
+    let token = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(token.path(), "0123456789abcdef0123").expect("written");
+    let file = token.path().to_str().expect("a path");
+    let serve = Serve::start(&["--token-file", file], log.path());
+    let url = format!("http://{}/", serve.address);
+    browse("token", &[url.as_ref(), "0123456789abcdef0123".as_ref()]);
+}
+
+/// A session that is open.
+fn session(n: u32) -> String {
+    format!(
+        "2026-11-23 05:21:{n:02}.000 UTC [{n}] LOG:  connection received: host=10.0.0.7 port=40{n}\n\
+         2026-11-23 05:21:{n:02}.010 UTC [{n}] LOG:  connection authorized: user=app database=shop application_name=web\n"
+    )
 }
 
 #[test]
@@ -87,5 +127,5 @@ fn names_of_strangers_are_text() {
         )
     });
     std::fs::write(log.path(), lines.collect::<String>()).expect("written");
-    drive("hostile", log.path(), &[]);
+    drive("hostile", log.path());
 }

@@ -99,6 +99,7 @@ fn what_unix_alone_has_is_in_few_places() {
     ];
     let known = [
         "command/top.rs",
+        "command/textfile.rs",
         "command/top/screen.rs",
         "command/watch/unread.rs",
         "discover/access.rs",

@@ -187,6 +187,51 @@ pub enum Word {
     Count(u64),
 }
 
+impl Finding {
+    /// The same, with other names: `rename` is asked for each.
+    #[must_use]
+    pub fn renamed(&self, rename: &dyn Fn(&[u8]) -> Box<[u8]>) -> Finding {
+        let name = |name: &Option<Box<[u8]>>| name.as_deref().map(rename);
+        let word = |word: &Word| match word {
+            Word::Name(name) => Word::Name(rename(name)),
+            Word::Identifier(name) => Word::Identifier(rename(name)),
+            Word::Literal(name) => Word::Literal(rename(name)),
+            other => other.clone(),
+        };
+        let sentence = |sentence: &Sentence| Sentence(sentence.0.iter().map(word).collect());
+        let figure = |(key, figure): &(&'static str, Figure)| {
+            let figure = match figure {
+                Figure::Text(text) => Figure::Text(rename(text)),
+                Figure::Ranking(rows) => {
+                    let rows = rows.iter().map(|(name, n)| (rename(name), *n));
+                    Figure::Ranking(rows.collect())
+                }
+                other => other.clone(),
+            };
+            (*key, figure)
+        };
+        let argument = |argument: &Argument| match argument {
+            Argument::Named(flag, name) => Argument::Named(flag, rename(name)),
+            Argument::Folded(flag, name) => Argument::Folded(flag, rename(name)),
+            other => other.clone(),
+        };
+        Finding {
+            who: Who {
+                application_name: name(&self.who.application_name),
+                user: name(&self.who.user),
+                database: name(&self.who.database),
+                client_host: name(&self.who.client_host),
+            },
+            figures: self.figures.iter().map(figure).collect(),
+            said: sentence(&self.said),
+            test: sentence(&self.test),
+            advice: sentence(&self.advice),
+            command: self.command.iter().map(argument).collect(),
+            ..self.clone()
+        }
+    }
+}
+
 impl Sentence {
     /// Our own words.
     #[must_use]

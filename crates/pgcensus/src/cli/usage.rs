@@ -272,6 +272,9 @@ pub(super) fn check(args: &Args) -> Result<(), String> {
         [_, _] => return Err("--by: the same twice".to_owned()),
         _ => return Err("--by: two dimensions at most".to_owned()),
     }
+    if *command == Command::Report && show.limit.is_some() {
+        return Err("--limit: a page is as long as it is".to_owned());
+    }
     if *command == Command::Report && show.csv {
         return Err("--csv: a page is no table; --json has its data".to_owned());
     }

@@ -102,18 +102,24 @@ pub(super) fn write(path: &Path, text: &str) -> anyhow::Result<()> {
     let mut builder = tempfile::Builder::new();
     // No *.prom, which would be read.
     builder.prefix(".pgcensus-").suffix(".tmp");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        // As any file that is made: another user reads it.
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-    }
+    readable(&mut builder);
     let directory = directory.unwrap_or(Path::new("."));
     let mut file = builder.tempfile_in(directory).with_context(told)?;
     file.write_all(text.as_bytes()).with_context(told)?;
     file.persist(path).with_context(told)?;
     Ok(())
 }
+
+/// As any file that is made: another user reads it.
+#[cfg(unix)]
+fn readable(builder: &mut tempfile::Builder<'_, '_>) {
+    use std::os::unix::fs::PermissionsExt as _;
+    builder.permissions(std::fs::Permissions::from_mode(0o666));
+}
+
+/// Its directory says who reads it.
+#[cfg(not(unix))]
+fn readable(_: &mut tempfile::Builder<'_, '_>) {}
 
 #[cfg(test)]
 mod tests {

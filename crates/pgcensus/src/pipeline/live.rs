@@ -28,7 +28,7 @@ pub(crate) struct Live<'a, 's> {
 /// A log, by the place of its server and its own among those of that server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct LogId {
-    /// As [`ServerId`](pgcensus_core::session::ServerId).
+    /// As [`ServerId`].
     pub(crate) server: usize,
     pub(crate) file: usize,
 }

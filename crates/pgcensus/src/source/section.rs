@@ -97,10 +97,12 @@ impl Read for OpenSection {
 }
 
 impl Seek for OpenSection {
-    /// From the begin only; what lies behind the end has no bytes.
+    /// From the begin or from here; what lies behind the end has no bytes.
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        let SeekFrom::Start(place) = to else {
-            return Err(io::ErrorKind::Unsupported.into());
+        let place = match to {
+            SeekFrom::Start(place) => place,
+            SeekFrom::Current(by) => (self.at - self.start).saturating_add_signed(by),
+            SeekFrom::End(_) => return Err(io::ErrorKind::Unsupported.into()),
         };
         self.at = self.start.saturating_add(place).min(self.end);
         Ok(place)

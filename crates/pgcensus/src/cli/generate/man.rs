@@ -28,6 +28,10 @@ const ENVIRONMENT: Rows = &[
         "a data directory, whose server is found where no INPUT is named",
     ),
     (
+        "PGCENSUS_TOKEN",
+        "the token that requests to serve must carry, unless --token-file says it",
+    ),
+    (
         "NO_COLOR",
         "set and not empty: no colours, as --color never",
     ),

@@ -88,7 +88,7 @@ fn bash_offers_commands_files_and_values() {
     assert!(first.contains(&"postgresql.log.zst".to_owned()));
     assert!(!first.iter().any(|word| word.starts_with('-')));
     for (words, expected) in [
-        (&["se"][..], &["sessions", "servers"][..]),
+        (&["se"][..], &["sessions", "servers", "serve"][..]),
         (&["sessions", "post"], &["postgresql.log.zst"]),
         (&["--json", "post"], &["postgresql.log.zst"]),
         (&["sessions", "--lo"], &["--logfile-list", "--log-timezone"]),

@@ -47,6 +47,9 @@ const BATCH: usize = 64;
 /// How often `--textfile` is written: as often as Prometheus asks by default.
 const WRITES: Duration = Duration::from_secs(15);
 
+/// When nothing has happened for so long, who has opened is not refused any more.
+const QUIET: Duration = Duration::from_millis(250);
+
 /// How often time passes without any record.
 const PASSES: Duration = Duration::from_secs(1);
 
@@ -75,6 +78,8 @@ struct Told<'e> {
     events: Vec<Event>,
     last: Last<Change>,
     metrics: Metrics,
+    /// When something happened last.
+    heard: Instant,
 }
 
 impl Sink for Rc<RefCell<Told<'_>>> {
@@ -85,6 +90,7 @@ impl Sink for Rc<RefCell<Told<'_>>> {
     fn change(&mut self, names: &Names, change: &Change) -> anyhow::Result<()> {
         let told = &mut *self.borrow_mut();
         told.metrics.observe(change);
+        told.heard = Instant::now();
         // Its refusal follows, and says so.
         if let What::TakenBack(_) = change.what {
             return Ok(());
@@ -212,6 +218,7 @@ impl<'e> Engine<'e> {
             events: Vec::new(),
             last: Last::default(),
             metrics: Metrics::new(Window::default()),
+            heard: Instant::now(),
         }));
         let mut sink = told.clone();
         let live = Live::begin(run, &mut sink, true)?;
@@ -223,8 +230,11 @@ impl<'e> Engine<'e> {
         self.scrapes.wakes(tail.waker());
         let mut written: Option<Instant> = None;
         self.tell_past(&mut told.borrow_mut(), tail.shared.live.names());
+        // What was there was written before that was read.
+        told.borrow_mut().metrics.finish();
         let (mut passed, mut published) = (Instant::now(), Instant::now());
-        let mut is_over = false;
+        // A first look tells what is wrong, so that nobody is told that all is well before.
+        let mut is_over = tail.step(Duration::ZERO)? == Step::Over;
         while !interrupt.came() && is_up() {
             self.health.follows(self.troubles(&tail));
             let waits = if told.borrow().events.is_empty() {
@@ -254,7 +264,12 @@ impl<'e> Engine<'e> {
             }
             if !told.events.is_empty() && published.elapsed() >= PACE {
                 published = Instant::now();
+                // Whoever is told that something happened may ask whether all is well.
+                self.health.follows(self.troubles(&tail));
                 self.hub.publish(&mut told.events);
+            }
+            if told.heard.elapsed() >= QUIET {
+                told.metrics.finish();
             }
             for scrape in self.scrapes.take() {
                 let text = self.metrics(&told.metrics, &mut tail, scrape.exposition);

@@ -21,8 +21,10 @@ use pgcensus_core::zone::DisplayZone;
 use serde::Serialize;
 use serde_json::Value;
 
+use self::anonymous::Pseudonyms;
 use self::cells::Cells;
 use super::Page;
+use crate::view::findings::Found;
 use crate::view::{Show, findings, json, refused, sessions};
 
 /// Names of a dimension that are told of each ranking; how many more there were is told by its sum.
@@ -31,44 +33,64 @@ const NAMES_MAX: usize = 200;
 /// Entries of each list of refusals.
 const LISTED_MAX: usize = 50;
 
-/// Writes it. Nothing in it depends on the size of the log but by its names, which are at most so many.
+/// Writes it, with other names where it is to be anonymous. Nothing in it depends on the size of the log but by its names, which are at most so many.
 pub(crate) fn json(page: &Page<'_>, show: &Show<'_>, out: &mut impl io::Write) -> io::Result<()> {
+    if page.is_anonymous {
+        let pseudonyms = Pseudonyms::of(page.names);
+        let findings = page.found.findings.iter();
+        let findings: Vec<_> = findings
+            .map(|finding| pseudonyms.finding(finding))
+            .collect();
+        let servers = show.servers.iter();
+        let servers: Vec<_> = servers.map(|name| pseudonyms.name(name)).collect();
+        let found = Found {
+            findings: &findings,
+            given: pseudonyms.given(&page.found.given),
+            gates: page.found.gates,
+        };
+        let show = Show {
+            servers: &servers,
+            ..*show
+        };
+        let mut told = serde_json::to_value(data(page, &found, &show)?)?;
+        pseudonyms.replace(&mut told, "");
+        serde_json::to_writer(&mut *out, &told)?;
+    } else {
+        serde_json::to_writer(&mut *out, &data(page, page.found, show)?)?;
+    }
+    writeln!(out)
+}
+
+/// The same, of which nothing has been written.
+fn data<'p>(page: &Page<'_>, found: &'p Found<'_>, show: &Show<'_>) -> io::Result<Data<'p>> {
     let census = &shortened(page.census);
-    let summary = value(|out| json::summary(census, page.found, page.report, show, out))?;
+    let summary = value(|out| json::summary(census, found, page.report, show, out))?;
     let mut refused = value(|out| refused::data::json(page.refused, show, out))?;
     shorten(&mut refused);
     let meanings = page.refused.refused.reasons.iter();
     let meanings = meanings.map(|told| (told.reason.as_str(), refused::meaning::of(told.reason)));
-    let object = Data {
+    Ok(Data {
         version: env!("CARGO_PKG_VERSION"),
         zone: offsets(page.history, show.zone),
         command: Command {
-            is_piped: page.found.given.is_piped,
-            input: &page.found.given.input,
-            filter: &page.found.given.filter,
-            since: json::time(page.found.given.since, show),
-            until: json::time(page.found.given.until, show),
-            between: page.found.given.between.as_deref(),
+            is_piped: found.given.is_piped,
+            input: &found.given.input,
+            filter: &found.given.filter,
+            since: json::time(found.given.since, show),
+            until: json::time(found.given.until, show),
+            between: found.given.between.as_deref(),
         },
         knows_open: page.report.knows_open(),
         max_connections: page.report.max_connections,
         summary,
         refused,
         meanings: meanings.collect(),
-        findings: rows(|out| findings::jsonl(page.found, show, out))?,
+        findings: rows(|out| findings::jsonl(found, show, out))?,
         bucket_s: page.history.bucket_s,
         buckets: Buckets::of(page.history, page.report.knows_open()),
         cells: Cells::of(page),
         sessions: listed(page, show)?,
-    };
-    if page.is_anonymous {
-        let mut object = serde_json::to_value(&object)?;
-        anonymous::anonymize(&mut object, page.names);
-        serde_json::to_writer(&mut *out, &object)?;
-    } else {
-        serde_json::to_writer(&mut *out, &object)?;
-    }
-    writeln!(out)
+    })
 }
 
 #[derive(Serialize)]

@@ -1,60 +1,52 @@
-//! `--anonymize`: a page that can be shown to strangers. Names are replaced by numbered ones, the same one everywhere; what is
-//! text of the log (its records, DETAIL, lines of `pg_hba.conf`) is left out, since anything may stand in it.
+//! `--anonymize`: a page that can be shown to strangers. Names are replaced by numbered ones, the same one everywhere, before anything
+//! is worded; what is text of the log (its records, DETAIL, lines of `pg_hba.conf`, its prefix) is left out, since anything may
+//! stand in it.
 //!
 //! ```text
 //! {"user": "alice", "client_host": "10.0.0.7"}   →   {"user": "user-1", "client_host": "host-3"}
 //! ```
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
+use pgcensus_core::findings::Finding;
 use pgcensus_core::names::{Dimension, Names};
 use serde_json::Value;
+
+use crate::view::findings::Given;
 
 /// What stands for no name of somebody.
 const KEPT: [&str; 4] = ["unknown", "(other)", "[local]", "stdin"];
 
-/// Keys whose values are text of the log, or name somebody in another way.
-const LEFT_OUT: [&str; 6] = ["lines", "records", "detail", "text", "identity", "hba"];
+/// What stands for a name that is none of the log's own: a family of names, a pattern, a place in a file.
+const SOME: &str = "…";
 
-/// Keys of sentences and command lines of ours, in which names stand.
-const SENTENCES: [&str; 8] = [
-    "message", "test", "advice", "command", "notes", "bounds", "input", "filter",
+/// Keys whose values are names.
+const NAMES: [&str; 6] = [
+    "database",
+    "user",
+    "application_name",
+    "application_name_last",
+    "client_host",
+    "server",
 ];
 
-/// Replaces all names in the data of a page.
-pub(super) fn anonymize(data: &mut Value, names: &Names) {
-    let mut pseudonyms = Pseudonyms::of(names);
-    if let Some(sources) = data
-        .pointer("/summary/input/sources")
-        .and_then(Value::as_array)
-    {
-        let paths = sources.iter().filter_map(|source| source["path"].as_str());
-        for path in paths.map(str::to_owned).collect::<Vec<_>>() {
-            pseudonyms.add("path", "log", &path);
-        }
-    }
-    if let Some(input) = data.pointer("/command/input").and_then(Value::as_array) {
-        let words = input.iter().filter_map(Value::as_str);
-        for word in words.map(str::to_owned).collect::<Vec<_>>() {
-            pseudonyms.add("path", "log", &word);
-        }
-    }
-    pseudonyms.sort();
-    pseudonyms.replace(data, "");
-}
+/// Keys whose values are text of the log, or name somebody in another way.
+const LEFT_OUT: [&str; 9] = [
+    "lines", "records", "detail", "text", "identity", "hba", "notes", "left_out", "prefix",
+];
 
-/// What each name is called instead.
+/// What each name is called instead, whatever it is the name of.
 #[derive(Default)]
-struct Pseudonyms {
-    /// By key, then by name.
-    of: HashMap<&'static str, HashMap<String, String>>,
-    /// All of them, the longest names first: a name may be a part of another.
-    longest: Vec<(String, String)>,
+pub(super) struct Pseudonyms {
+    of: HashMap<String, String>,
+    /// All of them.
+    given: HashSet<String>,
 }
 
 impl Pseudonyms {
-    fn of(names: &Names) -> Pseudonyms {
-        let mut pseudonyms = Pseudonyms::default();
+    /// Of all names of a log.
+    pub(super) fn of(names: &Names) -> Pseudonyms {
+        let mut pseudonyms = HashMap::new();
         for dimension in Dimension::ALL {
             let word = match dimension {
                 Dimension::Database => "database",
@@ -63,35 +55,61 @@ impl Pseudonyms {
                 Dimension::ClientHost => "host",
                 Dimension::Server => "server",
             };
+            let mut given = 0;
             for name in names.all(dimension) {
                 let name = String::from_utf8_lossy(name);
-                pseudonyms.add(dimension.as_str(), word, &name);
+                if !KEPT.contains(&&*name) && !pseudonyms.contains_key(&*name) {
+                    given += 1;
+                    pseudonyms.insert(name.into_owned(), format!("{word}-{given}"));
+                }
             }
         }
-        pseudonyms
-    }
-
-    fn add(&mut self, key: &'static str, word: &'static str, name: &str) {
-        let names = self.of.entry(key).or_default();
-        let number = names.len() + 1;
-        if !KEPT.contains(&name) {
-            let pseudonym = || format!("{word}-{number}");
-            names.entry(name.to_owned()).or_insert_with(pseudonym);
+        Pseudonyms {
+            given: pseudonyms.values().cloned().collect(),
+            of: pseudonyms,
         }
     }
 
-    fn sort(&mut self) {
-        let all = self.of.values().flatten();
-        let all = all.map(|(name, pseudonym)| (name.clone(), pseudonym.clone()));
-        self.longest = all.filter(|(name, _)| !name.is_empty()).collect();
-        self.longest
-            .sort_by(|a, b| b.0.len().cmp(&a.0.len()).then_with(|| a.cmp(b)));
+    /// What a name is called.
+    pub(super) fn name(&self, name: &str) -> String {
+        match self.of.get(name) {
+            Some(pseudonym) => pseudonym.clone(),
+            None if KEPT.contains(&name) => name.to_owned(),
+            None => SOME.to_owned(),
+        }
+    }
+
+    /// A finding, before it is worded.
+    pub(super) fn finding(&self, finding: &Finding) -> Finding {
+        finding.renamed(&|name| {
+            let name = self.name(&String::from_utf8_lossy(name));
+            name.into_bytes().into()
+        })
+    }
+
+    /// What of the command line stands in commands that are offered: of whose log they are is not said.
+    pub(super) fn given(&self, given: &Given) -> Given {
+        let filter = given.filter.iter();
+        Given {
+            input: vec!["LOG".to_owned()],
+            filter: filter
+                .map(|(flag, value)| (*flag, self.name(value)))
+                .collect(),
+            ..given.clone()
+        }
     }
 
     /// Replaces names in what stands under a key, or in a list under it.
-    fn replace(&self, value: &mut Value, key: &str) {
+    pub(super) fn replace(&self, value: &mut Value, key: &str) {
         match value {
-            Value::String(text) => *text = self.replaced(text, key),
+            // Those of findings have been replaced.
+            Value::String(text)
+                if (NAMES.contains(&key) || key.ends_with("client_host"))
+                    && !self.given.contains(text) =>
+            {
+                *text = self.name(text);
+            }
+            Value::String(text) if key == "path" => "LOG".clone_into(text),
             Value::Array(list) => list.iter_mut().for_each(|value| self.replace(value, key)),
             Value::Object(object) => {
                 for (own, value) in object {
@@ -103,46 +121,52 @@ impl Pseudonyms {
                         continue;
                     }
                     // `name` is of the dimension under which its list stands.
-                    let key = if own == "name" { key } else { own };
-                    self.replace(value, key);
+                    self.replace(value, if own == "name" { key } else { own });
                 }
             }
-            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+            _ => {}
         }
-    }
-
-    fn replaced(&self, text: &str, key: &str) -> String {
-        if SENTENCES.contains(&key) {
-            return self
-                .longest
-                .iter()
-                .fold(text.to_owned(), |text, (name, pseudonym)| {
-                    replace_words(&text, name, pseudonym)
-                });
-        }
-        let key = match key {
-            "application_name_last" => "application_name",
-            "database" | "user" | "application_name" | "client_host" | "server" | "path" => key,
-            key if key.ends_with("client_host") => "client_host",
-            _ => return text.to_owned(),
-        };
-        let pseudonym = self.of.get(key).and_then(|names| names.get(text));
-        pseudonym.map_or_else(|| text.to_owned(), Clone::clone)
     }
 }
 
-/// Replaces a name where it is not a part of a longer word.
-fn replace_words(text: &str, name: &str, pseudonym: &str) -> String {
-    let is_inside = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
-    let mut replaced = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find(name) {
-        let (before, after) = (&rest[..at], &rest[at + name.len()..]);
-        replaced.push_str(before);
-        let is_part = is_inside(before.chars().next_back().or(replaced.chars().next_back()))
-            || is_inside(after.chars().next());
-        replaced.push_str(if is_part { name } else { pseudonym });
-        rest = after;
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_the_same_everywhere_and_of_others_nothing_is_said() {
+        let mut names = Names::of_servers(["acme"]);
+        for (dimension, name) in [
+            (Dimension::User, "o'brien"),
+            (Dimension::ApplicationName, "o'brien"),
+            (Dimension::User, "host"),
+            (Dimension::ClientHost, "10.0.0.7"),
+        ] {
+            names.name(dimension, name.as_bytes());
+        }
+        let pseudonyms = Pseudonyms::of(&names);
+        assert_eq!(pseudonyms.name("o'brien"), "user-1");
+        assert_eq!(pseudonyms.name("host"), "user-2");
+        assert_eq!(pseudonyms.name("10.0.0.7"), "host-1");
+        assert_eq!(pseudonyms.name("[local]"), "[local]");
+        assert_eq!(pseudonyms.name("10.7.0.0/16"), "…");
+        let mut told = serde_json::json!({
+            "user": "o'brien",
+            "by": {"client_host": [{"name": "10.0.0.7", "count": 3}]},
+            "sources": [{"path": "/home/acme/pg.log", "prefix": "acme %m ", "server": "acme"}],
+            "lines": ["password of o'brien"],
+            "message": "host host-1",
+        });
+        pseudonyms.replace(&mut told, "");
+        assert_eq!(
+            told,
+            serde_json::json!({
+                "user": "user-1",
+                "by": {"client_host": [{"name": "host-1", "count": 3}]},
+                "sources": [{"path": "LOG", "prefix": null, "server": "server-1"}],
+                "lines": [],
+                "message": "host host-1",
+            })
+        );
     }
-    replaced + rest
 }

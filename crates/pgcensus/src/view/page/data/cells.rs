@@ -18,10 +18,10 @@ use super::super::Page;
 const CELLS_MAX: usize = 200_000;
 
 /// Kinds of a page at most.
-const KINDS_MAX: usize = 5_000;
+const KINDS_MAX: usize = 40_000;
 
-/// So many names of each dimension are told apart; where that gives too many cells, fewer.
-const NAMES: [usize; 8] = [500, 200, 100, 50, 20, 10, 5, 2];
+/// So many names of each dimension are told apart; where that gives too many cells, fewer of the one that has most.
+const NAMES_MAX: usize = 500;
 
 /// What happened, when and how often.
 #[derive(Serialize)]
@@ -70,23 +70,23 @@ impl Cells {
     pub(super) fn of(page: &Page<'_>) -> Cells {
         let starts: Vec<Instant> = page.history.buckets.iter().map(|b| b.start).collect();
         let ranks = Ranks::of(page.grid);
-        let mut joined = Vec::new();
-        let mut names = NAMES.into_iter();
+        let mut kept = ranks.names().map(|names| names.min(NAMES_MAX));
         let (kinds, cells) = loop {
-            let kept = names.next();
-            let found = sums(page.grid, &starts, |key| {
-                kept.map_or(key, |kept| ranks.joined(key, kept))
-            });
+            let found = sums(page.grid, &starts, |key| ranks.joined(key, &kept));
             let of_names = |kind: &Kind| kind.key().is_some();
             let cells = found.1.iter();
             let cells = cells.filter(|&&(_, kind, _)| of_names(&found.0[kind as usize]));
             let kinds = found.0.iter().filter(|kind| of_names(kind));
             let fits = kinds.count() <= KINDS_MAX && cells.count() <= CELLS_MAX;
-            if fits || names.len() == 0 {
-                joined.extend(kept.map(|kept| ranks.beyond(kept)));
-                break found;
+            // Of servers there are as many as there are.
+            let most = kept[1..].iter_mut().max().filter(|most| **most > 1);
+            match most {
+                Some(most) if !fits => *most = *most * 2 / 3,
+                _ => break found,
             }
         };
+        let names = ranks.names();
+        let joined = std::array::from_fn(|at| names[at].saturating_sub(kept[at].max(1)));
         let mut columns = Columns::default();
         let mut last = 0;
         for (bucket, kind, n) in cells {
@@ -112,7 +112,7 @@ impl Cells {
             who: told.who,
             cells: columns,
             longest,
-            joined: joined.pop().unwrap_or_default(),
+            joined,
         }
     }
 }
@@ -186,11 +186,18 @@ impl Ranks {
         Ranks { ranks }
     }
 
+    /// How many names each dimension has.
+    fn names(&self) -> [usize; 5] {
+        std::array::from_fn(|at| self.ranks[at].len())
+    }
+
     /// Names past the first `kept` of their dimension are one.
-    fn joined(&self, key: Key, kept: usize) -> Key {
+    fn joined(&self, key: Key, kept: &[usize; 5]) -> Key {
         let name = |at: usize| {
             let name = key.name(ORDER[at]);
-            let is_kept = self.ranks[at].get(&name).is_some_and(|&rank| rank < kept);
+            let is_kept = self.ranks[at]
+                .get(&name)
+                .is_some_and(|&rank| rank < kept[at]);
             if is_kept { name } else { NameId::OTHER }
         };
         Key {
@@ -200,15 +207,6 @@ impl Ranks {
             application_name: name(3),
             client_host: name(4),
         }
-    }
-
-    /// How many names of each dimension are past the first `kept`.
-    fn beyond(&self, kept: usize) -> [usize; 5] {
-        let mut beyond = [0; 5];
-        for (beyond, ranks) in beyond.iter_mut().zip(&self.ranks).skip(1) {
-            *beyond = ranks.len().saturating_sub(kept);
-        }
-        beyond
     }
 }
 
