@@ -152,18 +152,14 @@ class Page {
     this.about();
     this.bar();
     this.overview();
-    const drawn = JSON.stringify(this.view.filter);
-    if (this.drawn === drawn) this.timeline.select(this.counted);
-    else this.timeline.draw(this.counted);
-    this.drawn = drawn;
-    // What is first looked at is shown before the rest is made.
-    if (!this.isNew) {
-      this.panels();
-      if (focused) this.root.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+    if (this.isNew) {
+      // What is first looked at is shown before the rest is made.
+      this.isNew = false;
+      requestAnimationFrame(() => setTimeout(() => this.panels()));
       return;
     }
-    this.isNew = false;
-    requestAnimationFrame(() => setTimeout(() => this.panels()));
+    this.panels();
+    if (focused) this.root.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
   }
 
   // What is shown. Of all of the log it is what its summary says: some of it may have no time, and be in no bucket.
@@ -204,6 +200,10 @@ class Page {
   }
 
   panels() {
+    const drawn = JSON.stringify(this.view.filter);
+    if (this.drawn === drawn) this.timeline.select(this.counted);
+    else this.timeline.draw(this.counted);
+    this.drawn = drawn;
     if (this.told !== this.data) this.findings();
     this.told = this.data;
     for (const dimension of DIMENSIONS) this.names(dimension);

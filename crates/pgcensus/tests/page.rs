@@ -67,20 +67,22 @@ fn cells_of_any_stretch_sum_up_to_its_summary() {
 
 #[test]
 fn sessions_of_a_page_have_their_own_lines() {
-    let log = testdata("demo/postgresql.log.zst");
-    let input = Input::Files(std::slice::from_ref(&log));
-    let data = json_object(&["report", "--json"], &input).expect("a page");
-    let sessions = data["sessions"].as_array().expect("a list");
-    assert_eq!(sessions.len(), 28);
-    for session in sessions {
-        let lines = session["lines"].as_array().expect("lines");
-        let of_it = format!("[{}] ", session["pid"]);
-        let authorized = lines.iter().filter_map(Value::as_str);
-        let authorized = authorized.filter(|line| line.contains("connection authorized"));
-        assert_eq!(authorized.count(), 1, "{session}");
-        for line in lines {
-            let line = line.as_str().expect("text");
-            assert!(line.contains(&of_it), "{line}");
+    let compressed = testdata("demo/postgresql.log.zst");
+    let plain = tempfile::NamedTempFile::new().expect("a file");
+    let text = std::fs::read(&compressed).expect("a log");
+    let text = zstd::decode_all(&*text).expect("zstd");
+    std::fs::write(plain.path(), text).expect("written");
+    for log in [compressed, plain.path().to_owned()] {
+        let data = json_object(&["report", "--json"], &Input::Files(&[log])).expect("a page");
+        let sessions = data["sessions"].as_array().expect("a list");
+        assert_eq!(sessions.len(), 28);
+        for session in sessions {
+            let lines = session["lines"].as_array().expect("lines");
+            let lines = lines.iter().map(|line| line.as_str().expect("text"));
+            let of_it = format!("[{}] ", session["pid"]);
+            assert!(lines.clone().all(|line| line.contains(&of_it)), "{session}");
+            let authorized = lines.filter(|line| line.contains("connection authorized"));
+            assert_eq!(authorized.count(), 1, "{session}");
         }
     }
 }

@@ -18,9 +18,14 @@ use crate::pipeline::Outcome;
 use crate::source::Plan;
 use crate::source::file::LogFile;
 
-/// Before a record of a backend, and from its begin on, so much is looked at: others write in between.
-const BEFORE: u64 = 4 << 10;
-const AFTER: u64 = 4 << 10;
+/// So much is looked at before a backend's `connection authorized`, for what it had said until then: others write in between.
+const BEGIN: u64 = 4 << 10;
+
+/// The same before its end, for a FATAL that says why.
+const END: u64 = 1 << 10;
+
+/// And from the begin of either record on.
+const AFTER: u64 = 1 << 10;
 
 /// Bytes of a log that are read again at most, where there is no other way to come to its end.
 const AGAIN_MAX: u64 = 256 << 20;
@@ -38,6 +43,8 @@ const AROUND_MS: i64 = 2_000;
 /// A place that is looked at, and for whom.
 struct Wanted {
     offset: u64,
+    /// So much before it, too.
+    before: u64,
     /// Position of the session.
     session: usize,
 }
@@ -47,11 +54,13 @@ pub(super) fn of(plan: &Plan, outcome: &Outcome, sessions: &[Rc<Session>]) -> Ve
     let mut wanted: BTreeMap<(usize, usize), Vec<Wanted>> = BTreeMap::new();
     for (at, session) in sessions.iter().enumerate() {
         let server = usize::from(session.server.0);
-        let places = [session.authorized_in, session.ended_in];
-        for place in places.into_iter().flatten() {
+        let places = [(session.authorized_in, BEGIN), (session.ended_in, END)];
+        for (place, before) in places {
+            let Some(place) = place else { continue };
             let file = wanted.entry((server, place.file())).or_default();
             file.push(Wanted {
                 offset: place.offset(),
+                before,
                 session: at,
             });
         }
@@ -102,7 +111,7 @@ impl Found<'_> {
         let start = section.stream_position()?;
         let mut piece = Vec::new();
         for wanted in wanted {
-            let begin = wanted.offset.saturating_sub(BEFORE);
+            let begin = wanted.offset.saturating_sub(wanted.before);
             section.seek(SeekFrom::Start(start + begin))?;
             piece.clear();
             let len = wanted.offset - begin + AFTER;
@@ -118,7 +127,7 @@ impl Found<'_> {
         let mut bytes = Vec::new();
         let mut begin = 0;
         for wanted in wanted {
-            let from = wanted.offset.saturating_sub(BEFORE);
+            let from = wanted.offset.saturating_sub(wanted.before);
             let to = wanted.offset + AFTER;
             while begin + (bytes.len() as u64) < to {
                 let passed = from.saturating_sub(begin).min(bytes.len() as u64);
