@@ -236,7 +236,7 @@ impl<'e> Engine<'e> {
         // A first look tells what is wrong, so that nobody is told that all is well before.
         let mut is_over = tail.step(Duration::ZERO)? == Step::Over;
         while !interrupt.came() && is_up() {
-            self.health.follows(self.troubles(&tail));
+            self.health.follows(self.troubles(plan, &tail));
             let waits = if told.borrow().events.is_empty() {
                 PASSES
             } else {
@@ -265,7 +265,7 @@ impl<'e> Engine<'e> {
             if !told.events.is_empty() && published.elapsed() >= PACE {
                 published = Instant::now();
                 // Whoever is told that something happened may ask whether all is well.
-                self.health.follows(self.troubles(&tail));
+                self.health.follows(self.troubles(plan, &tail));
                 self.hub.publish(&mut told.events);
             }
             if told.heard.elapsed() >= QUIET {
@@ -331,12 +331,19 @@ impl<'e> Engine<'e> {
     }
 
     /// What is wrong with the logs now.
-    fn troubles(&self, tail: &Tail<'_, '_>) -> Vec<String> {
+    fn troubles(&self, plan: &Plan, tail: &Tail<'_, '_>) -> Vec<String> {
         let of_stdin = self.kept.and_then(|kept| {
             let problem = kept.problem.lock();
             problem.unwrap_or_else(PoisonError::into_inner).clone()
         });
-        let troubles = tail.troubles().into_iter().chain(of_stdin);
+        // Whoever follows says so only when it has looked for it in vain.
+        let missing = plan.awaited.iter().filter(|path| !path.exists());
+        let missing = missing.map(|path| format!("{}: no such file yet", path.display()));
+        let mut troubles = tail.troubles();
+        if troubles.is_empty() {
+            troubles.extend(missing);
+        }
+        let troubles = troubles.into_iter().chain(of_stdin);
         troubles
             .map(|trouble| shown(trouble.as_bytes()).into_owned())
             .collect()
