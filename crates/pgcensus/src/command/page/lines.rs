@@ -8,12 +8,12 @@ use std::collections::BTreeMap;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::rc::Rc;
 
-use pgcensus_core::instant::Instant;
 use pgcensus_core::session::Session;
 use pgcensus_core::zone::LogClock;
-use pgcensus_log::format::{self, Format};
+use pgcensus_log::format::Format;
 use pgcensus_log::line_prefix::LinePrefix;
 
+use super::super::written::Writer;
 use crate::pipeline::Outcome;
 use crate::source::Plan;
 use crate::source::file::LogFile;
@@ -36,9 +36,6 @@ const READ_ONCE: u64 = 256 << 10;
 /// Of a session so many records are shown, each of so many bytes.
 const LINES_MAX: usize = 20;
 const RECORD_MAX: usize = 1 << 10;
-
-/// Times of whole seconds, and milliseconds between fork and first line.
-const AROUND_MS: i64 = 2_000;
 
 /// A place that is looked at, and for whom.
 struct Wanted {
@@ -148,26 +145,14 @@ impl Found<'_> {
     fn piece(&mut self, piece: &[u8], begin: u64, wanted: &Wanted) {
         let session = &self.sessions[wanted.session];
         let Some(pid) = session.pid else { return };
-        let since = session.session_start.or(session.authorized_at);
-        let heads = self.formats.iter();
-        let heads = heads.flat_map(|format| format::heads(format, piece, usize::MAX));
-        let mut heads: Vec<_> = heads.collect();
-        heads.sort_by_key(|head| head.offset);
-        heads.dedup_by_key(|head| head.offset);
-        for (i, head) in heads.iter().enumerate() {
-            if head.pid != Some(pid) {
-                continue;
-            }
-            let at = self.clock.instant(head.log_time);
-            let is_before = since.is_some_and(|since| since.since(at) > AROUND_MS);
-            let is_after = |end: Instant| at.since(end) > AROUND_MS;
-            if is_before || session.session_end.is_some_and(is_after) {
-                continue;
-            }
-            let end = heads.get(i + 1).map_or(piece.len(), |next| next.offset);
-            let record = piece[head.offset..end].trim_ascii_end();
-            let record = &record[..record.len().min(RECORD_MAX)];
-            let place = (self.file, begin + head.offset as u64);
+        let writer = Writer {
+            pid,
+            since: session.session_start.or(session.authorized_at),
+            until: session.session_end,
+        };
+        for written in writer.records(piece, &self.formats, &mut self.clock) {
+            let record = &written.text[..written.text.len().min(RECORD_MAX)];
+            let place = (self.file, begin + written.offset as u64);
             let text = String::from_utf8_lossy(record).into_owned();
             self.lines[wanted.session].insert(place, text);
         }

@@ -7,9 +7,10 @@ use std::io::Read;
 use pgcensus_core::instant::Instant;
 use pgcensus_core::zone::LogClock;
 use pgcensus_log::decoder::{Decoder, RECORD_MAX};
-use pgcensus_log::format::{self, Format};
+use pgcensus_log::format::Format;
 use pgcensus_log::line_prefix::LinePrefix;
 
+use super::super::written::{AROUND_MS, Writer};
 use crate::interrupt::Interrupt;
 use crate::source::ServerInput;
 use crate::view::text::thousands;
@@ -23,10 +24,6 @@ const LINES_MAX: usize = 5_000;
 
 /// A line is cut off past this.
 const LINE_MAX: usize = 16 << 10;
-
-/// The log times of a session and of its lines may differ by so much: times of whole seconds, and milliseconds
-/// between fork and first line.
-const AROUND_MS: i64 = 2_000;
 
 /// The lines of a backend while the session was there, of others of its pid none. `later` are the prefixes that took over
 /// in each file.
@@ -131,32 +128,14 @@ impl Found<'_> {
     }
 
     fn piece(&mut self, piece: &[u8], formats: &[Format], clock: &mut LogClock) {
-        let heads = formats
-            .iter()
-            .map(|format| format::heads(format, piece, usize::MAX));
-        let mut heads: Vec<_> = heads.flatten().collect();
-        heads.sort_by_key(|head| head.offset);
-        heads.dedup_by_key(|head| head.offset);
-        for (i, head) in heads.iter().enumerate() {
-            if head.pid != Some(self.backend.pid) {
-                continue;
-            }
-            let at = clock.instant(head.log_time);
-            let before = self
-                .backend
-                .since
-                .is_some_and(|since| since.since(at) > AROUND_MS);
-            let after = self
-                .backend
-                .until
-                .is_some_and(|until| at.since(until) > AROUND_MS);
-            if before || after {
-                continue;
-            }
-            let end = heads.get(i + 1).map_or(piece.len(), |next| next.offset);
-            let record = piece[head.offset..end].trim_ascii_end();
-            let mut at = at.known();
-            for line in record.split(|&b| b == b'\n') {
+        let writer = Writer {
+            pid: self.backend.pid,
+            since: self.backend.since,
+            until: self.backend.until,
+        };
+        for written in writer.records(piece, formats, clock) {
+            let mut at = written.at.known();
+            for line in written.text.split(|&b| b == b'\n') {
                 let line = line.strip_suffix(b"\r").unwrap_or(line);
                 if self.lines.len() >= LINES_MAX {
                     self.more += 1;
