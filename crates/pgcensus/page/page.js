@@ -15,8 +15,8 @@ class Page {
     this.more = new Set();
     this.take(data);
     this.build();
-    this.isNew = true;
     this.follow();
+    this.rest();
     addEventListener("hashchange", () => this.follow());
     addEventListener("resize", () => this.resized());
     addEventListener("popstate", () => this.follow());
@@ -31,11 +31,21 @@ class Page {
   take(data) {
     this.data = data;
     this.buckets = data.buckets.start.length;
-    for (const session of data.sessions) {
+    for (const session of data.sessions ?? []) {
       session.key = `${session.server} ${session.pid} ${session.session_start ?? session.authorized_at ?? session.session_end}`;
       session.beginMs = Date.parse(session.session_start ?? session.authorized_at ?? "") || null;
       session.endMs = session.session_end ? Date.parse(session.session_end) : null;
     }
+  }
+
+  // What is first looked at is shown before the rest is made: in a file the sessions come last.
+  rest() {
+    if (document.readyState === "loading") return addEventListener("DOMContentLoaded", () => this.rest());
+    requestAnimationFrame(() => setTimeout(() => {
+      if (!this.data.sessions) this.take({ ...this.data, sessions: JSON.parse(document.getElementById("listed").textContent) });
+      this.isWhole = true;
+      this.panels();
+    }));
   }
 
   // The log has gone on: the same is looked at as before, up to the end where it was.
@@ -152,12 +162,7 @@ class Page {
     this.about();
     this.bar();
     this.overview();
-    if (this.isNew) {
-      // What is first looked at is shown before the rest is made.
-      this.isNew = false;
-      requestAnimationFrame(() => setTimeout(() => this.panels()));
-      return;
-    }
+    if (!this.isWhole) return;
     this.panels();
     if (focused) this.root.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
   }
@@ -415,7 +420,7 @@ class Page {
   noise() {
     const rows = this.data.summary.noise;
     this.root.querySelector("#noise").hidden = !rows.length;
-    this.body("noise").replaceChildren(el("p", { class: "dim" }, "Counted in all numbers, of the whole log."), el("table", { class: "names" }, el("tbody", {}, rows.slice(0, ROWS).map((row) => el("tr", {},
+    this.body("noise").replaceChildren(el("p", { class: "dim" }, `Counted in all numbers, of the whole log${rows.length > ROWS ? "; the most frequent" : ""}.`), el("table", { class: "names" }, el("tbody", {}, rows.slice(0, ROWS).map((row) => el("tr", {},
       el("td", {}, nameOf([row.application_name, row.user, row.client_host].filter(Boolean).join(" "))), el("td", { class: "n" }, thousands(row.count)))))));
   }
 
@@ -515,5 +520,5 @@ function spelt(text) {
   return text.split("\n").map((line) => shown(line.replaceAll("\t", "    "))).join("\n");
 }
 
-const held = document.getElementById("data");
+const held = document.getElementById("counts");
 if (held) globalThis.page = new Page(unpacked(JSON.parse(held.textContent)), document.getElementById("all"));

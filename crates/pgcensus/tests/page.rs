@@ -118,15 +118,19 @@ fn names_in_a_page_are_no_markup() {
         .expect("it runs");
     assert!(output.status.success());
     let page = String::from_utf8(output.stdout).expect("text");
-    let (_, rest) = page
-        .split_once(r#"<script type="application/json" id="data">"#)
-        .expect("data");
-    let (data, _) = rest.split_once("</script>").expect("its end");
-    assert!(!data.contains('<'), "nothing in it can be a tag");
-    let data: Value = serde_json::from_str(data).expect("JSON");
+    let held = |id: &str| -> Value {
+        let tag = format!(r#"<script type="application/json" id="{id}">"#);
+        let (_, rest) = page.split_once(&tag).expect("its begin");
+        let (json, _) = rest.split_once("</script>").expect("its end");
+        assert!(!json.contains('<'), "nothing in it can be a tag");
+        serde_json::from_str(json).expect("JSON")
+    };
+    let (data, sessions) = (held("counts"), held("listed"));
     let names = data["names"]["application_name"].as_array().expect("names");
     assert_eq!(names.len(), 5);
     assert_eq!(names[0], "</script><script>alert(1)</script>");
+    assert_eq!(sessions[0]["lines"].as_array().map(Vec::len), Some(2));
+    assert!(sessions.as_array().is_some_and(|list| list.len() == 5));
     assert!(!page.contains("<img src=x"));
 }
 

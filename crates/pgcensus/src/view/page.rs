@@ -1,7 +1,8 @@
 //! `report`: one page that shows all of it, and asks for nothing else: styles, scripts and data stand in it.
 //!
 //! ```text
-//! page/report.html   <style>…</style>  <script type="application/json">data</script>  <script>…</script>
+//! page/report.html   <style>…</style>  <script type="application/json">counts</script>  <script>…</script>
+//!                    <script type="application/json">sessions</script>
 //! ```
 //!
 //! The page counts nothing that is not in its [`data`]: what it shows of a stretch or of a name are sums of cells.
@@ -56,6 +57,7 @@ pub(crate) struct Page<'p> {
 
 /// The page.
 pub(crate) fn html(page: &Page<'_>, show: &Show<'_>, out: &mut impl io::Write) -> io::Result<()> {
+    let data::Parts { counts, sessions } = data::parts(page, show)?;
     let mut rest = PAGE;
     while let Some((before, (name, after))) = rest
         .split_once("{{")
@@ -70,7 +72,8 @@ pub(crate) fn html(page: &Page<'_>, show: &Show<'_>, out: &mut impl io::Write) -
                 // Each by itself: a mistake in one stops no other.
                 write!(out, "<script>\n{script}\n</script>\n")
             })?,
-            "data" => data::json(page, show, &mut Harmless(&mut *out))?,
+            "counts" => harmless(&counts, out)?,
+            "sessions" => harmless(&sessions, out)?,
             "version" => out.write_all(env!("CARGO_PKG_VERSION").as_bytes())?,
             _ => unreachable!("page/report.html has these places only"),
         }
@@ -80,23 +83,11 @@ pub(crate) fn html(page: &Page<'_>, show: &Show<'_>, out: &mut impl io::Write) -
 }
 
 /// JSON that stands in a page: nothing in it is a tag. Where `<` may be, `\u003c` may be too.
-struct Harmless<'o, W>(&'o mut W);
-
-impl<W: io::Write> io::Write for Harmless<'_, W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        for piece in bytes.split_inclusive(|&byte| byte == b'<') {
-            match piece.split_last() {
-                Some((b'<', before)) => {
-                    self.0.write_all(before)?;
-                    self.0.write_all(b"\\u003c")?;
-                }
-                _ => self.0.write_all(piece)?,
-            }
-        }
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
-    }
+fn harmless(json: &str, out: &mut impl io::Write) -> io::Result<()> {
+    let mut pieces = json.split('<');
+    out.write_all(pieces.next().unwrap_or_default().as_bytes())?;
+    pieces.try_for_each(|piece| {
+        out.write_all(b"\\u003c")?;
+        out.write_all(piece.as_bytes())
+    })
 }

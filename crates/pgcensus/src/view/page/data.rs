@@ -25,16 +25,33 @@ use self::anonymous::Pseudonyms;
 use self::cells::Cells;
 use super::Page;
 use crate::view::findings::Found;
-use crate::view::{Show, findings, json, refused, sessions};
+use crate::view::sessions::Sessions;
+use crate::view::{Form, Show, findings, json, refused};
 
 /// Names of a dimension that are told of each ranking; how many more there were is told by its sum.
 const NAMES_MAX: usize = 200;
 
-/// Entries of each list of refusals.
+/// Entries of each list of refusals, and of noise.
 const LISTED_MAX: usize = 50;
 
-/// Writes it, with other names where it is to be anonymous. Nothing in it depends on the size of the log but by its names, which are at most so many.
+/// The object in two parts, as JSON: a page shows the first before it has the second. Nothing in it depends on the size of the log but
+/// by its names, which are at most so many.
+pub(crate) struct Parts {
+    /// The object without its sessions.
+    pub(crate) counts: String,
+    /// The list of sessions.
+    pub(crate) sessions: String,
+}
+
+/// Writes all of it.
 pub(crate) fn json(page: &Page<'_>, show: &Show<'_>, out: &mut impl io::Write) -> io::Result<()> {
+    let Parts { counts, sessions } = parts(page, show)?;
+    let counts = &counts[..counts.len() - 1];
+    writeln!(out, "{counts},\"sessions\":{sessions}}}")
+}
+
+/// Both, with other names where it is to be anonymous.
+pub(super) fn parts(page: &Page<'_>, show: &Show<'_>) -> io::Result<Parts> {
     if page.is_anonymous {
         let pseudonyms = Pseudonyms::of(page.names);
         let findings = page.found.findings.iter();
@@ -52,24 +69,30 @@ pub(crate) fn json(page: &Page<'_>, show: &Show<'_>, out: &mut impl io::Write) -
             servers: &servers,
             ..*show
         };
-        let mut told = serde_json::to_value(data(page, &found, &show)?)?;
-        pseudonyms.replace(&mut told, "");
-        serde_json::to_writer(&mut *out, &told)?;
+        let replaced = |mut told: Value| {
+            pseudonyms.replace(&mut told, "");
+            told.to_string()
+        };
+        Ok(Parts {
+            counts: replaced(serde_json::to_value(counts(page, &found, &show)?)?),
+            sessions: replaced(serde_json::from_str(&sessions(page, &show)?)?),
+        })
     } else {
-        serde_json::to_writer(&mut *out, &data(page, page.found, show)?)?;
+        Ok(Parts {
+            counts: serde_json::to_string(&counts(page, page.found, show)?)?,
+            sessions: sessions(page, show)?,
+        })
     }
-    writeln!(out)
 }
 
-/// The same, of which nothing has been written.
-fn data<'p>(page: &Page<'_>, found: &'p Found<'_>, show: &Show<'_>) -> io::Result<Data<'p>> {
+fn counts<'p>(page: &Page<'_>, found: &'p Found<'_>, show: &Show<'_>) -> io::Result<Counts<'p>> {
     let census = &shortened(page.census);
     let summary = value(|out| json::summary(census, found, page.report, show, out))?;
     let mut refused = value(|out| refused::data::json(page.refused, show, out))?;
     shorten(&mut refused);
     let meanings = page.refused.refused.reasons.iter();
     let meanings = meanings.map(|told| (told.reason.as_str(), refused::meaning::of(told.reason)));
-    Ok(Data {
+    Ok(Counts {
         version: env!("CARGO_PKG_VERSION"),
         zone: offsets(page.history, show.zone),
         command: Command {
@@ -89,12 +112,11 @@ fn data<'p>(page: &Page<'_>, found: &'p Found<'_>, show: &Show<'_>) -> io::Resul
         bucket_s: page.history.bucket_s,
         buckets: Buckets::of(page.history, page.report.knows_open()),
         cells: Cells::of(page),
-        sessions: listed(page, show)?,
     })
 }
 
 #[derive(Serialize)]
-struct Data<'p> {
+struct Counts<'p> {
     version: &'static str,
     /// From when on (milliseconds) so many seconds east of UTC, and what that is called.
     zone: Vec<(i64, i32, String)>,
@@ -110,7 +132,6 @@ struct Data<'p> {
     buckets: Buckets,
     #[serde(flatten)]
     cells: Cells,
-    sessions: Vec<Value>,
 }
 
 /// What a command that is to be copied begins with.
@@ -161,20 +182,21 @@ impl Buckets {
 }
 
 /// Those that can be looked at one by one, as `sessions --json` has them, with what the log says of each.
-fn listed(page: &Page<'_>, show: &Show<'_>) -> io::Result<Vec<Value>> {
-    let mut rows = rows(|out| {
-        let mut rows = sessions::Sessions::new(crate::view::Form::Json, *show);
-        for session in page.sessions {
-            rows.row(session, page.names, None, out)?;
+fn sessions(page: &Page<'_>, show: &Show<'_>) -> io::Result<String> {
+    let mut list = Vec::from(b"[");
+    let mut rows = Sessions::new(Form::Json, *show);
+    for (session, lines) in page.sessions.iter().zip(page.lines) {
+        if list.len() > 1 {
+            list.push(b',');
         }
-        rows.finish(out)
-    })?;
-    for (row, lines) in rows.iter_mut().zip(page.lines) {
-        if let Value::Object(row) = row {
-            row.insert("lines".to_owned(), lines.as_slice().into());
-        }
+        rows.row(session, page.names, None, &mut list)?;
+        list.truncate(list.trim_ascii_end().len() - 1);
+        list.extend(b",\"lines\":");
+        serde_json::to_writer(&mut list, lines)?;
+        list.push(b'}');
     }
-    Ok(rows)
+    list.push(b']');
+    String::from_utf8(list).map_err(io::Error::other)
 }
 
 /// Where the offset of the zone changes in the history, to the second.
@@ -209,6 +231,7 @@ fn offsets(history: &HistorySnapshot, zone: &DisplayZone) -> Vec<(i64, i32, Stri
 /// Of a log with very many names the most frequent ones, and the sum of the others.
 fn shortened(census: &CensusSnapshot) -> CensusSnapshot {
     let mut census = census.clone();
+    census.noise.truncate(LISTED_MAX);
     let rankings: [&mut By; 5] = [
         &mut census.open.by,
         &mut census.walsenders.by,

@@ -2,13 +2,13 @@
 //! small whatever the log holds.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
 
 use pgcensus_core::grid::{GridSnapshot, Kind, bin_ms};
 use pgcensus_core::groups::Key;
 use pgcensus_core::instant::Instant;
 use pgcensus_core::names::{Dimension, NameId, Names};
 
+use rustc_hash::FxHashMap;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -121,7 +121,7 @@ type Sums = (Vec<Kind>, Vec<(usize, u32, i32)>);
 
 /// The cells of each bucket by kind, after some names were joined.
 fn sums(grid: &GridSnapshot, starts: &[Instant], joined: impl Fn(Key) -> Key) -> Sums {
-    let mut ids: HashMap<Kind, u32> = HashMap::default();
+    let mut ids: FxHashMap<Kind, u32> = FxHashMap::default();
     let mut kinds = Vec::new();
     let mut id = |kind: &Kind| {
         let kind = kind.map(&joined);
@@ -163,12 +163,12 @@ fn bucket(starts: &[Instant], at: Instant) -> Option<usize> {
 /// How much each name is about.
 struct Ranks {
     /// Its rank among those of its dimension, from 0.
-    ranks: [HashMap<NameId, usize>; 5],
+    ranks: [FxHashMap<NameId, usize>; 5],
 }
 
 impl Ranks {
     fn of(grid: &GridSnapshot) -> Ranks {
-        let mut counts: [HashMap<NameId, u64>; 5] = Default::default();
+        let mut counts: [FxHashMap<NameId, u64>; 5] = Default::default();
         for cell in &grid.cells {
             let Some(key) = grid.kinds[cell.kind as usize].key() else {
                 continue;
@@ -214,9 +214,9 @@ impl Ranks {
 struct Told<'n> {
     names: &'n Names,
     texts: Texts,
-    ids: HashMap<(usize, NameId), u32>,
+    ids: FxHashMap<(usize, NameId), u32>,
     who: Vec<[u32; 5]>,
-    keys: HashMap<Key, usize>,
+    keys: FxHashMap<Key, usize>,
 }
 
 impl<'n> Told<'n> {
@@ -224,9 +224,9 @@ impl<'n> Told<'n> {
         Told {
             names,
             texts: Texts::default(),
-            ids: HashMap::default(),
+            ids: FxHashMap::default(),
             who: Vec::new(),
-            keys: HashMap::default(),
+            keys: FxHashMap::default(),
         }
     }
 
