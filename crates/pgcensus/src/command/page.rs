@@ -21,6 +21,7 @@ use pgcensus_core::session::Session;
 use pgcensus_core::tracker::Tracker;
 use pgcensus_core::window::Window;
 
+use super::totals::tell_noise;
 use super::{Asked, counts, lives};
 use crate::cli::{Output, OutputFormat, Target};
 use crate::pipeline::{Outcome, Run, Sink};
@@ -126,7 +127,7 @@ impl Asked<'_> {
         let noise = noise.folded(&outcome.names);
         let findings = self.verdicts(findings, &noise, &outcome, window);
         let mut census = Self::census_snapshot(census, &outcome);
-        census.noise = noise.rows;
+        tell_noise(&mut census, noise);
         let grid = grid.snapshot(history.bucket_s());
         history.at_least(grid.step_s);
         let history = history.snapshot(&lives(&outcome), outcome.input, census.peak.clone());

@@ -7,7 +7,7 @@ use pgcensus_core::history::History;
 use pgcensus_core::instant::Instant;
 use pgcensus_core::metrics::Metrics;
 use pgcensus_core::names::Names;
-use pgcensus_core::noise::{GROUPS_MAX, Noise};
+use pgcensus_core::noise::{Folded, GROUPS_MAX, Noise};
 use pgcensus_core::snapshot::{CensusSnapshot, HistorySnapshot, OpenSnapshot, PeakSnapshot};
 use pgcensus_core::window::Window;
 
@@ -76,6 +76,17 @@ impl Sink for Totals {
         }
     }
 }
+/// What is noise, and of how many connections that is not known.
+pub(super) fn tell_noise(census: &mut CensusSnapshot, noise: Folded) {
+    census.noise = noise.rows;
+    if noise.unfollowed > 0 {
+        census.bounds.push(format!(
+            "more than {GROUPS_MAX} clients at once by their names, or names past those that are kept: whether {} of their connections are checks is not known",
+            noise.unfollowed
+        ));
+    }
+}
+
 impl Asked<'_> {
     pub(super) fn summary(
         &self,
@@ -127,13 +138,7 @@ impl Asked<'_> {
         let most = history.buckets.iter().map(|bucket| bucket.open_max);
         let timeline = most.filter(|_| census.open.count.is_some()).collect();
         let mut census = CensusSnapshot { timeline, ..census };
-        census.noise = noise.rows;
-        if noise.unfollowed > 0 {
-            census.bounds.push(format!(
-                "more than {GROUPS_MAX} clients at once by their names, or names past those that are kept: whether {} of their connections are checks is not known",
-                noise.unfollowed
-            ));
-        }
+        tell_noise(&mut census, noise);
         let unfolded = self.args.show.no_fold.then(|| CensusSnapshot {
             noise: Vec::new(),
             ..census.clone()

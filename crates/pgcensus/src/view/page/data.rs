@@ -16,8 +16,9 @@ use std::io;
 
 use pgcensus_core::instant::Instant;
 use pgcensus_core::names::Dimension;
-use pgcensus_core::snapshot::{By, CensusSnapshot, HistorySnapshot};
+use pgcensus_core::snapshot::{CensusSnapshot, HistorySnapshot, Ranking};
 use pgcensus_core::zone::DisplayZone;
+use rustc_hash::FxHashSet;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -30,6 +31,9 @@ use crate::view::{Form, Show, findings, json, refused};
 
 /// Names of a dimension that are told of each ranking; how many more there were is told by its sum.
 const NAMES_MAX: usize = 200;
+
+/// What names are called that are told together.
+const OTHERS: &[u8] = b"(other)";
 
 /// Entries of each list of refusals, and of noise.
 const LISTED_MAX: usize = 50;
@@ -228,21 +232,33 @@ fn offsets(history: &HistorySnapshot, zone: &DisplayZone) -> Vec<(i64, i32, Stri
     offsets
 }
 
-/// Of a log with very many names the most frequent ones, and the sum of the others.
+/// Of a log with very many names those that are among the most frequent of anything, and the sum of the others.
 fn shortened(census: &CensusSnapshot) -> CensusSnapshot {
     let mut census = census.clone();
     census.noise.truncate(LISTED_MAX);
-    let rankings: [&mut By; 5] = [
-        &mut census.open.by,
-        &mut census.walsenders.by,
-        &mut census.connects_by,
-        &mut census.refused_by,
-        &mut census.peak.by,
-    ];
-    for ranking in rankings.into_iter().flatten() {
-        if ranking.len() > NAMES_MAX {
-            let others: u64 = ranking.drain(NAMES_MAX..).map(|(_, n)| n).sum();
-            ranking.push(((*b"(other)").into(), others));
+    for dimension in 0..Dimension::ALL.len() {
+        let rankings: [&mut Ranking; 5] = [
+            &mut census.open.by[dimension],
+            &mut census.walsenders.by[dimension],
+            &mut census.connects_by[dimension],
+            &mut census.refused_by[dimension],
+            &mut census.peak.by[dimension],
+        ];
+        let told = rankings
+            .iter()
+            .flat_map(|ranking| ranking.iter().take(NAMES_MAX));
+        // What is told of a name is all of it.
+        let told: FxHashSet<_> = told.map(|(name, _)| name.clone()).collect();
+        for ranking in rankings {
+            let mut more = 0;
+            ranking.retain(|(name, n)| {
+                let is_told = told.contains(name) && **name != *OTHERS;
+                more += if is_told { 0 } else { *n };
+                is_told
+            });
+            if more > 0 {
+                ranking.push((OTHERS.into(), more));
+            }
         }
     }
     if let Some(grew) = &mut census.peak.grew {
@@ -278,4 +294,31 @@ fn rows(write: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) -> io::Result<Vec<Va
     write(&mut text)?;
     let rows = serde_json::Deserializer::from_slice(&text).into_iter();
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_is_told_has_all_of_its_counts() {
+        let ranking = |names: std::ops::Range<u64>, n: u64| -> Ranking {
+            let names = names.map(|i| (i.to_string().into_bytes().into(), n));
+            names.collect()
+        };
+        let mut census = CensusSnapshot::default();
+        let application = Dimension::ApplicationName as usize;
+        census.connects_by[application] = ranking(0..1_000, 1);
+        census.connects_by[application].insert(100, (OTHERS.into(), 5_000));
+        // The last of those are open.
+        census.open.by[application] = ranking(995..1_000, 1);
+        let told = shortened(&census);
+        let connects: std::collections::HashMap<_, _> =
+            told.connects_by[application].iter().cloned().collect();
+        assert_eq!(connects.len(), told.connects_by[application].len());
+        assert_eq!(connects.values().sum::<u64>(), 6_000);
+        assert!(connects.contains_key(&b"999"[..]) && connects.len() < 210);
+        assert_eq!(connects[OTHERS], 6_000 - 199 - 5);
+        assert_eq!(told.open.by[application], census.open.by[application]);
+    }
 }
