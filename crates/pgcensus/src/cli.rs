@@ -34,6 +34,7 @@ use pgcensus_core::names::Dimension;
 use pgcensus_log::translation::{self, LANGUAGES};
 
 pub(crate) use self::compare::Compared;
+pub(crate) use self::config::key_to_blame;
 use self::generate::Generate;
 use self::pgbadger::PgbadgerArgs;
 pub(crate) use self::request::{Kind as ParameterKind, Parameter, parameters};

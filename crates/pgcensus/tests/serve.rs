@@ -787,11 +787,41 @@ fn a_configuration_is_checked_and_used() {
     let open = check("inputs = ['x.log']\nlisten = '0.0.0.0:8432'\n");
     assert_eq!(open.0, Some(2));
     assert!(open.2.contains("requests must carry a token"), "{}", open.2);
+    // What is seen to be wrong only when it is used has its place too.
+    for (key, value) in [
+        ("listen", "here"),
+        ("listen", "0.0.0.0:8432"),
+        ("token_file", "/nowhere/token"),
+        ("timezone", "Mars/Olympus"),
+        ("log_timezone", "Mars/Olympus"),
+        ("exclude_host", "10.0.0.0/99"),
+        ("allow_host", "http://db1"),
+        ("textfile", "/nowhere/at/all/x.prom"),
+    ] {
+        let (status, _, err) = check(&format!("threads = 1\n{key} = '{value}'\n"));
+        assert_eq!(status, Some(2), "{key}: {err}");
+        let flag = key.replace('_', "-");
+        let begin = format!("pgcensus: {name}: line 2: {key}: --{flag} ");
+        assert!(err.starts_with(&begin), "{err}");
+    }
+    let keyless = check("tls_cert = '/nowhere/a'\ntls_key = '/nowhere/b'\n");
+    let begin = format!("pgcensus: {name}: line 1: tls_cert: --tls-cert /nowhere/a: ");
+    assert!(keyless.2.starts_with(&begin), "{}", keyless.2);
+    let awaited = check("inputs = ['/nowhere/x.log']\n");
+    assert_eq!(
+        awaited,
+        (
+            Some(0),
+            format!("waits for /nowhere/x.log\n{name}: ok\n"),
+            String::new()
+        )
+    );
     let right = check(&format!(
-        "inputs = ['{}']\nuser = ['postgres']\n",
+        "inputs = ['{}']\nuser = ['postgres']\npersonal_user = 'dev*'\n",
         log.display()
     ));
-    assert_eq!(right, (Some(0), format!("{name}: ok\n"), String::new()));
+    let reads = format!("reads demo: {}\n{name}: ok\n", log.display());
+    assert_eq!(right, (Some(0), reads, String::new()));
 
     let mut command = Command::new(env!("CARGO_BIN_EXE_pgcensus"));
     command

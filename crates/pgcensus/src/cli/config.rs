@@ -52,26 +52,25 @@ const FLAGS: [&str; 27] = [
     "quiet",
 ];
 
+/// A key of the file, and the words that it stands for.
+struct Key {
+    line: usize,
+    name: String,
+    words: Vec<OsString>,
+}
+
 impl Args {
     /// This command line with what a file says beside it.
     ///
     /// # Errors
-    /// What is wrong in the file: `line 3: listen: …`.
+    /// What is wrong in the file: `line 3: format: …`.
     pub(crate) fn with_config(&self, text: &str) -> Result<Args, String> {
-        let exists = Path::exists;
-        let words = words(text)?;
-        let mut all = vec![OsString::from("pgcensus"), Command::Serve.as_str().into()];
-        for (line, key, own) in words {
-            let head = ["pgcensus", Command::Serve.as_str()].map(OsString::from);
-            // TLS needs two keys, which is seen when all are there.
-            let is_of_two = key.starts_with("tls_");
-            if !is_of_two {
-                read(head.into_iter().chain(own.iter().cloned()), exists)
-                    .map_err(|message| format!("line {line}: {key}: {message}"))?;
-            }
-            all.extend(own);
+        let keys = keys(text)?;
+        for key in &keys {
+            alone(key, &keys)
+                .map_err(|message| format!("line {}: {}: {message}", key.line, key.name))?;
         }
-        let mut args = read(all, exists)?;
+        let mut args = read(&keys)?;
         args.prefer(self);
         Ok(args)
     }
@@ -120,6 +119,7 @@ impl Args {
         }
         one(&mut self.show.timezone, other.show.timezone.as_ref());
         all(&mut self.show.personal_user, &other.show.personal_user);
+        one(&mut self.show.textfile, other.show.textfile.as_ref());
         self.show.quiet |= other.show.quiet;
         let (own, its) = (&mut self.serve, &other.serve);
         one(&mut own.listen, its.listen.as_ref());
@@ -130,28 +130,46 @@ impl Args {
     }
 }
 
-fn read(
-    words: impl IntoIterator<Item = OsString>,
-    exists: impl Fn(&Path) -> bool,
-) -> Result<Args, String> {
-    Args::read(words, exists).map_err(|stop| match stop {
+/// The key that by itself leads to what is wrong with the whole, as `line 3: listen`. None: it is not the file's fault.
+pub(crate) fn key_to_blame(text: &str, is_wrong: impl Fn(&Args) -> bool) -> Option<String> {
+    let keys = keys(text).ok()?;
+    let key = keys
+        .iter()
+        .find(|key| alone(key, &keys).is_ok_and(|args| is_wrong(&args)))?;
+    Some(format!("line {}: {}", key.line, key.name))
+}
+
+/// The command line of one key; TLS needs two.
+fn alone(key: &Key, all: &[Key]) -> Result<Args, String> {
+    let is_tls = |key: &Key| key.name.starts_with("tls_");
+    if is_tls(key) {
+        read(all.iter().filter(|key| is_tls(key)))
+    } else {
+        read([key])
+    }
+}
+
+fn read<'k>(keys: impl IntoIterator<Item = &'k Key>) -> Result<Args, String> {
+    let head = ["pgcensus", Command::Serve.as_str()].map(OsString::from);
+    let words = keys.into_iter().flat_map(|key| key.words.iter().cloned());
+    Args::read(head.into_iter().chain(words), Path::exists).map_err(|stop| match stop {
         Stop::Answer(text) | Stop::Usage(text) => text,
     })
 }
 
-/// The line of each key, itself, and the words that it stands for.
-fn words(text: &str) -> Result<Vec<(usize, String, Vec<OsString>)>, String> {
+/// The keys of a file, as they stand there.
+fn keys(text: &str) -> Result<Vec<Key>, String> {
     let line = |at: usize| 1 + text[..at.min(text.len())].matches('\n').count();
     let table = DeTable::parse(text).map_err(|err| {
         let at = err.span().map_or(1, |span| line(span.start));
         format!("line {at}: {}", err.message())
     })?;
     let flags = help::command();
-    let mut words = Vec::new();
+    let mut keys = Vec::new();
     for (key, value) in table.get_ref() {
         let (at, name) = (line(key.span().start), key.get_ref().as_ref());
         let wrong = |what: &str| format!("line {at}: {name}: {what}");
-        let mut own = Vec::new();
+        let mut own: Vec<OsString> = Vec::new();
         if name == INPUTS {
             let DeValue::Array(paths) = value.get_ref() else {
                 return Err(wrong("not a list of paths"));
@@ -166,7 +184,11 @@ fn words(text: &str) -> Result<Vec<(usize, String, Vec<OsString>)>, String> {
                     Some(path) => own.push(path.into()),
                 }
             }
-            words.push((at, name.to_owned(), own));
+            keys.push(Key {
+                line: at,
+                name: name.to_owned(),
+                words: own,
+            });
             continue;
         }
         let flag = name.replace('_', "-");
@@ -205,11 +227,14 @@ fn words(text: &str) -> Result<Vec<(usize, String, Vec<OsString>)>, String> {
             (Some(ArgAction::Append), _) => return Err(wrong("not a text or a list of texts")),
             _ => return Err(wrong("not a text")),
         }
-        words.push((at, name.to_owned(), own));
+        keys.push(Key {
+            line: at,
+            name: name.to_owned(),
+            words: own,
+        });
     }
-    // As they stand there.
-    words.sort_by_key(|(at, ..)| *at);
-    Ok(words)
+    keys.sort_by_key(|key| key.line);
+    Ok(keys)
 }
 
 #[cfg(test)]
@@ -219,6 +244,10 @@ mod tests {
     fn serve(words: &[&str]) -> Args {
         let words = ["pgcensus", "serve"].iter().chain(words);
         Args::read(words.map(OsString::from), |_| true).expect("a command line")
+    }
+
+    fn said(args: &Args) -> String {
+        format!("{args:?}")
     }
 
     #[test]
@@ -249,6 +278,61 @@ mod tests {
         assert_eq!(args.serve.listen.as_deref(), Some("localhost:1"));
     }
 
+    /// Two values of each flag that has one, and of which kind.
+    fn values(flag: &str) -> [&str; 2] {
+        match flag {
+            "format" => ["csvlog", "jsonlog"],
+            "lang" => ["de", "fr"],
+            "threads" | "pid" => ["2", "3"],
+            "textfile" => ["a.prom", "b.prom"],
+            _ => ["a", "b"],
+        }
+    }
+
+    #[test]
+    fn every_key_is_taken_and_gives_way_to_the_command_line() {
+        for flag in FLAGS {
+            let key = flag.replace('-', "_");
+            if flag == "quiet" {
+                let args = serve(&[]).with_config("quiet = true").expect(flag);
+                assert_eq!(said(&args), said(&serve(&["--quiet"])));
+                continue;
+            }
+            let [of_file, own] = values(flag);
+            // TLS needs both.
+            let beside = match flag {
+                "tls-cert" => "tls_key = 'x'",
+                "tls-key" => "tls_cert = 'x'",
+                _ => "",
+            };
+            let text = format!("{key} = '{of_file}'\n{beside}");
+            let line = |value: &str| {
+                let own = format!("--{flag}={value}");
+                match flag {
+                    "tls-cert" => serve(&[&own, "--tls-key=x"]),
+                    "tls-key" => serve(&["--tls-cert=x", &own]),
+                    _ => serve(&[&own]),
+                }
+            };
+            let args = serve(&[]).with_config(&text).expect(flag);
+            assert_eq!(said(&args), said(&line(of_file)), "{flag}");
+            // Of several servers those of the command line come on top: as filters they are a list.
+            if flag != "server" {
+                let args = line(own).with_config(&text).expect(flag);
+                assert_eq!(said(&args), said(&line(own)), "{flag}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_key_that_is_to_blame_is_found() {
+        let text = "user = 'a'\n\nlisten = 'b'\n";
+        let of = |is_wrong: fn(&Args) -> bool| key_to_blame(text, is_wrong);
+        let listens = of(|args| args.serve.listen.as_deref() == Some("b"));
+        assert_eq!(listens.as_deref(), Some("line 3: listen"));
+        assert_eq!(of(|args| args.serve.token_file.is_some()), None);
+    }
+
     #[test]
     fn what_is_wrong_is_said_with_line_and_key() {
         for (text, message) in [
@@ -268,7 +352,7 @@ mod tests {
             ("quiet = 'no'", "line 1: quiet: not true or false"),
             ("listen = ['a']", "line 1: listen: not a text"),
             ("listen = 'a'\nlisten = 'b'\n", "line 2: "),
-            ("tls_cert = 'a'", "serve: TLS needs both"),
+            ("tls_cert = 'a'", "line 1: tls_cert: serve: TLS needs both"),
             ("output = 'x'", "line 1: output: no such key; "),
             ("token-file = 'x'", "line 1: token-file: no such key; "),
         ] {

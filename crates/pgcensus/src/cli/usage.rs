@@ -193,11 +193,6 @@ pub(super) fn check(args: &Args) -> Result<(), String> {
         ("--sort", show.sort.is_some(), Command::Sessions),
         ("--bucket", show.bucket.is_some(), Command::History),
         ("--fail-on", show.fail_on.is_some(), Command::Findings),
-        (
-            "--personal-user",
-            !show.personal_user.is_empty(),
-            Command::Findings,
-        ),
         ("--emit", show.emit.is_some(), Command::Findings),
         ("--anonymize", show.anonymize, Command::Report),
     ] {
@@ -207,6 +202,12 @@ pub(super) fn check(args: &Args) -> Result<(), String> {
                 "{flag}: goes with {wanted}: pgcensus {wanted} {flag} …"
             ));
         }
+    }
+    if !show.personal_user.is_empty() && !matches!(command, Command::Findings | Command::Serve) {
+        return Err(
+            "--personal-user: goes with findings and serve: pgcensus findings --personal-user …"
+                .to_owned(),
+        );
     }
     if show.textfile.is_some() && !matches!(command, Command::Summary | Command::Serve) {
         return Err(

@@ -17,13 +17,15 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use jiff::tz::TimeZone;
+use pgcensus_core::filter::Filter;
 use pgcensus_core::zone::{DisplayZone, LogClock, display_zone};
 
 use super::input::{ends, input_request, time_zone};
 use super::streams::Streams;
 use super::top::kept::Kept;
-use super::{default_threads, find_servers, some_server_counts};
-use crate::cli::{Args, InputArgs, ServeArgs, ServerArg};
+use super::{default_threads, find_servers, some_server_counts, textfile};
+use crate::cli::{Args, InputArgs, ServeArgs, ServerArg, key_to_blame};
 use crate::discover::Choice;
 use crate::interrupt::Interrupt;
 use crate::pipeline::{self, Run};
@@ -35,7 +37,7 @@ use crate::web::health::Health;
 use crate::web::scrapes::Scrapes;
 use crate::web::stream::Hub;
 use crate::web::token::Token;
-use crate::web::{self, Guard, Site, Stop, Tls, host_of};
+use crate::web::{self, Guard, Site, Stop, Tls, host_of, is_host};
 use engine::Engine;
 
 /// Where it listens, if nobody says otherwise.
@@ -43,18 +45,41 @@ const LISTEN: &str = "127.0.0.1:8432";
 
 /// Runs until it is ended.
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let interrupt = Interrupt::listen_to_end().context("signals")?;
+    let reading = Reading::new(&interrupt);
+    let settled = |args: &Args| Settled::of(args, reading.clone());
     let Some(path) = &args.serve.config else {
-        return serve(args);
+        return serve(args, settled(args)?, &interrupt);
     };
     let text = read_config(path).with_context(|| format!("--config {}", path.display()))?;
     let whole = args.with_config(&text);
     let whole = whole.map_err(|message| anyhow::anyhow!("{}: {message}", path.display()))?;
+    let settled = settled(&whole).map_err(|err| {
+        let message = format!("{err:#}");
+        let says_so = |alone: &Args| {
+            settled(alone)
+                .err()
+                .is_some_and(|err| format!("{err:#}") == message)
+        };
+        match key_to_blame(&text, says_so) {
+            Some(key) => err.context(format!("{}: {key}", path.display())),
+            None => err,
+        }
+    })?;
     if !args.serve.check_config {
-        return serve(&whole);
+        return serve(&whole, settled, &interrupt);
     }
-    whole.filter()?;
-    place(&whole.serve)?;
-    writeln!(io::stdout(), "{}: ok", path.display())?;
+    let mut request = settled.request;
+    // Not to be waited for, and servers of this machine are not looked for.
+    Stdin::none().take_of(&mut request);
+    let mut out = io::stdout().lock();
+    if !request.is_empty() {
+        let Some(plan) = plan(&request, Vec::new()) else {
+            return Ok(ExitCode::from(2));
+        };
+        tell_inputs(&mut out, &plan, false)?;
+    }
+    writeln!(out, "{}: ok", path.display())?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -71,20 +96,65 @@ fn read_config(path: &Path) -> anyhow::Result<String> {
     Ok(text)
 }
 
-fn serve(args: &Args) -> anyhow::Result<ExitCode> {
-    let interrupt = Interrupt::listen_to_end().context("signals")?;
-    let filter = args.filter()?;
-    let zone_of = |flag, name: &Option<String>| {
-        let name = name.as_deref();
-        name.map(|name| time_zone(flag, name)).transpose()
-    };
-    let log_timezone = zone_of("--log-timezone", &args.input.log_timezone)?;
-    let timezone = zone_of("--timezone", &args.show.timezone)?;
-    let (address, token, tls) = place(&args.serve)?;
+/// What a command line comes to before anything of a log is read.
+struct Settled {
+    filter: Filter,
+    log_timezone: Option<TimeZone>,
+    timezone: Option<TimeZone>,
+    address: SocketAddr,
+    token: Option<Token>,
+    tls: Option<Tls>,
+    request: Request,
+}
 
-    let reading = Reading::new(&interrupt);
-    let mut request = input_request(&args.input, reading.clone())?;
-    request.follows = true;
+impl Settled {
+    fn of(args: &Args, reading: Arc<Reading>) -> anyhow::Result<Settled> {
+        let zone_of = |flag, name: &Option<String>| {
+            let name = name.as_deref();
+            name.map(|name| time_zone(flag, name)).transpose()
+        };
+        let filter = args.filter()?;
+        let log_timezone = zone_of("--log-timezone", &args.input.log_timezone)?;
+        let timezone = zone_of("--timezone", &args.show.timezone)?;
+        let (address, token, tls) = place(&args.serve)?;
+        let mut request = input_request(&args.input, reading)?;
+        request.follows = true;
+        if let Some(path) = &args.show.textfile {
+            textfile::has_directory(path)?;
+        }
+        Ok(Settled {
+            filter,
+            log_timezone,
+            timezone,
+            address,
+            token,
+            tls,
+            request,
+        })
+    }
+}
+
+/// What is read; what cannot be is said. None: there is nothing, and nothing may come.
+fn plan(request: &Request, problems: Vec<String>) -> Option<Plan> {
+    let mut plan = Plan::of(request, Stdin::none());
+    plan.add_problems(problems);
+    for problem in plan.problems.iter().map(Problem::to_string) {
+        writeln!(io::stderr(), "pgcensus: {problem}").ok();
+    }
+    (!matches!(plan.readable(), Readable::None) || plan.may_come()).then_some(plan)
+}
+
+fn serve(args: &Args, settled: Settled, interrupt: &Interrupt) -> anyhow::Result<ExitCode> {
+    let Settled {
+        filter,
+        log_timezone,
+        timezone,
+        address,
+        token,
+        tls,
+        mut request,
+    } = settled;
+    let reading = request.reading.clone();
     let mut stdin = Stdin::of_process(&reading).context("standard input")?;
     let kept = keep(&mut stdin, &mut request)?;
     let choice = if kept.is_some() {
@@ -92,14 +162,9 @@ fn serve(args: &Args) -> anyhow::Result<ExitCode> {
     } else {
         find_servers(&mut request, &stdin, args.show.quiet, &Streams::Process)
     };
-    let mut plan = Plan::of(&request, Stdin::none());
-    plan.add_problems(choice.problems);
-    for problem in plan.problems.iter().map(Problem::to_string) {
-        writeln!(io::stderr(), "pgcensus: {problem}").ok();
-    }
-    if matches!(plan.readable(), Readable::None) && !plan.may_come() {
+    let Some(plan) = plan(&request, choice.problems) else {
         return Ok(ExitCode::from(2));
-    }
+    };
     let files = plan.servers.iter().flat_map(|server| &server.files);
     for log in files {
         if matches!(log.kind, Kind::Stream(_)) {
@@ -151,7 +216,7 @@ fn serve(args: &Args) -> anyhow::Result<ExitCode> {
     thread::scope(|scope| {
         let web = scope.spawn(|| web::run(listener, tls, site, &stop));
         let is_up = || !web.is_finished();
-        let followed = engine.run(run, &plan, &request, &interrupt, is_up);
+        let followed = engine.run(run, &plan, &request, interrupt, is_up);
         stop.stop();
         let served = web.join();
         followed?;
@@ -179,6 +244,13 @@ fn place(serve: &ServeArgs) -> anyhow::Result<(SocketAddr, Option<Token>, Option
             "--listen '{text}': others reach this address, so requests must carry a token: --token-file FILE, or \
              PGCENSUS_TOKEN in the environment (openssl rand -hex 32 makes one)"
         );
+    }
+    for name in &serve.allow_host {
+        if !is_host(name) {
+            bail!(
+                "--allow-host '{name}': a name alone, such as db1.example.com, without scheme and port"
+            );
+        }
     }
     let tls = match (&serve.tls_cert, &serve.tls_key) {
         (Some(certificates), Some(key)) => Some(Tls::read(certificates, key)?),
@@ -226,6 +298,12 @@ fn tell(address: SocketAddr, is_tls: bool, plan: &Plan, is_piped: bool) -> anyho
     let (host, port) = (host_of(address.ip()), address.port());
     let mut out = io::stdout().lock();
     writeln!(out, "pgcensus: {scheme}://{host}:{port}/")?;
+    tell_inputs(&mut out, plan, is_piped)?;
+    out.flush()?;
+    Ok(())
+}
+
+fn tell_inputs(out: &mut impl Write, plan: &Plan, is_piped: bool) -> io::Result<()> {
     for server in &plan.servers {
         let name = shown(server.name.as_bytes());
         match &server.files[..] {
@@ -238,15 +316,14 @@ fn tell(address: SocketAddr, is_tls: bool, plan: &Plan, is_piped: bool) -> anyho
         let path = path.display().to_string();
         writeln!(out, "waits for {}", shown(path.as_bytes()))?;
     }
-    out.flush()?;
     Ok(())
 }
 
 /// The zone of the times of events: what is asked for, else that of the log.
 fn display(
     plan: &Plan,
-    timezone: Option<jiff::tz::TimeZone>,
-    log_timezone: Option<jiff::tz::TimeZone>,
+    timezone: Option<TimeZone>,
+    log_timezone: Option<TimeZone>,
 ) -> anyhow::Result<DisplayZone> {
     if let Some(zone) = timezone.or_else(|| log_timezone.clone()) {
         return Ok(DisplayZone::Zone(zone));

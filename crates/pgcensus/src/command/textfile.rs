@@ -3,7 +3,7 @@
 use std::io::{self, Write as _};
 use std::path::Path;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use pgcensus_core::instant::Instant;
 use pgcensus_core::metrics::Metrics;
 use pgcensus_core::metrics::series::SERIES_MAX;
@@ -95,16 +95,30 @@ impl ServerFacts {
     }
 }
 
+/// Whether there is a directory for it.
+///
+/// # Errors
+/// There is none.
+pub(super) fn has_directory(path: &Path) -> anyhow::Result<()> {
+    if !directory_of(path).is_dir() {
+        bail!("--textfile '{}': no such directory", path.display());
+    }
+    Ok(())
+}
+
+fn directory_of(path: &Path) -> &Path {
+    let directory = path.parent().filter(|dir| !dir.as_os_str().is_empty());
+    directory.unwrap_or(Path::new("."))
+}
+
 /// Writes a file at once: who reads it meanwhile sees the old one or the new one, and no part of either.
 pub(super) fn write(path: &Path, text: &str) -> anyhow::Result<()> {
     let told = || format!("--textfile {}", path.display());
-    let directory = path.parent().filter(|dir| !dir.as_os_str().is_empty());
     let mut builder = tempfile::Builder::new();
     // No *.prom, which would be read.
     builder.prefix(".pgcensus-").suffix(".tmp");
     readable(&mut builder);
-    let directory = directory.unwrap_or(Path::new("."));
-    let mut file = builder.tempfile_in(directory).with_context(told)?;
+    let mut file = builder.tempfile_in(directory_of(path)).with_context(told)?;
     file.write_all(text.as_bytes()).with_context(told)?;
     file.persist(path).with_context(told)?;
     Ok(())

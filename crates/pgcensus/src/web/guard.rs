@@ -134,6 +134,12 @@ pub(crate) fn host_of(address: IpAddr) -> String {
     }
 }
 
+/// Whether a request could call a server by that name: one without a port.
+pub(crate) fn is_host(name: &str) -> bool {
+    let authority = Authority::try_from(name);
+    authority.is_ok_and(|authority| authority.host() == name)
+}
+
 /// The page and its parts say nothing of a log, and nothing of it is known to whoever asks how the server is.
 fn needs_token(path: &str) -> bool {
     let is_below = |root: &str| {
