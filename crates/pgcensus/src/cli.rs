@@ -443,7 +443,7 @@ pub(crate) struct ShowArgs {
     /// summary: do not fold health checks and the like
     #[arg(long)]
     pub(crate) no_fold: bool,
-    /// summary: metrics too, for node_exporter (.prom)
+    /// summary, serve: metrics for node_exporter (.prom)
     #[arg(long, value_name = "FILE")]
     pub(crate) textfile: Option<PathBuf>,
     /// watch: each event, on a terminal too

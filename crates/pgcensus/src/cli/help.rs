@@ -102,6 +102,7 @@ pub(super) const STATUS: Rows = &[
     ("1", "done, but some input was missing, truncated or no log"),
     ("2", "no input could be read, or wrong usage"),
     ("3", "findings --fail-on: there is one of that level"),
+    ("130", "stopped by Ctrl+C; what was known was printed"),
 ];
 
 pub(super) const EXAMPLES: Rows = &[
