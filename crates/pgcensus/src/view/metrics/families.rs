@@ -14,6 +14,11 @@ use prometheus_client::registry::Unit;
 
 use super::{Facts, Family, Labels, ServerFacts, Value};
 
+/// Bytes of a name at most; of a longer one its begin is told, and names that begin alike share a series. PostgreSQL's own have 63,
+/// and those of hosts 253. But the server logs an `application_name` as long as the client sends it, up to 10,000 bytes: of a
+/// thousand series with such names, each scrape would have 20 MB, and Prometheus would keep them.
+const NAME_BYTES_MAX: usize = 255;
+
 /// All families, in the order in which they are written.
 pub(super) fn all(metrics: &Metrics, names: &Names, facts: &Facts) -> Vec<Family> {
     let exported = Exported {
@@ -314,7 +319,13 @@ impl Exported<'_> {
 
     fn name(&self, dimension: Dimension, id: NameId) -> String {
         let text = self.names.text_of(dimension, id);
-        String::from_utf8_lossy(text).into_owned()
+        let mut name = String::from_utf8_lossy(text).into_owned();
+        if name.len() > NAME_BYTES_MAX {
+            let mut ends = (0..=NAME_BYTES_MAX).rev();
+            name.truncate(ends.find(|&end| name.is_char_boundary(end)).unwrap_or(0));
+            name.push('…');
+        }
+        name
     }
 
     fn server(&self, server: ServerId) -> String {

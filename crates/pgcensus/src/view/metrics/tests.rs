@@ -67,6 +67,21 @@ fn names_are_escaped() {
     }
 }
 
+/// The server logs an application as long as the client says it.
+#[test]
+fn long_names_are_cut() {
+    for (user, written) in [
+        ("x".repeat(255), "x".repeat(255)),
+        ("x".repeat(9_000), "x".repeat(255) + "…"),
+        ("é".repeat(200), "é".repeat(127) + "…"),
+    ] {
+        let text = exported(user.as_bytes(), Exposition::Classic);
+        let label = format!("user=\"{written}\"");
+        assert!(text.contains(&label), "{text}");
+        assert!(text.len() < 20_000, "{}", text.len());
+    }
+}
+
 /// What cannot be told apart any more is one series.
 #[test]
 fn names_that_are_shown_alike_share_a_series() {
