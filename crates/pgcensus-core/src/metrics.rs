@@ -285,6 +285,11 @@ impl Metrics {
         &mut self.servers[place]
     }
 
+    /// What was received at this time was so before the window was over.
+    pub fn has_begun(&self, received_at: Option<Instant>) -> bool {
+        !received_at.is_some_and(|at| self.window.is_after(at))
+    }
+
     /// Client backends.
     pub fn clients(&self) -> &Sessions {
         &self.clients

@@ -2,6 +2,7 @@
 //! fold of the command, and the views word the result.
 
 mod compare;
+mod facts;
 mod findings;
 mod input;
 mod last;

@@ -4,16 +4,12 @@ use std::io::{self, Write as _};
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
-use pgcensus_core::instant::Instant;
 use pgcensus_core::metrics::Metrics;
 use pgcensus_core::metrics::series::SERIES_MAX;
-use pgcensus_core::session::ServerId;
-use pgcensus_core::tracker::Tracker;
 
 use super::Asked;
-use crate::pipeline::{FileOutcome, Outcome};
-use crate::report;
-use crate::view::metrics::{self, Exposition, Facts, ServerFacts};
+use crate::pipeline::Outcome;
+use crate::view::metrics::{self, Exposition, Facts};
 use crate::view::text::thousands;
 
 impl Asked<'_> {
@@ -37,23 +33,15 @@ impl Asked<'_> {
             .ok();
             return Ok(());
         }
-        let mut filter = outcome.filter.clone();
-        let mut facts = Facts {
-            servers: Vec::new(),
-            last: outcome.input.map(|(_, last)| last),
-            now: None,
-        };
-        for (id, server) in (0..).map(ServerId).zip(&outcome.servers) {
-            if filter.has_server(&outcome.names, id) {
-                let known = ServerFacts::of(&server.tracker, &server.files, facts.last);
-                facts.servers.push((id, known));
-            }
-        }
-        // It is known of the one server that there is.
-        if let [_] = outcome.servers[..] {
-            let servers = facts.servers.iter_mut();
-            servers.for_each(|(_, known)| known.connections_max = connections_max);
-        }
+        let servers = outcome.servers.iter();
+        let facts = Facts::of(
+            metrics,
+            servers.map(|server| (&server.tracker, &server.files[..])),
+            &outcome.names,
+            &mut outcome.filter.clone(),
+            outcome.input.map(|(_, last)| last),
+            connections_max,
+        );
         let text = metrics::text(metrics, &outcome.names, &facts, Exposition::Classic);
         write(path, &text)?;
         self.tell_others(path, metrics);
@@ -74,23 +62,6 @@ impl Asked<'_> {
                 thousands(SERIES_MAX as u64)
             )
             .ok();
-        }
-    }
-}
-
-impl ServerFacts {
-    /// Of a server whose log was read; `last` is the last log time of all.
-    pub(crate) fn of(tracker: &Tracker, files: &[FileOutcome], last: Option<Instant>) -> Self {
-        let sum = |count: fn(&FileOutcome) -> u64| files.iter().map(count).sum();
-        ServerFacts {
-            bytes: sum(|file| file.bytes),
-            events: sum(|file| file.events),
-            unreadable: sum(|file| file.unreadable - file.untrusted),
-            untrusted: sum(|file| file.untrusted),
-            last: files.iter().filter_map(|file| file.last).max(),
-            tells_open: report::tells_open(tracker),
-            certainty: tracker.lives().at(last.unwrap_or_default()),
-            connections_max: None,
         }
     }
 }

@@ -3,10 +3,10 @@
 //!
 //! Nothing is read here. Whoever follows the logs cuts what comes into whole records and [appends](Live::append) it.
 
-use pgcensus_core::filter::Who;
+use pgcensus_core::filter::{Filter, Who};
 use pgcensus_core::instant::Instant;
 use pgcensus_core::names::Names;
-use pgcensus_core::session::{ServerId, Session};
+use pgcensus_core::session::Session;
 use pgcensus_core::tracker::{Kept, Tracker};
 use pgcensus_core::zone::LogClock;
 use pgcensus_log::batch::{Batch, Item, Unreadable, Why};
@@ -28,7 +28,7 @@ pub(crate) struct Live<'a, 's> {
 /// A log, by the place of its server and its own among those of that server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct LogId {
-    /// As [`ServerId`].
+    /// As [`ServerId`](pgcensus_core::session::ServerId).
     pub(crate) server: usize,
     pub(crate) file: usize,
 }
@@ -247,15 +247,23 @@ impl<'a, 's> Live<'a, 's> {
         servers.map(|server| (&server.tracker, &server.clock))
     }
 
-    /// What is known of each log of a server.
-    pub(crate) fn files(&self, server: usize) -> &[FileOutcome] {
-        &self.fold.servers[server].files
-    }
-
-    /// Whether anybody of a server counts.
-    pub(crate) fn counts(&mut self, server: ServerId) -> bool {
-        let Fold { run, names, .. } = &mut self.fold;
-        run.filter.has_server(names, server)
+    /// What is known of each server, by their ids: its tracker and its logs; and what tells who counts.
+    pub(crate) fn known(
+        &mut self,
+    ) -> (
+        impl ExactSizeIterator<Item = (&Tracker, &[FileOutcome])>,
+        &Names,
+        &mut Filter,
+    ) {
+        let Fold {
+            servers,
+            run,
+            names,
+            ..
+        } = &mut self.fold;
+        let servers = servers.iter();
+        let servers = servers.map(|server| (&server.tracker, &server.files[..]));
+        (servers, names, &mut run.filter)
     }
 
     /// Clients with a session now.

@@ -91,6 +91,8 @@ pub(crate) struct ServerFacts {
     pub(crate) untrusted: u64,
     /// The log time of its last record.
     pub(crate) last: Option<Instant>,
+    /// Connections that were received, not yet authorized, refused or given up.
+    pub(crate) pending: u64,
     /// Some line tells how many of its sessions are open.
     pub(crate) tells_open: bool,
     /// Of its open sessions at the end.

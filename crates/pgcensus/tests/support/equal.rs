@@ -111,6 +111,11 @@ pub(crate) fn assert_equal(what: &str, summary: &Value, text: &str) {
         number(&summary["probes"]),
         "{what}: probes"
     );
+    assert_eq!(
+        metrics.sum("pgcensus_pending_connections"),
+        number(&summary["pending"]),
+        "{what}: pending"
+    );
 
     let input = &summary["input"];
     for (metric, key) in [

@@ -16,9 +16,9 @@ use pgcensus_core::filter::{Who, WhoText};
 use pgcensus_core::instant::Instant as LogInstant;
 use pgcensus_core::metrics::Metrics;
 use pgcensus_core::names::Names;
-use pgcensus_core::session::ServerId;
 use pgcensus_core::window::Window;
 use pgcensus_core::zone::DisplayZone;
+use pgcensus_log::event::ServerEvent;
 
 use super::super::last::Last;
 use super::super::textfile;
@@ -30,7 +30,7 @@ use crate::pipeline::{Live, LogId, Run, Sink};
 use crate::report::connections_max;
 use crate::source::{Plan, Request};
 use crate::view::events::{self, Amendment};
-use crate::view::metrics::{self, Exposition, Facts, ServerFacts};
+use crate::view::metrics::{self, Exposition, Facts};
 use crate::view::text::shown;
 use crate::view::watch::server_name;
 use crate::view::{Form, Show};
@@ -298,23 +298,12 @@ impl<'e> Engine<'e> {
         let live = &mut tail.shared.live;
         let last = live.input().map(|(_, last)| last);
         let now = jiff::Timestamp::now().as_millisecond();
-        let mut facts = Facts {
-            servers: Vec::new(),
-            last,
+        let (servers, names, filter) = live.known();
+        let facts = Facts {
             now: Some(LogInstant(now)),
+            ..Facts::of(metrics, servers, names, filter, last, self.connections_max)
         };
-        let servers = live.servers().len();
-        for server in (0..servers as u16).map(ServerId) {
-            if !live.counts(server) {
-                continue;
-            }
-            let at = usize::from(server.0);
-            let (tracker, _) = live.servers().nth(at).expect("one of them");
-            let mut known = ServerFacts::of(tracker, live.files(at), last);
-            known.connections_max = self.connections_max.filter(|_| servers == 1);
-            facts.servers.push((server, known));
-        }
-        metrics::text(metrics, live.names(), &facts, exposition)
+        metrics::text(metrics, names, &facts, exposition)
     }
 
     /// The last events of what was there: whoever comes back may have missed some of them.

@@ -159,6 +159,9 @@ impl Exported<'_> {
                 (labels, Value::Counter(count))
             })
         });
+        let pending = self.servers();
+        let pending =
+            pending.map(|(labels, facts, _)| (labels, Value::Gauge(facts.pending as f64)));
         vec![
             counter(
                 "pgcensus_refused_connections",
@@ -174,6 +177,11 @@ impl Exported<'_> {
                 "pgcensus_probes",
                 "Connections that were received and never more than that: health checks, port scans.",
                 probes,
+            ),
+            gauge(
+                "pgcensus_pending_connections",
+                "Connections that were received, and neither authorized nor refused yet.",
+                pending,
             ),
         ]
     }

@@ -28,6 +28,7 @@ fn exported(user: &[u8], exposition: Exposition) -> String {
         events: 1,
         unreadable: 0,
         untrusted: 0,
+        pending: 2,
         last: Some(Instant(1_000)),
         tells_open: true,
         certainty: Certainty::AtLeast,
