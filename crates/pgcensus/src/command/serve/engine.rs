@@ -80,6 +80,8 @@ struct Told<'e> {
     metrics: Metrics,
     /// When something happened last.
     heard: Instant,
+    /// A server has started, maybe with other settings; at first that is so.
+    has_started: bool,
 }
 
 impl Sink for Rc<RefCell<Told<'_>>> {
@@ -91,6 +93,7 @@ impl Sink for Rc<RefCell<Told<'_>>> {
         let told = &mut *self.borrow_mut();
         told.metrics.observe(change);
         told.heard = Instant::now();
+        told.has_started |= matches!(change.what, What::Server(_, _, ServerEvent::Ready));
         // Its refusal follows, and says so.
         if let What::TakenBack(_) = change.what {
             return Ok(());
@@ -219,13 +222,13 @@ impl<'e> Engine<'e> {
             last: Last::default(),
             metrics: Metrics::new(Window::default()),
             heard: Instant::now(),
+            has_started: true,
         }));
         let mut sink = told.clone();
         let live = Live::begin(run, &mut sink, true)?;
         if live.is_stopped() {
             return Ok(());
         }
-        self.connections_max = connections_max(plan);
         let mut tail = Tail::new(live, plan, request, None, PACE / 4)?;
         self.scrapes.wakes(tail.waker());
         let mut written: Option<Instant> = None;
@@ -270,6 +273,9 @@ impl<'e> Engine<'e> {
             }
             if told.heard.elapsed() >= QUIET {
                 told.metrics.finish();
+            }
+            if std::mem::take(&mut told.has_started) {
+                self.connections_max = connections_max(plan);
             }
             for scrape in self.scrapes.take() {
                 let text = self.metrics(&told.metrics, &mut tail, scrape.exposition);
