@@ -232,6 +232,7 @@ impl<'e> Engine<'e> {
         let mut tail = Tail::new(live, plan, request, None, PACE / 4)?;
         self.scrapes.wakes(tail.waker());
         let mut written: Option<Instant> = None;
+        let mut has_failed = false;
         self.tell_past(&mut told.borrow_mut(), tail.shared.live.names());
         // What was there was written before that was read.
         told.borrow_mut().metrics.finish();
@@ -286,9 +287,14 @@ impl<'e> Engine<'e> {
             {
                 written = Some(Instant::now());
                 let text = self.metrics(&told.metrics, &mut tail, Exposition::Classic);
-                if let Err(err) = textfile::write(path, &text) {
+                let wrote = textfile::write(path, &text);
+                // Said once, and not each time until it works again.
+                if let Err(err) = &wrote
+                    && !has_failed
+                {
                     writeln!(io::stderr(), "pgcensus: {err:#}").ok();
                 }
+                has_failed = wrote.is_err();
             }
         }
         Ok(())
