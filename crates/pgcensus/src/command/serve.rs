@@ -212,6 +212,7 @@ fn serve(args: &Args, settled: Settled, interrupt: &Interrupt) -> anyhow::Result
     };
     let stop = Stop::new();
     let engine = Engine::new(&zone, hub, health, scrapes, kept.as_ref());
+    let engine = engine.with_connections_max(choice.connections_max);
     let mut engine = engine.with_textfile(args.show.textfile.as_deref());
     thread::scope(|scope| {
         let web = scope.spawn(|| web::run(listener, tls, site, &stop));

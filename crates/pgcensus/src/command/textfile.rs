@@ -91,7 +91,9 @@ pub(super) fn write(path: &Path, text: &str) -> anyhow::Result<()> {
     readable(&mut builder);
     let mut file = builder.tempfile_in(directory_of(path)).with_context(told)?;
     file.write_all(text.as_bytes()).with_context(told)?;
-    file.persist(path).with_context(told)?;
+    file.persist(path)
+        .map_err(|err| err.error)
+        .with_context(told)?;
     Ok(())
 }
 

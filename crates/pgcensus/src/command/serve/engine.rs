@@ -80,7 +80,7 @@ struct Told<'e> {
     metrics: Metrics,
     /// When something happened last.
     heard: Instant,
-    /// A server has started, maybe with other settings; at first that is so.
+    /// A server has started, maybe with other settings.
     has_started: bool,
 }
 
@@ -204,6 +204,12 @@ impl<'e> Engine<'e> {
         self
     }
 
+    /// Of the one server that was found, whose settings need not lie beside its log.
+    pub(super) fn with_connections_max(mut self, connections_max: Option<u32>) -> Engine<'e> {
+        self.connections_max = connections_max;
+        self
+    }
+
     /// Follows until the interrupt comes, or nobody is served any more.
     pub(super) fn run(
         &mut self,
@@ -222,13 +228,15 @@ impl<'e> Engine<'e> {
             last: Last::default(),
             metrics: Metrics::new(Window::default()),
             heard: Instant::now(),
-            has_started: true,
+            has_started: false,
         }));
         let mut sink = told.clone();
         let live = Live::begin(run, &mut sink, true)?;
         if live.is_stopped() {
             return Ok(());
         }
+        told.borrow_mut().has_started = false;
+        self.connections_max = self.connections_max.or_else(|| connections_max(plan));
         let mut tail = Tail::new(live, plan, request, None, PACE / 4)?;
         self.scrapes.wakes(tail.waker());
         let mut written: Option<Instant> = None;
@@ -276,7 +284,7 @@ impl<'e> Engine<'e> {
                 told.metrics.finish();
             }
             if std::mem::take(&mut told.has_started) {
-                self.connections_max = connections_max(plan);
+                self.connections_max = connections_max(plan).or(self.connections_max);
             }
             for scrape in self.scrapes.take() {
                 let text = self.metrics(&told.metrics, &mut tail, scrape.exposition);
