@@ -285,8 +285,11 @@ impl History {
     #[cold]
     fn make(&mut self, at: Instant) {
         if self.slots.is_empty() {
-            let first = self.window.since.or(self.first).unwrap_or(at).min(at);
+            let first = self.window.since.max(self.first).unwrap_or(at).min(at);
             self.push(bucket_start(&self.zone, self.bucket_s, first));
+        }
+        if self.widens.is_none() {
+            self.leap(at);
         }
         while let Some(last) = self.slots.back().filter(|last| last.end <= at) {
             let start = last.end;
@@ -295,6 +298,20 @@ impl History {
                 while self.slots.len() > rows && self.widen() {}
             }
         }
+    }
+
+    /// Drops at once what would be dropped one by one: from a clock that was wrong to one that is right are a billion seconds.
+    fn leap(&mut self, at: Instant) {
+        let bucket_ms = (self.bucket_s.max(1) as i64).saturating_mul(1000);
+        let kept_ms = bucket_ms.saturating_mul(BUCKETS_MAX as i64);
+        let is_far = |last: &&Slot| at.since(last.end) > kept_ms.saturating_add(bucket_ms);
+        let Some(last) = self.slots.back().filter(is_far) else {
+            return;
+        };
+        let start = bucket_start(&self.zone, self.bucket_s, at.plus_ms(-kept_ms));
+        self.dropped += self.slots.len() as u64 + (start.since(last.end) / bucket_ms) as u64;
+        self.before += self.slots.drain(..).map(|slot| slot.late).sum::<i64>();
+        self.push(start);
     }
 
     fn push(&mut self, start: Instant) {
@@ -448,5 +465,28 @@ impl History {
             peak,
             bounds,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_centuries_of_seconds_the_last_are_kept_and_no_others_made() {
+        let zone = DisplayZone::default();
+        let mut history = History::new(Window::default(), Some(1), zone);
+        let century_ms = 100 * 365 * 86_400_000;
+        history.opened(Instant(0));
+        history.began_unseen(Instant(1));
+        history.opened(Instant(century_ms));
+        history.opened(Instant(century_ms + 2500));
+        assert_eq!(history.slots.len(), BUCKETS_MAX);
+        // All of them, but those that are kept.
+        let all = century_ms as u64 / 1000 + 3;
+        assert_eq!(history.dropped, all - BUCKETS_MAX as u64);
+        assert_eq!(history.before, 1);
+        let last = history.slots.back().expect("slots");
+        assert_eq!((last.level_start, last.level_end), (2, 3));
     }
 }

@@ -52,7 +52,7 @@ fn words_of(path: &str) -> Vec<String> {
     head.into_iter().chain(flags).collect()
 }
 
-const QUESTIONS: [&str; 24] = [
+const QUESTIONS: [&str; 25] = [
     "/api/v1/summary",
     "/api/v1/summary?last=10m&limit=3",
     "/api/v1/summary?by=user,host",
@@ -63,6 +63,7 @@ const QUESTIONS: [&str; 24] = [
     "/api/v1/history?last=all",
     "/api/v1/history?last=all&bucket=1m&db=postgres",
     "/api/v1/history?since=-30s&timezone=%2B05:00",
+    "/api/v1/history?since=1970-01-01&until=2100-01-01&bucket=1s",
     "/api/v1/sessions",
     "/api/v1/sessions?open=true",
     "/api/v1/sessions?sort=time&limit=5",
