@@ -45,6 +45,7 @@ use crate::time_spec::{self, Between, Stretch, parse_bucket};
 use crate::view::text::shown;
 use crate::view::{self, Form, InputReport, Partial, Show};
 use input::{Spool, ends, input_request, time_zone, unread_ends, window_request};
+pub(crate) use streams::Said;
 use streams::{Answer, Streams};
 
 /// The default bucket of `history`, and how many of them are its default window.
@@ -77,21 +78,22 @@ pub(crate) enum Answered {
     Stopped,
 }
 
-/// Runs a command for a request: the result goes to `out`, and nothing to the streams of the process. `stdin` is where
+/// Runs a command for a request: the result goes to `out`, what is said beside it to `said`, and nothing to the streams of the process. `stdin` is where
 /// standard input is kept, if that is read.
 pub(crate) fn answer(
     args: &Args,
     interrupt: &Interrupt,
     stdin: Option<PathBuf>,
     out: Box<dyn Write + Send>,
+    said: &Arc<Said>,
 ) -> Answered {
-    let answer = Answer::new(out, stdin);
-    let done = run_for(args, interrupt, Streams::Request(answer.clone()));
+    let answer = Answer::new(out, said.clone(), stdin);
+    let done = run_for(args, interrupt, Streams::Request(answer));
     if interrupt.came() {
         return Answered::Stopped;
     }
     match done {
-        Ok(status) if status == ExitCode::from(2) => Answered::Failed(answer.said()),
+        Ok(status) if status == ExitCode::from(2) => Answered::Failed(said.text()),
         Ok(_) => Answered::Whole,
         Err(err) if err.chain().any(<dyn std::error::Error>::is::<io::Error>) => {
             Answered::Failed(format!("{err:#}"))

@@ -191,6 +191,63 @@ fn many_ask_at_once_and_all_are_answered() {
     });
 }
 
+#[test]
+fn who_takes_a_large_answer_slowly_keeps_nobody_waiting() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let log = dir.path().join("pg.log");
+    let mut growing = Growing::new(&log);
+    for _ in 0..40_000 {
+        growing.session("app");
+    }
+    let serve = Serve::start(&[], &log);
+    let request = format!(
+        "GET /api/v1/sessions HTTP/1.1\r\nHost: {}\r\n\r\n",
+        serve.address
+    );
+    let begin = Instant::now();
+    // Each takes the begin of an answer, and no more.
+    let slow: Vec<_> = (0..4)
+        .map(|_| {
+            let mut stream = serve.connect();
+            stream.write_all(request.as_bytes()).expect("it listens");
+            let mut head = [0; 12];
+            stream.read_exact(&mut head).expect("an answer");
+            assert_eq!(&head, b"HTTP/1.1 200");
+            stream
+        })
+        .collect();
+    let reply = serve.get("/api/v1/summary");
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    // What is taken slowly is given up after 30 s.
+    assert!(begin.elapsed() < Duration::from_secs(25));
+    let reply = serve.get("/api/v1/sessions");
+    assert_eq!(reply.status, 503);
+    assert!(reply.text().contains("too many large answers"));
+    drop(slow);
+}
+
+#[test]
+fn what_a_command_says_beside_its_result_is_in_a_header() {
+    let whole = std::fs::read(testdata("demo/postgresql.log.zst")).expect("a log");
+    let dir = tempfile::tempdir().expect("a directory");
+    std::fs::write(dir.path().join("cut.zst"), &whole[..whole.len() / 2]).expect("a file");
+    let mut growing = Growing::new(&dir.path().join("pg.log"));
+    growing.session("app");
+    let input = dir.path();
+    let serve = Serve::start(&[], input);
+    let (out, err) = printed(&["summary", "--json", "--quiet"], input);
+    assert!(err.contains("cut.zst"), "{err}");
+    // The second answer is that of the first.
+    for _ in 0..2 {
+        let reply = serve.get("/api/v1/summary");
+        assert_eq!((reply.status, reply.text()), (200, &*out));
+        let notes = reply.header("pgcensus-notes").expect("notes");
+        assert_eq!(format!("pgcensus: {notes}\n"), err);
+    }
+    let serve = Serve::start(&[], &testdata("demo/postgresql.log.zst"));
+    assert_eq!(serve.get("/api/v1/summary").header("pgcensus-notes"), None);
+}
+
 /// A request line and headers, and the status that it gets.
 #[test]
 fn only_those_who_may_are_answered() {

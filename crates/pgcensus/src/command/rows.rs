@@ -151,6 +151,10 @@ impl Asked<'_> {
             }
         }
         let SessionRows { kept, more, .. } = rows;
+        if more > 0 {
+            let text = "more sessions are not sorted and not shown; give a window or a filter";
+            writeln!(self.streams.err(), "pgcensus: {more} {text}").ok();
+        }
         let mut sorted: Vec<&Session> = kept.iter().chain(open).collect();
         sort(&mut sorted, order, end);
         for session in sorted {
@@ -159,10 +163,6 @@ impl Asked<'_> {
         for (view, mut out) in outputs {
             view.finish(&mut out)?;
             out.flush()?;
-        }
-        if more > 0 {
-            let text = "more sessions are not sorted and not shown; give a window or a filter";
-            writeln!(self.streams.err(), "pgcensus: {more} {text}").ok();
         }
         self.tell(&outcome);
         Ok(outcome)

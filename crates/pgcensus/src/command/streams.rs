@@ -33,25 +33,35 @@ pub(crate) enum Streams {
 pub(crate) struct Answer {
     /// Takes the result.
     out: Mutex<Box<dyn Write + Send>>,
-    /// What is said beside it, at most [`SAID_MAX`] bytes.
-    said: Mutex<Vec<u8>>,
+    /// What is said beside it.
+    said: Arc<Said>,
     /// The file in which standard input is kept: it is shown as `-`.
     stdin: Option<PathBuf>,
 }
 
 impl Answer {
     /// The result goes to `out`.
-    pub(super) fn new(out: Box<dyn Write + Send>, stdin: Option<PathBuf>) -> Arc<Answer> {
+    pub(super) fn new(
+        out: Box<dyn Write + Send>,
+        said: Arc<Said>,
+        stdin: Option<PathBuf>,
+    ) -> Arc<Answer> {
         Arc::new(Answer {
             out: Mutex::new(out),
-            said: Mutex::default(),
+            said,
             stdin,
         })
     }
+}
 
-    /// What was said beside the result, without the name of the program before each line.
-    pub(super) fn said(&self) -> String {
-        let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+/// What is said beside a result, at most [`SAID_MAX`] bytes.
+#[derive(Default)]
+pub(crate) struct Said(Mutex<Vec<u8>>);
+
+impl Said {
+    /// So far, without the name of the program before each line.
+    pub(crate) fn text(&self) -> String {
+        let said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let said = String::from_utf8_lossy(&said);
         let lines = said.lines();
         let lines = lines.map(|line| line.strip_prefix("pgcensus: ").unwrap_or(line));
@@ -64,7 +74,7 @@ impl Streams {
     pub(super) fn err(&self) -> Box<dyn Write + '_> {
         match self {
             Streams::Process => Box::new(io::stderr().lock()),
-            Streams::Request(answer) => Box::new(Said(answer)),
+            Streams::Request(answer) => Box::new(&*answer.said),
         }
     }
 
@@ -128,12 +138,9 @@ impl Streams {
     }
 }
 
-/// What is said for a request.
-struct Said<'a>(&'a Answer);
-
-impl Write for Said<'_> {
+impl Write for &Said {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        let mut said = self.0.said.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let room = SAID_MAX.saturating_sub(said.len());
         said.extend_from_slice(&buf[..buf.len().min(room)]);
         Ok(buf.len())

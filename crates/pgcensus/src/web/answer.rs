@@ -7,7 +7,8 @@
 //!
 //! How this works: a command runs on a thread of its own, as on the command line, and hands over pieces of its result. Up to
 //! 4 MiB they are gathered, so that an error has a status and equal requests can share the result; beyond it they are
-//! sent as they come, no faster than they are taken. A run ends early where its time is over or nobody waits for it any more.
+//! sent as they come, no faster than they are taken: such a run no longer counts as one of the two that go on at once, so that
+//! who takes it slowly keeps nobody else from being answered, but as one of four that are sent. A run ends early where its time is over or nobody waits for it any more.
 
 use std::collections::HashMap;
 use std::io;
@@ -17,7 +18,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use bytes::{Bytes, BytesMut};
 use tokio::runtime::Handle;
@@ -28,7 +29,7 @@ use super::body::ChannelBody;
 use super::error;
 use super::routes::App;
 use crate::cli::{Args, Command};
-use crate::command::{self, Answered};
+use crate::command::{self, Answered, Said};
 use crate::interrupt::Interrupt;
 
 /// Runs at once: each takes all processors. Further requests wait, so many of them, and no longer than a run may take.
@@ -36,11 +37,18 @@ const RUNS_MAX: usize = 2;
 const WAITING_MAX: usize = 64;
 const RUN_MAX: Duration = Duration::from_secs(30);
 
+/// Runs whose results are being sent, at once; further ones are told to come again.
+const SENDING_MAX: usize = 4;
+
 /// What is gathered of a result.
 const GATHERED_MAX: usize = 4 << 20;
 
 /// Pieces of a result that wait to be sent.
 const PIECES: usize = 4;
+
+/// The header that has what a command says beside its result, and so much of that at most.
+const NOTES: HeaderName = HeaderName::from_static("pgcensus-notes");
+const NOTES_MAX: usize = 2048;
 
 /// An answer is good for equal requests within this time, as long as nothing has happened since. So many are kept.
 const SHARED: Duration = Duration::from_secs(1);
@@ -49,6 +57,7 @@ const SHARED_MAX: usize = 32;
 /// What is being answered.
 pub(super) struct Runs {
     permits: Arc<Semaphore>,
+    sending: Arc<Semaphore>,
     waiting: AtomicUsize,
     shared: Mutex<HashMap<String, Slot>>,
 }
@@ -62,12 +71,14 @@ struct Shared {
     /// The last event that had happened then.
     last: u64,
     text: Bytes,
+    notes: String,
 }
 
 impl Default for Runs {
     fn default() -> Runs {
         Runs {
             permits: Arc::new(Semaphore::new(RUNS_MAX)),
+            sending: Arc::new(Semaphore::new(SENDING_MAX)),
             waiting: AtomicUsize::new(0),
             shared: Mutex::default(),
         }
@@ -140,7 +151,7 @@ pub(super) async fn answer(app: &App, command: Command, query: Option<&str>) -> 
     let known = slot.as_ref();
     let known = known.filter(|known| known.last == last && known.made.elapsed() < SHARED);
     if let Some(known) = known {
-        return whole(command, known.text.clone());
+        return whole(command, known.text.clone(), &known.notes);
     }
     let permits = app.runs.permits.clone();
     let Ok(Ok(permit)) = timeout_at(deadline, permits.acquire_owned()).await else {
@@ -153,18 +164,23 @@ pub(super) async fn answer(app: &App, command: Command, query: Option<&str>) -> 
         text.extend_from_slice(&piece);
         if text.len() > GATHERED_MAX {
             *slot = None;
-            return run.stream(command, text.freeze());
+            let Ok(sending) = app.runs.sending.clone().try_acquire_owned() else {
+                return busy("too many large answers are being sent already");
+            };
+            return run.stream(command, text.freeze(), sending);
         }
     }
     match run.done.await {
         Ok(Answered::Whole) => {
-            let text = text.freeze();
+            let (text, notes) = (text.freeze(), run.said.text());
+            let answer = whole(command, text.clone(), &notes);
             *slot = Some(Shared {
                 made: Instant::now(),
                 last,
-                text: text.clone(),
+                text,
+                notes,
             });
-            whole(command, text)
+            answer
         }
         Ok(Answered::Wrong(message)) => error(StatusCode::BAD_REQUEST, &message),
         Ok(Answered::Failed(message)) => error(StatusCode::SERVICE_UNAVAILABLE, &message),
@@ -187,19 +203,29 @@ pub(super) fn busy(message: &str) -> Response {
     response
 }
 
-fn whole(command: Command, text: impl Into<Body>) -> Response {
+fn whole(command: Command, text: impl Into<Body>, notes: &str) -> Response {
     let kind = match command {
         Command::Sessions | Command::Findings => "application/x-ndjson",
         _ => "application/json",
     };
     let kind = [(CONTENT_TYPE, HeaderValue::from_static(kind))];
-    (kind, text.into()).into_response()
+    let mut response = (kind, text.into()).into_response();
+    let is_shown = |c: char| c == ' ' || c.is_ascii_graphic();
+    let notes = notes.chars().take(NOTES_MAX);
+    let notes: String = notes.map(|c| if is_shown(c) { c } else { '?' }).collect();
+    if let Some(notes) = HeaderValue::try_from(notes).ok().filter(|n| !n.is_empty()) {
+        response.headers_mut().insert(NOTES, notes);
+    }
+    response
 }
 
 /// A command that runs.
 struct Run {
     pieces: mpsc::Receiver<Bytes>,
     done: oneshot::Receiver<Answered>,
+    said: Arc<Said>,
+    /// As what it counts, as long as its thread goes on.
+    permit: Arc<Mutex<OwnedSemaphorePermit>>,
 }
 
 impl Run {
@@ -224,16 +250,28 @@ impl Run {
             handle: Handle::current(),
         };
         let stdin = app.stdin.clone();
+        let said = Arc::new(Said::default());
+        let permit = Arc::new(Mutex::new(permit));
+        let (says, goes_on) = (said.clone(), permit.clone());
         tokio::task::spawn_blocking(move || {
-            let answered = command::answer(&args, &interrupt, stdin, Box::new(out));
-            drop((permit, ended));
+            let answered = command::answer(&args, &interrupt, stdin, Box::new(out), &says);
+            drop((goes_on, ended));
             say.send(answered).ok();
         });
-        Run { pieces, done }
+        Run {
+            pieces,
+            done,
+            said,
+            permit,
+        }
     }
 
     /// Sends what there is, and then what comes.
-    fn stream(mut self, command: Command, begin: Bytes) -> Response {
+    fn stream(mut self, command: Command, begin: Bytes, sending: OwnedSemaphorePermit) -> Response {
+        let mut permit = self.permit.lock().unwrap_or_else(PoisonError::into_inner);
+        *permit = sending;
+        drop(permit);
+        let notes = self.said.text();
         let (send, body) = ChannelBody::new();
         tokio::spawn(async move {
             let mut piece = Some(begin);
@@ -248,7 +286,7 @@ impl Run {
                 send.send(Err(cut)).await.ok();
             }
         });
-        whole(command, Body::new(body))
+        whole(command, Body::new(body), &notes)
     }
 }
 

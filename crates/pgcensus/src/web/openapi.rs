@@ -63,12 +63,24 @@ fn document() -> Value {
                 "schema": { "type": "integer", "minimum": 0 },
             }));
         }
+        let notes = if command == Command::Events {
+            json!({})
+        } else {
+            json!({ "Pgcensus-Notes": {
+                "description": "what the command says beside it, as far as that is known when it begins",
+                "schema": { "type": "string" },
+            }})
+        };
         let operation = json!({
             "operationId": command.as_str(),
             "summary": summary,
             "parameters": given,
             "responses": {
-                "200": { "description": "what `pgcensus --json` prints", "content": { kind: {} } },
+                "200": {
+                    "description": "what `pgcensus --json` prints",
+                    "headers": notes,
+                    "content": { kind: {} },
+                },
                 "400": problem("a parameter is wrong: what is, in the words of the command line"),
                 "401": problem("the token is missing or another one"),
                 "503": problem("others are answered first, the log cannot be read, or it took too long"),
@@ -89,6 +101,16 @@ fn document() -> Value {
         },
     });
     paths.insert("/healthz".to_owned(), json!({ "get": health }));
+    let metrics = json!({
+        "operationId": "metrics",
+        "summary": "metrics for Prometheus; `Accept` says in which form",
+        "responses": {
+            "200": { "description": "they are", "content": { "text/plain": {}, "application/openmetrics-text": {} } },
+            "401": problem("the token is missing or another one"),
+            "503": problem("what is there is still being read, or too many ask"),
+        },
+    });
+    paths.insert("/metrics".to_owned(), json!({ "get": metrics }));
     json!({
         "openapi": "3.1.0",
         "info": {
