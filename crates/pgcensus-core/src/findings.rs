@@ -191,6 +191,13 @@ impl Findings {
         }
     }
 
+    /// Those that the filter leaves out hold their connections of a full server as `(other)`: whoever is told may not know them.
+    #[must_use]
+    pub fn hiding_others(mut self, hides: bool) -> Findings {
+        self.others.are_hidden = hides;
+        self
+    }
+
     /// Users that this pattern matches are persons: one of them on several hosts at once is a finding.
     ///
     /// # Errors

@@ -304,6 +304,9 @@ pub(crate) struct FilterArgs {
     /// The session with this id (%c)
     #[arg(long, aliases = ["session-id", "include-session"], value_name = "ID")]
     pub(crate) session: Vec<String>,
+    /// Nobody is told who is left out: `serve` was called with a filter.
+    #[arg(skip)]
+    pub(crate) hides_others: bool,
 }
 
 impl FilterArgs {

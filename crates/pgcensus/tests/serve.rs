@@ -248,6 +248,31 @@ fn what_a_command_says_beside_its_result_is_in_a_header() {
     assert_eq!(serve.get("/api/v1/summary").header("pgcensus-notes"), None);
 }
 
+#[test]
+fn who_is_left_out_is_named_to_nobody() {
+    let input = testdata("situations/full_server/postgresql.csv.zst");
+    let serve = Serve::start(&["--exclude-user", "search"], &input);
+    for path in [
+        "/api/v1/summary",
+        "/api/v1/findings",
+        "/api/v1/report",
+        "/api/v1/sessions",
+        "/api/v1/refused",
+        "/api/v1/findings?app=web",
+    ] {
+        let reply = serve.get(path);
+        assert_eq!(reply.status, 200, "{path}");
+        // It held 47 connections of a full server, from there. The page has the filter itself, for commands to copy.
+        let text = reply.text().replace(r#"["--exclude-user","search"]"#, "");
+        for name in ["search", "10.0.1.61"] {
+            assert!(!text.contains(name), "{path}: {name}");
+        }
+    }
+    let found = serve.get("/api/v1/findings");
+    let held = "held by (other) 47, web 10";
+    assert!(found.text().contains(held), "{}", found.text());
+}
+
 /// A request line and headers, and the status that it gets.
 #[test]
 fn only_those_who_may_are_answered() {

@@ -20,6 +20,8 @@ const TICKS: usize = (GROWTH_MS / TICK_MS) as usize + 1;
 pub(super) struct Groups {
     /// By [`GroupId`]; the first is that of the rest.
     groups: Vec<Group>,
+    /// They are counted, and nobody is told who they are.
+    pub(super) are_hidden: bool,
 }
 
 /// What every test may ask of a group.
@@ -42,6 +44,7 @@ impl Default for Groups {
     fn default() -> Self {
         Groups {
             groups: vec![Group::new(NOBODY)],
+            are_hidden: false,
         }
     }
 }
@@ -102,9 +105,17 @@ impl Groups {
         if id.index() >= self.groups.len() {
             self.groups.resize(id.index() + 1, Group::new(NOBODY));
         }
+        let key = if self.are_hidden {
+            Key {
+                server: session.server,
+                ..NOBODY
+            }
+        } else {
+            Key::of(session)
+        };
         self.groups[id.index()] = Group {
             has_come: true,
-            ..Group::new(Key::of(session))
+            ..Group::new(key)
         };
     }
 

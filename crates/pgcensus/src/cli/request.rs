@@ -151,6 +151,7 @@ impl Args {
             ..self.input.clone()
         };
         narrow(&self.filter, &mut args.filter)?;
+        args.filter.hides_others = self.filter().is_ok_and(|filter| !filter.is_empty());
         if args.show.timezone.is_none() {
             args.show.timezone.clone_from(&self.show.timezone);
         }

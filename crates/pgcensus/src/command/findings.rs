@@ -74,7 +74,7 @@ impl Asked<'_> {
     ) -> anyhow::Result<(Outcome, Vec<Finding>)> {
         let limit = || self.daily.limit(window.since, window.until);
         let mut folds = Folds {
-            findings: Findings::new(limit()),
+            findings: Findings::new(limit()).hiding_others(self.args.filter.hides_others),
             noise: Noise::new(limit()),
         };
         for pattern in &self.args.show.personal_user {

@@ -96,7 +96,7 @@ impl Asked<'_> {
             grid: Grid::new(limit(), self.zone.clone(), CELLS_MAX),
             notable: Notable::new(limit()),
             refusals: Refusals::new(limit(), &[], self.servers.len()),
-            findings: Findings::new(limit()),
+            findings: Findings::new(limit()).hiding_others(self.args.filter.hides_others),
             noise: Noise::new(limit()),
         }
     }

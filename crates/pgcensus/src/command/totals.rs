@@ -109,7 +109,10 @@ impl Asked<'_> {
                 TIMELINE,
                 self.zone.clone(),
             ),
-            findings: Some(Findings::severe(self.daily.limit(since, until))),
+            findings: Some(
+                Findings::severe(self.daily.limit(since, until))
+                    .hiding_others(self.args.filter.hides_others),
+            ),
             noise: Some(Noise::new(self.daily.limit(since, until))),
             metrics: self
                 .args
