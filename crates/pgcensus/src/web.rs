@@ -37,7 +37,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout};
 
 use crate::cli::Args;
-pub(crate) use guard::{Guard, host_of, is_host};
+pub(crate) use guard::{Guard, host_of, host_of_name, is_loopback};
 pub(crate) use tls::Tls;
 
 /// Connections at once; further ones are told to come again.

@@ -309,6 +309,22 @@ fn only_those_who_may_are_answered() {
             403,
         ),
         (
+            format!("GET /api/v1/refused HTTP/1.1\r\nHost: {own}\r\nSec-Fetch-Site: cross-site"),
+            403,
+        ),
+        (
+            format!("GET /metrics HTTP/1.1\r\nHost: {own}\r\nSec-Fetch-Site: same-site"),
+            403,
+        ),
+        (
+            format!("GET /api/v1/refused HTTP/1.1\r\nHost: {own}\r\nSec-Fetch-Site: same-origin"),
+            200,
+        ),
+        (
+            format!("GET / HTTP/1.1\r\nHost: {own}\r\nSec-Fetch-Site: cross-site"),
+            200,
+        ),
+        (
             format!("POST / HTTP/1.1\r\nHost: {own}\r\nContent-Length: 0"),
             405,
         ),
@@ -395,6 +411,7 @@ fn every_answer_says_what_a_browser_may_do_with_it() {
                  base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
             ),
             ("x-content-type-options", "nosniff"),
+            ("cross-origin-resource-policy", "same-origin"),
             ("referrer-policy", "no-referrer"),
             ("cache-control", kept),
         ] {

@@ -9,7 +9,7 @@
 mod engine;
 
 use std::io::{self, Read as _, Write};
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
+use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -37,7 +37,7 @@ use crate::web::health::Health;
 use crate::web::scrapes::Scrapes;
 use crate::web::stream::Hub;
 use crate::web::token::Token;
-use crate::web::{self, Guard, Site, Stop, Tls, host_of, is_host};
+use crate::web::{self, Guard, Site, Stop, Tls, host_of, host_of_name, is_loopback};
 use engine::Engine;
 
 /// Where it listens, if nobody says otherwise.
@@ -247,9 +247,9 @@ fn place(serve: &ServeArgs) -> anyhow::Result<(SocketAddr, Option<Token>, Option
         );
     }
     for name in &serve.allow_host {
-        if !is_host(name) {
+        if host_of_name(name).is_none() {
             bail!(
-                "--allow-host '{name}': a name alone, such as db1.example.com, without scheme and port"
+                "--allow-host '{name}': a name or an address alone, such as db1.example.com, without scheme, port and wildcard"
             );
         }
     }
@@ -258,10 +258,6 @@ fn place(serve: &ServeArgs) -> anyhow::Result<(SocketAddr, Option<Token>, Option
         _ => None,
     };
     Ok((address, token, tls))
-}
-
-fn is_loopback(address: IpAddr) -> bool {
-    address.to_canonical().is_loopback()
 }
 
 /// Keeps standard input in a file, where it is asked for: it is read more than once.

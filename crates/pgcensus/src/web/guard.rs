@@ -26,6 +26,13 @@ const POLICY: HeaderValue = HeaderValue::from_static(
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 );
 
+/// Whose page asks, as browsers say it: `same-origin`, `same-site`, `cross-site` or `none` (its user).
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// Says that other sites may not include an answer.
+const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
+    HeaderName::from_static("cross-origin-resource-policy");
+
 /// Whom this server answers.
 pub(crate) struct Guard {
     /// Names and addresses by which it may be called, without ports: a tunnel has one of its own.
@@ -39,11 +46,8 @@ pub(crate) struct Guard {
 impl Guard {
     /// Listens there, and may also be called by these names.
     pub(crate) fn new(listen: SocketAddr, names: &[String], token: Option<Token>) -> Guard {
-        let mut hosts: Vec<_> = ["localhost", "127.0.0.1", "[::1]"]
-            .map(str::to_owned)
-            .into();
-        hosts.push(host_of(listen.ip()));
-        hosts.extend(names.iter().map(|name| name.to_ascii_lowercase()));
+        let mut hosts = vec!["localhost".to_owned(), host_of(listen.ip())];
+        hosts.extend(names.iter().filter_map(|name| host_of_name(name)));
         Guard {
             hosts,
             any_address: listen.ip().is_unspecified(),
@@ -54,8 +58,8 @@ impl Guard {
     fn knows(&self, host: &str) -> bool {
         let host = host.trim_end_matches('.').to_ascii_lowercase();
         let address = host.trim_start_matches('[').trim_end_matches(']');
-        let is_address = address.parse::<IpAddr>().is_ok();
-        self.hosts.contains(&host) || self.any_address && is_address
+        let is_own = |address: IpAddr| self.any_address || is_loopback(address);
+        self.hosts.contains(&host) || address.parse().is_ok_and(is_own)
     }
 
     /// Whether an authority, `HOST[:PORT]`, is this server.
@@ -105,6 +109,15 @@ impl Guard {
                 ));
             }
         }
+        // What a page includes comes without `Origin`: it reads no answer, but each costs a run.
+        let site = headers.get(&SEC_FETCH_SITE).map(HeaderValue::as_bytes);
+        let is_asked_by_other = site.is_some_and(|site| site != b"same-origin" && site != b"none");
+        if needs_token(request.uri().path()) && is_asked_by_other {
+            return Some(error(
+                StatusCode::FORBIDDEN,
+                "a page of another site asks, which reads nothing here",
+            ));
+        }
         if needs_token(request.uri().path()) && !self.has_token(headers) {
             let mut response = error(
                 StatusCode::UNAUTHORIZED,
@@ -134,10 +147,22 @@ pub(crate) fn host_of(address: IpAddr) -> String {
     }
 }
 
-/// Whether a request could call a server by that name: one without a port.
-pub(crate) fn is_host(name: &str) -> bool {
-    let authority = Authority::try_from(name);
-    authority.is_ok_and(|authority| authority.host() == name)
+/// Whether only this machine reaches an address.
+pub(crate) fn is_loopback(address: IpAddr) -> bool {
+    address.to_canonical().is_loopback()
+}
+
+/// How a name or an address stands in `Host`; `None`: it is neither, but has a scheme, a port or a wildcard, say.
+pub(crate) fn host_of_name(name: &str) -> Option<String> {
+    let inner = name
+        .strip_prefix('[')
+        .and_then(|name| name.strip_suffix(']'));
+    if let Ok(address) = inner.unwrap_or(name).parse() {
+        return Some(host_of(address));
+    }
+    let name = name.trim_end_matches('.').to_ascii_lowercase();
+    let is_of_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    (!name.is_empty() && name.bytes().all(is_of_name)).then_some(name)
 }
 
 /// The page and its parts say nothing of a log, and nothing of it is known to whoever asks how the server is.
@@ -172,6 +197,10 @@ pub(super) async fn guard(State(app): State<App>, request: Request, next: Next) 
     let headers = response.headers_mut();
     headers.insert(CONTENT_SECURITY_POLICY, POLICY);
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(
+        CROSS_ORIGIN_RESOURCE_POLICY,
+        HeaderValue::from_static("same-origin"),
+    );
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     // The page is asked for anew each time, too: it is of the version that runs.
     let kept = if is_kept { "no-cache" } else { "no-store" };
@@ -192,6 +221,8 @@ mod tests {
             ("LOCALHOST", true),
             ("127.0.0.1:9000", true),
             ("[::1]:8432", true),
+            ("127.0.0.2:8432", true),
+            ("[::ffff:127.0.0.1]", true),
             ("10.0.0.5:8432", true),
             ("db1.example", true),
             ("db1.example.:8432", true),
@@ -209,6 +240,22 @@ mod tests {
         let guard = Guard::new("0.0.0.0:8432".parse().expect("an address"), &[], None);
         assert!(guard.is_own(b"192.168.1.7:8432") && guard.is_own(b"[fd00::1]:8432"));
         assert!(!guard.is_own(b"evil.example:8432"));
+    }
+
+    #[test]
+    fn a_name_has_neither_scheme_nor_port() {
+        for (name, host) in [
+            ("DB1.example.", Some("db1.example")),
+            ("10.0.0.5", Some("10.0.0.5")),
+            ("FD00::1", Some("[fd00::1]")),
+            ("[fd00::1]", Some("[fd00::1]")),
+            ("db1:8432", None),
+            ("http://db1/", None),
+            ("*.example", None),
+            ("", None),
+        ] {
+            assert_eq!(host_of_name(name).as_deref(), host, "{name}");
+        }
     }
 
     #[test]
