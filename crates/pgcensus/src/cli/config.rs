@@ -218,10 +218,11 @@ fn keys(text: &str) -> Result<Vec<Key>, String> {
             }
             (Some(ArgAction::Append), DeValue::Array(values)) => {
                 for value in values {
-                    let Some(text) = value.get_ref().as_str() else {
-                        return Err(wrong("not a list of texts"));
-                    };
-                    own.push(format!("--{flag}={text}").into());
+                    own.push(match value.get_ref() {
+                        DeValue::String(text) => format!("--{flag}={text}").into(),
+                        DeValue::Integer(number) => format!("--{flag}={}", number.as_str()).into(),
+                        _ => return Err(wrong("not a list of texts")),
+                    });
                 }
             }
             (Some(ArgAction::Append), _) => return Err(wrong("not a text or a list of texts")),
@@ -348,7 +349,7 @@ mod tests {
                 "\nformat = 'xml'",
                 "line 2: format: --format 'xml': not one of stderr, csvlog, jsonlog",
             ),
-            ("db = [1]", "line 1: db: not a list of texts"),
+            ("db = [true]", "line 1: db: not a list of texts"),
             ("quiet = 'no'", "line 1: quiet: not true or false"),
             ("listen = ['a']", "line 1: listen: not a text"),
             ("listen = 'a'\nlisten = 'b'\n", "line 2: "),
