@@ -121,11 +121,13 @@ const STEPS = {
     assert.notEqual(light, dark);
     await page.locator("#theme").click();
     assert.equal(await ground(), light);
-    for (const width of [360, 800, 1600]) {
+    for (const width of [360, 800, 1024, 1440, 1600]) {
       await page.setViewportSize({ width, height: 800 });
       await page.waitForTimeout(100);
       const wide = await page.evaluate(() => document.documentElement.scrollWidth);
       assert.ok(wide <= width, `${wide} of ${width}: it does not scroll sideways`);
+      const over = await page.locator("table.names").evaluateAll((tables) => tables.filter((table) => table.scrollWidth > table.parentElement.clientWidth).length);
+      assert.equal(over, 0, `${width}: tables fit into their panels`);
     }
     await page.emulateMedia({ media: "print" });
     assert.equal(await page.locator("#view").isVisible(), false);
@@ -165,6 +167,7 @@ const STEPS = {
     assert.equal(await page.title(), "pgcensus");
     assert.equal(await page.locator("main img, main b").count(), 0);
     const names = await page.locator("#by-application_name .name").allTextContents();
+    assert.equal(names.length, 6);
     assert.ok(names.includes("</script><img src=x onerror=document.title=1>"), String(names));
     assert.ok(names.some((name) => name.startsWith("\\u{202e}")), "what turns text around is spelt out");
     for (let at = 0; at < names.length; at++) {
