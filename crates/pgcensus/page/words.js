@@ -27,9 +27,11 @@ function el(tag, attributes = {}, ...children) {
   return element;
 }
 
-// What does not show, or turns what stands around it, is spelt out.
+// What does not show, or turns what stands around it.
+const HIDDEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cn}]/gu;
+
 function shown(text) {
-  return String(text).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cn}]/gu, (c) => `\\u{${c.codePointAt(0).toString(16)}}`);
+  return String(text).replace(HIDDEN, (c) => `\\u{${c.codePointAt(0).toString(16)}}`);
 }
 
 function nameOf(text) {
@@ -120,20 +122,16 @@ function rfc3339(data, ms) {
 // A word for a shell: quoted where it has to be. Who pastes it sees all of it.
 function word(text) {
   if (/^[\w@%+=:,./-]+$/.test(text)) return text;
-  if (/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(text)) {
-    const spelt = [...text].map((c) => {
-      if (c === "'" || c === "\\") return `\\${c}`;
-      if (!/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(c)) return c;
-      return [...new TextEncoder().encode(c)].map((byte) => `\\x${byte.toString(16).padStart(2, "0")}`).join("");
-    });
-    return `$'${spelt.join("")}'`;
+  if (text.search(HIDDEN) >= 0) {
+    const spelt = (c) => [...new TextEncoder().encode(c)].map((byte) => `\\x${byte.toString(16).padStart(2, "0")}`).join("");
+    return `$'${text.replace(/['\\]/g, "\\$&").replace(HIDDEN, spelt)}'`;
   }
   return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
-// What finds a name: what is a wildcard to the command line is escaped, what cannot be typed is one.
+// What finds a name: what is a wildcard to the command line is escaped, what was no text is one.
 function pattern(name) {
-  return name.replace(/[\\*]/g, "\\$&").replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\ufffd]/gu, "*");
+  return name.replace(/[\\*]/g, "\\$&").replaceAll("\ufffd", "*");
 }
 
 // The command that says the same on the command line.

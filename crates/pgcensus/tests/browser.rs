@@ -116,6 +116,7 @@ fn names_of_strangers_are_text() {
         "<b>bold</b>",
         "\"'`&lt;",
         "\u{202e}drawkcab\u{2066}",
+        "\u{202d}drawkcab\u{2066}",
         "tab\tand\u{7f}",
     ];
     let lines = names.iter().enumerate().map(|(i, name)| {
