@@ -23,12 +23,16 @@ class Timeline {
     element.replaceChildren();
     const starts = data.buckets.start;
     if (!starts.length) return;
-    const xs = starts.map((ms) => ms / 1000);
+    // The last bucket, too, is as long as it is.
+    const xs = [...starts, starts.at(-1) + data.bucket_s * 1000].map((ms) => ms / 1000);
+    this.end = xs.at(-1) * 1000;
+    const x = { time: true, range: [xs[0], xs.at(-1)] };
     const has = data.knows_open;
     const levels = has ? levelsOf(counted.series.net) : [];
     const unfiltered = !counted.isFiltered;
-    const most = !has ? xs.map(() => null) : unfiltered ? data.buckets.open_max : levels;
-    const least = !has ? xs.map(() => null) : unfiltered ? data.buckets.open_min : levels;
+    const most = !has ? starts.map(() => null) : unfiltered ? data.buckets.open_max : levels;
+    const least = !has ? starts.map(() => null) : unfiltered ? data.buckets.open_min : levels;
+    const toEnd = (levels) => [...levels, levels.at(-1)];
     const width = Math.max(280, element.clientWidth);
     const wide = { width, cursor: { sync: { key: "time" }, drag: { x: true, y: false, setScale: false }, points: { show: false } }, legend: { show: false }, tzDate: (seconds) => wallDate(data, seconds * 1000) };
     const snap = (plot) => this.brushed(plot);
@@ -37,7 +41,7 @@ class Timeline {
       ...wide,
       height: 200,
       padding: [18, 18, 0, 0],
-      scales: { x: { time: true }, y: { range: (_, __, max) => [0, Math.max(1, max * 1.12)] } },
+      scales: { x, y: { range: (_, __, max) => [0, Math.max(1, max * 1.12)] } },
       axes: [{ ...axis(), values: times(data) }, { ...axis(), size: 56, values: whole }],
       series: [
         {},
@@ -46,7 +50,7 @@ class Timeline {
       ],
       bands: [{ series: [1, 2], fill: color("open-band") }],
       hooks: { setSelect: [snap], draw: [(plot) => mark(plot, data, this.counted)], setCursor: [(plot) => this.moved(plot, most, least)] },
-    }, [[...xs], most, least], element);
+    }, [xs, toEnd(most), toEnd(least)], element);
     const bars = uPlot.paths.bars({ align: 1, size: [0.9, 60] });
     const series = (label, name) => ({ label, stroke: color(name), fill: color(name), width: 0, paths: bars, points: { show: false } });
     const down = (counts) => Array.from(counts, (n) => (n ? -n : null));
@@ -54,12 +58,12 @@ class Timeline {
     const flow = new uPlot({
       ...wide,
       height: 96,
-      padding: [10, 8, 10, 0],
-      scales: { x: { time: true }, y: { range: (_, min, max) => [Math.min(-1, min ?? 0), Math.max(1, max ?? 0)] } },
+      padding: [10, 18, 10, 0],
+      scales: { x, y: { range: (_, min, max) => [Math.min(-1, min ?? 0), Math.max(1, max ?? 0)] } },
       axes: [{ ...axis(), show: false }, { ...axis(), size: 56, values: (plot, values) => whole(plot, values.map(Math.abs)) }],
       series: [{}, series("connects", "connects"), series("disconnects", "disconnects"), series("refused", "refused")],
       hooks: { setSelect: [snap], setCursor: [(plot) => this.moved(plot, most, least)] },
-    }, [[...xs], up(counted.series.connects), down(counted.series.disconnects), up(counted.series.refused)], element);
+    }, [[...xs], ...[up(counted.series.connects), down(counted.series.disconnects), up(counted.series.refused)].map((counts) => [...counts, null])], element);
     this.plots = [open, flow];
     this.plots.forEach((plot) => this.touches(plot));
     this.caption = el("p", { class: "caption" });
@@ -89,7 +93,7 @@ class Timeline {
     this.counted = counted;
     if (this.isDragged) return;
     this.plots[0]?.redraw(false, false);
-    const { start, end } = this.data.buckets;
+    const { start } = this.data.buckets;
     const isAll = counted.from === 0 && counted.to === start.length;
     for (const plot of this.plots) {
       if (isAll) {
@@ -98,7 +102,7 @@ class Timeline {
       }
       const at = (ms) => plot.valToPos(ms / 1000, "x");
       const left = Math.max(0, at(start[counted.from]));
-      const right = at(counted.to < start.length ? start[counted.to] : end);
+      const right = at(start[counted.to] ?? this.end);
       plot.setSelect({ left, top: 0, width: Math.max(1, right - left), height: plot.over.clientHeight }, false);
     }
   }
@@ -137,12 +141,13 @@ class Timeline {
   }
 
   tell(plot, most, least) {
-    const at = plot.cursor.idx;
-    if (at === null || at === undefined) {
+    const { left, idx } = plot.cursor;
+    if (idx === null || idx === undefined) {
       if (this.caption) this.caption.textContent = this.rest;
       return;
     }
     const { data } = this;
+    const [at] = this.bucketsOf(plot, left, left);
     const open = most[at] === null ? "" : `open ${least[at] === most[at] ? thousands(most[at]) : `${thousands(least[at])} to ${thousands(most[at])}`}, `;
     const { connects, disconnects, refused } = this.counted.series;
     this.caption.textContent = `${moment(data, data.buckets.start[at])}: ${open}${counted_(connects[at], "connect")}, ${counted_(disconnects[at], "disconnect")}, ${thousands(refused[at])} refused`;
@@ -225,17 +230,19 @@ function sparkline(levels, from, to) {
     el("path", { d: `M0,${height} L${points.join(" L")} L${width},${height} Z` }));
 }
 
-// Connects by hour and weekday.
+// Connects by hour and weekday; a cell is as long as a bucket, where that is longer.
 function heatmap(data, counted) {
   const hours = week(data, counted);
   const most = Math.max(...hours.flat());
+  const long = hoursOf(data);
   const head = el("tr", {}, el("th", {}), Array.from({ length: 24 }, (_, hour) => el("th", { scope: "col" }, hour % 3 ? "" : two(hour))));
   const rows = hours.map((day, at) => el("tr", {},
     el("th", { scope: "row" }, WEEKDAYS[at]),
-    day.map((n, hour) => el("td", {
+    day.map((n, hour) => hour % long ? null : el("td", {
+      colspan: long,
       style: n ? `--share: ${(0.12 + 0.88 * Math.sqrt(n / most)).toFixed(3)}` : null,
       class: n ? "some" : null,
-      title: `${WEEKDAYS[at]} ${two(hour)}:00: ${counted_(n, "connect")}`,
+      title: `${WEEKDAYS[at]} ${two(hour)}:00 to ${two(hour + long)}:00: ${counted_(n, "connect")}`,
     }))));
   return el("table", { class: "heat" }, el("thead", {}, head), el("tbody", {}, rows));
 }
@@ -276,7 +283,8 @@ function gantt(data, sessions, since, until, width, open) {
       el("title", {}, `pid ${session.pid ?? "?"}, ${label}, ${session.session_time_ms === null ? "open" : duration(session.session_time_ms)}`));
   });
   const height = (sessions.length + 1) * row;
-  const times = [[since, labels, "start"], [(since + until) / 2, (labels + width) / 2, "middle"], [until, width, "end"]];
+  const middle = width < 700 ? [] : [[(since + until) / 2, (labels + width) / 2, "middle"]];
+  const times = [[since, labels, "start"], ...middle, [until, width, "end"]];
   const axis = times.map(([ms, x, anchor]) => el("text", { class: "axis", x, y: 12, "text-anchor": anchor }, `${day(data, ms)} ${clock(data, ms, until - since < 600_000)}`));
   return el("svg", { class: "gantt", viewBox: `0 0 ${width} ${height}`, width, height, role: "group" }, axis, bars);
 }

@@ -45,7 +45,9 @@ function unpacked(data) {
 function whoPasses(data, filter) {
   const wanted = WHO.map((dimension) => {
     const names = filter[dimension];
-    return names?.length ? new Set(names.map((name) => data.names[dimension].indexOf(name))) : null;
+    if (!names?.length) return null;
+    // Names that are no text may look the same.
+    return new Set(data.names[dimension].flatMap((name, id) => (names.includes(name) ? id : [])));
   });
   return data.who.map((who) => who.every((name, at) => !wanted[at] || wanted[at].has(name)));
 }
@@ -190,12 +192,20 @@ function openOf(data, dimension, ids) {
   return new Map([...nets].map(([id, net]) => [id, levelsOf(net)]));
 }
 
-// Who opened how often in each hour of the week, by the clock of the log: [weekday from Monday][hour].
+// How many hours of a day are told together.
+function hoursOf(data) {
+  return Math.max(1, Math.floor(data.bucket_s / 3600));
+}
+
+// Who opened how often in each hour of the week, by the clock of the log: [weekday from Monday][hour]; of longer buckets, in the
+// first hour of those that are told together.
 function week(data, counted) {
+  const long = hoursOf(data);
   const hours = Array.from({ length: 7 }, () => new Array(24).fill(0));
   for (let bucket = counted.from; bucket < counted.to; bucket++) {
     const wall = wallTime(data, data.buckets.start[bucket]);
-    hours[(wall.getUTCDay() + 6) % 7][wall.getUTCHours()] += counted.series.connects[bucket];
+    const hour = wall.getUTCHours();
+    hours[(wall.getUTCDay() + 6) % 7][hour - (hour % long)] += counted.series.connects[bucket];
   }
   return hours;
 }

@@ -214,7 +214,7 @@ class Page {
     for (const dimension of DIMENSIONS) this.names(dimension);
     this.refused();
     this.lasted();
-    this.body("week").replaceChildren(this.data.bucket_s > 3600 ? el("p", { class: "dim" }, `A point of this page is ${duration(this.data.bucket_s * 1000)}: of a shorter stretch (--since, --until) there is one.`) : heatmap(this.data, this.counted));
+    this.body("week").replaceChildren(heatmap(this.data, this.counted));
     this.ends();
     this.noise();
     this.sessions();
