@@ -7,13 +7,32 @@ function color(name) {
 }
 
 // Open sessions with the least and the most of each bucket, and beneath them who came, who left and who was refused. `onBrush`
-// is told the buckets that were chosen.
+// is told the buckets that were chosen, and whether that goes on with what it was told before.
 class Timeline {
   constructor(data, element, onBrush) {
     this.data = data;
     this.element = element;
     this.onBrush = onBrush;
     this.plots = [];
+    this.hasTold = false;
+  }
+
+  // Somebody is choosing.
+  get isBusy() {
+    return this.isDragged || this.hasTold;
+  }
+
+  tells(from, to) {
+    const goesOn = this.hasTold;
+    this.hasTold = true;
+    this.onBrush(from, to, goesOn);
+  }
+
+  // What is chosen now stays.
+  ends(from, to) {
+    const goesOn = this.hasTold;
+    this.isDragged = this.hasTold = false;
+    this.onBrush(from, to, goesOn);
   }
 
   draw(counted) {
@@ -22,7 +41,10 @@ class Timeline {
     this.plots.forEach((plot) => plot.destroy());
     element.replaceChildren();
     const starts = data.buckets.start;
-    if (!starts.length) return;
+    if (!starts.length) {
+      element.append(el("p", { class: "caption" }, "No line that counts here has a time."));
+      return;
+    }
     // The last bucket, too, is as long as it is.
     const xs = [...starts, starts.at(-1) + data.bucket_s * 1000].map((ms) => ms / 1000);
     this.end = xs.at(-1) * 1000;
@@ -83,9 +105,14 @@ class Timeline {
     over.addEventListener("pointermove", (event) => {
       if (begin === null || Math.abs(at(event) - begin) < 6) return;
       const [left, right] = [Math.min(begin, at(event)), Math.max(begin, at(event))];
-      this.onBrush(...this.bucketsOf(plot, left, right));
+      this.tells(...this.bucketsOf(plot, left, right));
     });
-    for (const end of ["pointerup", "pointercancel"]) over.addEventListener(end, () => (begin = null));
+    for (const end of ["pointerup", "pointercancel"]) {
+      over.addEventListener(end, () => {
+        if (begin !== null && this.hasTold) this.ends(this.counted.from, this.counted.to);
+        begin = null;
+      });
+    }
   }
 
   // Shows which buckets are chosen, and the peak among them.
@@ -107,11 +134,10 @@ class Timeline {
     }
   }
 
+  // Of the chart that was dragged over; the other is told after it, and has nothing to say.
   brushed(plot) {
-    this.isDragged = false;
-    const chosen = this.chosen(plot);
-    if (chosen) this.onBrush(...chosen);
-    else this.select(this.counted);
+    if (!this.isDragged) return this.select(this.counted);
+    this.ends(...(this.chosen(plot) ?? [this.counted.from, this.counted.to]));
   }
 
   // The buckets under the brush.
@@ -136,7 +162,7 @@ class Timeline {
     this.frame = requestAnimationFrame(() => {
       this.frame = null;
       const chosen = this.isDragged && this.chosen(plot);
-      if (chosen && (chosen[0] !== this.counted.from || chosen[1] !== this.counted.to)) this.onBrush(...chosen);
+      if (chosen && (chosen[0] !== this.counted.from || chosen[1] !== this.counted.to)) this.tells(...chosen);
     });
   }
 

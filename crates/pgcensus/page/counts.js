@@ -22,6 +22,7 @@ function unpacked(data) {
   data.whom = Int32Array.from(data.kinds, ([, who]) => who ?? -1);
   const apart = () => ({ first: [], kind: [], n: [] });
   const [named, lasted] = [apart(), apart()];
+  let opened = 0;
   for (let bucket = 0; bucket + 1 < first.length; bucket++) {
     named.first.push(named.kind.length);
     lasted.first.push(lasted.kind.length);
@@ -29,6 +30,7 @@ function unpacked(data) {
     for (let at = first[bucket]; at < first[bucket + 1]; at++) {
       id = at === first[bucket] ? kind[at] : id + kind[at];
       const cells = data.what[id] === LASTED ? lasted : named;
+      if (data.what[id] === OPENED) opened += n[at];
       cells.kind.push(id);
       cells.n.push(n[at]);
     }
@@ -38,6 +40,8 @@ function unpacked(data) {
     for (const column of ["first", "kind", "n"]) cells[column] = Int32Array.from(cells[column]);
   }
   data.cells = { named, lasted };
+  // What is counted in no bucket.
+  data.timeless = data.summary.connects.total - opened;
   return data;
 }
 

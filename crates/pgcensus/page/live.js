@@ -7,6 +7,9 @@ const EVENTS_SHOWN = 30;
 // The data is asked for again no more often than that, nor more often than it takes ten times as long.
 const AGAIN_MS = 2_000;
 
+// Of a server that says nothing for so long, not even that it is there (each 15 s), the connection is lost.
+const SILENT_MS = 40_000;
+
 class Live {
   constructor(root) {
     this.root = root;
@@ -46,7 +49,7 @@ class Live {
     this.isStale = false;
     const begin = performance.now();
     try {
-      const data = unpacked(await (await this.ask("report")).json());
+      const data = unpacked(await (await this.ask("report", {}, AbortSignal.timeout(SILENT_MS))).json());
       if (globalThis.page) globalThis.page.renew(data);
       else globalThis.page = new Page(data, this.root);
       this.show();
@@ -65,21 +68,33 @@ class Live {
   // Reads the stream of events, and begins again behind the last one where it ends.
   async listens() {
     for (;;) {
+      const stop = new AbortController();
+      const hears = () => {
+        clearTimeout(this.silence);
+        this.silence = setTimeout(() => stop.abort(new Error(`the server has said nothing for ${SILENT_MS / 1000} s`)), SILENT_MS);
+      };
       try {
-        const answer = await this.ask("events", this.last ? { "Last-Event-ID": this.last } : {});
-        await this.reads(answer.body.pipeThrough(new TextDecoderStream()).getReader());
+        hears();
+        const answer = await this.ask("events", this.last ? { "Last-Event-ID": this.last } : {}, stop.signal);
+        // Of what has changed meanwhile nothing was told.
+        if (this.isLost) this.asks();
+        this.isLost = false;
+        await this.reads(answer.body.pipeThrough(new TextDecoderStream()).getReader(), hears);
       } catch (error) {
+        this.isLost = true;
         this.tell(`not live: ${error.message}`, true);
       }
+      clearTimeout(this.silence);
       await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
     }
   }
 
-  async reads(reader) {
+  async reads(reader, hears) {
     let rest = "";
     for (;;) {
       const { value, done } = await reader.read();
       if (done) return;
+      hears();
       rest += value;
       const messages = rest.split("\n\n");
       rest = messages.pop();

@@ -5,21 +5,26 @@ const ROWS = 10;
 const GANTT_ROWS = 40;
 const SESSION_ROWS = 25;
 
+// Those who are told together.
+const OTHER = "(other)";
+
 class Page {
   constructor(data, root) {
     this.root = root;
     this.open = new Set();
     this.unfolded = new Set();
+    this.folds = new Map();
     this.sort = {};
     this.search = {};
     this.more = new Set();
+    this.chosen = themeKept();
+    if (this.chosen) document.documentElement.dataset.theme = this.chosen;
     this.take(data);
     this.build();
     this.follow();
     this.rest();
     addEventListener("hashchange", () => this.follow());
     addEventListener("resize", () => this.resized());
-    addEventListener("popstate", () => this.follow());
     addEventListener("keydown", (event) => event.key === "Escape" && this.look({ from: 0, to: this.buckets, filter: {} }));
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.drawAll());
     // Paper is white.
@@ -48,21 +53,24 @@ class Page {
     }));
   }
 
-  // The log has gone on: the same is looked at as before, up to the end where it was.
+  // The log has gone on: the same is looked at as before, which is what the address says. Who drags is not interrupted.
   renew(data) {
-    const { start } = this.data.buckets;
-    const { from, to, filter } = this.view;
-    const [since, until] = [from > 0 ? start[from] : null, to < this.buckets ? start[to] : null];
+    this.later = this.timeline.isBusy ? data : null;
+    if (this.later) return;
     this.take(data);
     this.timeline.data = data;
-    const at = (ms, otherwise) => (ms === null ? otherwise : Math.max(0, data.buckets.start.findLastIndex((begin) => begin <= ms)));
-    this.view = { from: at(since, 0), to: at(until, this.buckets), filter };
-    if (this.view.from >= this.view.to) this.view = { from: 0, to: this.buckets, filter };
-    this.drawAll();
+    this.drawn = null;
+    this.follow();
   }
 
-  // Looks at something else: the address says so, and can be sent to somebody.
-  look(view) {
+  brushed(from, to, goesOn) {
+    this.look({ from, to }, goesOn);
+    if (this.later) this.renew(this.later);
+  }
+
+  // Looks at something else: the address says so, and can be sent to somebody. Back undoes that; what goes on with what was
+  // chosen just before, as a drag does, is undone with it.
+  look(view, goesOn = false) {
     this.view = { ...this.view, ...view };
     const { from, to, filter } = this.view;
     const words = new URLSearchParams();
@@ -72,8 +80,7 @@ class Page {
     const hash = words.toString();
     if (location.hash.slice(1) !== hash) {
       const url = `${location.pathname}${location.search}#${hash}`;
-      // Back undoes a choice; not each step of a drag is one.
-      if (this.timeline.isDragged) history.replaceState(null, "", url);
+      if (goesOn) history.replaceState(null, "", url);
       else history.pushState(null, "", url);
     }
     this.unknown = [];
@@ -96,7 +103,7 @@ class Page {
     const filter = {};
     for (const dimension of DIMENSIONS) {
       const [names, others] = [[], []];
-      for (const name of words.getAll(dimension)) (this.data.names[dimension].includes(name) ? names : others).push(name);
+      for (const name of words.getAll(dimension)) (name !== OTHER && this.data.names[dimension].includes(name) ? names : others).push(name);
       this.unknown.push(...others);
       if (names.length) filter[dimension] = names;
     }
@@ -125,7 +132,7 @@ class Page {
       from = Math.min(this.buckets - length, Math.max(0, from + by * step));
       to = from + length;
     }
-    this.look({ from, to });
+    this.look({ from, to }, event.repeat);
   }
 
   toggle(dimension, name) {
@@ -149,7 +156,7 @@ class Page {
         panel("refused", "Refused"), panel("lasted", "Session time"), panel("week", "Connects by hour and weekday"), panel("ends", "How sessions ended"), panel("noise", "Health checks and the like")),
       el("section", { id: "sessions", class: "panel wide" }, el("h2", {}, "Sessions"), el("div", { class: "body" })),
       el("footer", {}));
-    this.timeline = new Timeline(this.data, this.chart, (from, to) => this.look({ from, to }));
+    this.timeline = new Timeline(this.data, this.chart, (...chosen) => this.brushed(...chosen));
   }
 
   body(id) {
@@ -158,13 +165,22 @@ class Page {
 
   render() {
     this.counted = this.count();
-    const focused = document.activeElement?.dataset?.key;
     this.about();
     this.bar();
     this.overview();
     if (!this.isWhole) return;
-    this.panels();
-    if (focused) this.root.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+    this.keepsFocus(() => this.panels());
+  }
+
+  // Makes parts of the page anew: what has the focus has it after that, too, if it is still there.
+  keepsFocus(makes) {
+    const before = document.activeElement;
+    const [key, caret] = [before?.dataset?.key, before?.selectionStart ?? null];
+    makes();
+    if (!key || before.isConnected) return;
+    const after = this.root.querySelector(`[data-key="${CSS.escape(key)}"]`);
+    after?.focus({ preventScroll: true });
+    if (caret !== null) after?.setSelectionRange(caret, caret);
   }
 
   // What is shown. Of all of the log it is what its summary says: some of it may have no time, and be in no bucket.
@@ -177,7 +193,6 @@ class Page {
     c.certainty = c.isAll ? summary.peak.certainty : over;
     c.peak.sign = c.certainty !== "exact" ? { at_least: "≥ ", at_most: "≤ " }[c.isAll ? c.certainty : ""] ?? "~ " : c.isFiltered ? "≥ " : "";
     if (!c.isAll) return c;
-    c.timeless = summary.connects.total - c.connects;
     c.connects = summary.connects.total;
     c.disconnects = summary.disconnects.by;
     c.disconnected = summary.disconnects.total;
@@ -211,6 +226,11 @@ class Page {
     this.drawn = drawn;
     if (this.told !== this.data) this.findings();
     this.told = this.data;
+    for (const [element, { since, until }] of this.found) {
+      const isOf = this.isOf(since, until);
+      element.classList.toggle("elsewhere", !isOf);
+      element.title = isOf ? "" : "of another time";
+    }
     for (const dimension of DIMENSIONS) this.names(dimension);
     this.refused();
     this.lasted();
@@ -236,7 +256,9 @@ class Page {
 
   theme() {
     const isDark = getComputedStyle(document.documentElement).colorScheme === "dark";
-    this.chosen = isDark ? "light" : "dark";
+    const system = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+    const theme = isDark ? "light" : "dark";
+    this.chosen = themeKept(theme === system ? "" : theme);
     this.themed(this.chosen);
   }
 
@@ -258,7 +280,7 @@ class Page {
     const joined = this.data.joined.reduce((sum, n) => sum + n, 0);
     const told = WHO.map((dimension, at) => (this.data.joined[at] ? counted_(this.data.joined[at], WORDS[dimension]) : null)).filter(Boolean);
     if (joined) notes.push(`In chosen stretches the least frequent are shown together as (other): ${told.join(", ")}.`);
-    if (this.counted.timeless) notes.push(`${counted_(this.counted.timeless, "connect")} of lines without a time are in the numbers of all of the log, and in no stretch of it.`);
+    if (this.data.timeless) notes.push(`${counted_(this.data.timeless, "connect")} of lines without a time are in the numbers of all of the log, and in no others.`);
     this.root.querySelector("footer").replaceChildren(
       ...notes.map((note) => el("p", {}, shown(note))),
       el("p", {}, `${thousands(input.events)} events of ${(input.bytes / 1e6).toLocaleString("en-US", { maximumSignificantDigits: 2 })} MB of log, read by pgcensus ${this.data.version}.`));
@@ -274,7 +296,7 @@ class Page {
     for (const [dimension, names] of Object.entries(view.filter)) for (const name of names) chips.push(chip([`${WORDS[dimension]} `, nameOf(name)], () => this.toggle(dimension, name)));
     const nav = this.root.querySelector("#view");
     nav.replaceChildren(
-      this.unknown?.length ? el("span", { class: "bad" }, `The link asks for what is not in this page: ${this.unknown.map(shown).join(", ")}.`) : chips.length ? el("span", { class: "chips" }, chips) : el("span", { class: "dim" }, "All of the log. Drag over the chart, or choose a name."),
+      this.unknown?.length ? el("span", { class: "bad" }, `The link asks for what is not in this page: ${this.unknown.map(shown).join(", ")}.`) : chips.length ? el("span", { class: "chips" }, chips) : el("span", { class: "dim" }, `All of the log.${this.buckets ? " Drag over the chart, or choose a name." : ""}`),
       copyable(commandFor(data, view, "summary")));
   }
 
@@ -303,14 +325,25 @@ class Page {
     const of = (severity) => this.data.findings.filter((finding) => finding.severity === severity);
     const list = severities.flatMap(of);
     const section = this.root.querySelector("#findings");
-    section.replaceChildren(...list.map((finding) => el("details", { class: `finding ${finding.severity}`, open: list.length <= 3 && finding.severity === "critical" },
-      el("summary", {}, el("strong", {}, finding.severity), ` ${finding.kind.replaceAll("_", " ")}${this.data.names.server.length > 1 ? ` on ${shown(finding.server)}` : ""}: ${shown(finding.message)}`),
+    const key = (finding) => `finding ${finding.server} ${finding.kind} ${finding.since}`;
+    const isOpen = (finding) => this.folds.get(key(finding)) ?? (list.length <= 3 && finding.severity === "critical");
+    this.found = list.map((finding) => [el("details", { class: `finding ${finding.severity}`, open: isOpen(finding), ontoggle: (event) => this.folds.set(key(finding), event.target.open) },
+      el("summary", { "data-key": key(finding) }, el("strong", {}, finding.severity), ` ${finding.kind.replaceAll("_", " ")}${this.data.names.server.length > 1 ? ` on ${shown(finding.server)}` : ""}: ${shown(finding.message)}`),
       el("dl", {},
         el("dt", {}, "when"), el("dd", {}, stretch(this.data, Date.parse(finding.since), Date.parse(finding.until)), " ", this.jump(finding)),
         el("dt", {}, "why"), el("dd", {}, shown(finding.test)),
         el("dt", {}, "do"), el("dd", {}, shown(finding.advice)),
-        el("dt", {}, "see"), el("dd", {}, copyable(finding.command))))));
+        el("dt", {}, "see"), el("dd", {}, copyable(finding.command)))), finding]);
+    section.replaceChildren(...this.found.map(([element]) => element));
     if (!list.length) section.replaceChildren(el("p", { class: "dim" }, "Nothing found that calls for somebody."));
+  }
+
+  // What lasted from one time to another is of the stretch that is looked at; what has no time is of all.
+  isOf(since, until) {
+    const { from, to } = this.view;
+    const { start } = this.data.buckets;
+    const isAfter = to < this.buckets && Date.parse(since) >= start[to];
+    return !isAfter && !(from > 0 && Date.parse(until) < start[from]);
   }
 
   // To the stretch of a finding.
@@ -342,43 +375,38 @@ class Page {
       el("button", { type: "button", "data-key": `sort ${dimension} ${column}`, onclick: () => this.sorted(dimension, column) }, text, key === column ? (isUp ? " ↑" : " ↓") : ""))), el("th", { class: "wide" }, "share"), el("th", { class: "wide" }, "open over time"));
     const levels = openOf(data, dimension, rows.map((row) => row.id));
     const body = rows.map((row) => el("tr", { class: chosen.includes(row.name) ? "chosen" : null },
-      el("td", {}, row.id >= 0 && row.name !== "(other)" ? el("button", { type: "button", class: "name", "data-key": `${dimension} ${row.name}`, "aria-pressed": String(chosen.includes(row.name)), onclick: () => this.toggle(dimension, row.name), title: shown(row.name) }, nameOf(row.name)) : el("span", { class: "name plain", title: shown(row.name) }, nameOf(row.name))),
+      el("td", {}, this.buckets && row.id >= 0 && row.name !== OTHER ? el("button", { type: "button", class: "name", "data-key": `${dimension} ${row.name}`, "aria-pressed": String(chosen.includes(row.name)), onclick: () => this.toggle(dimension, row.name), title: shown(row.name) }, nameOf(row.name)) : el("span", { class: "name plain", title: shown(row.name) }, nameOf(row.name))),
       el("td", { class: "n" }, data.knows_open ? thousands(row.open) : "?"), el("td", { class: "n" }, thousands(row.connects)), el("td", { class: row.refused ? "n bad" : "n dim" }, thousands(row.refused)),
       el("td", { class: "wide share" }, bar(c.connects ? row.connects : row.refused, Math.max(1, total)), el("em", {}, percent(c.connects ? row.connects : row.refused, total))),
       el("td", { class: "wide" }, data.knows_open && row.id >= 0 ? sparkline(levels.get(row.id), c.from, c.to) : null)));
-    const input = el("input", { type: "search", placeholder: "search", "aria-label": `search ${WORDS[dimension]}`, value: this.search[dimension] ?? "", oninput: (event) => {
-      this.search[dimension] = event.target.value;
-      const at = event.target.selectionStart;
-      this.names(dimension);
-      const again = this.root.querySelector(`#by-${dimension} input`);
-      again?.focus();
-      again?.setSelectionRange(at, at);
-    }, onkeydown: (event) => {
+    const searches = (text) => {
+      this.search[dimension] = text;
+      this.keepsFocus(() => this.names(dimension));
+    };
+    const input = el("input", { type: "search", placeholder: "search", "aria-label": `search ${WORDS[dimension]}`, "data-key": `search ${dimension}`, value: this.search[dimension] ?? "", oninput: (event) => searches(event.target.value), onkeydown: (event) => {
       if (event.key !== "Escape") return;
       event.stopPropagation();
-      this.search[dimension] = "";
-      this.names(dimension);
-      this.root.querySelector(`#by-${dimension} input`)?.focus();
+      searches("");
     } });
     const hasSearch = c.by[dimension].length > ROWS || search;
+    const isJoined = c.by[dimension].some((row) => row.name === OTHER);
     section.querySelector(".body").replaceChildren(...[
       hasSearch ? input : null,
-      rows.length ? el("table", { class: "names" }, el("thead", {}, head), el("tbody", {}, body)) : el("p", { class: "dim" }, search ? "no such name" : "nobody"),
-      all.length > ROWS ? el("button", { type: "button", class: "more", onclick: () => this.moreOf(dimension) }, isMore ? "fewer" : `${thousands(all.length - ROWS)} more`) : null,
+      rows.length ? el("table", { class: "names" }, el("thead", {}, head), el("tbody", {}, body)) : el("p", { class: "dim" }, !search ? "nobody" : isJoined ? "no such name among those that are told apart here; of any name: " : "no such name"),
+      !rows.length && search && isJoined ? copyable(commandFor(data, { ...view, filter: { ...view.filter, [dimension]: [] } }, "summary", [`${FLAGS[dimension]}=${word(`*${pattern(this.search[dimension])}*`)}`])) : null,
+      all.length > ROWS ? el("button", { type: "button", class: "more", "data-key": `more ${dimension}`, onclick: () => this.moreOf(dimension) }, isMore ? "fewer" : `${thousands(all.length - ROWS)} more`) : null,
     ].filter(Boolean));
   }
 
   sorted(dimension, column) {
     const [key, isUp] = this.sort[dimension] ?? ["connects", false];
     this.sort[dimension] = [column, key === column ? !isUp : column === "name"];
-    this.names(dimension);
-    this.root.querySelector(`[data-key="sort ${dimension} ${column}"]`)?.focus();
+    this.keepsFocus(() => this.names(dimension));
   }
 
   moreOf(what) {
     if (!this.more.delete(what)) this.more.add(what);
-    if (DIMENSIONS.includes(what)) this.names(what);
-    else this.sessions();
+    this.keepsFocus(() => (DIMENSIONS.includes(what) ? this.names(what) : this.sessions()));
   }
 
   refused() {
@@ -388,12 +416,14 @@ class Page {
     const told = new Map(data.refused.reasons.map((reason) => [reason.reason, reason]));
     const rows = reasons.map(([reason, n]) => {
       const { groups = [], records = [] } = told.get(reason) ?? {};
+      const here = records.filter(({ at }) => this.isOf(at, at));
       const meaning = data.meanings[reason];
       const toggled = (event) => (event.target.open ? this.unfolded.add(reason) : this.unfolded.delete(reason));
       return el("details", { open: this.unfolded.has(reason), ontoggle: toggled }, el("summary", { class: "bars", "data-key": `reason ${reason}` }, el("span", { class: "label" }, reason.replaceAll("_", " ")), el("span", { class: "bar" }, bar(n, most)), el("span", { class: "n" }, thousands(n))),
         meaning ? el("p", {}, shown(meaning)) : null,
         groups.length ? el("p", { class: "dim" }, "whole log: ", groups.slice(0, 5).map((group, at) => [at ? "; " : "", groupOf(group)])) : null,
-        records.map((record) => el("pre", { title: record.path ? shown(record.path) : null }, spelt(record.record))),
+        here.length || !records.length ? null : el("p", { class: "dim" }, "The last records of it are of other times."),
+        here.map((record) => el("pre", { title: record.path ? shown(record.path) : null }, spelt(record.record))),
         copyable(commandFor(data, this.view, "refused")));
     });
     this.body("refused").replaceChildren(...(rows.length ? rows : [el("p", { class: "dim" }, "nobody")]));
@@ -430,7 +460,7 @@ class Page {
     const since = data.buckets.start[view.from] ?? 0;
     const until = (view.to < this.buckets ? data.buckets.start[view.to] : data.buckets.end) ?? 0;
     const passes = (session) => DIMENSIONS.every((dimension) => !view.filter[dimension]?.length || view.filter[dimension].includes(session[dimension] ?? "unknown"));
-    const overlaps = (session) => (session.beginMs ?? since) < until && (session.endMs ?? until) >= since;
+    const overlaps = (session) => !this.buckets || ((session.beginMs ?? since) < until && (session.endMs ?? until) >= since);
     const all = data.sessions.filter((session) => passes(session) && overlaps(session));
     // What has no time at all is no bar.
     const hasTime = (session) => session.beginMs !== null || session.endMs !== null || session.state === "open";
@@ -448,7 +478,7 @@ class Page {
       drawn.length ? legend() : null,
       drawn.length ? gantt(data, drawn, since, until, Math.max(280, body.clientWidth), (session) => this.show(session)) : null,
       rows.length ? table : null,
-      all.length > SESSION_ROWS ? el("button", { type: "button", class: "more", onclick: () => this.moreOf("sessions") }, isMore ? "fewer" : `${thousands(Math.min(500, all.length) - SESSION_ROWS)} more`) : null,
+      all.length > SESSION_ROWS ? el("button", { type: "button", class: "more", "data-key": "more sessions", onclick: () => this.moreOf("sessions") }, isMore ? "fewer" : `${thousands(Math.min(500, all.length) - SESSION_ROWS)} more`) : null,
     ].filter(Boolean));
   }
 
@@ -460,8 +490,7 @@ class Page {
     const cells = [began, session.state === "open" ? "open" : duration(session.session_time_ms), ...(data.names.server.length > 1 ? [nameOf(session.server)] : []), nameOf(session.user ?? "unknown"), nameOf(session.database ?? "–"), nameOf(session.application_name ?? "unknown"), client, session.pid ?? "?", session.end_reason?.replaceAll("_", " ") ?? ""];
     const toggle = () => {
       if (!this.open.delete(session.key)) this.open.add(session.key);
-      this.sessions();
-      this.root.querySelector(`[data-key="${CSS.escape(`row ${session.key}`)}"]`)?.focus({ preventScroll: true });
+      this.keepsFocus(() => this.sessions());
     };
     const row = el("tr", { class: isOpen ? "chosen" : null, tabindex: 0, "data-key": `row ${session.key}`, "aria-expanded": String(isOpen), onclick: toggle, onkeydown: pressed(toggle) }, cells.map((cell) => el("td", {}, cell)));
     return isOpen ? [row, el("tr", { class: "lines" }, el("td", { colspan: cells.length }, this.linesOf(session)))] : [row];
@@ -481,7 +510,19 @@ class Page {
   show(session) {
     this.open.add(session.key);
     this.sessions();
-    this.root.querySelector("#sessions tr.chosen")?.scrollIntoView({ block: "center" });
+    const row = this.root.querySelector(`[data-key="${CSS.escape(`row ${session.key}`)}"]`);
+    row?.scrollIntoView({ block: "center" });
+    row?.focus({ preventScroll: true });
+  }
+}
+
+// The theme that was chosen, and stays where the browser lets it; "": that of the system.
+function themeKept(theme) {
+  try {
+    if (theme !== undefined) localStorage.setItem("pgcensus-theme", theme);
+    return localStorage.getItem("pgcensus-theme") ?? "";
+  } catch {
+    return theme ?? "";
   }
 }
 

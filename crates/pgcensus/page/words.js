@@ -105,7 +105,7 @@ function span(data, from, to) {
 
 // How often, in the unit in which it is a number that can be read.
 function rate(n, seconds) {
-  if (!n || seconds < 1) return "";
+  if (!n || !(seconds >= 1)) return "";
   const [unit, length] = [["s", 1], ["min", 60], ["h", 3600], ["day", 86_400]].find(([, length]) => (n * length) / seconds >= 1) ?? ["day", 86_400];
   const per = (n * length) / seconds;
   return `${per >= 10 ? thousands(Math.round(per)) : per.toPrecision(2)}/${unit}`;

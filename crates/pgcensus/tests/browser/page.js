@@ -104,6 +104,8 @@ const STEPS = {
 
   async link(page) {
     await brush(page, 0.2, 0.6);
+    const { from, to } = await page.evaluate(() => globalThis.page.view);
+    assert.deepEqual([from, to], [6, 19], "of 31 buckets, those that were dragged over");
     await page.locator("#by-database .name").first().click();
     const [url, before] = [page.url(), await counted(page)];
     assert.match(url, /#since=.*&until=.*&database=/);
@@ -111,6 +113,20 @@ const STEPS = {
     await other.goto(url);
     await other.waitForSelector("main[data-ready]");
     assert.deepEqual(await counted(other), before);
+    // Back undoes a choice, and a drag is one.
+    await page.goBack();
+    assert.equal(await page.locator("#view .chip").count(), 1);
+    await page.goBack();
+    assert.equal(await page.locator("#view .chip").count(), 0);
+    await page.goForward();
+    assert.equal(await page.locator("#view .chip").count(), 1);
+    await page.locator("#theme").click();
+    const ground = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+    const chosen = await ground();
+    await page.reload();
+    await page.waitForSelector("main[data-ready]");
+    assert.equal(await ground(), chosen);
+    assert.equal(await page.locator("#view .chip").count(), 1);
   },
 
   async looks(page) {
@@ -137,8 +153,13 @@ const STEPS = {
     const connects = (n) => page.waitForFunction((n) => document.querySelector("#tile-connects .figure").firstChild.textContent === String(n), n);
     const opens = (n) => appendFileSync(more, `2026-11-23 05:22:0${n}.000 UTC [10${n}] LOG:  connection received: host=10.0.0.8 port=50${n}\n2026-11-23 05:22:0${n}.010 UTC [10${n}] LOG:  connection authorized: user=late database=shop application_name=<b>job</b>\n`);
     await connects(2);
+    const row = page.locator("#sessions table.list tbody tr").first();
+    await row.focus();
+    const key = await row.getAttribute("data-key");
     opens(1);
     await connects(3);
+    // Who reads or searches meanwhile is not disturbed.
+    assert.equal(await page.evaluate(() => document.activeElement?.dataset.key), key);
     await page.waitForFunction(() => document.querySelectorAll("#happens tr.connected").length >= 1);
     assert.match(await page.locator("#happens tr").first().textContent(), /late@shop/);
     // What is looked at stays while the log goes on.
@@ -167,7 +188,7 @@ const STEPS = {
     assert.equal(await page.title(), "pgcensus");
     assert.equal(await page.locator("main img, main b").count(), 0);
     const names = await page.locator("#by-application_name .name").allTextContents();
-    assert.equal(names.length, 6);
+    assert.equal(names.length, 7, "and unknown");
     assert.ok(names.includes("</script><img src=x onerror=document.title=1>"), String(names));
     assert.ok(names.some((name) => name.startsWith("\\u{202e}")), "what turns text around is spelt out");
     for (let at = 0; at < names.length; at++) {
