@@ -1,5 +1,5 @@
 //! Notable: sessions that a reader will ask for one by one, of a log that holds more than can be shown: those at the peak, the
-//! longest, the last, and some of each group. Those that are open at the end are for the caller to add.
+//! longest, some of all times, the last, and some of each group. Those that are open at the end are for the caller to add.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -13,8 +13,11 @@ use crate::instant::Instant;
 use crate::session::Session;
 use crate::window::Window;
 
-/// Sessions kept at most: of those at the peak, of the longest, of the last.
-pub const EACH_MAX: usize = 500;
+/// Sessions kept at most of those at the peak.
+pub const AT_PEAK_MAX: usize = 500;
+
+/// The same of the longest, of all times, and of the last.
+pub const EACH_MAX: usize = 230;
 
 /// Sessions of a group that are kept: the last ones.
 const OF_GROUP: usize = 3;
@@ -26,6 +29,10 @@ pub struct Notable {
     peak_at: Option<Instant>,
     at_peak: Vec<Rc<Session>>,
     longest: BinaryHeap<Reverse<Long>>,
+    /// Every `nth` of all that ended, so that of any stretch, and most of all where sessions come and go, there are some.
+    of_all: Vec<Rc<Session>>,
+    nth: u64,
+    ended: u64,
     last: VecDeque<Rc<Session>>,
     of_groups: FxHashMap<GroupId, VecDeque<Rc<Session>>>,
 }
@@ -45,6 +52,9 @@ impl Notable {
             peak_at: None,
             at_peak: Vec::new(),
             longest: BinaryHeap::new(),
+            of_all: Vec::new(),
+            nth: 1,
+            ended: 0,
             last: VecDeque::new(),
             of_groups: FxHashMap::default(),
         }
@@ -69,7 +79,7 @@ impl Notable {
         if let Some(peak) = peak_at
             && at >= peak
             && session.opened_at().is_some_and(|opened| opened <= peak)
-            && self.at_peak.len() < EACH_MAX
+            && self.at_peak.len() < AT_PEAK_MAX
         {
             self.at_peak.push(session.clone());
         }
@@ -77,6 +87,7 @@ impl Notable {
             return;
         }
         self.is_long(session);
+        self.is_nth(session);
         keep(&mut self.last, session, EACH_MAX);
         if session.group != GroupId::REST {
             let of_group = self.of_groups.entry(session.group).or_default();
@@ -101,8 +112,24 @@ impl Notable {
         }));
     }
 
-    /// At most so many of those that ended, the most notable first: those at the peak, the longest, the last, then some of each
-    /// group, as long as there is room.
+    /// Where every n-th becomes too many, every other one of them goes.
+    fn is_nth(&mut self, session: &Rc<Session>) {
+        if self.of_all.len() >= EACH_MAX {
+            let mut stays = false;
+            self.of_all.retain(|_| {
+                stays = !stays;
+                stays
+            });
+            self.nth *= 2;
+        }
+        if self.ended.is_multiple_of(self.nth) {
+            self.of_all.push(session.clone());
+        }
+        self.ended += 1;
+    }
+
+    /// At most so many of those that ended, the most notable first: those at the peak, the longest, some of all times, the last,
+    /// then some of each group, as long as there is room.
     pub fn sessions(self, max: usize) -> Vec<Rc<Session>> {
         let mut seen = FxHashSet::default();
         let mut longest = self.longest.into_vec();
@@ -117,9 +144,9 @@ impl Notable {
             groups.iter().filter_map(nth).collect::<Vec<_>>()
         });
         let at_peak = self.at_peak.into_iter();
-        let all = at_peak.chain(longest).chain(self.last.into_iter().rev());
-        all.chain(of_groups)
-            .filter(|session| seen.insert(Rc::as_ptr(session)))
+        let all = at_peak.chain(longest).chain(self.of_all);
+        let all = all.chain(self.last.into_iter().rev()).chain(of_groups);
+        all.filter(|session| seen.insert(Rc::as_ptr(session)))
             .take(max)
             .collect()
     }
@@ -152,3 +179,43 @@ impl PartialEq for Long {
 }
 
 impl Eq for Long {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::{End, ServerId};
+
+    /// Sessions of a second each, one a second; in the middle ten times as many for a while.
+    #[test]
+    fn of_any_stretch_there_are_some_and_of_one_with_many_there_are_many() {
+        let mut notable = Notable::new(Window::default());
+        for second in 0..10_000_i64 {
+            let is_busy = (5_000..6_000).contains(&second);
+            for _ in 0..if is_busy { 10 } else { 1 } {
+                let end = Instant(second * 1_000);
+                let session = Session {
+                    session_end: Some(end),
+                    session_time_ms: Some(1_000),
+                    end: Some(End::Client),
+                    ..Session::new(ServerId(0), Some(1), None)
+                };
+                let change = Change {
+                    at: Some(end),
+                    what: What::Closed(Rc::new(session)),
+                    message: Box::default(),
+                };
+                notable.observe(&change, None);
+            }
+        }
+        let kept = notable.sessions(2_000);
+        assert!(kept.len() <= 3 * EACH_MAX);
+        let of_thousand = |n: i64| {
+            let ends = kept.iter().filter_map(|session| session.session_end);
+            ends.filter(|end| end.0 / 1_000_000 == n).count()
+        };
+        for n in 0..10 {
+            assert!(of_thousand(n) >= 5, "{n}: {}", of_thousand(n));
+        }
+        assert!(of_thousand(5) >= 8 * of_thousand(4));
+    }
+}
