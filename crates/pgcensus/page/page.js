@@ -27,9 +27,14 @@ class Page {
     addEventListener("resize", () => this.resized());
     addEventListener("keydown", (event) => event.key === "Escape" && this.look({ from: 0, to: this.buckets, filter: {} }));
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.drawAll());
-    // Paper is white.
-    addEventListener("beforeprint", () => this.themed("light"));
-    addEventListener("afterprint", () => this.themed(this.chosen));
+    // Paper is white, and as wide as it is.
+    addEventListener("beforeprint", () => this.prints(true));
+    addEventListener("afterprint", () => this.prints(false));
+  }
+
+  prints(isPaper) {
+    this.root.classList.toggle("paper", isPaper);
+    this.themed(isPaper ? "light" : this.chosen);
   }
 
   // Other data of the same log.
@@ -200,6 +205,8 @@ class Page {
     c.probes = summary.probes;
     c.open = summary.open.count;
     c.peak.count = summary.peak.count;
+    const peakAt = Date.parse(summary.peak.at);
+    if (c.peak.bucket !== null && peakAt) c.peak.bucket = Math.max(0, buckets.start.findLastIndex((start) => start <= peakAt));
     c.session_time_ms = summary.session_time_ms;
     c.histogram = summary.session_time_histogram.map(({ count }) => count);
     for (const dimension of DIMENSIONS) c.by[dimension] = this.rowsOf(dimension);

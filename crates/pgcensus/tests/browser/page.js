@@ -147,6 +147,12 @@ const STEPS = {
     }
     await page.emulateMedia({ media: "print" });
     assert.equal(await page.locator("#view").isVisible(), false);
+    // On paper the chart is no wider than that is, whatever the window was.
+    await page.evaluate(() => addEventListener("beforeprint", () => (globalThis.printed = document.querySelector("#chart canvas").clientWidth)));
+    await page.pdf({ format: "A4" });
+    const printed = await page.evaluate(() => globalThis.printed);
+    assert.ok(printed > 500 && printed < 700, String(printed));
+    await page.waitForFunction(() => document.querySelector("#chart canvas").clientWidth > 1000);
   },
 
   async live(page) {
