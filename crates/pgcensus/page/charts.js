@@ -243,7 +243,7 @@ function sparkline(levels, from, to) {
   const [width, height] = [120, 22];
   const part = levels.slice(from, to);
   const max = part.reduce((max, n) => Math.max(max, n), 0);
-  if (!max) return el("svg", { class: "spark", viewBox: `0 0 ${width} ${height}`, "aria-hidden": true });
+  if (!max) return el("svg", { class: "spark", viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" });
   const columns = Math.min(part.length, width);
   const points = Array.from({ length: columns }, (_, column) => {
     const [a, b] = [Math.floor((column * part.length) / columns), Math.max(Math.floor(((column + 1) * part.length) / columns), 1)];
@@ -252,7 +252,7 @@ function sparkline(levels, from, to) {
     return `${x.toFixed(1)},${(height - 1 - (most / max) * (height - 3)).toFixed(1)}`;
   });
   if (columns === 1) points.push(`${width},${points[0].split(",")[1]}`);
-  return el("svg", { class: "spark", viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", "aria-hidden": true },
+  return el("svg", { class: "spark", viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", "aria-hidden": "true" },
     el("path", { d: `M0,${height} L${points.join(" L")} L${width},${height} Z` }));
 }
 
@@ -312,7 +312,7 @@ function gantt(data, sessions, since, until, width, open) {
   const middle = width < 700 ? [] : [[(since + until) / 2, (labels + width) / 2, "middle"]];
   const times = [[since, labels, "start"], ...middle, [until, width, "end"]];
   const axis = times.map(([ms, x, anchor]) => el("text", { class: "axis", x, y: 12, "text-anchor": anchor }, `${day(data, ms)} ${clock(data, ms, until - since < 600_000)}`));
-  return el("svg", { class: "gantt", viewBox: `0 0 ${width} ${height}`, width, height, role: "group" }, axis, bars);
+  return el("svg", { class: "gantt", viewBox: `0 0 ${width} ${height}`, width, height, role: "group", "aria-label": "sessions over time" }, axis, bars);
 }
 
 // What the colours of sessions mean.

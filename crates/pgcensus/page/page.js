@@ -151,10 +151,10 @@ class Page {
     const panel = (id, title, ...rest) => el("section", { id, class: "panel" }, el("h2", {}, title), ...rest, el("div", { class: "body" }));
     this.chart = el("div", { class: "body", id: "chart", tabindex: 0, role: "group", "aria-label": "timeline: arrow keys move the chosen stretch, with Shift they change its length", onkeydown: (event) => this.moves(event) });
     this.root.replaceChildren(
-      el("header", {}, el("h1", {}, "pgcensus"), el("p", { id: "input" }), el("button", { id: "theme", type: "button", onclick: () => this.theme(), title: "light or dark" }, "◐")),
-      el("nav", { id: "view", "aria-live": "polite" }),
-      el("section", { id: "overview" }),
-      el("section", { id: "findings" }),
+      el("header", {}, el("h1", {}, "pgcensus"), el("p", { id: "input" }), el("button", { id: "theme", type: "button", onclick: () => this.theme(), title: "light or dark", "aria-label": "light or dark" }, "◐")),
+      el("nav", { id: "view", "aria-label": "what is looked at", "aria-live": "polite" }),
+      el("section", { id: "overview", "aria-label": "overview" }),
+      el("section", { id: "findings", "aria-label": "findings" }),
       el("section", { id: "timeline", class: "panel wide" }, el("h2", {}, "Open sessions"), this.chart),
       el("div", { class: "grid" },
         DIMENSIONS.map((dimension) => panel(`by-${dimension}`, `By ${WORDS[dimension]}`)),
