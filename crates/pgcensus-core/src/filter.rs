@@ -12,7 +12,7 @@ use std::net::IpAddr;
 use pgcensus_log::record::SessionId;
 
 use crate::change::{Probe, Refusal};
-use crate::names::{Dimension, Name, NameId, Names};
+use crate::names::{APPLICATION_NAME_MAX, Dimension, Name, NameId, Names};
 use crate::session::{ServerId, Session};
 
 /// Which sessions, refusals and probes count. The default lets everything pass.
@@ -468,10 +468,14 @@ impl Pattern {
             ("", _) => return Err(PatternError::Empty(dimension)),
             _ => text,
         };
-        let rule = match dimension {
+        let mut rule = match dimension {
             Dimension::ClientHost => Rule::host(text)?,
             _ => Rule::text(text),
         };
+        if let (Rule::Exact(name), Dimension::ApplicationName) = (&mut rule, dimension) {
+            // Whoever copies it from the log has all of it.
+            name.truncate(APPLICATION_NAME_MAX);
+        }
         Ok(Pattern {
             text: text.to_owned(),
             rule,
@@ -879,6 +883,26 @@ mod tests {
             .unwrap();
         assert!(!without.matches(&names, &NOBODY));
         assert!(without.matches(&names, &psql_session));
+    }
+
+    /// Of PostgreSQL 15: `connection authorized` had all of the name, `pg_stat_activity` this much of it.
+    #[test]
+    fn application_is_called_as_in_pg_stat_activity() {
+        let all = "a".repeat(60) + &"bcdefghijklmnop".repeat(3);
+        let known = "a".repeat(60) + "bcd";
+        let mut names = Names::default();
+        let name = names.name(Dimension::ApplicationName, all.as_bytes());
+        let text = names.text(Dimension::ApplicationName, &name);
+        assert_eq!(text, known.as_bytes());
+        let who = Who {
+            application_name: Some(&name),
+            ..NOBODY
+        };
+        for (pattern, matches) in [(&*all, true), (&*known, true), (&known[..62], false)] {
+            let mut filter = Filter::default();
+            filter.include(Dimension::ApplicationName, pattern).unwrap();
+            assert_eq!(filter.matches(&names, &who), matches, "{pattern}");
+        }
     }
 
     #[test]

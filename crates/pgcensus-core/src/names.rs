@@ -102,6 +102,10 @@ pub const NAMES_MAX: usize = 100_000;
 /// …and at most this many bytes of them.
 pub const NAME_BYTES_MAX: usize = 16 << 20;
 
+/// An application has so many bytes of a name at most, as in `pg_stat_activity`: the setting is cut to `NAMEDATALEN` - 1
+/// (`GUC_IS_NAME` in `guc_tables.c`), after `connection authorized` has told all of it.
+pub const APPLICATION_NAME_MAX: usize = 63;
+
 /// All names of a run: text ↔ number, by dimension, bounded by [`NAMES_MAX`] and [`NAME_BYTES_MAX`].
 #[derive(Debug, Default)]
 pub struct Names {
@@ -156,8 +160,12 @@ impl Names {
         servers.position(|text| **text == *name.as_bytes())
     }
 
-    /// The name with this text in this dimension; a new one where there is room.
+    /// The name with this text in this dimension, see [`APPLICATION_NAME_MAX`]; a new one where there is room.
     pub fn name(&mut self, dimension: Dimension, text: &[u8]) -> Name {
+        let text = match dimension {
+            Dimension::ApplicationName => &text[..text.len().min(APPLICATION_NAME_MAX)],
+            _ => text,
+        };
         let table = &mut self.dimensions[dimension as usize];
         if let Some(&id) = table.ids.get(text) {
             return Name { id, overflow: None };

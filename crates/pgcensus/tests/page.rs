@@ -205,3 +205,34 @@ fn an_anonymous_page_names_nobody() {
         "the same name everywhere"
     );
 }
+
+/// PostgreSQL 18 takes names of nearly 10,000 bytes, and logs all of them.
+#[test]
+fn a_page_stays_small_however_long_names_are() {
+    use std::fmt::Write as _;
+    let mut log = String::new();
+    for i in 0..1_000 {
+        let at = format!(
+            "2026-11-23 05:{:02}:{:02}.000 UTC [{}] LOG:  connection",
+            i / 60,
+            i % 60,
+            i + 100
+        );
+        writeln!(log, "{at} received: host=10.0.0.7 port=5432").expect("text");
+        let name = format!("job-{i}{}", "x".repeat(9_000));
+        writeln!(
+            log,
+            "{at} authorized: user=app database=shop application_name={name}"
+        )
+        .expect("text");
+    }
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(file.path(), log).expect("written");
+    let file = [file.path().to_owned()];
+    let data = json_object(&["report", "--json"], &Input::Files(&file)).expect("a page");
+    let text = data.to_string();
+    assert!(text.len() < 3_000_000, "{} bytes", text.len());
+    let lines = &data["sessions"][0]["lines"];
+    assert_eq!(lines.as_array().map(Vec::len), Some(2), "{lines}");
+    assert_eq!(data["summary"]["open"]["count"], 1_000);
+}

@@ -1,8 +1,8 @@
 //! What the log says of some sessions, read where it stands: the records of a backend around its `connection authorized` and its
 //! end. So little of a log is read once more that it hardly matters how long it is.
 //!
-//! What is not on disk as it was decoded (compressed, in an envelope, in another language, piped in) is read again from its
-//! begin, as far as [`AGAIN_MAX`] bytes.
+//! What is not on disk as it was decoded (compressed, in an envelope, in another language) is read again from its begin, as far as
+//! [`AGAIN_MAX`] bytes. What was piped in is gone.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -36,6 +36,9 @@ const READ_ONCE: u64 = 256 << 10;
 /// Of a session so many records are shown, each of so many bytes.
 const LINES_MAX: usize = 20;
 const RECORD_MAX: usize = 1 << 10;
+
+/// All lines of a page have so many bytes at most; of sessions past that there are none, the most notable come first.
+const BYTES_MAX: usize = 2 << 20;
 
 /// A place that is looked at, and for whom.
 struct Wanted {
@@ -84,10 +87,17 @@ pub(super) fn of(plan: &Plan, outcome: &Outcome, sessions: &[Rc<Session>]) -> Ve
         // Of a file that cannot be read any more nothing is shown: what it said has been counted.
         let _ = found.read(log, &wanted);
     }
-    let lines = lines.into_iter();
-    lines
-        .map(|lines| lines.into_values().take(LINES_MAX).collect())
-        .collect()
+    let mut bytes = 0;
+    let lines = lines.into_iter().map(|lines| {
+        let lines: Vec<_> = lines.into_values().take(LINES_MAX).collect();
+        bytes += lines.iter().map(String::len).sum::<usize>();
+        if bytes <= BYTES_MAX {
+            lines
+        } else {
+            Vec::new()
+        }
+    });
+    lines.collect()
 }
 
 /// What is found in one file.
