@@ -16,8 +16,11 @@ use crate::window::Window;
 /// Sessions kept at most of those at the peak.
 pub const AT_PEAK_MAX: usize = 500;
 
-/// The same of the longest, of all times, and of the last.
+/// The same of the longest, of all times, of the last, and of those that a reader is led to.
 pub const EACH_MAX: usize = 230;
+
+/// So many of all times are kept for what room is left.
+const OF_ALL_MAX: usize = 4 * EACH_MAX;
 
 /// Sessions of a group that are kept: the last ones.
 const OF_GROUP: usize = 3;
@@ -114,7 +117,7 @@ impl Notable {
 
     /// Where every n-th becomes too many, every other one of them goes.
     fn is_nth(&mut self, session: &Rc<Session>) {
-        if self.of_all.len() >= EACH_MAX {
+        if self.of_all.len() >= OF_ALL_MAX {
             let mut stays = false;
             self.of_all.retain(|_| {
                 stays = !stays;
@@ -128,10 +131,9 @@ impl Notable {
         self.ended += 1;
     }
 
-    /// At most so many of those that ended, the most notable first: those at the peak, the longest, some of all times, the last,
-    /// then some of each group, as long as there is room.
-    pub fn sessions(self, max: usize) -> Vec<Rc<Session>> {
-        let mut seen = FxHashSet::default();
+    /// At most so many of those that ended, the most notable first: some of those that a reader is led to, those at the peak, the
+    /// longest, some of all times, the last, then some of each group, and more of all times as long as there is room.
+    pub fn sessions(self, max: usize, is_led_to: impl Fn(&Session) -> bool) -> Vec<Rc<Session>> {
         let mut longest = self.longest.into_vec();
         longest.sort_unstable_by(|a, b| b.0.cmp(&a.0));
         let longest = longest.into_iter().map(|long| long.0.session);
@@ -143,12 +145,25 @@ impl Notable {
             };
             groups.iter().filter_map(nth).collect::<Vec<_>>()
         });
+        let of_all = self.of_all.iter();
+        let of_all = of_all.step_by(self.of_all.len().div_ceil(EACH_MAX).max(1));
         let at_peak = self.at_peak.into_iter();
-        let all = at_peak.chain(longest).chain(self.of_all);
+        let all = at_peak.chain(longest).chain(of_all.cloned());
         let all = all.chain(self.last.into_iter().rev()).chain(of_groups);
-        all.filter(|session| seen.insert(Rc::as_ptr(session)))
-            .take(max)
-            .collect()
+        let mut seen = FxHashSet::default();
+        let mut all: Vec<_> = all
+            .chain(self.of_all.iter().cloned())
+            .filter(|session| seen.insert(Rc::as_ptr(session)))
+            .collect();
+        let mut led_to = 0;
+        // Stable: all others stay in their order.
+        all.sort_by_cached_key(|session| {
+            let comes_first = led_to < EACH_MAX && is_led_to(session);
+            led_to += usize::from(comes_first);
+            !comes_first
+        });
+        all.truncate(max);
+        all
     }
 }
 
@@ -207,8 +222,8 @@ mod tests {
                 notable.observe(&change, None);
             }
         }
-        let kept = notable.sessions(2_000);
-        assert!(kept.len() <= 3 * EACH_MAX);
+        let kept = notable.sessions(2_000, |_| false);
+        assert!(kept.len() <= 2 * EACH_MAX + OF_ALL_MAX);
         let of_thousand = |n: i64| {
             let ends = kept.iter().filter_map(|session| session.session_end);
             ends.filter(|end| end.0 / 1_000_000 == n).count()
@@ -217,5 +232,29 @@ mod tests {
             assert!(of_thousand(n) >= 5, "{n}: {}", of_thousand(n));
         }
         assert!(of_thousand(5) >= 8 * of_thousand(4));
+    }
+    #[test]
+    fn those_that_a_reader_is_led_to_come_first() {
+        let mut notable = Notable::new(Window::default());
+        for second in 0..100_000_i64 {
+            let end = Instant(second * 1_000);
+            let session = Session {
+                session_end: Some(end),
+                session_time_ms: Some(1_000),
+                end: Some(End::Client),
+                group: GroupId(second as u32 % 5_000 + 1),
+                ..Session::new(ServerId(0), Some(second as u32 % 5_000), None)
+            };
+            let change = Change {
+                at: Some(end),
+                what: What::Closed(Rc::new(session)),
+                message: Box::default(),
+            };
+            notable.observe(&change, None);
+        }
+        let kept = notable.sessions(1_000, |session| session.pid == Some(4_321));
+        let of_it = kept.iter().filter(|session| session.pid == Some(4_321));
+        assert!(of_it.count() >= OF_GROUP && kept[0].pid == Some(4_321));
+        assert_eq!(kept.len(), 1_000);
     }
 }

@@ -8,11 +8,11 @@ use std::rc::Rc;
 use anyhow::bail;
 use pgcensus_core::census::Census;
 use pgcensus_core::change::Change;
-use pgcensus_core::findings::Findings;
+use pgcensus_core::findings::{Finding, Findings, Who};
 use pgcensus_core::grid::{CELLS_MAX, Grid};
 use pgcensus_core::history::History;
 use pgcensus_core::instant::Instant;
-use pgcensus_core::names::Names;
+use pgcensus_core::names::{Dimension, Name, Names};
 use pgcensus_core::noise::Noise;
 use pgcensus_core::notable::Notable;
 use pgcensus_core::present::as_open;
@@ -37,8 +37,11 @@ const BUCKETS_MAX: usize = 750;
 /// Sessions of a page at most.
 const SESSIONS_MAX: usize = 2_000;
 
-/// Of those that are open, so many; half of them the oldest, half the newest.
+/// Of those that are open, so many; half of them the oldest, half the newest…
 const OPEN_MAX: usize = 800;
+
+/// …and so many more that a finding is about.
+const OPEN_FOUND_MAX: usize = 200;
 
 struct Folds {
     census: Census,
@@ -134,7 +137,8 @@ impl Asked<'_> {
         let mut refused = refusals.snapshot(&outcome.names, outcome.input);
         refused.pending = census.pending;
         refused.bounds = refusals.bounds();
-        let sessions = notable_of(notable, &self.limit(window), &outcome);
+        let is_found = |session: &Session| is_found(&findings, &outcome.names, session);
+        let sessions = notable_of(notable, &self.limit(window), &outcome, is_found);
         let lines = lines::of(self.plan, &outcome, &sessions);
         let report = self.report(&outcome);
         let given = self.given(window);
@@ -167,8 +171,44 @@ impl Asked<'_> {
     }
 }
 
+/// Whether a finding is about this session: of its time, and of the names that it has.
+fn is_found(findings: &[Finding], names: &Names, session: &Session) -> bool {
+    let is_named = |dimension, own: Option<&Name>, wanted: &Option<Box<[u8]>>| {
+        let Some(wanted) = wanted else { return true };
+        own.is_some_and(|own| names.text(dimension, own) == &**wanted)
+    };
+    findings.iter().any(|finding| {
+        let who = &finding.who;
+        finding.server == session.server
+            && *who != Who::default()
+            && session.opened_at().is_none_or(|at| at <= finding.until)
+            && session.session_end.is_none_or(|at| at >= finding.since)
+            && is_named(
+                Dimension::ApplicationName,
+                session.application_name.as_ref(),
+                &who.application_name,
+            )
+            && is_named(Dimension::User, session.user.as_ref(), &who.user)
+            && is_named(
+                Dimension::Database,
+                session.database.as_ref(),
+                &who.database,
+            )
+            && is_named(
+                Dimension::ClientHost,
+                session.client_host.as_ref(),
+                &who.client_host,
+            )
+    })
+}
+
 /// Sessions that a reader will ask for: some of those that are open, the oldest first, then those that ended.
-fn notable_of(notable: Notable, window: &Window, outcome: &Outcome) -> Vec<Rc<Session>> {
+fn notable_of(
+    notable: Notable,
+    window: &Window,
+    outcome: &Outcome,
+    is_found: impl Fn(&Session) -> bool,
+) -> Vec<Rc<Session>> {
     let mut filter = outcome.filter.clone();
     let trackers = outcome.servers.iter().map(|server| &server.tracker);
     let open = trackers.flat_map(Tracker::open_sessions);
@@ -179,11 +219,15 @@ fn notable_of(notable: Notable, window: &Window, outcome: &Outcome) -> Vec<Rc<Se
     let mut open: Vec<&Session> = open.collect();
     open.sort_by_key(|session| (session.session_start.or(session.authorized_at), session.pid));
     let newest = open.len().saturating_sub(OPEN_MAX / 2);
+    let mut found = 0;
     let kept = |(i, session): (usize, &&Session)| {
-        (i < OPEN_MAX / 2 || i >= newest).then(|| Rc::new(as_open((*session).clone())))
+        let is_at_end = i < OPEN_MAX / 2 || i >= newest;
+        let is_kept = is_at_end || found < OPEN_FOUND_MAX && is_found(session);
+        found += usize::from(is_kept && !is_at_end);
+        is_kept.then(|| Rc::new(as_open((*session).clone())))
     };
     let mut sessions: Vec<_> = open.iter().enumerate().filter_map(kept).collect();
-    let ended = notable.sessions(SESSIONS_MAX - sessions.len());
+    let ended = notable.sessions(SESSIONS_MAX - sessions.len(), &is_found);
     sessions.extend(ended.into_iter().map(|session| {
         // At the end of the window it was still there.
         let is_later = session.session_end.is_some_and(|at| window.is_after(at));
