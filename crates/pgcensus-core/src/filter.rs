@@ -85,7 +85,11 @@ impl<'a> From<&'a Session> for Who<'a> {
             user: session.user.as_ref(),
             database: session.database.as_ref(),
             application_name: session.application_name.as_ref(),
-            client_host: session.client_host.as_ref(),
+            // It passes at its end as it did when it opened.
+            client_host: session
+                .client_host
+                .as_ref()
+                .filter(|_| !session.client_host_is_late),
             // A log without times has sessions without `authorized_at`; they do have a user.
             received_only: session.authorized_at.is_none()
                 && session.end.is_none()
@@ -644,7 +648,9 @@ impl std::error::Error for PatternError {}
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::instant::Instant;
     use crate::names::NAMES_MAX;
+    use crate::session::End;
 
     const NOBODY: Who = Who {
         server: ServerId(0),
@@ -902,6 +908,30 @@ mod tests {
             let mut filter = Filter::default();
             filter.include(Dimension::ApplicationName, pattern).unwrap();
             assert_eq!(filter.matches(&names, &who), matches, "{pattern}");
+        }
+    }
+
+    /// PostgreSQL 18 with `log_connections = authorization` tells the host at the end alone.
+    #[test]
+    fn session_passes_at_its_end_as_it_did_when_it_opened() {
+        let mut names = Names::default();
+        let opened = Session {
+            user: Some(names.name(Dimension::User, b"app")),
+            authorized_at: Some(Instant(0)),
+            ..Session::new(ServerId(0), Some(1), None)
+        };
+        let closed = Session {
+            client_host: Some(names.name(Dimension::ClientHost, b"10.0.0.7")),
+            client_host_is_late: true,
+            end: Some(End::Client),
+            ..opened.clone()
+        };
+        for (pattern, matches) in [("unknown", true), ("10.0.0.7", false)] {
+            let mut filter = Filter::default();
+            filter.include(Dimension::ClientHost, pattern).unwrap();
+            for session in [&opened, &closed] {
+                assert_eq!(filter.matches(&names, &session.into()), matches);
+            }
         }
     }
 
