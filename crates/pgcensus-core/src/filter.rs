@@ -85,11 +85,7 @@ impl<'a> From<&'a Session> for Who<'a> {
             user: session.user.as_ref(),
             database: session.database.as_ref(),
             application_name: session.application_name.as_ref(),
-            // It passes at its end as it did when it opened.
-            client_host: session
-                .client_host
-                .as_ref()
-                .filter(|_| !session.client_host_is_late),
+            client_host: session.counted_client_host(),
             // A log without times has sessions without `authorized_at`; they do have a user.
             received_only: session.authorized_at.is_none()
                 && session.end.is_none()

@@ -200,26 +200,31 @@ mod tests {
     use super::*;
     use crate::session::{End, ServerId};
 
-    /// Sessions of a second each, one a second; in the middle ten times as many for a while.
+    /// A session of a second, of a group whose number its pid is.
+    fn ended(second: i64, group: u32) -> Change {
+        let end = Instant(second * 1_000);
+        let session = Session {
+            session_end: Some(end),
+            session_time_ms: Some(1_000),
+            end: Some(End::Client),
+            group: GroupId(group),
+            ..Session::new(ServerId(0), Some(group), None)
+        };
+        Change {
+            at: Some(end),
+            what: What::Closed(Rc::new(session)),
+            message: Box::default(),
+        }
+    }
+
+    /// One a second; in the middle ten times as many for a while.
     #[test]
     fn of_any_stretch_there_are_some_and_of_one_with_many_there_are_many() {
         let mut notable = Notable::new(Window::default());
         for second in 0..10_000_i64 {
             let is_busy = (5_000..6_000).contains(&second);
             for _ in 0..if is_busy { 10 } else { 1 } {
-                let end = Instant(second * 1_000);
-                let session = Session {
-                    session_end: Some(end),
-                    session_time_ms: Some(1_000),
-                    end: Some(End::Client),
-                    ..Session::new(ServerId(0), Some(1), None)
-                };
-                let change = Change {
-                    at: Some(end),
-                    what: What::Closed(Rc::new(session)),
-                    message: Box::default(),
-                };
-                notable.observe(&change, None);
+                notable.observe(&ended(second, 1), None);
             }
         }
         let kept = notable.sessions(2_000, |_| false);
@@ -233,24 +238,12 @@ mod tests {
         }
         assert!(of_thousand(5) >= 8 * of_thousand(4));
     }
+
     #[test]
     fn those_that_a_reader_is_led_to_come_first() {
         let mut notable = Notable::new(Window::default());
         for second in 0..100_000_i64 {
-            let end = Instant(second * 1_000);
-            let session = Session {
-                session_end: Some(end),
-                session_time_ms: Some(1_000),
-                end: Some(End::Client),
-                group: GroupId(second as u32 % 5_000 + 1),
-                ..Session::new(ServerId(0), Some(second as u32 % 5_000), None)
-            };
-            let change = Change {
-                at: Some(end),
-                what: What::Closed(Rc::new(session)),
-                message: Box::default(),
-            };
-            notable.observe(&change, None);
+            notable.observe(&ended(second, second as u32 % 5_000 + 1), None);
         }
         let kept = notable.sessions(1_000, |session| session.pid == Some(4_321));
         let of_it = kept.iter().filter(|session| session.pid == Some(4_321));

@@ -137,14 +137,21 @@ impl Session {
     /// Its name in a dimension, as it is counted.
     pub fn name(&self, dimension: Dimension) -> NameId {
         let name = match dimension {
-            Dimension::Database => &self.database,
-            Dimension::User => &self.user,
-            Dimension::ApplicationName => &self.application_name,
-            Dimension::ClientHost if self.client_host_is_late => &None,
-            Dimension::ClientHost => &self.client_host,
+            Dimension::Database => self.database.as_ref(),
+            Dimension::User => self.user.as_ref(),
+            Dimension::ApplicationName => self.application_name.as_ref(),
+            Dimension::ClientHost => self.counted_client_host(),
             Dimension::Server => return self.server.into(),
         };
-        NameId::of(name.as_ref())
+        NameId::of(name)
+    }
+
+    /// The client host by which it is counted from its begin to its end, see
+    /// [`client_host_is_late`](Session::client_host_is_late).
+    pub fn counted_client_host(&self) -> Option<&Name> {
+        self.client_host
+            .as_ref()
+            .filter(|_| !self.client_host_is_late)
     }
 
     /// From when it is counted as open: authorized, else (its beginning was not seen) its start.

@@ -12,7 +12,7 @@ use pgcensus_core::findings::{Finding, Findings, Who};
 use pgcensus_core::grid::{CELLS_MAX, Grid};
 use pgcensus_core::history::History;
 use pgcensus_core::instant::Instant;
-use pgcensus_core::names::{Dimension, Name, Names};
+use pgcensus_core::names::{Dimension, Names};
 use pgcensus_core::noise::Noise;
 use pgcensus_core::notable::Notable;
 use pgcensus_core::present::as_open;
@@ -173,9 +173,9 @@ impl Asked<'_> {
 
 /// Whether a finding is about this session: of its time, and of the names that it has.
 fn is_found(findings: &[Finding], names: &Names, session: &Session) -> bool {
-    let is_named = |dimension, own: Option<&Name>, wanted: &Option<Box<[u8]>>| {
-        let Some(wanted) = wanted else { return true };
-        own.is_some_and(|own| names.text(dimension, own) == &**wanted)
+    let is_named = |dimension, wanted: &Option<Box<[u8]>>| {
+        let own = names.text_of(dimension, session.name(dimension));
+        wanted.as_deref().is_none_or(|wanted| own == wanted)
     };
     findings.iter().any(|finding| {
         let who = &finding.who;
@@ -183,22 +183,10 @@ fn is_found(findings: &[Finding], names: &Names, session: &Session) -> bool {
             && *who != Who::default()
             && session.opened_at().is_none_or(|at| at <= finding.until)
             && session.session_end.is_none_or(|at| at >= finding.since)
-            && is_named(
-                Dimension::ApplicationName,
-                session.application_name.as_ref(),
-                &who.application_name,
-            )
-            && is_named(Dimension::User, session.user.as_ref(), &who.user)
-            && is_named(
-                Dimension::Database,
-                session.database.as_ref(),
-                &who.database,
-            )
-            && is_named(
-                Dimension::ClientHost,
-                session.client_host.as_ref(),
-                &who.client_host,
-            )
+            && is_named(Dimension::ApplicationName, &who.application_name)
+            && is_named(Dimension::User, &who.user)
+            && is_named(Dimension::Database, &who.database)
+            && is_named(Dimension::ClientHost, &who.client_host)
     })
 }
 
